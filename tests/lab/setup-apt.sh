@@ -1,0 +1,93 @@
+# setup's part for apt: the backports source, the missing packages. Sourced by setup.
+
+APT_SOURCES=/etc/apt/sources.list.d
+BACKPORTS=$APT_SOURCES/fairlead-backports.sources
+PIN=/etc/apt/preferences.d/fairlead-backports
+
+# The URI this machine already takes bookworm from, in either format of apt's sources. We never
+# choose a mirror ourselves: behind a firewall, only the machine's own is sure to answer.
+mirror_uri() { # SUITE
+	local file uri
+	for file in "$APT_SOURCES"/*.sources; do
+		[ -e "$file" ] || continue
+		uri=$(awk -v suite="$1" 'BEGIN { RS = ""; FS = "\n" }
+			{ uri = ""; hit = 0; off = 0
+			  for (i = 1; i <= NF; i++) {
+				n = split($i, w, /[ \t]+/); key = tolower(w[1])
+				if (key == "uris:") uri = w[2]
+				if (key == "enabled:" && w[2] == "no") off = 1
+				if (key == "suites:") for (j = 2; j <= n; j++) if (w[j] == suite) hit = 1
+			  }
+			  if (hit && uri && !off) { print uri; exit } }' "$file")
+		[ -z "$uri" ] || { echo "$uri"; return; }
+	done
+	cat /etc/apt/sources.list "$APT_SOURCES"/*.list 2>/dev/null |
+		sed 's/\[[^]]*\]//' | awk -v suite="$1" '$1 == "deb" && $3 == suite { print $2; exit }'
+}
+
+# Low pin: nothing is upgraded from backports unless a package is asked from there by name.
+write_backports() {
+	local uri=$1
+	cat >"$BACKPORTS" <<-EOF
+		Types: deb
+		URIs: $uri
+		Suites: bookworm-backports
+		Components: main
+		Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+	EOF
+	printf 'Package: *\nPin: release n=bookworm-backports\nPin-Priority: 100\n' >"$PIN"
+}
+
+have_backports() {
+	[ -n "$(mirror_uri bookworm-backports)" ] && [ -e "$PIN" ]
+}
+
+add_backports() {
+	local uri
+	uri=$(mirror_uri bookworm-backports)
+	[ -n "$uri" ] || uri=$(mirror_uri bookworm)
+	[ -n "$uri" ] || die "no apt source for bookworm on this machine: the lab needs Debian 12"
+	write_backports "$uri"
+	apt-get update
+}
+
+installed() {
+	local status
+	status=$(dpkg-query -W -f '${db:Status-Status} ' "$1" 2>/dev/null) || return 1
+	[[ $status == *installed* && $status != *not-installed* ]]
+}
+
+missing_packages() {
+	local p have
+	# One dpkg call for all: a call for each would alone take a second.
+	have=" $(dpkg-query -W -f '${db:Status-Status}:${Package} ' 2>/dev/null)"
+	for p in "$@"; do
+		[[ $have == *" installed:$p "* ]] || echo "$p"
+	done
+}
+
+# Debian 12's own linux-libc-dev is 6.1's: no iommufd.h and no VFIO character devices.
+have_uapi() {
+	[ -e /usr/include/linux/iommufd.h ]
+}
+
+install_packages() {
+	local want=("$@")
+	# A version by name, not -t bookworm-backports, which would raise everything else there too.
+	have_uapi || want+=("linux-libc-dev/bookworm-backports")
+	apt-get update
+	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${want[@]}"
+}
+
+setup_packages() {
+	local want=$BUILD_PACKAGES missing
+	[ "$WHAT" = build ] || want="$want $LAB_PACKAGES"
+	# shellcheck disable=SC2086  # a list of words
+	missing=$(missing_packages $want)
+	[ -n "$missing" ] || ! have_uapi || { [ "$WHAT" = lab ] && ! have_backports; } || return 0
+	need_root "installing packages"
+	have_backports || step "apt: add bookworm-backports, pinned low" add_backports
+	[ -n "$missing" ] || ! have_uapi || return 0
+	# shellcheck disable=SC2086
+	step "apt: install $(echo $missing | wc -w) packages, linux-libc-dev" install_packages $missing
+}

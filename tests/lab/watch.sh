@@ -1,0 +1,103 @@
+# The runner's eye on the machine: streams the scenario's output, and ends the run with a reason as
+# soon as there is one. Sourced by lab.
+
+QEMU_PID= TAIL_PID=
+
+start_machine() {
+	# In the log folder: a socket's path may be 107 bytes long, a checkout's path longer.
+	(cd "$LOG" && qemu "${QEMU[@]}") >"$LOG/qemu.log" 2>&1 </dev/null 9>&- &
+	QEMU_PID=$!
+	tail -n +1 -s 0.2 -f --pid="$QEMU_PID" "$LOG/scenario.log" 9>&- &
+	TAIL_PID=$!
+	BEGAN=$(now_ds)
+	trap 'stop_machine; exit 130' INT TERM
+	trap stop_machine EXIT
+}
+
+stop_machine() {
+	[ -z "$QEMU_PID" ] || kill -9 "$QEMU_PID" 2>/dev/null || true
+	[ -z "$QEMU_PID" ] || wait "$QEMU_PID" 2>/dev/null || true
+	# tail sees QEMU gone and prints what is left by itself.
+	[ -z "$TAIL_PID" ] || wait "$TAIL_PID" 2>/dev/null || true
+	QEMU_PID='' TAIL_PID=''
+	rm -f "$LOG"/{monitor,monitor-l1,nvme.img,bigbar.img}
+}
+
+last_step() {
+	local line
+	line=$(sed -n 's/.*lab: step //p' "$LOG/console.log" | tr -d '\r' | tail -n 1)
+	echo "${line:-no step begun}"
+}
+
+# The one way a run ends badly: what happened, what the scenario was at, the end of the log, its path.
+give_up() { # STATUS REASON
+	local status=$1 file=$LOG/console.log
+	shift
+	stop_machine
+	[ ! -s "$LOG/qemu.log" ] || [ -s "$file" ] || file=$LOG/qemu.log
+	{
+		echo "lab: FAILED: $*"
+		echo "lab: scenario was at: $(last_step)"
+		echo "lab: last lines of $file:"
+		tail -n 30 "$file" | tr -d '\r' | sed 's/^/  | /'
+	} >&2
+	exit "$status"
+}
+
+console_says() { # REGEX: the first line that matches, without the serial line's return
+	grep -a -m 1 -E "$1" "$LOG/console.log" | tr -d '\r'
+}
+
+# Seconds since anything was written in the log folder: consoles, and what the scenario keeps there.
+silence() {
+	local newest
+	newest=$(find "$LOG" -maxdepth 2 -type f -printf '%T@\n' | sort -n | tail -n 1)
+	echo $(($(date +%s) - ${newest%.*}))
+}
+
+check_machine() {
+	local line took=$((($(now_ds) - BEGAN) / 10)) quiet
+	if line=$(console_says 'Kernel panic|lab: init failed|unable to mount root'); then
+		sleep 1 # the rest of the trace
+		give_up 125 "$line"
+	fi
+	if ((took >= OPT[timeout])); then
+		console_says '^lab: up' >/dev/null || give_up 124 "L1 did not come up in $took s"
+		give_up 124 "no end after ${OPT[timeout]} s"
+	fi
+	quiet=$(silence)
+	((quiet < OPT[quiet])) || give_up 124 "nothing was written for $quiet s"
+}
+
+watch_machine() {
+	while kill -0 "$QEMU_PID" 2>/dev/null; do
+		sleep 0.3
+		[ -e "$LOG/status" ] || check_machine
+	done
+	wait "$QEMU_PID" && qemu_status=0 || qemu_status=$?
+	wait "$TAIL_PID" || true
+	TAIL_PID=''
+	[ -e "$LOG/status" ] || explain_death
+	finish "$(cat "$LOG/status")"
+}
+
+explain_death() {
+	local line
+	line=$(console_says 'Kernel panic|lab: init failed') && give_up 125 "$line"
+	[ "$qemu_status" = 0 ] || give_up 125 "QEMU ended with status $qemu_status: $(tail -n 3 "$LOG/qemu.log")"
+	console_says '^lab: up' >/dev/null || give_up 125 "L1 went down before its init was through"
+	give_up 125 "L1 went down and left no exit status: reset or powered off by the scenario?"
+}
+
+finish() { # STATUS
+	local word=passed
+	case $1 in
+	0) ;;
+	77) word=skipped ;;
+	*) word="FAILED (status $1)" ;;
+	esac
+	echo "lab: $(basename "$SCENARIO") $word in $(seconds $(($(now_ds) - BEGAN)))," \
+		"L1 $(console_says '^lab: up' | cut -d' ' -f2,3) s after its kernel's start; log $LOG"
+	QEMU_PID=''
+	exit "$1"
+}
