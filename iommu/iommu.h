@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef FL_IOMMU_H
+#define FL_IOMMU_H
+
+/*
+ * iommu: DMA remapping through VFIO, and what the host's IOMMU can do.
+ *
+ * Theory of operation
+ *   A guest has one DMA address space (struct iommu_space), in which IOVA
+ *   equals guest physical address. Two kernel interfaces give one: iommufd
+ *   (an IOAS) and the VFIO type1 container. Both stand behind one const ops
+ *   table; nothing outside this folder knows which is in use, except to
+ *   report it.
+ *
+ *   Order (kernel rules, see docs/architecture.md):
+ *     iommu_space_open -> iommu_attach (each device) -> iommu_map (each RAM
+ *     region, once) -> the device may be made bus master.
+ *   type1 cannot map before a group is attached; iommufd learns the reserved
+ *   regions only by attaching. So attach comes first for both.
+ *   KVM_DEV_VFIO_FILE_ADD is the caller's and comes before iommu_attach.
+ *   iommu_attach opens the device, and the kernel resets it then (FLR): the
+ *   one function level reset of an attach.
+ *
+ *   Facts and groups are read from sysfs and procfs through a root_fd, so
+ *   recorded trees test them.
+ *
+ * Descriptors: functions here borrow descriptors unless they say "takes".
+ * Limits: IOMMU_RANGES_MAX reserved or usable ranges, IOMMU_GROUP_MAX
+ * members in a group.
+ */
+
+#include "base/base.h"
+
+/* ---- errors: FL-03xx ---- */
+enum {
+	FL_IOMMU_NONE = 301,  /* host has no IOMMU, or it is off */
+	FL_IOMMU_NO_IR = 302, /* no interrupt remapping: refused */
+	FL_IOMMU_GROUP =
+		303, /* a member of the group is bound to a host driver */
+	FL_IOMMU_OPEN = 304, /* back end refused: version, extension */
+	FL_IOMMU_ATTACH = 305,
+	FL_IOMMU_MAP = 306,
+	FL_IOMMU_RESERVED = 307, /* guest memory meets a reserved region */
+	FL_IOMMU_MEMLOCK = 308,  /* RLIMIT_MEMLOCK below what is to be pinned */
+	FL_IOMMU_BUSY = 309,     /* another process holds the device */
+};
+
+enum iommu_backend {
+	IOMMU_IOMMUFD,
+	IOMMU_TYPE1
+};
+const char *iommu_backend_name(enum iommu_backend b); /* "iommufd", "group" */
+
+struct iommu_space;
+
+/* Takes `fd` (/dev/iommu or /dev/vfio/vfio) on success. */
+_must_check_ int iommu_space_open(enum iommu_backend b, int fd,
+                                  struct iommu_space **ret, struct diag *d);
+/* Unmaps and closes. NULL is allowed. Devices must be closed before. */
+void iommu_space_close(struct iommu_space *s);
+enum iommu_backend iommu_space_backend(const struct iommu_space *s);
+
+/*
+ * Attach the function `bdf` and open it. `fd` is its VFIO character device
+ * (iommufd) or its group (type1); it is borrowed and must stay open as long
+ * as the space. *ret_device_fd is the open device, the caller's.
+ * Errors: -EPERM FL_IOMMU_NO_IR (interrupts are not isolated), -EBUSY
+ * FL_IOMMU_GROUP (group not viable) or FL_IOMMU_BUSY (device is held by
+ * another process), others FL_IOMMU_ATTACH.
+ */
+_must_check_ int iommu_attach(struct iommu_space *s, const char *bdf, int fd,
+                              int *ret_device_fd, struct diag *d);
+
+struct iommu_region {
+	struct iova iova;
+	uint64_t size; /* bytes, page multiple */
+	void *hva;     /* where the region is mapped in this process */
+	int memfd; /* -1, or the memfd that backs it: mapped by file where the
+	              kernel can (IOMMU_IOAS_MAP_FILE) */
+	uint64_t memfd_off;
+	bool writable;
+};
+/*
+ * One kernel call a region. Checks reserved ranges and RLIMIT_MEMLOCK before
+ * asking the kernel. Errors: -EADDRNOTAVAIL FL_IOMMU_RESERVED, -ENOMEM
+ * FL_IOMMU_MEMLOCK (with the bytes needed), -EEXIST and others FL_IOMMU_MAP.
+ */
+_must_check_ int iommu_map(struct iommu_space *s, const struct iommu_region *r,
+                           struct diag *d);
+_must_check_ int iommu_unmap(struct iommu_space *s, struct iova iova,
+                             uint64_t size);
+
+#define IOMMU_RANGES_MAX 64
+struct iommu_range {
+	uint64_t start, last; /* both included */
+};
+/* IOVA ranges that devices in the space may use. Returns the count. */
+_must_check_ int iommu_usable(const struct iommu_space *s,
+                              struct iommu_range ret[static IOMMU_RANGES_MAX]);
+
+struct iommu_stats {
+	uint32_t maps, unmaps; /* kernel calls made */
+	uint64_t bytes;        /* mapped now */
+	bool by_file;          /* IOMMU_IOAS_MAP_FILE is in use */
+};
+struct iommu_stats iommu_space_stats(const struct iommu_space *s);
+
+/* ---- groups ---- */
+
+#define IOMMU_GROUP_MAX 64
+struct iommu_member {
+	struct bdf bdf;
+	char driver[32]; /* "" = none bound */
+	bool bridge;     /* PCI bridges do not count for viability */
+};
+struct iommu_group {
+	unsigned id;
+	char type[24]; /* "DMA", "DMA-FQ", "identity" as the kernel says */
+	struct iommu_member member[IOMMU_GROUP_MAX];
+	size_t n;
+};
+/* -ENODEV when there is no such function, -ENOENT FL_IOMMU_NONE when it has
+ * no group. */
+_must_check_ int iommu_group_read(int root_fd, struct bdf b,
+                                  struct iommu_group *ret, struct diag *d);
+/* 0 when every member is free for VFIO (a vfio driver, none, or a bridge);
+ * -EBUSY FL_IOMMU_GROUP naming each that is not, with the mend. */
+_must_check_ int iommu_group_check(const struct iommu_group *g, struct bdf b,
+                                   struct diag *d);
+/* "vfio-pci" and every variant driver (mlx5_vfio_pci ...). */
+bool iommu_driver_is_vfio(const char *driver);
+
+/* ---- host facts ---- */
+
+#define IOMMU_UNITS_MAX 32
+struct iommu_unit {
+	char name[24]; /* "dmar0", "ivhd0" */
+	bool intel;
+	uint64_t cap, ecap; /* VT-d 11.4.2, 11.4.3; AMD: 0, features */
+};
+struct iommu_facts {
+	struct iommu_unit unit[IOMMU_UNITS_MAX];
+	size_t n_units; /* 0: no IOMMU is in use */
+	size_t n_groups;
+	bool cdev;  /* /dev/iommu and VFIO character devices exist */
+	bool type1; /* /dev/vfio/vfio exists */
+	uint64_t dma_entry_limit; /* type1; 0 = unknown */
+	bool unsafe_interrupts; /* allow_unsafe_interrupts was set by someone */
+};
+_must_check_ int iommu_facts_read(int root_fd, struct iommu_facts *ret);
+/* 0, or -ENODEV FL_IOMMU_NONE with the kernel parameter that mends it. */
+_must_check_ int iommu_facts_check(const struct iommu_facts *f, struct diag *d);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef FL_IRQ_REMAP_H
+#define FL_IRQ_REMAP_H
+
+/*
+ * irq-remap: from a device's vector to the guest's handler.
+ *
+ * Theory of operation
+ *   A guest's MSI message (address, data) becomes a KVM route with a GSI. The
+ *   device's interrupt arrives on an eventfd; an irqfd ties that eventfd to
+ *   the GSI. The same eventfd is given to VFIO and to KVM: that is what lets
+ *   the kernel's IRQ bypass manager join the two, so that a host with posted
+ *   interrupts delivers without any host code running.
+ *
+ *   Routes are committed in two phases, because each commit rewrites the
+ *   whole table in the kernel and waits for SRCU readers:
+ *     irq_bank_stage() notes vectors' messages, any number of them;
+ *     irq_bank_commit() makes one route commit if any message really changed
+ *     (none otherwise), then ties the irqfds of vectors that are new.
+ *   Routes come before irqfds: an irqfd on a GSI without a route has crashed
+ *   hosts.
+ *
+ *   Masking is not done here: a masked vector keeps its route and its irqfd,
+ *   and the owner stops the source (vfio: SET_IRQS with fd -1, so that the
+ *   device's own pending bit is the truth).
+ *
+ *   This folder holds no KVM descriptor and makes no VFIO call: it calls the
+ *   ops that the VMM lends.
+ *
+ * Threads: a table locks itself; a bank is its device's, under that lock.
+ * Limits: GSIs base .. base+max-1, KVM has 4096 in all.
+ */
+
+#include "base/base.h"
+
+/* ---- errors: FL-05xx ---- */
+enum {
+	FL_IRQ_NO_GSI = 501, /* route table full */
+	FL_IRQ_ROUTES = 502, /* kernel refused the route table */
+	FL_IRQ_IRQFD = 503,
+	FL_IRQ_EVENTFD = 504,
+};
+
+struct irq_msg {
+	uint64_t addr;
+	uint32_t data;
+};
+struct irq_route {
+	uint32_t gsi;
+	struct irq_msg msg;
+	uint32_t devid; /* guest requester id (bus << 8 | devfn) */
+};
+
+/* Lent by the VMM. Each returns 0 or negative errno. */
+struct irq_sink_ops {
+	/* Replace all MSI routes; the sink adds its own fixed ones (IOAPIC). */
+	int (*set_routes)(void *ctx, const struct irq_route *routes, size_t n);
+	int (*irqfd_add)(void *ctx, int eventfd, uint32_t gsi);
+	int (*irqfd_del)(void *ctx, int eventfd, uint32_t gsi);
+};
+
+struct irq_table;
+/* `ops` and `ctx` must outlive the table. */
+_must_check_ int irq_table_new(const struct irq_sink_ops *ops, void *ctx,
+                               uint32_t gsi_base, uint32_t gsi_max,
+                               struct irq_table **ret);
+void irq_table_free(struct irq_table *t);
+
+struct irq_stats {
+	uint32_t commits; /* route tables written */
+	uint32_t routes;  /* live now */
+	uint32_t irqfds;  /* live now */
+};
+struct irq_stats irq_table_stats(struct irq_table *t);
+
+/* The vectors of one device function. */
+struct irq_bank;
+_must_check_ int irq_bank_new(struct irq_table *t, uint32_t devid,
+                              unsigned vectors, struct irq_bank **ret);
+/* Releases all vectors (irqfds first, then routes, then eventfds). */
+void irq_bank_free(struct irq_bank *b);
+
+/* Note the guest's message for a vector. No kernel call. -EINVAL when the
+ * vector is out of range. */
+_must_check_ int irq_bank_stage(struct irq_bank *b, unsigned vector,
+                                struct irq_msg msg);
+/* Note that a vector is not used any more. No kernel call. */
+void irq_bank_unstage(struct irq_bank *b, unsigned vector);
+/* See theory of operation. On error the staged state is kept, what was live
+ * stays live, and the diag says which limit was met. */
+_must_check_ int irq_bank_commit(struct irq_bank *b, struct diag *d);
+/* The vector's eventfd (made on first need) for VFIO to trigger; borrowed.
+ * Negative errno when it cannot be made. */
+_must_check_ int irq_bank_eventfd(struct irq_bank *b, unsigned vector);
+/* Drop every vector: the device's MSI or MSI-X was disabled. */
+void irq_bank_clear(struct irq_bank *b);
+unsigned irq_bank_live(const struct irq_bank *b);
+
+/* ---- facts: interrupt remapping and posting, each with its evidence ---- */
+
+enum irq_fact {
+	IRQ_FACT_NO,
+	IRQ_FACT_YES,
+	IRQ_FACT_UNKNOWN
+};
+struct irq_facts {
+	enum irq_fact remapping;
+	char remapping_evidence[160];
+	enum irq_fact
+		posting; /* YES only when every part of the chain says so */
+	char posting_evidence[160];
+};
+/* From sys/class/iommu, proc/interrupts and the kvm module parameters. */
+_must_check_ int irq_facts_read(int root_fd, struct irq_facts *ret);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef FL_NETD_PROTO_H
+#define FL_NETD_PROTO_H
+
+/*
+ * netd-proto: what netd and its clients say to one another. The only header
+ * that the privileged daemon shares with the command and with the VMM.
+ *
+ * Transport: a UNIX SOCK_SEQPACKET socket. One datagram is one JSON object
+ * of at most NETD_MSG_MAX bytes; a reply that is longer comes as a sealed
+ * memfd, announced by {"body": "memfd"} as the first descriptor. Peers are
+ * known by SO_PEERCRED. Each connection has one request under way at a time.
+ *
+ * Request   {"version": 1, "verb": "...", ...}
+ * Reply     {"version": 1, "ok": true, ...}
+ *        or {"version": 1, "ok": false, "error": {"code": 122, "errno": 16,
+ *            "what": "...", "why": "...", "mend": "..."},
+ *            "errors": [{"line", "column", + the fields above} ...]}
+ *           ("errors" only for a policy; "error" is then the first of them)
+ *
+ * verb      who            request                      reply
+ * status    anyone         -                            "host", "pfs", "leases"
+ * (see docs/netd.md) plan      anyone         policy as sealed memfd, or
+ * "actions": [{"op", "text", "command", none: the one applied "disruption"}],
+ * "policy" apply     root           policy as sealed memfd,      "done": n
+ * actions done, "actions" "file": its name for people restore   root - as apply
+ * lease     root or the    "guest": name                the lease, below, with
+ * descriptors group fairlead
+ *
+ * A lease lasts as long as the connection it was given on. Whoever holds the
+ * connection's last descriptor holds the lease: `fairlead run` hands it to
+ * the VMM, and a VMM that dies, however it dies, gives everything back.
+ *
+ * The lease
+ *   {"version": 1, "ok": true,
+ *    "guest":   {"name", "cpus", "memory" (bytes), "cmdline"},
+ *    "backend": "iommufd" | "group",
+ *    "devices": [{"name": "wan", "bdf": "0000:01:10.0", "group": 12,
+ *                 "mac": "02:..", "vlan": 100, "slot": 1}],
+ *    "fds":     ["kvm", "kernel", "initrd", "iommu", "device:wan", ...],
+ *    "memlock": bytes that netd let the holder pin (RLIMIT_MEMLOCK)}
+ *   "fds" names the descriptors of the datagram in their order; "initrd" is
+ *   left out when the guest has none. "iommu" is /dev/iommu or
+ *   /dev/vfio/vfio; "device:NAME" the VFIO cdev, or the group.
+ *   "warnings": [text] may be present.
+ *
+ * How the command starts the VMM: descriptors at fixed numbers,
+ *   3 the lease as a memfd, 4 the connection to netd, 5 the report (below) or
+ *   /dev/null, NETD_VMM_FD0 and up the lease's descriptors in their order.
+ *   Descriptors 0, 1, 2 are the console and messages. Nothing else is open.
+ *
+ * The report: on SIGUSR1 and at exit the VMM writes one JSON line:
+ *   {"event": "snapshot" | "exit", "reason": "...", "exits": {"total", "pio",
+ *    "mmio", "serial", "config", "bar", "power", "other", "signal"},
+ *    "dma_maps", "ram_regions", "resets", "route_commits", "set_irqs",
+ *    "vectors", "ram_bytes", "uptime_ns"}
+ */
+
+#define NETD_SOCKET "/run/fairlead/netd.sock"
+#define NETD_PROTO_VERSION 1
+#define NETD_MSG_MAX 65536
+#define NETD_FDS_MAX 64
+#define NETD_POLICY_MAX (1u << 20)
+#define NETD_REPLY_MAX (16u << 20)
+
+#define NETD_GROUP "fairlead" /* members may lease */
+
+enum {
+	NETD_VMM_FD_LEASE = 3,
+	NETD_VMM_FD_CONN = 4,
+	NETD_VMM_FD_REPORT = 5,
+	NETD_VMM_FD0 = 6,
+};
+
+#endif

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef FL_PCI_CONFIG_H
+#define FL_PCI_CONFIG_H
+
+/*
+ * pci-config: the configuration space a guest sees, as bytes and decisions.
+ *
+ * Theory of operation
+ *   1. cfg_layout_parse() takes a physical function's layout once, from a
+ *      snapshot of its bytes: header, BARs, capabilities, MSI and MSI-X
+ *      places. Each capability gets a verdict (shown, virtual, hidden) and a
+ *      reason. Nothing re-reads the hardware's layout afterwards.
+ *   2. cfg_compose_*() compiles const register tables (one row a register,
+ *      in the specification's order and with its attributes) into a
+ *      cfg_space: for each of the 4096 bytes, what the guest reads and which
+ *      bits it may change. A register without a row reads as the snapshot
+ *      where its capability is shown, as 0 elsewhere, and is never written.
+ *      Hidden capabilities are unlinked from their chain, not nulled.
+ *   3. cfg_read() and cfg_write() work byte by byte, so a partial, straddling
+ *      or unaligned access needs no thought anywhere else. They do nothing
+ *      to hardware: they return a decision, and the caller performs it.
+ *
+ *   Attributes of a register bit (PCIe 6.0 7.4):
+ *     ro     the guest reads the shadow (RO, HwInit, RsvdP as reset)
+ *     rw     the guest reads and writes the shadow
+ *     w1c    the guest's 1 clears the bit (RW1C)
+ *     hw     reads are taken from the device (status bits that live)
+ *     fwd    writes are also passed on to the device
+ *
+ * The folder is pure: no descriptor, no system call, no allocation, no log,
+ * no abort. A guest may call every function here with any value.
+ */
+
+#include "base/base.h"
+
+#define CFG_SIZE 4096u /* PCIe extended configuration space, PCIe 6.0 7.2.2 */
+#define CFG_SIZE_PCI 256u
+#define CFG_BARS 6
+#define CFG_MAX_CAPS 64 /* both chains together; a longer one is a loop */
+
+/* ---- errors: FL-09xx ---- */
+enum {
+	FL_CFG_HEADER = 901, /* not a type 0 header, or all ones */
+	FL_CFG_LOOP = 902,   /* capability chain broken: cut there, reported */
+	FL_CFG_BAR = 903,    /* BAR size is not a power of two, or no room */
+};
+
+/* ---- the physical function ---- */
+
+enum cfg_bar_kind {
+	CFG_BAR_NONE,
+	CFG_BAR_IO,
+	CFG_BAR_MEM32,
+	CFG_BAR_MEM64, /* occupies this index and the next */
+	CFG_BAR_UPPER, /* upper half of the one before */
+};
+struct cfg_bar {
+	enum cfg_bar_kind kind;
+	bool prefetch;
+	uint64_t size; /* bytes, power of two; 0 when unknown */
+};
+
+enum cfg_verdict {
+	CFG_SHOWN,    /* register table applies, rest reads as snapshot */
+	CFG_READONLY, /* bytes visible, no write */
+	CFG_HIDDEN,   /* unlinked from the chain, reads 0 */
+};
+struct cfg_cap {
+	uint16_t id;
+	uint16_t off;
+	uint16_t len;    /* bytes this capability owns */
+	uint8_t version; /* extended capabilities only */
+	bool ext;
+	enum cfg_verdict verdict;
+	const char *reason; /* static text: why hidden, why changed */
+};
+
+struct cfg_msix_facts {
+	uint16_t cap;     /* 0 = function has none */
+	uint16_t vectors; /* 1..2048 */
+	uint8_t table_bar, pba_bar;
+	uint32_t table_off, pba_off;
+};
+struct cfg_msi_facts {
+	uint16_t cap;
+	uint8_t vectors; /* 1,2,4..32 offered */
+	bool addr64, maskable;
+};
+
+struct cfg_layout {
+	uint8_t raw[CFG_SIZE];
+	uint16_t size;                /* 256 or 4096 */
+	struct cfg_bar bar[CFG_BARS]; /* kinds from raw; sizes from caller */
+	uint64_t rom_size;
+	struct cfg_cap cap[CFG_MAX_CAPS];
+	uint8_t n_caps;
+	struct cfg_msi_facts msi;
+	struct cfg_msix_facts msix;
+	uint16_t express; /* offset of the PCI Express capability, 0 = none */
+	uint16_t pm;
+	bool chain_cut; /* a chain was broken and ended early */
+};
+
+/*
+ * Parse `size` (256 or 4096) bytes. `bar_size[i]` is the size the platform
+ * decoded for BAR i (0 = not implemented); kinds come from the bytes.
+ * A broken chain is cut at the last good capability (chain_cut), not refused.
+ * Errors: -EINVAL with FL_CFG_HEADER or FL_CFG_BAR.
+ */
+_must_check_ int cfg_layout_parse(const uint8_t *raw, size_t size,
+                                  const uint64_t bar_size[static CFG_BARS],
+                                  struct cfg_layout *ret, struct diag *d);
+const struct cfg_cap *cfg_layout_find(const struct cfg_layout *l, bool ext,
+                                      uint16_t id);
+
+/* ---- the guest's view ---- */
+
+/* What a write did, for the caller to act upon; a bit set each. */
+enum cfg_event {
+	CFG_EV_COMMAND =
+		1 << 0, /* I/O, memory decode, bus master or INTx disable */
+	CFG_EV_BAR = 1 << 1,   /* some BAR now has another address */
+	CFG_EV_MSI = 1 << 2,   /* MSI control, address, data or mask */
+	CFG_EV_MSIX = 1 << 3,  /* MSI-X enable or function mask */
+	CFG_EV_POWER = 1 << 4, /* PM power state field written */
+	CFG_EV_FLR =
+		1 << 5, /* Initiate Function Level Reset, PCIe 6.0 7.5.3.4 */
+	CFG_EV_BRIDGE = 1 << 6, /* bus numbers or windows of a bridge */
+	CFG_EV_SLOT = 1 << 7,   /* slot control of a root port */
+};
+
+struct cfg_space {
+	uint8_t now[CFG_SIZE];   /* what the guest reads */
+	uint8_t rw[CFG_SIZE];    /* bits the guest may change */
+	uint8_t w1c[CFG_SIZE];   /* bits a 1 clears */
+	uint8_t hw[CFG_SIZE];    /* bits read from the device */
+	uint8_t fwd[CFG_SIZE];   /* bits passed on when written */
+	uint8_t reset[CFG_SIZE]; /* value after reset */
+	uint8_t event[CFG_SIZE]; /* enum cfg_event raised by a write */
+	struct cfg_bar bar[CFG_BARS];
+	uint64_t rom_size;
+	struct cfg_msi_facts msi;
+	struct cfg_msix_facts msix;
+	uint16_t express, pm;
+};
+
+/* Where the function will sit in the guest. */
+struct cfg_place {
+	bool behind_port; /* Express type stays Endpoint; else RCiEP */
+	bool multifunction;
+	uint8_t intx_pin; /* 0 = no INTx offered, 1..4 = INTA..INTD */
+};
+/* Endpoint with type 0 header. Never fails: what cannot be shown is hidden. */
+void cfg_compose_endpoint(struct cfg_space *s, const struct cfg_layout *l,
+                          const struct cfg_place *place);
+
+/* An emulated PCI Express root port, type 1 header (PCIe 6.0 7.5.1.3). */
+struct cfg_port {
+	uint8_t slot; /* physical slot number shown */
+	uint8_t port; /* port number in Link Capabilities */
+	bool hotplug;
+	uint16_t link_speed,
+		link_width; /* as Link Status encodes them; 0 = 2.5 GT/s x1 */
+};
+void cfg_compose_root_port(struct cfg_space *s, const struct cfg_port *p);
+void cfg_compose_host_bridge(struct cfg_space *s);
+
+/*
+ * Read `width` (1, 2 or 4) bytes at `off`. Bits of `hw_mask` are to be taken
+ * from the device at the same place: value = shadow & ~hw_mask | device &
+ * hw_mask. Out of range or an odd width reads all ones with hw_mask 0.
+ */
+struct cfg_read {
+	uint32_t value;
+	uint32_t hw_mask;
+};
+struct cfg_read cfg_read(const struct cfg_space *s, unsigned off,
+                         unsigned width);
+
+/*
+ * Write. The shadow is updated; `events` says what changed (an event is
+ * raised when a row's register is written, even with the same value, for
+ * FLR, POWER and SLOT; only on change for the others). When `forward` is
+ * set, write `hw_value` of the same width at the same place to the device.
+ */
+struct cfg_write {
+	uint32_t events;
+	bool forward;
+	uint32_t hw_value;
+};
+struct cfg_write cfg_write(struct cfg_space *s, unsigned off, unsigned width,
+                           uint32_t value);
+
+void cfg_reset(
+	struct cfg_space *s); /* conventional reset: shadow to reset values */
+
+/* Decoded views of the shadow. */
+uint16_t cfg_command(const struct cfg_space *s);
+/* Guest physical (or port) address of BAR i; for a 64-bit BAR both halves. */
+uint64_t cfg_bar_addr(const struct cfg_space *s, unsigned i);
+/* True when the BAR decodes now: COMMAND bit on, in D0, size known and the
+ * range [addr, addr+size) does not wrap. */
+bool cfg_bar_decodes(const struct cfg_space *s, unsigned i);
+/* For a VMM that places BARs before the guest runs. Address must be aligned
+ * to the size: -EINVAL otherwise. */
+_must_check_ int cfg_bar_place(struct cfg_space *s, unsigned i, uint64_t addr);
+
+struct cfg_bridge {
+	uint8_t primary, secondary, subordinate;
+};
+struct cfg_bridge cfg_bridge_buses(const struct cfg_space *s);
+
+struct cfg_msix_state {
+	bool enabled,
+		masked; /* Message Control bits 15 and 14, PCIe 6.0 7.7.2.2 */
+};
+struct cfg_msix_state cfg_msix_state(const struct cfg_space *s);
+
+struct cfg_msi_state {
+	bool enabled;
+	uint8_t vectors; /* enabled count, 1..32 */
+	uint64_t addr;
+	uint32_t data;
+	uint32_t mask;
+};
+struct cfg_msi_state cfg_msi_state(const struct cfg_space *s);
+
+/* ---- the MSI-X table, PCIe 6.0 7.7.2.3 ---- */
+
+#define CFG_MSIX_MAX 2048
+#define CFG_MSIX_ENTRY 16u
+struct cfg_msix_entry {
+	uint64_t addr;
+	uint32_t data;
+	uint32_t ctrl; /* bit 0 = masked */
+};
+struct cfg_msix {
+	struct cfg_msix_entry *entry; /* caller's storage */
+	uint16_t vectors;
+};
+/* All entries masked, zero message: the state after reset. */
+void cfg_msix_reset(struct cfg_msix *t);
+/* Only naturally aligned 4- and 8-byte accesses are defined (PCIe 6.0 7.7.2);
+ * others read 0 and write nothing. `off` is relative to the table. */
+uint64_t cfg_msix_read(const struct cfg_msix *t, uint64_t off, unsigned width);
+struct cfg_msix_change {
+	int vector;   /* -1: nothing changed */
+	bool message; /* address or data now differ */
+	bool mask;    /* mask bit flipped */
+};
+struct cfg_msix_change cfg_msix_write(struct cfg_msix *t, uint64_t off,
+                                      unsigned width, uint64_t value);
+static inline bool cfg_msix_masked(const struct cfg_msix *t, unsigned v)
+{
+	return t->entry[v].ctrl & 1;
+}
+/* Bytes of the Pending Bit Array: 8 for each 64 vectors, PCIe 6.0 7.7.2.4. */
+static inline uint32_t cfg_msix_pba_size(unsigned vectors)
+{
+	return (vectors + 63) / 64 * 8;
+}
+
+/* ---- SR-IOV capability, PCIe 6.0 9.3.3: decode only, for sriov/ ---- */
+
+struct cfg_sriov {
+	uint16_t initial_vfs, total_vfs, num_vfs;
+	uint16_t offset, stride; /* first VF and VF to VF, in routing ids */
+	uint16_t vf_device;
+	uint32_t page_size;
+	bool enabled;
+};
+/* -ENOENT when the function has no such capability. */
+_must_check_ int cfg_sriov_decode(const uint8_t *raw, size_t size,
+                                  struct cfg_sriov *ret);
+
+#endif

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef FL_POLICY_H
+#define FL_POLICY_H
+
+/*
+ * policy: from a file to an ordered list of actions, as pure functions.
+ *
+ * Theory of operation
+ *     text --pol_parse--> pol_policy --pol_resolve(state)--> pol_want
+ *                                      pol_want --pol_plan(state)--> pol_plan
+ *   `state` is what the kernel says now; netd fills it. pol_want has the
+ *   same shape as the state: one record a physical function, one a virtual
+ *   function, each field with its own "stated" flag, so that what a policy
+ *   leaves out is left alone. Restoring a machine is planning with a want
+ *   made from the state saved before the first change (pol_want_from_state).
+ *
+ *   Absent, null and a value are three things: absent = leave alone, null =
+ *   the device's default, 0 = the value 0.
+ *
+ *   A guest's NICs are given their VFs here, at planning time and for good:
+ *   guests in file order take VFs of the named pool in ascending order. So a
+ *   plan shows everything, and a lease later only looks the answer up.
+ *
+ *   Order of actions on one PF, and why:
+ *     autoprobe   before the VFs exist, so that no netdev is ever born
+ *     numvfs      0 first where it changes from another value
+ *     PF link     a VF of a PF that is down has no link
+ *     VF MAC      before the driver: else the guest sees a random or zero MAC;
+ *                 before spoof check: Intel checks against the MAC it has
+ *     VF VLAN, spoof check, trust
+ *     VF driver   last: from here on the VF may be opened
+ *
+ * Purity: no system call; the caller reads the file. Errors carry positions;
+ * parsing goes on after one, so that a user sees all of them at once.
+ *
+ * Limits: POL_TEXT_MAX bytes of text, POL_ERRORS_MAX errors kept, names of
+ * POL_NAME-1 characters, POL_DEPTH_MAX nesting; YAML anchors and aliases are
+ * refused (a policy is short; an alias bomb is not).
+ */
+
+#include "base/base.h"
+
+#define POL_TEXT_MAX (1u << 20)
+#define POL_ERRORS_MAX 32
+#define POL_NAME 32
+#define POL_PATH 256
+#define POL_CMDLINE 2048
+#define POL_DEPTH_MAX 16
+
+/* ---- errors: FL-01xx ---- */
+enum {
+	FL_POL_YAML = 101,  /* not YAML, an alias, too deep, too long */
+	FL_POL_KEY = 102,   /* unknown key; nearest known one */
+	FL_POL_TYPE = 103,  /* mapping, list or scalar expected */
+	FL_POL_VALUE = 104, /* scalar not of its form or out of range */
+	FL_POL_MISSING = 105,
+	FL_POL_DUPLICATE = 106, /* key or name given twice */
+	FL_POL_REFERENCE =
+		107,        /* names a nic, pool or network that is not there */
+	FL_POL_QUOTE = 108, /* PCI address, id or MAC must be quoted */
+	FL_POL_RANGE = 109, /* VF range beyond the count, overlapping, or a pool
+	                       too small */
+	FL_POL_CONFLICT = 110,  /* two statements that cannot both hold */
+	FL_POL_NO_MATCH = 120,  /* no device, or more than one, matches */
+	FL_POL_TOTAL = 121,     /* more VFs than the device has */
+	FL_POL_IN_USE = 122,    /* change would take away a VF that is in use */
+	FL_POL_PF_DRIVER = 123, /* PF has no driver that can carve VFs */
+	FL_POL_GROUP = 124, /* VF shares its IOMMU group with a bound device */
+	FL_POL_NO_IOMMU = 125, /* pool wants vfio, host has no IOMMU */
+	FL_POL_NO_IR = 126,    /* ... or no interrupt remapping */
+};
+
+struct pol_pos {
+	unsigned line, column; /* from 1; 0 = none */
+};
+struct pol_error {
+	struct pol_pos pos;
+	struct diag diag;
+};
+struct pol_errors {
+	struct pol_error e[POL_ERRORS_MAX];
+	size_t n;
+	size_t dropped; /* beyond POL_ERRORS_MAX */
+};
+/* "file:line:column: FL-0102: what" and the why and mend lines. */
+int pol_error_format(const struct pol_error *e, const char *file, char *buf,
+                     size_t size);
+
+/* ---- the policy ---- */
+
+enum pol_given {
+	POL_ABSENT,
+	POL_DEFAULT /* null */,
+	POL_GIVEN
+};
+struct pol_bool {
+	enum pol_given given;
+	bool v;
+};
+struct pol_u32 {
+	enum pol_given given;
+	uint32_t v;
+};
+struct pol_mac {
+	enum pol_given given;
+	uint8_t v[6];
+};
+
+struct pol_nic { /* a physical function */
+	char name[POL_NAME];
+	struct pol_pos pos;
+	struct { /* AND of what is given; must match exactly one device */
+		bool by_pci, by_vendor, by_device, by_driver, by_ifname;
+		struct bdf pci;
+		uint16_t vendor, device;
+		char driver[POL_NAME], ifname[POL_NAME];
+	} match;
+	struct pol_u32 vf_count;   /* virtual-function-count */
+	struct pol_bool autoprobe; /* drivers-autoprobe */
+	struct pol_bool link_up;   /* link: up | down */
+	struct pol_pos vf_count_pos, match_pos;
+};
+struct pol_vlan {
+	enum pol_given given; /* DEFAULT = no VLAN */
+	uint16_t id;          /* 0..4094 */
+	uint8_t qos;          /* 0..7 */
+	uint16_t proto;       /* ETH_P_8021Q or ETH_P_8021AD, host order */
+};
+struct pol_network {
+	char name[POL_NAME];
+	struct pol_pos pos;
+	struct pol_vlan vlan;
+	struct pol_bool spoof_check, trust;
+};
+enum pol_mac_assign {
+	POL_MAC_NONE,
+	POL_MAC_STABLE
+};
+struct pol_fn { /* one VF named by a pool */
+	size_t nic;
+	uint16_t vf;
+};
+struct pol_pool {
+	char name[POL_NAME];
+	struct pol_pos pos;
+	struct pol_fn *fn; /* ascending as written */
+	size_t n_fn;
+	char driver[POL_NAME]; /* "vfio", "netdev" or a driver's name; "" =
+	                          leave */
+	enum pol_mac_assign mac_assign;
+	uint8_t mac_prefix[3];
+};
+struct pol_guest_nic {
+	char name[POL_NAME];
+	struct pol_pos pos;
+	size_t pool;
+	size_t network;     /* SIZE_MAX = none named */
+	struct pol_mac mac; /* mac-address */
+	uint8_t slot; /* 1..31, device number of its root port; 0 = next free */
+	struct pol_fn fn; /* the VF it was given (pol_parse assigns) */
+};
+struct pol_guest {
+	char name[POL_NAME];
+	struct pol_pos pos;
+	uint32_t cpus;
+	uint64_t memory; /* bytes */
+	char kernel[POL_PATH], initrd[POL_PATH];
+	char cmdline[POL_CMDLINE];
+	struct pol_guest_nic *nic;
+	size_t n_nics;
+};
+struct pol_policy {
+	uint32_t version;
+	struct pol_nic *nic;
+	size_t n_nics;
+	struct pol_network *network;
+	size_t n_networks;
+	struct pol_pool *pool;
+	size_t n_pools;
+	struct pol_guest *guest;
+	size_t n_guests;
+};
+
+/* All static checks are made here. On -EINVAL `errs` has at least one error
+ * and *ret is untouched. -ENOMEM otherwise. */
+_must_check_ int pol_parse(const char *text, size_t len,
+                           struct pol_policy **ret, struct pol_errors *errs);
+void pol_free(struct pol_policy *p);
+const struct pol_guest *pol_guest_find(const struct pol_policy *p,
+                                       const char *name);
+/* The MAC a guest NIC is to have: its own, or the pool's stable one (prefix
+ * and a hash of guest and NIC name), or 0 when neither says. */
+bool pol_guest_nic_mac(const struct pol_policy *p, const struct pol_guest *g,
+                       const struct pol_guest_nic *n, uint8_t ret[static 6]);
+
+/* ---- the machine, as seen or as wanted ---- */
+
+enum { /* pol_vf.set, pol_pf.set: which fields are stated */
+	POL_HAS_AUTOPROBE = 1 << 0,
+	POL_HAS_NUMVFS = 1 << 1,
+	POL_HAS_LINK = 1 << 2,
+	POL_HAS_MAC = 1 << 3,
+	POL_HAS_VLAN = 1 << 4,
+	POL_HAS_SPOOF = 1 << 5,
+	POL_HAS_TRUST = 1 << 6,
+	POL_HAS_DRIVER = 1 << 7,
+	POL_HAS_OVERRIDE = 1 << 8,
+};
+struct pol_vf {
+	uint32_t set;
+	uint16_t index;
+	struct bdf bdf;
+	uint8_t mac[6];
+	uint16_t vlan, proto;
+	uint8_t qos;
+	bool spoof, trust;
+	char driver[POL_NAME], override[POL_NAME];
+	/* observed only */
+	int group;        /* -1 = none */
+	char blocker[96]; /* group member bound to a host driver, "" = none */
+	int holder_pid;   /* 0 = nobody has it open through VFIO */
+	char holder[POL_NAME]; /* that process, or the guest that leases it */
+	/* wanted only, for messages */
+	char label[2 * POL_NAME]; /* "guest/nic", "" = spare */
+};
+struct pol_pf {
+	uint32_t set;
+	struct bdf bdf;
+	char name[POL_NAME]; /* the policy's name for it, "" = none */
+	uint32_t num_vfs;
+	bool autoprobe, link_up;
+	struct pol_vf *vf; /* observed: num_vfs of them; wanted: those stated */
+	size_t n_vfs;
+	/* observed only */
+	uint16_t vendor, device;
+	uint32_t total_vfs;
+	uint16_t vf_offset,
+		vf_stride; /* PCIe 6.0 9.3.3.9: foretells VF addresses */
+	char driver[POL_NAME], ifname[POL_NAME];
+	/* wanted only */
+	struct pol_pos pos;
+};
+struct pol_state {
+	struct pol_pf *pf;
+	size_t n_pfs;
+	bool iommu, remapping; /* observed: host can assign */
+};
+void pol_state_free(struct pol_state *s);
+
+/* Dynamic checks (device there, totals, IOMMU) and the wanted state. */
+_must_check_ int pol_resolve(const struct pol_policy *p,
+                             const struct pol_state *seen,
+                             struct pol_state **ret_want,
+                             struct pol_errors *errs);
+/* Everything `saved` says about the PFs that it names becomes wanted. */
+_must_check_ int pol_want_from_state(const struct pol_state *saved,
+                                     struct pol_state **ret_want);
+
+/* ---- the plan ---- */
+
+enum pol_op {
+	POL_OP_AUTOPROBE,
+	POL_OP_NUMVFS,
+	POL_OP_PF_LINK,
+	POL_OP_VF_MAC,
+	POL_OP_VF_VLAN,
+	POL_OP_VF_SPOOF,
+	POL_OP_VF_TRUST,
+	POL_OP_VF_DRIVER,
+	POL_OP_MAX,
+};
+const char *pol_op_name(enum pol_op op);
+enum pol_disruption {
+	POL_DIS_NONE,
+	POL_DIS_LINK,    /* link bounces */
+	POL_DIS_VF_LOST, /* VFs go away */
+	POL_DIS_HOST,    /* host network at risk */
+};
+const char *pol_disruption_name(enum pol_disruption d);
+struct pol_action {
+	enum pol_op op;
+	enum pol_disruption disruption;
+	struct bdf pf;
+	char ifname[POL_NAME]; /* of the PF, as observed */
+	int vf;                /* index, -1 = the PF itself */
+	struct bdf vf_bdf;     /* as observed or foretold */
+	uint32_t number; /* AUTOPROBE, NUMVFS, PF_LINK, SPOOF, TRUST: new value
+	                  */
+	uint32_t number_from; /* value before */
+	uint8_t mac[6];
+	uint16_t vlan, proto;
+	uint8_t qos;
+	char driver[POL_NAME], override[POL_NAME];
+	char label[2 * POL_NAME];
+};
+struct pol_plan {
+	struct pol_action *action;
+	size_t n;
+};
+/* Nothing to do gives an empty plan. Refusals: FL_POL_IN_USE, FL_POL_GROUP. */
+_must_check_ int pol_plan(const struct pol_state *want,
+                          const struct pol_state *seen, struct pol_plan **ret,
+                          struct diag *d);
+void pol_plan_free(struct pol_plan *p);
+/* "set VF 1 of ens1f0 MAC 02:..:01 (vrouter/wan)" */
+int pol_action_text(const struct pol_action *a, char *buf, size_t size);
+/* What a person would type: an ip, devlink or shell line with the same effect.
+ */
+int pol_action_command(const struct pol_action *a, char *buf, size_t size);
+
+#endif

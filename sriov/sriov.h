@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef FL_SRIOV_H
+#define FL_SRIOV_H
+
+/*
+ * sriov: physical and virtual functions, found and changed through sysfs.
+ *
+ * Theory of operation
+ *   Discovery walks sys/bus/pci/devices below a root_fd (libpci gives names
+ *   and ids from the same tree where asked). Nothing is cached: each call
+ *   reads what is.
+ *
+ *   Changes obey the kernel's rules (performance-reliability facts in
+ *   docs/architecture.md):
+ *     - sriov_numvfs goes n -> 0 -> m; the kernel refuses n -> m (EBUSY).
+ *     - Going to 0 while a VF is open through VFIO blocks the writer, then
+ *       every reader of that file. So users are looked for first (open
+ *       descriptors of the VF's group or cdev in proc/PID/fd, and the netdevs'
+ *       state), and the write is refused with FL_SRIOV_IN_USE.
+ *     - Every device write runs in a child with a deadline; one stuck driver
+ *       gives -ETIMEDOUT, FL_SRIOV_STUCK, and nothing else waits.
+ *     - After numvfs, the VFs' sysfs entries are waited for.
+ *     - A driver is chosen by driver_override, then drivers_probe; never by
+ *       new_id (which would grab other devices).
+ *   No netlink here: MAC, VLAN, spoof check and trust are netd's.
+ *
+ * Limits: SRIOV_VFS_MAX VFs on a PF (PCIe allows 65535; drivers 256).
+ */
+
+#include "base/base.h"
+
+/* ---- errors: FL-02xx ---- */
+enum {
+	FL_SRIOV_NO_DEVICE = 201,
+	FL_SRIOV_NO_CAP =
+		202, /* function has no SR-IOV, or its driver offers none */
+	FL_SRIOV_TOO_MANY = 203,  /* more VFs than sriov_totalvfs */
+	FL_SRIOV_IN_USE = 204,    /* a VF is held: by whom */
+	FL_SRIOV_STUCK = 205,     /* device write did not return in time */
+	FL_SRIOV_NUMVFS = 206,    /* driver refused sriov_numvfs */
+	FL_SRIOV_WAIT = 207,      /* VFs did not appear in time */
+	FL_SRIOV_BIND = 208,      /* driver did not take the device */
+	FL_SRIOV_NO_DRIVER = 209, /* no such driver is loaded */
+};
+
+#define SRIOV_NAME 32
+#define SRIOV_VFS_MAX 256
+
+struct sriov_fn {
+	struct bdf bdf;
+	uint16_t vendor, device, subvendor, subdevice;
+	uint32_t class_code;       /* 24 bits */
+	int numa;                  /* -1 = unknown */
+	char driver[SRIOV_NAME];   /* "" = none */
+	char override[SRIOV_NAME]; /* driver_override, "" = none */
+	char ifname[SRIOV_NAME];   /* first netdev, "" = none */
+	int group;                 /* IOMMU group, -1 = none */
+};
+_must_check_ int sriov_fn_read(int root_fd, struct bdf b, struct sriov_fn *ret);
+
+struct sriov_pf {
+	struct sriov_fn fn;
+	unsigned total_vfs, num_vfs;
+	bool autoprobe;               /* sriov_drivers_autoprobe */
+	struct bdf vf[SRIOV_VFS_MAX]; /* virtfn links, first num_vfs */
+};
+/* -ENODEV FL_SRIOV_NO_DEVICE, -EOPNOTSUPP FL_SRIOV_NO_CAP. */
+_must_check_ int sriov_pf_read(int root_fd, struct bdf b, struct sriov_pf *ret,
+                               struct diag *d);
+/* Calls `fn` for each function that can have VFs now. */
+_must_check_ int sriov_each_pf(int root_fd, int (*fn)(struct bdf b, void *arg),
+                               void *arg);
+/* The PF of a VF, -ENOENT when `vf` is none. */
+_must_check_ int sriov_pf_of(int root_fd, struct bdf vf, struct bdf *ret);
+
+/* Who holds a function through VFIO: the first process found. 0 = nobody,
+ * 1 = held (ret filled), negative errno when proc cannot be read. */
+struct sriov_holder {
+	int pid;
+	char comm[SRIOV_NAME];
+};
+_must_check_ int sriov_holder(int root_fd, struct bdf b,
+                              struct sriov_holder *ret);
+
+#define SRIOV_WRITE_MS 10000u
+_must_check_ int sriov_set_autoprobe(int root_fd, struct bdf pf, bool on,
+                                     struct diag *d);
+/* To `n` from whatever it is, through 0 where the kernel wants it, after
+ * asking who uses the VFs. Returns when the VFs' entries are there. */
+_must_check_ int sriov_set_numvfs(int root_fd, struct bdf pf, unsigned n,
+                                  struct diag *d);
+/* Bind to `driver` ("" = leave unbound): override, unbind, probe, read back.
+ * The override stays set while the driver is ours, so that nothing else
+ * takes the device. No-op when already so. */
+_must_check_ int sriov_bind(int root_fd, struct bdf b, const char *driver,
+                            struct diag *d);
+/* Put back `driver` and `override` exactly as they were. */
+_must_check_ int sriov_bind_restore(int root_fd, struct bdf b,
+                                    const char *driver, const char *override,
+                                    struct diag *d);
+
+/* Names of VFIO's character device ("vfio3", -ENOENT where the kernel has no
+ * cdev) for a function bound to a vfio driver. */
+_must_check_ int sriov_vfio_cdev(int root_fd, struct bdf b,
+                                 char ret[static SRIOV_NAME]);
+
+/* "Intel Corporation 82576 Virtual Function" by libpci; falls back to ids. */
+void sriov_describe(const struct sriov_fn *f, char *buf, size_t size);
+
+#endif
