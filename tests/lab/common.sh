@@ -14,13 +14,11 @@ die() {
 
 # The trixie QEMU runs in place, by its own loader and libraries: no chroot, no mounts, no root, and
 # the same path works inside L1, which sees this file system.
-qemu() {
-	local lib=$QEMU_ROOT/usr/lib/x86_64-linux-gnu
-	exec env QEMU_MODULE_DIR="$lib/qemu" \
-		"$QEMU_ROOT/lib64/ld-linux-x86-64.so.2" --library-path "$lib" \
-		"$QEMU_ROOT/usr/bin/qemu-system-x86_64" \
-		-L "$QEMU_ROOT/usr/share/qemu" -L "$QEMU_ROOT/usr/share/seabios" "$@"
-}
+QEMU_LIB=$QEMU_ROOT/usr/lib/x86_64-linux-gnu
+QEMU_COMMAND=(env QEMU_MODULE_DIR="$QEMU_LIB/qemu"
+	"$QEMU_ROOT/lib64/ld-linux-x86-64.so.2" --library-path "$QEMU_LIB"
+	"$QEMU_ROOT/usr/bin/qemu-system-x86_64"
+	-L "$QEMU_ROOT/usr/share/qemu" -L "$QEMU_ROOT/usr/share/seabios")
 
 # Time as tenths of a second since boot: /proc/uptime does not jump when the clock is set.
 now_ds() {

@@ -1,48 +1,117 @@
-# L2 guests in L1: the files every VMM boots, the peer VMM, and reading what a guest said.
-# Sourced by lib.sh.
+# L2 guests in L1: the files every VMM boots, starting one, reading what it said and when, and the
+# peer VMM's command. Sourced by lib.sh. A guest has a name; its console is $LAB_LOG/NAME.log.
+#
+#   guest_start NAME COMMAND...         start a VMM in the background, console on stdin and stdout
+#   guest_send NAME WORDS               type a line at the console (fl.mode=idle obeys)
+#   guest_expect NAME SECONDS REGEX     wait until it says "FL-GUEST: REGEX"
+#   guest_wait NAME SECONDS             wait until the VMM ends; fails unless it ends with 0
+#   guest_said NAME REGEX               that line, without the marker; empty if never said
+#   guest_ms NAME REGEX                 when it was said, in ms after the VMM was started
+#   guest_pid NAME
 
 . "$LAB_DIR/common.sh"
 
 L2_KERNEL=$LAB_KERNEL_DIR/vmlinuz
 L2_INITRD=$LAB_KERNEL_DIR/l2.img
+declare -A GUEST_PID=() STAMP_PID=() GUEST_BEGAN=()
 
 guest_cmdline() { # fl.* words...
 	echo "console=ttyS0 panic=-1 quiet $*"
 }
 
-# guest_said LOG PATTERN: the rest of the first FL-GUEST line that matches, or nothing.
-guest_said() {
-	tr -d '\r' <"$1" | sed -n "s/^.*FL-GUEST: \($2.*\)/\1/p" | head -n 1
+# Each line with the time it came. The reader blocks: polling would take the guest's only CPU from
+# it and show in its figures.
+stamp_lines() { # FILE
+	local line
+	while IFS= read -r line || [ -n "$line" ]; do
+		printf '%s %s\n' "${EPOCHREALTIME/./}" "${line//$'\r'/}"
+	done >"$1"
 }
 
-guest_saying() { [ -n "$(guest_said "$1" "$2")" ]; }
+guest_start() { # NAME COMMAND...
+	local name=$1 dir=/run/guests
+	shift
+	mkdir -p "$dir"
+	rm -f "$dir/$name".{in,out}
+	mkfifo "$dir/$name.in" "$dir/$name.out"
+	stamp_lines "$LAB_LOG/$name.log" <"$dir/$name.out" &
+	STAMP_PID[$name]=$!
+	# Read and write: the console never sees an end of file, and neither open waits.
+	GUEST_BEGAN[$name]=${EPOCHREALTIME/./}
+	"$@" <>"$dir/$name.in" >"$dir/$name.out" 2>&1 &
+	GUEST_PID[$name]=$!
+	at_end guest_kill "$name"
+}
 
-# Waits for a guest to end by itself. A silent guest is ended, not waited for to the last second.
-guest_wait() { # PID LOG SECONDS
-	local until=$(($(uptime_ms) + $3 * 1000))
-	while kill -0 "$1" 2>/dev/null; do
-		if grep -qa 'Kernel panic' "$2"; then
-			kill -9 "$1"
-			fail "guest: $(grep -am 1 'Kernel panic' "$2")"
-		fi
-		if [ "$(uptime_ms)" -ge "$until" ]; then
-			kill -9 "$1"
-			fail "guest still runs after $3 s; its console ends: $(tail -n 3 "$2")"
-		fi
-		sleep 0.1
+guest_pid() { echo "${GUEST_PID[$1]}"; }
+
+guest_kill() { # NAME
+	[ -z "${GUEST_PID[$1]:-}" ] || kill -9 "${GUEST_PID[$1]}" 2>/dev/null || true
+}
+
+guest_send() { # NAME WORDS
+	local name=$1
+	shift
+	echo "$*" >"/run/guests/$name.in"
+}
+
+# find_marker NAME REGEX time|text
+find_marker() {
+	awk -v re="^($2)" -v what="$3" '{
+		stamp = $1
+		if (sub(/^.*FL-GUEST: /, "") && $0 ~ re) { print what == "time" ? stamp : $0; exit }
+	}' "$LAB_LOG/$1.log"
+}
+
+guest_said() { find_marker "$1" "$2" text; }
+
+guest_ms() {
+	local at
+	at=$(find_marker "$1" "$2" time)
+	[ -n "$at" ] || fail "guest $1 never said \"$2\"; $(guest_last "$1")"
+	echo $(((at - GUEST_BEGAN[$1]) / 1000))
+}
+
+guest_last() { # NAME: for complaints
+	echo "its console ends: $(tail -n 3 "$LAB_LOG/$1.log" | cut -d' ' -f2-)"
+}
+
+guest_expect() { # NAME SECONDS REGEX
+	local until=$(($(now_ms) + $2 * 1000))
+	until [ -n "$(guest_said "$1" "$3")" ]; do
+		kill -0 "${GUEST_PID[$1]}" 2>/dev/null ||
+			fail "guest $1 ended before it said \"$3\"; $(guest_last "$1")"
+		[ "$(now_ms)" -lt "$until" ] || fail "guest $1 did not say \"$3\" in $2 s; $(guest_last "$1")"
+		sleep 0.2
 	done
-	wait "$1"
 }
 
-# Arguments of the peer's machine, equal for all scenarios that compare with it. Result in PEER.
-peer_qemu() { # DEVICE-ADDRESS WORDS-FOR-GUEST
-	local host=host=$1
-	PEER=(-accel kvm -cpu host -M q35,kernel-irqchip=on -smp 1 -m 512M -nodefaults -display none
-		-serial stdio -no-reboot -kernel "$L2_KERNEL" -initrd "$L2_INITRD"
-		-append "$(guest_cmdline "$2")")
+guest_wait() { # NAME SECONDS
+	local pid=${GUEST_PID[$1]} dog status=0
+	(sleep "$2" && kill -9 "$pid") 2>/dev/null &
+	dog=$!
+	wait "$pid" || status=$?
+	kill "$dog" 2>/dev/null && wait "$dog" 2>/dev/null || true
+	wait "${STAMP_PID[$1]}" || true
+	GUEST_PID[$1]=''
+	! grep -qa 'Kernel panic' "$LAB_LOG/$1.log" ||
+		fail "guest $1: $(grep -am 1 'Kernel panic' "$LAB_LOG/$1.log" | cut -d' ' -f2-)"
+	[ "$status" != 137 ] || fail "guest $1 was still running after $2 s; $(guest_last "$1")"
+	[ "$status" = 0 ] || fail "guest $1: its VMM ended with status $status; $(guest_last "$1")"
+}
+
+# The peer: QEMU with one assigned function, the same machine for all scenarios that compare with
+# it. Result in PEER, the whole command.
+peer_qemu() { # ADDRESS WORDS-FOR-GUEST
+	local device="vfio-pci,host=$1"
+	PEER=("${QEMU_COMMAND[@]}" -accel kvm -cpu host -M q35,kernel-irqchip=on -smp 1 -m 512M
+		-nodefaults -display none -serial stdio -no-reboot
+		-kernel "$L2_KERNEL" -initrd "$L2_INITRD" -append "$(guest_cmdline "$2")"
+		-device pcie-root-port,id=rp1,chassis=1,slot=1)
 	if [ "$LAB_IOMMUFD" = yes ]; then
 		PEER+=(-object iommufd,id=iommufd0)
-		host+=,iommufd=iommufd0
+		device+=,iommufd=iommufd0
 	fi
-	PEER+=(-device pcie-root-port,id=rp1,chassis=1,slot=1 -device "vfio-pci,$host,bus=rp1,rombar=0")
+	# No option ROM: SeaBIOS would spend its time on network boot, which no other VMM offers.
+	PEER+=(-device "$device,bus=rp1,rombar=0")
 }

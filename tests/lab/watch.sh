@@ -5,7 +5,7 @@ QEMU_PID= TAIL_PID=
 
 start_machine() {
 	# In the log folder: a socket's path may be 107 bytes long, a checkout's path longer.
-	(cd "$LOG" && qemu "${QEMU[@]}") >"$LOG/qemu.log" 2>&1 </dev/null 9>&- &
+	(cd "$LOG" && exec "${QEMU_COMMAND[@]}" "${QEMU[@]}") >"$LOG/qemu.log" 2>&1 </dev/null 9>&- &
 	QEMU_PID=$!
 	tail -n +1 -s 0.2 -f --pid="$QEMU_PID" "$LOG/scenario.log" 9>&- &
 	TAIL_PID=$!
