@@ -121,9 +121,7 @@ struct bdf {
 	uint8_t dev; /* 0..31 */
 	uint8_t fn;  /* 0..7 */
 };
-#define BDF_STRLEN                                                             \
-	16 /* "ffffffff:ff:1f.7" less its NUL would be 17; domains beyond 16   \
-	      bits are refused */
+#define BDF_STRLEN 20 /* domains of 4 to 8 hex digits (VMD uses 5) */
 
 /* Accepts "dddd:bb:dd.f" (hex, domain of 4 to 8 digits); else -EINVAL. */
 _must_check_ int bdf_parse(const char *s, struct bdf *ret);

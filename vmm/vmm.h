@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef FL_VMM_H
+#define FL_VMM_H
+
+/*
+ * vmm: one guest, one process, no privilege.
+ *
+ * Theory of operation
+ *   The process is given descriptors (netd/netd-proto.h) and opens nothing by
+ *   name: KVM, the kernel image, the IOMMU, the VFIO devices. vm_new() builds
+ *   the machine; vm_run() drops into the sandbox, starts the vCPU threads and
+ *   serves one event loop until the guest powers off, is told to stop, or
+ *   fails in a way that is explained.
+ *
+ *   The machine: PCIe only. ECAM and 0xCF8, a root port for each assigned
+ *   function, full in-kernel irqchip, x2APIC, hardware-reduced ACPI, one
+ *   16550. bzImage by the 64-bit boot protocol, or an ELF kernel by PVH.
+ *
+ *   Order, each because the kernel wants it so:
+ *     VM, irqchip -> RAM slots -> KVM_DEV_VFIO_FILE_ADD -> device attach
+ *     (which opens it and resets it, once) -> DMA maps (one a RAM region) ->
+ *     BAR placement -> ACPI tables -> kernel image -> vCPU state ->
+ *     Landlock, seccomp -> first KVM_RUN.
+ *
+ *   Threads: the main thread (event loop: console, signals, request
+ *   interrupts) and one thread a vCPU. A vCPU thread handles its own exits;
+ *   the bus is read-mostly under a lock, each device locks itself.
+ *
+ *   Trust: everything from the guest is hostile. A vCPU exit never ends the
+ *   process for what the guest put in it; it is answered as hardware would.
+ *
+ * Limits: VM_CPUS_MAX vCPUs, VM_DEVICES_MAX assigned functions; RAM 16 MiB
+ * and up, in at most two regions (below and above the hole).
+ */
+
+#include "base/base.h"
+#include "iommu/iommu.h"
+
+#define VM_CPUS_MAX 64
+#define VM_DEVICES_MAX 16
+#define VM_NAME 32
+
+/* ---- errors: FL-06xx ---- */
+enum {
+	FL_VMM_LEASE =
+		601,       /* lease unreadable: not started by `fairlead run` */
+	FL_VMM_ROOT = 602, /* refuses to run as root */
+	FL_VMM_KVM = 603,  /* /dev/kvm too old or a capability missing */
+	FL_VMM_MEMORY = 604,
+	FL_VMM_KERNEL = 605, /* not a bzImage or PVH ELF, or truncated */
+	FL_VMM_INITRD = 606,
+	FL_VMM_SANDBOX = 607,
+	FL_VMM_RUN = 608,  /* KVM_RUN failed: internal error, with the state */
+	FL_VMM_SLOT = 609, /* no room for a device or its BARs */
+	FL_VMM_CPUS = 610,
+};
+
+struct vm_device {
+	char name[VM_NAME];   /* "wan" */
+	char bdf[BDF_STRLEN]; /* host address */
+	int fd;               /* VFIO cdev or group, vm's */
+	uint8_t slot;         /* device number of its root port, 1..31 */
+};
+
+struct vm_config {
+	char name[VM_NAME];
+	unsigned cpus;
+	uint64_t memory; /* bytes, multiple of 2 MiB */
+	const char *cmdline;
+	int kvm_fd, kernel_fd;
+	int initrd_fd;     /* -1 = none */
+	int conn_fd;       /* the lease; held open, -1 = none */
+	int report_fd;     /* -1 = none */
+	int in_fd, out_fd; /* console; raw mode when in_fd is a terminal */
+	enum iommu_backend backend;
+	int iommu_fd; /* -1 = no devices */
+	struct vm_device device[VM_DEVICES_MAX];
+	unsigned n_devices;
+	bool no_reboot;  /* guest reset ends the process */
+	bool no_sandbox; /* tests only */
+};
+
+enum vm_end {
+	VM_END_POWEROFF,
+	VM_END_RESET,   /* with no_reboot */
+	VM_END_STOPPED, /* SIGTERM, or ^A x on the console */
+	VM_END_DEVICE,  /* the host took a device back */
+	VM_END_FAILED,
+};
+const char *vm_end_name(enum vm_end e);
+
+struct vm;
+/* Takes every descriptor of `c`, on failure too. */
+_must_check_ int vm_new(const struct vm_config *c, struct vm **ret,
+                        struct diag *d);
+/* Returns when the guest has ended; FAILED fills the diag. */
+enum vm_end vm_run(struct vm *vm, struct diag *d);
+void vm_free(struct vm *vm);
+
+#endif
