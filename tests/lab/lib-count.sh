@@ -9,36 +9,38 @@ TRACE=/sys/kernel/tracing/events/kvm
 kvm_exits_start() {
 	[ -d "$TRACE/kvm_userspace_exit" ] || fail "tracepoint kvm_userspace_exit is missing: kvm not loaded?"
 	kvm_exits_clear
-	echo 'hist:keys=reason' >"$TRACE/kvm_userspace_exit/trigger"
+	echo 'hist:keys=reason,errno' >"$TRACE/kvm_userspace_exit/trigger"
 	echo 'hist:keys=exit_reason' >"$TRACE/kvm_exit/trigger"
 }
 
 kvm_exits_clear() {
-	echo '!hist:keys=reason' >"$TRACE/kvm_userspace_exit/trigger" 2>/dev/null || true
+	echo '!hist:keys=reason,errno' >"$TRACE/kvm_userspace_exit/trigger" 2>/dev/null || true
 	echo '!hist:keys=exit_reason' >"$TRACE/kvm_exit/trigger" 2>/dev/null || true
 }
 
 hist_total() { sed -n 's/^ *Hits: *//p' "$TRACE/$1/hist"; }
 
-# <linux/kvm.h>'s KVM_EXIT_*; a return without a reason is a signal or an error (reason 10).
-exit_name() {
+# <linux/kvm.h>'s KVM_EXIT_*. With an errno the reason is a stale one: KVM_RUN was interrupted.
+exit_name() { # REASON ERRNO
+	[ "$2" = 0 ] || { echo interrupted; return; }
 	case $1 in
 	0) echo unknown ;; 1) echo exception ;; 2) echo io ;; 3) echo hypercall ;; 4) echo debug ;;
 	5) echo hlt ;; 6) echo mmio ;; 7) echo irq-window ;; 8) echo shutdown ;; 9) echo fail-entry ;;
-	10) echo intr ;; 17) echo internal-error ;; 24) echo system-event ;; 26) echo ioapic-eoi ;;
-	29) echo rdmsr ;; 30) echo wrmsr ;; 39) echo memory-fault ;;
+	10) echo intr ;; 11) echo set-tpr ;; 12) echo tpr-access ;; 17) echo internal-error ;;
+	24) echo system-event ;; 26) echo ioapic-eoi ;; 29) echo rdmsr ;; 30) echo wrmsr ;;
+	39) echo memory-fault ;;
 	*) echo "reason-$1" ;;
 	esac
 }
 
 # Prints "userspace-exits TOTAL", then "userspace-exits.REASON COUNT" a line, then "exits TOTAL".
 kvm_exits_stop() {
-	local reason hits
+	local reason errno hits
 	echo "userspace-exits $(hist_total kvm_userspace_exit)"
-	sed -n 's/^{ *reason: *\([0-9]*\) *} *hitcount: *\([0-9]*\).*/\1 \2/p' \
-		"$TRACE/kvm_userspace_exit/hist" | sort -k2,2nr | while read -r reason hits; do
-		echo "userspace-exits.$(exit_name "$reason") $hits"
-	done
+	sed -n 's/^{ *reason: *\([0-9]*\), *errno: *\(-\{0,1\}[0-9]*\) *} *hitcount: *\([0-9]*\).*/\1 \2 \3/p' \
+		"$TRACE/kvm_userspace_exit/hist" | while read -r reason errno hits; do
+		echo "$(exit_name "$reason" "$errno") $hits"
+	done | awk '{ n[$1] += $2 } END { for (k in n) print "userspace-exits." k, n[k] }' | sort -k2,2nr
 	echo "exits $(hist_total kvm_exit)"
 	kvm_exits_clear
 }
@@ -48,15 +50,34 @@ kvm_exits_stop() {
 trace_ioctls() {
 	local file=$1
 	shift
-	strace -f -qq -e trace=ioctl -e signal=none -o "$file" "$@"
+	strace -f -y -qq -e trace=ioctl -e signal=none -o "$file" "$@"
 }
 
-# count_ioctls FILE NAME...: "NAME COUNT" a line. KVM_RUN is left out of FILE's interest: the
-# tracepoint above counts it for nothing.
+# Debian 12's strace knows nothing of iommufd: it prints bare numbers, or the names others gave to
+# the same numbers. Prints a regex for "FD<FILE>, REQUEST".
+ioctl_pattern() { # NAME
+	local fd='[0-9]+<[^>]*>, '
+	case $1 in
+	IOMMU_IOAS_ALLOC) echo "$fd.*0x3b, 0x81," ;;
+	IOMMU_IOAS_MAP) echo "$fd.*0x3b, 0x85," ;;
+	IOMMU_IOAS_UNMAP) echo "$fd.*0x3b, 0x86," ;;
+	IOMMU_IOAS_MAP_FILE) echo "$fd.*0x3b, 0x8f," ;;
+	VFIO_DEVICE_BIND_IOMMUFD) echo "$fd(VFIO_IOMMU_SPAPR_UNREGISTER_MEMORY|$1)" ;;
+	VFIO_DEVICE_ATTACH_IOMMUFD_PT) echo "$fd(VFIO_IOMMU_SPAPR_TCE_CREATE|$1)" ;;
+	# The same numbers mean other things on a device's descriptor.
+	VFIO_IOMMU_*) echo "[0-9]+</dev/vfio/vfio>, [^,]*$1\\>" ;;
+	*) echo "$fd$1\\>" ;;
+	esac
+}
+
+# count_ioctls FILE NAME...: "NAME COUNT" a line, and "NAME-failed COUNT" where some were refused.
 count_ioctls() {
-	local file=$1 name
+	local file=$1 name pattern failed
 	shift
 	for name in "$@"; do
-		echo "$name $(grep -c -w -- "$name" "$file" || true)"
+		pattern="ioctl\\($(ioctl_pattern "$name")"
+		echo "$name $(grep -cE "$pattern" "$file" || true)"
+		failed=$(grep -E "$pattern" "$file" | grep -c ' = -1 ' || true)
+		[ "$failed" = 0 ] || echo "$name-failed $failed"
 	done
 }

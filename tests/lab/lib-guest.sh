@@ -73,7 +73,7 @@ guest_ms() {
 }
 
 guest_last() { # NAME: for complaints
-	echo "its console ends: $(tail -n 3 "$LAB_LOG/$1.log" | cut -d' ' -f2-)"
+	echo "its console ends: $(tail -n 3 "$LAB_LOG/$1.log" | tr '\n' ' ' | cut -c1-300)"
 }
 
 guest_expect() { # NAME SECONDS REGEX
@@ -91,7 +91,8 @@ guest_wait() { # NAME SECONDS
 	(sleep "$2" && kill -9 "$pid") 2>/dev/null &
 	dog=$!
 	wait "$pid" || status=$?
-	kill "$dog" 2>/dev/null && wait "$dog" 2>/dev/null || true
+	kill "$dog" 2>/dev/null || true
+	wait "$dog" 2>/dev/null || true
 	wait "${STAMP_PID[$1]}" || true
 	GUEST_PID[$1]=''
 	! grep -qa 'Kernel panic' "$LAB_LOG/$1.log" ||

@@ -80,7 +80,7 @@ at_end() {
 finish_scenario() {
 	local status=$? i
 	# A command that failed under set -e has said nothing of its step yet.
-	[ "$status" = 0 ] && end_step ok || end_step FAILED
+	if [ "$status" = 0 ]; then end_step ok; else end_step FAILED; fi
 	for ((i = ${#AT_END[@]} - 1; i >= 0; i--)); do
 		eval "${AT_END[i]}" || true
 	done

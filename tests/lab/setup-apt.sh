@@ -51,12 +51,6 @@ add_backports() {
 	apt-get update
 }
 
-installed() {
-	local status
-	status=$(dpkg-query -W -f '${db:Status-Status} ' "$1" 2>/dev/null) || return 1
-	[[ $status == *installed* && $status != *not-installed* ]]
-}
-
 missing_packages() {
 	local p have
 	# One dpkg call for all: a call for each would alone take a second.
@@ -80,10 +74,10 @@ install_packages() {
 }
 
 setup_packages() {
-	local want=$BUILD_PACKAGES missing
-	[ "$WHAT" = build ] || want="$want $LAB_PACKAGES"
+	local packages=$BUILD_PACKAGES missing
+	[ "$WHAT" = build ] || packages="$packages $LAB_PACKAGES"
 	# shellcheck disable=SC2086  # a list of words
-	missing=$(missing_packages $want)
+	missing=$(missing_packages $packages)
 	[ -n "$missing" ] || ! have_uapi || { [ "$WHAT" = lab ] && ! have_backports; } || return 0
 	need_root "installing packages"
 	have_backports || step "apt: add bookworm-backports, pinned low" add_backports

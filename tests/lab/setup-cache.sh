@@ -151,6 +151,7 @@ initramfs() { # LINE INIT FILE MODULE...
 	shift 3
 	release=$(cat "$CACHE/$line/release")
 	dir=$(mktemp -d)
+	chmod 755 "$dir" # it becomes the guest's /
 	mkdir -p "$dir"/{bin,dev,proc,sys,mnt}
 	install -m 755 /bin/busybox "$dir/bin/busybox"
 	ln -s busybox "$dir/bin/sh"
@@ -162,9 +163,9 @@ initramfs() { # LINE INIT FILE MODULE...
 	rm -rf "$dir"
 }
 
-L1_MODULES="9p 9pnet_virtio overlay"
-L2_MODULES="virtio_net virtio_blk virtio_console virtio_balloon virtio_rng igbvf igb e1000 e1000e
-	8139cp nvme bochs af_packet"
+L1_MODULES=(virtio_pci 9p 9pnet_virtio overlay)
+L2_MODULES=(virtio_pci virtio_net virtio_blk virtio_console virtio_balloon virtio_rng igbvf igb e1000 e1000e
+	8139cp nvme bochs af_packet)
 
 setup_cache() {
 	local line
@@ -179,9 +180,9 @@ setup_cache() {
 			step "kernel $line: build iommufd, vfio, netdevsim" build_modules "$line"
 		# Both init scripts and the module lists decide what an image holds.
 		newer "$CACHE/$line/l1.img" init-l1 || step "kernel $line: initramfs of L1" \
-			initramfs "$line" init-l1 "$CACHE/$line/l1.img" $L1_MODULES
+			initramfs "$line" init-l1 "$CACHE/$line/l1.img" "${L1_MODULES[@]}"
 		newer "$CACHE/$line/l2.img" init-l2 || step "kernel $line: initramfs of L2" \
-			initramfs "$line" init-l2 "$CACHE/$line/l2.img" $L2_MODULES
+			initramfs "$line" init-l2 "$CACHE/$line/l2.img" "${L2_MODULES[@]}"
 	done
 }
 
