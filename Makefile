@@ -50,7 +50,7 @@ VERSION := 0.1
 all: programs
 
 # Debian 12's own kernel headers are too old: say so before the compiler does.
-HAVE_UAPI := $(shell echo '\#include <linux/vfio.h>' | $(CC) -E -dM - 2>/dev/null | grep -c VFIO_DEVICE_BIND_IOMMUFD)
+HAVE_UAPI := $(shell $(CC) -E -dM -include linux/vfio.h -x c /dev/null 2>/dev/null | grep -c VFIO_DEVICE_BIND_IOMMUFD)
 NEED_UAPI := $(filter-out clean help deps demo check check-long install-man,$(or $(MAKECMDGOALS),all))
 ifeq ($(HAVE_UAPI),0)
 ifneq ($(NEED_UAPI),)
