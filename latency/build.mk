@@ -1,0 +1,2 @@
+SRCS_latency := hist.c report.c
+LIBS_latency :=
