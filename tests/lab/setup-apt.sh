@@ -21,8 +21,10 @@ mirror_uri() { # SUITE
 			  if (hit && uri && !off) { print uri; exit } }' "$file")
 		[ -z "$uri" ] || { echo "$uri"; return; }
 	done
-	cat /etc/apt/sources.list "$APT_SOURCES"/*.list 2>/dev/null |
-		sed 's/\[[^]]*\]//' | awk -v suite="$1" '$1 == "deb" && $3 == suite { print $2; exit }'
+	# Either may be missing; an early exit of awk would leave the writer with a broken pipe.
+	{ cat /etc/apt/sources.list "$APT_SOURCES"/*.list 2>/dev/null || true; } |
+		sed 's/\[[^]]*\]//' |
+		awk -v suite="$1" '$1 == "deb" && $3 == suite && !uri { uri = $2; print uri }'
 }
 
 # Low pin: nothing is upgraded from backports unless a package is asked from there by name.
@@ -83,5 +85,5 @@ setup_packages() {
 	have_backports || step "apt: add bookworm-backports, pinned low" add_backports
 	[ -n "$missing" ] || ! have_uapi || return 0
 	# shellcheck disable=SC2086
-	step "apt: install $(echo $missing | wc -w) packages, linux-libc-dev" install_packages $missing
+	step "apt: install what is missing, $(echo $missing | wc -w) packages" install_packages $missing
 }
