@@ -18,7 +18,12 @@
  *     irq_bank_commit() makes one route commit if any message really changed
  *     (none otherwise), then ties the irqfds of vectors that are new.
  *   Routes come before irqfds: an irqfd on a GSI without a route has crashed
- *   hosts.
+ *   hosts. An eventfd may be signalled before its irqfd exists: it counts,
+ *   and KVM looks at the count when the irqfd is made, so nothing is lost.
+ *   That is why a commit may wait until a vector's first interrupt.
+ *
+ *   A route whose irqfd is gone is dead weight, not a hazard, so dropping
+ *   vectors writes no table: the next commit leaves the dead routes out.
  *
  *   Masking is not done here: a masked vector keeps its route and its irqfd,
  *   and the owner stops the source (vfio: SET_IRQS with fd -1, so that the
@@ -27,8 +32,10 @@
  *   This folder holds no KVM descriptor and makes no VFIO call: it calls the
  *   ops that the VMM lends.
  *
- * Threads: a table locks itself; a bank is its device's, under that lock.
- * Limits: GSIs base .. base+max-1, KVM has 4096 in all.
+ * Threads: a table locks itself; a bank is its device's, under that device's
+ * lock. The ops are called with the table's lock held and must not call back.
+ * Limits: GSIs base .. base+max-1; KVM has 4096 in all. IRQ_VECTORS_MAX
+ * vectors a bank.
  */
 
 #include "base/base.h"
@@ -40,6 +47,8 @@ enum {
 	FL_IRQ_IRQFD = 503,
 	FL_IRQ_EVENTFD = 504,
 };
+
+#define IRQ_VECTORS_MAX 2048u /* PCIe 6.0 7.7.2.2: MSI-X table size */
 
 struct irq_msg {
 	uint64_t addr;
@@ -64,6 +73,7 @@ struct irq_table;
 _must_check_ int irq_table_new(const struct irq_sink_ops *ops, void *ctx,
                                uint32_t gsi_base, uint32_t gsi_max,
                                struct irq_table **ret);
+/* After all its banks. NULL is allowed. */
 void irq_table_free(struct irq_table *t);
 
 struct irq_stats {
@@ -75,17 +85,28 @@ struct irq_stats irq_table_stats(struct irq_table *t);
 
 /* The vectors of one device function. */
 struct irq_bank;
+/* -EINVAL when `vectors` is 0 or above IRQ_VECTORS_MAX. */
 _must_check_ int irq_bank_new(struct irq_table *t, uint32_t devid,
                               unsigned vectors, struct irq_bank **ret);
-/* Releases all vectors (irqfds first, then routes, then eventfds). */
+/* Releases all vectors (irqfds first, then GSIs, then eventfds). */
 void irq_bank_free(struct irq_bank *b);
 
 /* Note the guest's message for a vector. No kernel call. -EINVAL when the
  * vector is out of range. */
 _must_check_ int irq_bank_stage(struct irq_bank *b, unsigned vector,
                                 struct irq_msg msg);
-/* Note that a vector is not used any more. No kernel call. */
+/* Note that a vector is not used any more; the next commit unties it. No
+ * kernel call. */
 void irq_bank_unstage(struct irq_bank *b, unsigned vector);
+
+enum irq_vector_state {
+	IRQ_VECTOR_UNUSED, /* nothing staged; out of range, too */
+	IRQ_VECTOR_NEW,    /* staged, never committed: no irqfd yet */
+	IRQ_VECTOR_STALE,  /* interrupts arrive, by an older message */
+	IRQ_VECTOR_LIVE,   /* interrupts arrive by the staged message */
+};
+enum irq_vector_state irq_bank_state(const struct irq_bank *b, unsigned vector);
+
 /* See theory of operation. On error the staged state is kept, what was live
  * stays live, and the diag says which limit was met. */
 _must_check_ int irq_bank_commit(struct irq_bank *b, struct diag *d);
@@ -94,6 +115,7 @@ _must_check_ int irq_bank_commit(struct irq_bank *b, struct diag *d);
 _must_check_ int irq_bank_eventfd(struct irq_bank *b, unsigned vector);
 /* Drop every vector: the device's MSI or MSI-X was disabled. */
 void irq_bank_clear(struct irq_bank *b);
+/* Vectors whose irqfd is tied. */
 unsigned irq_bank_live(const struct irq_bank *b);
 
 /* ---- facts: interrupt remapping and posting, each with its evidence ---- */
@@ -103,6 +125,7 @@ enum irq_fact {
 	IRQ_FACT_YES,
 	IRQ_FACT_UNKNOWN
 };
+const char *irq_fact_name(enum irq_fact f); /* "no", "yes", "unknown" */
 struct irq_facts {
 	enum irq_fact remapping;
 	char remapping_evidence[160];
@@ -110,7 +133,11 @@ struct irq_facts {
 		posting; /* YES only when every part of the chain says so */
 	char posting_evidence[160];
 };
-/* From sys/class/iommu, proc/interrupts and the kvm module parameters. */
+/*
+ * From sys/class/iommu, proc/interrupts, proc/cmdline and the parameters of
+ * kvm_intel or kvm_amd. What cannot be read makes a fact UNKNOWN, never YES;
+ * the call itself fails only when `root_fd` is no directory of "/".
+ */
 _must_check_ int irq_facts_read(int root_fd, struct irq_facts *ret);
 
 #endif

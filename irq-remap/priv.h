@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef FL_IRQ_REMAP_PRIV_H
+#define FL_IRQ_REMAP_PRIV_H
+
+/* Inside irq-remap: a table of GSI slots, and banks of vectors over it. */
+
+#include "irq-remap/irq-remap.h"
+
+#include <pthread.h>
+
+#define NO_SLOT UINT32_MAX
+
+struct irq_slot {
+	bool used;
+	struct irq_msg msg;
+	uint32_t devid;
+};
+struct irq_table {
+	pthread_mutex_t lock;
+	const struct irq_sink_ops *ops;
+	void *ctx;
+	uint32_t base, max;
+	struct irq_slot *slot;   /* max of them; GSI = base + index */
+	struct irq_route *route; /* room for max: what a commit writes */
+	struct irq_stats stats;
+};
+
+struct irq_vector {
+	bool staged; /* the owner wants it; `msg` is what the guest wrote */
+	bool tied;   /* the irqfd exists */
+	struct irq_msg msg;
+	uint32_t slot; /* NO_SLOT, or the index of its GSI in the table */
+	int eventfd;   /* -1 until first need */
+};
+struct irq_bank {
+	struct irq_table *table;
+	uint32_t devid;
+	unsigned n;
+	struct irq_vector v[];
+};
+
+static inline bool irq_msg_equal(struct irq_msg a, struct irq_msg b)
+{
+	return a.addr == b.addr && a.data == b.data;
+}
+
+/* table.c; all but init with the lock held. */
+/* Index of a free slot, now used; NO_SLOT when the table is full. */
+uint32_t irq_slot_take(struct irq_table *t);
+void irq_slot_put(struct irq_table *t, uint32_t slot);
+/* Writes every used slot to the sink. */
+int irq_table_write(struct irq_table *t);
+
+/* commit.c; with the table's lock held. Unties and gives the GSI back. */
+void irq_vector_drop(struct irq_table *t, struct irq_vector *v);
+
+/* facts.c */
+
+/* What sys/class/iommu and proc/interrupts say. */
+struct irq_units {
+	unsigned intel, amd;     /* how many of each */
+	unsigned ir_capable;     /* Intel: ecap.IR, VT-d 11.4.3 */
+	char no_posting[24];     /* a unit that cannot post, "" = none */
+	unsigned remapped, bare; /* lines by chip name */
+	char chip[48];           /* an example of the deciding kind */
+	bool interrupts_read;
+};
+void irq_posting_decide(int root_fd, const struct irq_units *u,
+                        struct irq_facts *f);
+
+#endif
