@@ -36,17 +36,7 @@ vmm_pss() { # PID
 
 # report_field FILE EVENT FIELD: of the last such line of a VMM's report.
 report_field() {
-	python3 - "$@" <<-'PY'
-		import json, sys
-		last = None
-		for line in open(sys.argv[1]):
-		    rec = json.loads(line)
-		    if rec["event"] == sys.argv[2]:
-		        last = rec
-		for key in sys.argv[3].split("."):
-		    last = last[key]
-		print(last)
-	PY
+	jq -rs --arg event "$2" "map(select(.event == \$event)) | last | .$3" "$1"
 }
 
 # What the host says of a PF and its VFs, for "as it was before" to be a comparison, not a hope.
@@ -57,4 +47,9 @@ host_state() { # PF
 	done
 	echo "driver $(pci_driver "$1")"
 	ip -d link show "$(pci_netdev "$1")" | sed 's/ state [A-Z]*//; s/,LOWER_UP//'
+}
+
+# The demo's policy with another command line for the guest, and other changes by sed where wanted.
+policy_with() { # FILE GUEST-WORDS [SED-SCRIPT]
+	sed -e "s|^\( *cmdline:\).*|\1 \"$(guest_cmdline "$2")\"|" ${3:+-e "$3"} docs/examples/demo.yaml >"$1"
 }

@@ -1,0 +1,78 @@
+#!/bin/bash
+# Start-up, exits and memory of fairlead beside its peers, in one run: the figures of docs/performance.md.
+# lab: devices=igb time=icount iommufd=no timeout=900 quiet=400
+#
+# The same kernel, initramfs, command line, VF and memory for each. Figures go to $LAB_LOG/figures as
+# "VMM NAME VALUE" lines; tests/bench/publish makes the table of them. kvmtool, which Debian does not
+# package, is taken from the path in LKVM, and skipped aloud without it.
+. "$LAB_DIR/lib.sh"
+. "$LAB_DIR/lib-fairlead.sh"
+
+MAC=02:00:00:00:00:01
+WORDS="fl.mode=net-ping fl.linger=3"
+LKVM=${LKVM:-}
+[ -f "$LAB_LOG/lkvm" ] && LKVM=$(cat "$LAB_LOG/lkvm")
+
+figures() { # VMM
+	sed "s/^/$1 /" | tee -a "$LAB_LOG/figures" | sed 's/^/       /'
+}
+
+# run_one VMM RAM-PATTERN COMMAND...
+run_one() {
+	local vmm=$1 ram=$2
+	shift 2
+	step "$vmm boots the guest, which pings"
+	kvm_exits_start
+	guest_start "$vmm" "$@"
+	guest_expect "$vmm" 300 'ping'
+	local pss
+	pss=$(pss_beside "$(guest_pid "$vmm")" "$ram")
+	guest_wait "$vmm" 100
+	[ -n "$(guest_said "$vmm" 'ping ok 3/3')" ] || fail "$vmm: $(guest_said "$vmm" 'ping|error'); $(guest_last "$vmm")"
+	end_step ok
+	{
+		echo "exec-to-init-ms $(guest_ms "$vmm" init)"
+		echo "guest-uptime-at-init-s $(guest_said "$vmm" init | cut -d' ' -f2)"
+		echo "exec-to-ping-ms $(guest_ms "$vmm" ping)"
+		kvm_exits_stop
+		echo "pss-kib $pss"
+	} | figures "$vmm"
+}
+
+# Everything a VMM holds but guest RAM, which is the mapping of the guest's size or of that name,
+# and device memory.
+pss_beside() { # PID PATTERN
+	awk -v ram="$2" '
+		/^[0-9a-f]+-[0-9a-f]+ /{ name = $0; skip = ($0 ~ ram || $0 ~ /vfio/) }
+		/^Size:/ && $2 >= 500000 { skip = 1 }
+		/^Pss:/ && !skip { sum += $2 }
+		END { print sum }' "/proc/$1/smaps"
+}
+
+rm -f "$LAB_LOG/figures"
+install_images
+step "carve, set and bind the VF"
+pf=$(pf_igb)
+netd_start
+policy_with /run/figures.yaml "$WORDS"
+"$FAIRLEAD" apply /run/figures.yaml >"$LAB_LOG/apply" 2>&1 || fail "$(cat "$LAB_LOG/apply")"
+vf=$(pci_vf "$pf" 0)
+ip link set "$(pci_netdev "$pf")" vf 0 mac $MAC
+
+run_one fairlead memfd:fairlead "$FAIRLEAD" run --report "$LAB_LOG/report" demo
+netd_stop
+{
+	for f in dma_maps ram_regions resets route_commits set_irqs vectors; do
+		echo "$f $(report_field "$LAB_LOG/report" exit $f)"
+	done
+} | figures fairlead
+
+peer_qemu "$vf" "$WORDS"
+run_one qemu-q35 'pc.ram' "${PEER[@]}"
+
+if [ -n "$LKVM" ]; then
+	run_one kvmtool 'anon-guest-ram' "$LKVM" run -k "$L2_KERNEL" -i "$L2_INITRD" -c 1 -m 512 \
+		-n mode=none --console serial -p "$(guest_cmdline "$WORDS")" --vfio-pci "$vf"
+else
+	note "kvmtool skipped: LKVM does not name one"
+fi
