@@ -29,13 +29,20 @@
  *                 before spoof check: Intel checks against the MAC it has
  *     VF VLAN, spoof check, trust
  *     VF driver   last: from here on the VF may be opened
+ *   One exception: where VFs are made anew, a driver is stated for each of
+ *   them and autoprobe ends up on, autoprobe is off while they are made and
+ *   goes on at the very end, so that no driver reads a MAC not yet set.
+ *
+ *   VFs that a change of numvfs makes anew have nothing of what was observed:
+ *   all that is wanted of them is said again.
  *
  * Purity: no system call; the caller reads the file. Errors carry positions;
- * parsing goes on after one, so that a user sees all of them at once.
+ * parsing goes on after one, so that a user sees all of them at once. They
+ * come in the file's order.
  *
  * Limits: POL_TEXT_MAX bytes of text, POL_ERRORS_MAX errors kept, names of
- * POL_NAME-1 characters, POL_DEPTH_MAX nesting; YAML anchors and aliases are
- * refused (a policy is short; an alias bomb is not).
+ * POL_NAME-1 characters, POL_DEPTH_MAX nesting, the POL_*_MAX below; YAML
+ * anchors and aliases are refused (a policy is short; an alias bomb is not).
  */
 
 #include "base/base.h"
@@ -46,6 +53,16 @@
 #define POL_PATH 256
 #define POL_CMDLINE 2048
 #define POL_DEPTH_MAX 16
+#define POL_NICS_MAX 64
+#define POL_NETWORKS_MAX 256
+#define POL_POOLS_MAX 256
+#define POL_GUESTS_MAX 256
+#define POL_VFS_MAX 256       /* of one PF */
+#define POL_GUEST_NICS_MAX 16 /* as many functions as a machine takes */
+#define POL_CPUS_MAX 64
+#define POL_MEMORY_MIN (16ull << 20)
+#define POL_MEMORY_MAX (4ull << 40)
+#define POL_MEMORY_STEP (2ull << 20)
 
 /* ---- errors: FL-01xx ---- */
 enum {
@@ -68,6 +85,7 @@ enum {
 	FL_POL_GROUP = 124, /* VF shares its IOMMU group with a bound device */
 	FL_POL_NO_IOMMU = 125, /* pool wants vfio, host has no IOMMU */
 	FL_POL_NO_IR = 126,    /* ... or no interrupt remapping */
+	FL_POL_ADDRESS = 127,  /* VF would lie beyond the last bus */
 };
 
 struct pol_pos {
@@ -145,8 +163,8 @@ struct pol_pool {
 	struct pol_pos pos;
 	struct pol_fn *fn; /* ascending as written */
 	size_t n_fn;
-	char driver[POL_NAME]; /* "vfio", "netdev" or a driver's name; "" =
-	                          leave */
+	char driver[POL_NAME]; /* "vfio", "netdev" (also for null) or a
+	                          driver's name; "" = leave */
 	enum pol_mac_assign mac_assign;
 	uint8_t mac_prefix[3];
 };
@@ -156,7 +174,8 @@ struct pol_guest_nic {
 	size_t pool;
 	size_t network;     /* SIZE_MAX = none named */
 	struct pol_mac mac; /* mac-address */
-	uint8_t slot; /* 1..31, device number of its root port; 0 = next free */
+	uint8_t slot; /* 1..31, device number of its root port; where the file
+	                 gives none, pol_parse takes the lowest free one */
 	struct pol_fn fn; /* the VF it was given (pol_parse assigns) */
 };
 struct pol_guest {
@@ -181,15 +200,16 @@ struct pol_policy {
 	size_t n_guests;
 };
 
-/* All static checks are made here. On -EINVAL `errs` has at least one error
- * and *ret is untouched. -ENOMEM otherwise. */
+/* All static checks are made here. `errs` is begun anew. On -EINVAL it has at
+ * least one error and *ret is untouched. -ENOMEM otherwise. */
 _must_check_ int pol_parse(const char *text, size_t len,
                            struct pol_policy **ret, struct pol_errors *errs);
 void pol_free(struct pol_policy *p);
 const struct pol_guest *pol_guest_find(const struct pol_policy *p,
                                        const char *name);
-/* The MAC a guest NIC is to have: its own, or the pool's stable one (prefix
- * and a hash of guest and NIC name), or 0 when neither says. */
+/* The MAC a guest NIC is to have: its own, or the pool's stable one, or false
+ * when neither says. Stable: the prefix, then 24 bits of FNV-1a (32 bits,
+ * folded by xor of its top byte) over "guest/nic". */
 bool pol_guest_nic_mac(const struct pol_policy *p, const struct pol_guest *g,
                        const struct pol_guest_nic *n, uint8_t ret[static 6]);
 
@@ -214,15 +234,22 @@ struct pol_vf {
 	uint16_t vlan, proto;
 	uint8_t qos;
 	bool spoof, trust;
+	/* Bound driver and driver_override, "" = none. A wanted driver of
+	 * POL_DRIVER_DEFAULT is whatever the kernel binds by itself. */
 	char driver[POL_NAME], override[POL_NAME];
 	/* observed only */
 	int group;        /* -1 = none */
 	char blocker[96]; /* group member bound to a host driver, "" = none */
 	int holder_pid;   /* 0 = nobody has it open through VFIO */
 	char holder[POL_NAME]; /* that process, or the guest that leases it */
-	/* wanted only, for messages */
-	char label[2 * POL_NAME]; /* "guest/nic", "" = spare */
+	/* "guest/nic". Wanted: whom it is for, "" = spare. Observed: who
+	 * leases it, "" = nobody known; it then keeps its attributes unless
+	 * the same one is to have it. */
+	char label[2 * POL_NAME];
 };
+#define POL_DRIVER_DEFAULT "netdev"
+/* vfio-pci or a variant of it ("mlx5_vfio_pci"). */
+bool pol_driver_is_vfio(const char *driver);
 struct pol_pf {
 	uint32_t set;
 	struct bdf bdf;
@@ -234,8 +261,8 @@ struct pol_pf {
 	/* observed only */
 	uint16_t vendor, device;
 	uint32_t total_vfs;
-	uint16_t vf_offset,
-		vf_stride; /* PCIe 6.0 9.3.3.9: foretells VF addresses */
+	uint16_t vf_offset, vf_stride; /* PCIe 6.0 9.3.3.9, 9.3.3.10: foretell
+	                                  VF addresses; both 0 = not known */
 	char driver[POL_NAME], ifname[POL_NAME];
 	/* wanted only */
 	struct pol_pos pos;
@@ -247,12 +274,16 @@ struct pol_state {
 };
 void pol_state_free(struct pol_state *s);
 
-/* Dynamic checks (device there, totals, IOMMU) and the wanted state. */
+/* Dynamic checks and the wanted state: the device is there (NO_MATCH), has a
+ * driver and an interface (PF_DRIVER), enough VFs (TOTAL, RANGE), addresses
+ * for them (ADDRESS), and can be assigned (NO_IOMMU, NO_IR, GROUP). `errs` is
+ * begun anew; -EINVAL when it has errors, else 0 or -ENOMEM. */
 _must_check_ int pol_resolve(const struct pol_policy *p,
                              const struct pol_state *seen,
                              struct pol_state **ret_want,
                              struct pol_errors *errs);
-/* Everything `saved` says about the PFs that it names becomes wanted. */
+/* Everything `saved` says about the PFs that it names becomes wanted. No check
+ * but pol_plan's stands before it: what was so once may be so again. */
 _must_check_ int pol_want_from_state(const struct pol_state *saved,
                                      struct pol_state **ret_want);
 
@@ -283,21 +314,27 @@ struct pol_action {
 	struct bdf pf;
 	char ifname[POL_NAME]; /* of the PF, as observed */
 	int vf;                /* index, -1 = the PF itself */
-	struct bdf vf_bdf;     /* as observed or foretold */
+	struct bdf vf_bdf;     /* as observed or foretold (the capability may
+	                          say otherwise once numvfs has changed: read it
+	                          back); the PF's own = not known */
 	uint32_t number; /* AUTOPROBE, NUMVFS, PF_LINK, SPOOF, TRUST: new value
 	                  */
 	uint32_t number_from; /* value before */
 	uint8_t mac[6];
 	uint16_t vlan, proto;
 	uint8_t qos;
-	char driver[POL_NAME], override[POL_NAME];
+	/* VF_DRIVER: both to be so in the end; driver may be
+	 * POL_DRIVER_DEFAULT. driver_from: bound before, "?" = not known. */
+	char driver[POL_NAME], override[POL_NAME], driver_from[POL_NAME];
 	char label[2 * POL_NAME];
 };
 struct pol_plan {
 	struct pol_action *action;
 	size_t n;
 };
-/* Nothing to do gives an empty plan. Refusals: FL_POL_IN_USE, FL_POL_GROUP. */
+/* Nothing to do gives an empty plan. Refusals: -EBUSY FL_POL_IN_USE (a VF that
+ * is held would go away, or change its driver, MAC or owner), -ENODEV
+ * FL_POL_NO_MATCH (a PF wanted is not in `seen`), -EINVAL FL_POL_RANGE. */
 _must_check_ int pol_plan(const struct pol_state *want,
                           const struct pol_state *seen, struct pol_plan **ret,
                           struct diag *d);

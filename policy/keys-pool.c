@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * pools: which VFs, what drives them, what MACs their users get. That a VF
+ * exists and is no other pool's is checked as each range is read, where its
+ * position is at hand.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "policy/priv.h"
+
+/* ---- functions: "fast0#0-3,5" ------------------------------------------- */
+
+struct vf_range {
+	unsigned first, last;
+};
+
+static bool parse_index(const char **s, unsigned *ret)
+{
+	unsigned v = 0;
+
+	if (**s < '0' || **s > '9')
+		return false;
+	for (; **s >= '0' && **s <= '9'; (*s)++) {
+		v = v * 10 + (unsigned)(**s - '0');
+		if (v >= POL_VFS_MAX)
+			return false;
+	}
+	*ret = v;
+	return true;
+}
+
+/* One "3" or "0-3" from *s on, up to a comma or the end. */
+static bool parse_range(const char **s, struct vf_range *ret)
+{
+	if (!parse_index(s, &ret->first))
+		return false;
+	ret->last = ret->first;
+	if (**s == '-') {
+		(*s)++;
+		if (!parse_index(s, &ret->last) || ret->last < ret->first)
+			return false;
+	}
+	return **s == ',' || **s == '\0';
+}
+
+/* Index of the nic named before the '#', SIZE_MAX with an error added. */
+static size_t find_nic(struct read *r, const struct node *v, size_t len)
+{
+	const struct pol_policy *p = r->policy;
+	const char *names[POL_NICS_MAX], *near;
+	char name[POL_NAME];
+	struct diag *d;
+
+	snprintf(name, sizeof(name), "%.*s", (int)MIN(len, sizeof(name)),
+	         v->text);
+	for (char *c = name; *c; c++)
+		if ((unsigned char)*c > 0x7e)
+			*c = '?';
+	for (size_t i = 0; i < p->n_nics; i++) {
+		if (len < sizeof(name) && !strcmp(name, p->nic[i].name))
+			return i;
+		names[i] = p->nic[i].name;
+	}
+	d = pol_err(r->errs, v->pos, FL_POL_REFERENCE, "no nic is named '%s'",
+	            name);
+	near = nearest_word(name, names, p->n_nics);
+	if (near && *near)
+		diag_mend(d, "did you mean '%s'?", near);
+	return SIZE_MAX;
+}
+
+static bool beyond_count(struct read *r, const struct node *v, size_t nic,
+                         unsigned last)
+{
+	const struct pol_nic *n = &r->policy->nic[nic];
+	struct diag *d;
+
+	/* Left out: the device decides, see pol_resolve(). */
+	if (n->vf_count.given == POL_ABSENT || last < n->vf_count.v)
+		return false;
+	d = pol_err(r->errs, v->pos, FL_POL_RANGE, "%s has no VF %u", n->name,
+	            last);
+	diag_why(d, "its virtual-function-count is %u (line %u)", n->vf_count.v,
+	         n->vf_count_pos.line);
+	diag_mend(d, "raise the count, or name VFs below it");
+	return true;
+}
+
+static bool already_taken(struct read *r, const struct node *v, size_t nic,
+                          unsigned vf)
+{
+	uint32_t *word = &r->taken[nic][vf / 32];
+	struct diag *d;
+
+	if (!(*word & BIT(vf % 32))) {
+		*word |= BIT(vf % 32);
+		return false;
+	}
+	d = pol_err(r->errs, v->pos, FL_POL_RANGE, "VF %u of %s is named twice",
+	            vf, r->policy->nic[nic].name);
+	diag_why(d, "a VF can be in one pool only, once");
+	return true;
+}
+
+static bool add_range(struct read *r, const struct node *v, size_t nic,
+                      struct vf_range range, struct pol_pool *pool)
+{
+	size_t n = pool->n_fn + range.last - range.first + 1;
+	struct pol_fn *fn;
+
+	if (beyond_count(r, v, nic, range.last))
+		return false;
+	fn = reallocarray(pool->fn, n, sizeof(*fn));
+	if (!fn) {
+		r->oom = true;
+		return false;
+	}
+	pool->fn = fn;
+	for (unsigned vf = range.first; vf <= range.last; vf++) {
+		if (already_taken(r, v, nic, vf))
+			return false;
+		fn[pool->n_fn++] = (struct pol_fn){ nic, (uint16_t)vf };
+	}
+	return true;
+}
+
+static bool add_functions(struct read *r, const struct key *k,
+                          const struct node *v, struct pol_pool *pool)
+{
+	static const char form[] = "a nic and its VFs in ascending order, up "
+				   "to 255: edge0#0-3,5";
+	struct vf_range range = { 0, 0 };
+	const char *s;
+	size_t nic;
+
+	if (!want_scalar(r, k, v))
+		return false;
+	s = strchr(v->text, '#');
+	if (!s || s == v->text) {
+		bad_value(r, k, v, form);
+		return false;
+	}
+	nic = find_nic(r, v, (size_t)(s - v->text));
+	if (nic == SIZE_MAX)
+		return false;
+	for (unsigned next = 0; *s++; next = range.last + 1) {
+		if (!parse_range(&s, &range) || range.first < next) {
+			bad_value(r, k, v, form);
+			return false;
+		}
+		if (!add_range(r, v, nic, range, pool))
+			return false;
+	}
+	return true;
+}
+
+/* A list that is wrong anywhere counts as empty, so that the guests are not
+ * told that the pool is too small as well. */
+static READER(read_functions)
+{
+	struct pol_pool *pool = obj;
+	bool ok = true;
+
+	if (v->kind != NODE_LIST) {
+		struct diag *d = pol_err(r->errs, v->pos, FL_POL_TYPE,
+		                         "'%s' must be a list", k->name);
+
+		diag_mend(d, "write `%s: [\"edge0#0-3\"]`", k->name);
+		return;
+	}
+	for (const struct node *c = v->first; c; c = c->next)
+		ok = add_functions(r, k, c, pool) && ok;
+	if (!ok)
+		pool->n_fn = 0;
+	if (!v->n)
+		pol_err(r->errs, v->pos, FL_POL_VALUE,
+		        "'%s' is empty: a pool has VFs", k->name);
+}
+
+/* ---- driver ----------------------------------------------------------------
+ */
+
+static bool all_autoprobe(const struct pol_policy *p,
+                          const struct pol_pool *pool)
+{
+	for (size_t i = 0; i < pool->n_fn; i++) {
+		struct pol_bool a = p->nic[pool->fn[i].nic].autoprobe;
+
+		if (a.given == POL_GIVEN && !a.v)
+			return false;
+	}
+	return true;
+}
+
+static READER(read_driver)
+{
+	struct pol_pool *pool = obj;
+	struct diag *d;
+
+	if (node_is_null(v))
+		memcpy(pool->driver, POL_DRIVER_DEFAULT,
+		       sizeof(POL_DRIVER_DEFAULT));
+	else if (!scalar_name(r, k, v, pool->driver))
+		return;
+	if (strcmp(pool->driver, POL_DRIVER_DEFAULT) != 0 ||
+	    all_autoprobe(r->policy, pool))
+		return;
+	/* The kernel probes no VF of such a PF unless driver_override names
+	 * the driver (pci_device_can_probe()). */
+	d = pol_err(r->errs, v->pos, FL_POL_CONFLICT,
+	            "driver netdev, and its nic has drivers-autoprobe: false");
+	diag_why(d, "the kernel then gives a VF no driver by itself");
+	diag_mend(d, "name the driver (`driver: iavf`), or let drivers probe");
+}
+
+/* ---- mac --------------------------------------------------------------------
+ */
+
+static READER(read_mac_prefix)
+{
+	struct pol_pool *pool = obj;
+	uint8_t mac[6];
+	char full[MAC_STRLEN];
+
+	if (!want_quoted(r, k, v))
+		return;
+	snprintf(full, sizeof(full), "%.8s:00:00:01", v->text);
+	if (v->len != 8 || mac_parse(full, mac)) {
+		bad_value(r, k, v, "three pairs of hex digits: \"02:5a:10\"");
+		return;
+	}
+	if (mac_refused(mac)) {
+		bad_value(r, k, v, mac_refused(mac));
+		return;
+	}
+	memcpy(pool->mac_prefix, mac, sizeof(pool->mac_prefix));
+}
+
+static READER(read_mac_assign)
+{
+	static const struct word word[] = {
+		{ .text = "none", .value = POL_MAC_NONE },
+		{ .text = "stable", .value = POL_MAC_STABLE },
+		{ .text = "random", .later = true },
+	};
+	static const struct words words = { word, ARRAY_SIZE(word) };
+	struct pol_pool *pool = obj;
+	unsigned assign;
+
+	if (scalar_word(r, k, v, &words, &assign))
+		pool->mac_assign = (enum pol_mac_assign)assign;
+}
+
+static void mac_done(struct read *r, const struct node *map, void *obj)
+{
+	const struct pol_pool *pool = obj;
+	struct diag *d;
+
+	if (pool->mac_assign != POL_MAC_STABLE || node_get(map, "prefix"))
+		return;
+	d = pol_err(r->errs, map->pos, FL_POL_MISSING,
+	            "mac: stable needs 'prefix'");
+	diag_mend(d, "add `prefix: \"02:5a:10\"` or another of your own");
+}
+
+// clang-format off
+static const struct key mac_keys[] = {
+	{ .name = "prefix", .read = read_mac_prefix },
+	{ .name = "assign", .read = read_mac_assign },
+};
+static const struct table mac_table = {
+	.what = "mac", .keys = mac_keys, .n = ARRAY_SIZE(mac_keys),
+	.done = mac_done,
+};
+// clang-format on
+
+/* `none`, or a mapping whose assign is stable unless it says otherwise. */
+static READER(read_pool_mac)
+{
+	struct pol_pool *pool = obj;
+
+	if (node_is_null(v) ||
+	    (v->kind == NODE_SCALAR && !strcmp(v->text, "none")))
+		return;
+	if (v->kind == NODE_SCALAR) {
+		struct diag *d = bad_value(r, k, v, "none, or a mapping");
+
+		diag_mend(d,
+		          "write `%s: { prefix: \"02:5a:10\", assign: "
+		          "stable }`",
+		          k->name);
+		return;
+	}
+	pool->mac_assign = POL_MAC_STABLE;
+	read_map(r, v, &mac_table, pool);
+}
+
+CHECK_NAMED(pol_pool);
+// clang-format off
+static const struct key pool_keys[] = {
+	{ .name = "name", .flags = KEY_REQUIRED, .read = read_name,
+	  .at = offsetof(struct pol_pool, name) },
+	{ .name = "functions", .flags = KEY_REQUIRED, .read = read_functions },
+	{ .name = "driver", .flags = KEY_NULL, .read = read_driver },
+	{ .name = "mac", .flags = KEY_NULL, .read = read_pool_mac },
+	{ .name = "scrub",     .flags = KEY_LATER },
+	{ .name = "placement", .flags = KEY_LATER },
+};
+// clang-format on
+const struct table table_pool = {
+	.what = "pool",
+	.keys = pool_keys,
+	.n = ARRAY_SIZE(pool_keys),
+};

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * MAC addresses: which a function may have, the stable one of a guest NIC,
+ * and that no two are the same.
+ *
+ * Stable means: the same guest and NIC names give the same address on any
+ * host and in any file, without a record of what was given. The price is that
+ * 24 bits may collide; that is an error of the policy, found here.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "policy/priv.h"
+
+bool mac_is_zero(const uint8_t mac[static 6])
+{
+	static const uint8_t zero[6];
+
+	return !memcmp(mac, zero, sizeof(zero));
+}
+
+/* As the kernel's is_valid_ether_addr(). */
+const char *mac_refused(const uint8_t mac[static 6])
+{
+	if (mac[0] & 1)
+		return "a multicast address";
+	if (mac_is_zero(mac))
+		return "all zero, which no function can have";
+	return NULL;
+}
+
+/* FNV-1a, 32 bits: offset basis and prime as its authors give them. */
+static uint32_t fnv1a(uint32_t h, const char *s)
+{
+	for (; *s; s++)
+		h = (h ^ (uint8_t)*s) * 16777619u;
+	return h;
+}
+
+static uint32_t name_hash(const struct pol_guest *g,
+                          const struct pol_guest_nic *n)
+{
+	uint32_t h = fnv1a(2166136261u, g->name);
+
+	h = fnv1a(h, "/");
+	h = fnv1a(h, n->name);
+	return (h >> 24) ^ (h & BITS(23, 0));
+}
+
+bool pol_guest_nic_mac(const struct pol_policy *p, const struct pol_guest *g,
+                       const struct pol_guest_nic *n, uint8_t ret[static 6])
+{
+	const struct pol_pool *pool;
+	uint32_t h;
+
+	if (n->mac.given == POL_GIVEN)
+		memcpy(ret, n->mac.v, 6);
+	if (n->mac.given != POL_ABSENT || n->pool >= p->n_pools)
+		return n->mac.given == POL_GIVEN;
+	pool = &p->pool[n->pool];
+	if (pool->mac_assign != POL_MAC_STABLE)
+		return false;
+	h = name_hash(g, n);
+	memcpy(ret, pool->mac_prefix, 3);
+	ret[3] = (uint8_t)(h >> 16);
+	ret[4] = (uint8_t)(h >> 8);
+	ret[5] = (uint8_t)h;
+	return true;
+}
+
+struct used_mac {
+	uint8_t mac[6];
+	const struct pol_guest *guest;
+	const struct pol_guest_nic *nic;
+};
+
+/* By address, then by place in the file: the later one is told off. */
+static int compare_macs(const void *va, const void *vb)
+{
+	const struct used_mac *a = va, *b = vb;
+	int r = memcmp(a->mac, b->mac, sizeof(a->mac));
+
+	if (r)
+		return r;
+	if (a->nic->pos.line != b->nic->pos.line)
+		return a->nic->pos.line < b->nic->pos.line ? -1 : 1;
+	return a->nic->pos.column < b->nic->pos.column ? -1 : 1;
+}
+
+static size_t collect_macs(const struct pol_policy *p, struct used_mac *used)
+{
+	size_t n = 0;
+
+	for (size_t g = 0; g < p->n_guests; g++)
+		for (size_t i = 0; i < p->guest[g].n_nics; i++) {
+			const struct pol_guest_nic *nic = &p->guest[g].nic[i];
+
+			if (!pol_guest_nic_mac(p, &p->guest[g], nic,
+			                       used[n].mac))
+				continue;
+			used[n].guest = &p->guest[g];
+			used[n++].nic = nic;
+		}
+	return n;
+}
+
+static void refuse_mac(struct read *r, const struct used_mac *first,
+                       const struct used_mac *second)
+{
+	char text[MAC_STRLEN];
+	struct diag *d =
+		pol_err(r->errs, second->nic->pos, FL_POL_CONFLICT,
+	                "%s/%s has the MAC of %s/%s: %s", second->guest->name,
+	                second->nic->name, first->guest->name, first->nic->name,
+	                mac_format(first->mac, text));
+
+	diag_why(d, "%s, %s (line %u)",
+	         second->nic->mac.given == POL_GIVEN ? "given"
+	                                             : "stable, from its name",
+	         first->nic->mac.given == POL_GIVEN
+	                 ? "the other's is given"
+	                 : "the other's is stable, from its name",
+	         first->nic->pos.line);
+	diag_mend(d, "give one of them another `mac-address`");
+}
+
+void check_macs(struct read *r)
+{
+	const struct pol_policy *p = r->policy;
+	struct used_mac *used;
+	size_t n = 0;
+
+	for (size_t g = 0; g < p->n_guests; g++)
+		n += p->guest[g].n_nics;
+	if (!n)
+		return;
+	used = calloc(n, sizeof(*used));
+	if (!used) {
+		r->oom = true;
+		return;
+	}
+	n = collect_macs(p, used);
+	qsort(used, n, sizeof(*used), compare_macs);
+	for (size_t i = 1; i < n; i++)
+		if (!memcmp(used[i - 1].mac, used[i].mac, 6))
+			refuse_mac(r, &used[i - 1], &used[i]);
+	free(used);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * pol_parse: the text becomes nodes (node.c), the nodes a policy (schema.c by
+ * the tables in keys*.c), then what concerns several guests is checked. The
+ * MACs are compared only in a policy without errors: a name misread would
+ * give addresses that nobody wrote.
+ */
+
+#include <string.h>
+
+#include "policy/priv.h"
+
+static int read_policy(const struct node *root, struct pol_policy *p,
+                       struct pol_errors *errs)
+{
+	struct read r = { .policy = p, .errs = errs };
+
+	r.taken = calloc(POL_NICS_MAX, sizeof(*r.taken));
+	if (!r.taken)
+		return -ENOMEM;
+	read_map(&r, root, &table_policy, p);
+	if (!errs->n)
+		check_macs(&r);
+	free(r.taken);
+	if (r.oom)
+		return -ENOMEM;
+	return errs->n ? -EINVAL : 0;
+}
+
+int pol_parse(const char *text, size_t len, struct pol_policy **ret,
+              struct pol_errors *errs)
+{
+	struct pol_policy *p;
+	struct node *root;
+	int r;
+
+	errs->n = 0;
+	errs->dropped = 0;
+	r = node_load(text, len, &root, errs);
+	if (r)
+		return r;
+	p = calloc(1, sizeof(*p));
+	r = p ? read_policy(root, p, errs) : -ENOMEM;
+	node_free(root);
+	if (r) {
+		pol_free(p);
+		pol_errors_sort(errs);
+		return r;
+	}
+	*ret = p;
+	return 0;
+}
+
+void pol_free(struct pol_policy *p)
+{
+	if (!p)
+		return;
+	for (size_t i = 0; i < p->n_pools; i++)
+		free(p->pool[i].fn);
+	for (size_t i = 0; i < p->n_guests; i++)
+		free(p->guest[i].nic);
+	free(p->nic);
+	free(p->network);
+	free(p->pool);
+	free(p->guest);
+	free(p);
+}
+
+const struct pol_guest *pol_guest_find(const struct pol_policy *p,
+                                       const char *name)
+{
+	for (size_t i = 0; i < p->n_guests; i++)
+		if (!strcmp(p->guest[i].name, name))
+			return &p->guest[i];
+	return NULL;
+}
+
+bool pol_driver_is_vfio(const char *driver)
+{
+	return strstr(driver, "vfio") != NULL;
+}

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * pol_plan: what is wanted less what is, in the one order that works.
+ *
+ * For each PF, the stages below, each over all VFs before the next:
+ *   autoprobe, numvfs to 0, numvfs up, PF link, MAC, VLAN, spoof check,
+ *   trust, driver, [autoprobe back on].
+ * policy.h says why. A VF made anew has nothing of what was seen, except that
+ * it has no MAC of its own and, without autoprobe, no driver.
+ *
+ * Refusals come while the actions are collected; a plan is whole or none.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "policy/priv.h"
+
+#define ETH_P_8021Q 0x8100
+
+/* One PF being planned. */
+struct job {
+	const struct pol_pf *want, *seen;
+	bool fresh; /* numvfs changes: no VF seen will be there */
+	bool hold;  /* autoprobe stays off until the end */
+	struct pol_plan *plan;
+	struct diag *d;
+};
+
+static struct pol_action *add(struct job *j, enum pol_op op,
+                              enum pol_disruption disruption)
+{
+	struct pol_action *a = &j->plan->action[j->plan->n++];
+
+	a->op = op;
+	a->disruption = disruption;
+	a->pf = j->seen->bdf;
+	a->vf = -1;
+	copy_text(a->ifname, sizeof(a->ifname), j->seen->ifname);
+	return a;
+}
+
+static struct pol_action *add_vf(struct job *j, enum pol_op op,
+                                 enum pol_disruption disruption,
+                                 const struct pol_vf *w)
+{
+	struct pol_action *a = add(j, op, disruption);
+
+	a->vf = w->index;
+	copy_text(a->label, sizeof(a->label), w->label);
+	if (vf_address(j->seen, w->index, &a->vf_bdf))
+		a->vf_bdf = a->pf;
+	return a;
+}
+
+/* ---- use -------------------------------------------------------------------
+ */
+
+static bool held(const struct pol_vf *vf)
+{
+	return vf && (vf->holder_pid || *vf->holder || *vf->label);
+}
+
+static int in_use(struct job *j, const struct pol_vf *vf, const char *change)
+{
+	const char *who = *vf->label ? vf->label : vf->holder;
+	char b[BDF_STRLEN], p[BDF_STRLEN];
+	int r = diag_fail(j->d, -EBUSY, FL_POL_IN_USE,
+	                  "VF %u of %s (%s) is in use: %s", vf->index,
+	                  *j->seen->ifname ? j->seen->ifname
+	                                   : bdf_format(j->seen->bdf, p),
+	                  bdf_format(vf->bdf, b), change);
+
+	if (vf->holder_pid)
+		diag_why(j->d, "%s (pid %d) has it open",
+		         *who ? who : "a process", vf->holder_pid);
+	else
+		diag_why(j->d, "%s leases it", who);
+	if (vf->holder_pid)
+		diag_mend(j->d, "stop it first: `kill %d`, then again",
+		          vf->holder_pid);
+	else
+		diag_mend(j->d, "stop that guest, then again");
+	return r;
+}
+
+/* What is seen of a wanted VF; NULL where it will be a new one. */
+static const struct pol_vf *seen_vf(const struct job *j, const struct pol_vf *w)
+{
+	return j->fresh ? NULL : state_vf(j->seen, w->index);
+}
+
+/*
+ * An attribute of a VF that runs may change only for the one who has it: a
+ * guest put before others in the file shifts theirs, and the VF under a
+ * running guest must not become another's.
+ */
+static int check_owner(struct job *j, const struct pol_vf *w,
+                       const struct pol_vf *s)
+{
+	if (held(s) && *s->label && strcmp(s->label, w->label) != 0)
+		return in_use(j, s,
+		              *w->label ? "it would become another guest's"
+		                        : "its settings would change");
+	return 0;
+}
+
+static enum pol_disruption vf_disruption(const struct pol_vf *s)
+{
+	return held(s) ? POL_DIS_LINK : POL_DIS_NONE;
+}
+
+/* ---- the PF ----------------------------------------------------------------
+ */
+
+static void add_autoprobe(struct job *j, bool from, bool to)
+{
+	struct pol_action *a = add(j, POL_OP_AUTOPROBE, POL_DIS_NONE);
+
+	a->number_from = from;
+	a->number = to;
+}
+
+static bool final_autoprobe(const struct job *j)
+{
+	return j->want->set & POL_HAS_AUTOPROBE ? j->want->autoprobe
+	                                        : j->seen->autoprobe;
+}
+
+static int plan_autoprobe(struct job *j)
+{
+	bool known = j->seen->set & POL_HAS_AUTOPROBE;
+	bool to = j->hold ? false : final_autoprobe(j);
+
+	if (!j->hold && !(j->want->set & POL_HAS_AUTOPROBE))
+		return 0;
+	if (!known || j->seen->autoprobe != to)
+		add_autoprobe(j, known && j->seen->autoprobe, to);
+	return 0;
+}
+
+static int plan_release(struct job *j)
+{
+	if (j->hold)
+		add_autoprobe(j, false, true);
+	return 0;
+}
+
+static int plan_numvfs(struct job *j)
+{
+	struct pol_action *a;
+
+	if (!j->fresh)
+		return 0;
+	for (size_t i = 0; i < j->seen->n_vfs; i++)
+		if (held(&j->seen->vf[i]))
+			return in_use(j, &j->seen->vf[i],
+			              "the VFs would be removed");
+	/* The kernel refuses n -> m: through 0. */
+	if (j->seen->num_vfs) {
+		a = add(j, POL_OP_NUMVFS, POL_DIS_VF_LOST);
+		a->number_from = j->seen->num_vfs;
+	}
+	/* Drivers reset the PF's port to make room for the VFs. */
+	if (j->want->num_vfs) {
+		a = add(j, POL_OP_NUMVFS, POL_DIS_LINK);
+		a->number = j->want->num_vfs;
+	}
+	return 0;
+}
+
+static int plan_link(struct job *j)
+{
+	bool known = j->seen->set & POL_HAS_LINK;
+	struct pol_action *a;
+
+	if (!(j->want->set & POL_HAS_LINK) ||
+	    (known && j->seen->link_up == j->want->link_up))
+		return 0;
+	a = add(j, POL_OP_PF_LINK,
+	        j->want->link_up ? POL_DIS_NONE : POL_DIS_HOST);
+	a->number_from = known && j->seen->link_up;
+	a->number = j->want->link_up;
+	return 0;
+}
+
+/* ---- the VFs: each returns < 0 to refuse -----------------------------------
+ */
+
+static int vf_mac(struct job *j, const struct pol_vf *w, const struct pol_vf *s)
+{
+	static const uint8_t none[6];
+	const uint8_t *now = s && s->set & POL_HAS_MAC ? s->mac : NULL;
+
+	if (j->fresh)
+		now = none; /* and some drivers refuse to be told so */
+	if (!(w->set & POL_HAS_MAC) || (now && !memcmp(now, w->mac, 6)))
+		return 0;
+	if (held(s))
+		return in_use(j, s, "its MAC would change");
+	memcpy(add_vf(j, POL_OP_VF_MAC, POL_DIS_NONE, w)->mac, w->mac, 6);
+	return 0;
+}
+
+static bool vlan_equal(const struct pol_vf *a, const struct pol_vf *b)
+{
+	uint16_t ap = a->proto ? a->proto : ETH_P_8021Q;
+	uint16_t bp = b->proto ? b->proto : ETH_P_8021Q;
+
+	if (!a->vlan && !b->vlan)
+		return a->qos == b->qos;
+	return a->vlan == b->vlan && a->qos == b->qos && ap == bp;
+}
+
+static int vf_vlan(struct job *j, const struct pol_vf *w,
+                   const struct pol_vf *s)
+{
+	struct pol_action *a;
+
+	if (!(w->set & POL_HAS_VLAN) ||
+	    (s && s->set & POL_HAS_VLAN && vlan_equal(w, s)))
+		return 0;
+	if (check_owner(j, w, s))
+		return -EBUSY;
+	a = add_vf(j, POL_OP_VF_VLAN, vf_disruption(s), w);
+	a->vlan = w->vlan;
+	a->qos = w->qos;
+	a->proto = w->proto ? w->proto : ETH_P_8021Q;
+	return 0;
+}
+
+static int vf_switch(struct job *j, const struct pol_vf *w,
+                     const struct pol_vf *s, enum pol_op op, uint32_t has,
+                     bool to, bool from)
+{
+	bool known = s && s->set & has;
+	struct pol_action *a;
+
+	if (!(w->set & has) || (known && from == to))
+		return 0;
+	if (check_owner(j, w, s))
+		return -EBUSY;
+	a = add_vf(j, op, POL_DIS_NONE, w);
+	a->number = to;
+	a->number_from = known && from;
+	return 0;
+}
+
+static int vf_spoof(struct job *j, const struct pol_vf *w,
+                    const struct pol_vf *s)
+{
+	return vf_switch(j, w, s, POL_OP_VF_SPOOF, POL_HAS_SPOOF, w->spoof,
+	                 s && s->spoof);
+}
+
+static int vf_trust(struct job *j, const struct pol_vf *w,
+                    const struct pol_vf *s)
+{
+	return vf_switch(j, w, s, POL_OP_VF_TRUST, POL_HAS_TRUST, w->trust,
+	                 s && s->trust);
+}
+
+/* The driver and override that the VF has when its turn comes. */
+static const char *driver_now(const struct job *j, const struct pol_vf *s,
+                              const char **ret_override)
+{
+	bool known = s && s->set & POL_HAS_DRIVER;
+
+	*ret_override = s && s->set & POL_HAS_OVERRIDE ? s->override : "";
+	if (known)
+		return s->driver;
+	/* New, and nothing may have probed it: unbound. */
+	return j->fresh && (j->hold || !final_autoprobe(j)) ? "" : "?";
+}
+
+static bool driver_is(const struct pol_vf *w, const char *driver,
+                      const char *override)
+{
+	if (!strcmp(driver, "?"))
+		return false;
+	if (w->set & POL_HAS_OVERRIDE && strcmp(w->override, override) != 0)
+		return false;
+	if (!strcmp(w->driver, POL_DRIVER_DEFAULT))
+		return *driver && !pol_driver_is_vfio(driver);
+	return !strcmp(w->driver, driver);
+}
+
+static int vf_driver(struct job *j, const struct pol_vf *w,
+                     const struct pol_vf *s)
+{
+	const char *override, *driver = driver_now(j, s, &override);
+	bool host = *driver && *driver != '?' && !pol_driver_is_vfio(driver);
+	struct pol_action *a;
+
+	if (!(w->set & POL_HAS_DRIVER) || driver_is(w, driver, override))
+		return 0;
+	if (held(s))
+		return in_use(j, s, "its driver would change");
+	/* Taking a host driver away takes its interface away. */
+	a = add_vf(j, POL_OP_VF_DRIVER,
+	           host && strcmp(driver, w->driver) != 0 ? POL_DIS_HOST
+	                                                  : POL_DIS_NONE,
+	           w);
+	copy_text(a->driver, sizeof(a->driver), w->driver);
+	copy_text(a->override, sizeof(a->override),
+	          w->set & POL_HAS_OVERRIDE ? w->override : override);
+	copy_text(a->driver_from, sizeof(a->driver_from), driver);
+	return 0;
+}
+
+/* ---- stages
+ * ------------------------------------------------------------------ */
+
+typedef int vf_stage(struct job *j, const struct pol_vf *w,
+                     const struct pol_vf *s);
+
+static int each_vf(struct job *j)
+{
+	static vf_stage *const stages[] = { vf_mac, vf_vlan, vf_spoof, vf_trust,
+		                            vf_driver };
+	int r = 0;
+
+	for (size_t n = 0; n < ARRAY_SIZE(stages); n++)
+		for (size_t i = 0; !r && i < j->want->n_vfs; i++)
+			r = stages[n](j, &j->want->vf[i],
+			              seen_vf(j, &j->want->vf[i]));
+	return r;
+}
+
+static bool must_hold(const struct job *j)
+{
+	size_t stated = 0;
+
+	for (size_t i = 0; i < j->want->n_vfs; i++)
+		stated += !!(j->want->vf[i].set & POL_HAS_DRIVER) &&
+		          strcmp(j->want->vf[i].driver, POL_DRIVER_DEFAULT);
+	return j->fresh && final_autoprobe(j) && j->want->num_vfs &&
+	       stated == j->want->num_vfs;
+}
+
+static int check_indexes(struct job *j)
+{
+	uint32_t n = j->fresh ? j->want->num_vfs : j->seen->num_vfs;
+
+	for (size_t i = 0; i < j->want->n_vfs; i++)
+		if (j->want->vf[i].index >= n)
+			return diag_fail(j->d, -EINVAL, FL_POL_RANGE,
+			                 "%s will have no VF %u",
+			                 *j->seen->ifname ? j->seen->ifname
+			                                  : j->want->name,
+			                 j->want->vf[i].index);
+	return 0;
+}
+
+static int plan_pf(struct job *j)
+{
+	static int (*const stages[])(struct job *) = {
+		check_indexes, plan_autoprobe, plan_numvfs,
+		plan_link,     each_vf,        plan_release,
+	};
+	int r = 0;
+
+	j->fresh = j->want->set & POL_HAS_NUMVFS &&
+	           j->want->num_vfs != j->seen->num_vfs;
+	j->hold = must_hold(j);
+	for (size_t i = 0; !r && i < ARRAY_SIZE(stages); i++)
+		r = stages[i](j);
+	return r;
+}
+
+/* At most: autoprobe twice, numvfs twice, link; five for each VF. */
+static size_t most_actions(const struct pol_state *want)
+{
+	size_t n = 1;
+
+	for (size_t i = 0; i < want->n_pfs; i++)
+		n += 5 + 5 * want->pf[i].n_vfs;
+	return n;
+}
+
+static int plan_all(const struct pol_state *want, const struct pol_state *seen,
+                    struct pol_plan *plan, struct diag *d)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < want->n_pfs; i++) {
+		struct job j = { .want = &want->pf[i], .plan = plan, .d = d };
+		char b[BDF_STRLEN];
+
+		j.seen = state_pf(seen, j.want->bdf);
+		if (!j.seen) {
+			r = diag_fail(d, -ENODEV, FL_POL_NO_MATCH,
+			              "%s is no function that can have VFs",
+			              bdf_format(j.want->bdf, b));
+			diag_why(d, "it was one when this was written down");
+			diag_mend(d, "see `lspci -s %s -k`", b);
+		} else {
+			r = plan_pf(&j);
+		}
+	}
+	return r;
+}
+
+int pol_plan(const struct pol_state *want, const struct pol_state *seen,
+             struct pol_plan **ret, struct diag *d)
+{
+	struct pol_plan *plan = calloc(1, sizeof(*plan));
+	int r = -ENOMEM;
+
+	if (plan)
+		plan->action =
+			calloc(most_actions(want), sizeof(*plan->action));
+	if (plan && plan->action)
+		r = plan_all(want, seen, plan, d);
+	if (r) {
+		pol_plan_free(plan);
+		return r;
+	}
+	*ret = plan;
+	return 0;
+}
+
+void pol_plan_free(struct pol_plan *p)
+{
+	if (!p)
+		return;
+	free(p->action);
+	free(p);
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef FL_POLICY_PRIV_H
+#define FL_POLICY_PRIV_H
+
+/*
+ * Inside policy: text -> nodes (node.c) -> tables of keys (keys*.c) read by
+ * one engine (schema.c) with the scalar readers (scalar.c).
+ */
+
+#include "policy/policy.h"
+
+/* ---- node.c: the file as a tree that kept positions and quotes ---------- */
+
+enum node_kind {
+	NODE_SCALAR,
+	NODE_MAP,
+	NODE_LIST,
+};
+struct node {
+	enum node_kind kind;
+	bool quoted; /* scalar written in quotes, or as a block */
+	struct pol_pos pos;
+	char *text; /* scalar; printable, no NUL inside */
+	size_t len;
+	struct node *key;          /* when the parent is a mapping */
+	struct node *first, *next; /* children; siblings */
+	size_t n;
+};
+#define POL_NODES_MAX 65536u
+
+/* 0 with a tree (errors that did not hide the rest may have been added),
+ * -EINVAL where the text is no YAML or breaks a limit, -ENOMEM. */
+_must_check_ int node_load(const char *text, size_t len, struct node **ret,
+                           struct pol_errors *errs);
+void node_free(struct node *n);
+const struct node *node_get(const struct node *map, const char *key);
+bool node_is_null(const struct node *n);
+#define SHOWN 64
+/* The scalar for a message: ASCII, cut to fit. Returns buf. */
+const char *node_show(const struct node *n, char buf[static SHOWN]);
+
+/* ---- errors.c ------------------------------------------------------------ */
+
+/* Adds one error and returns its diag for why and mend; NULL (which diag_*
+ * allow) when the table is full. */
+struct diag *pol_err(struct pol_errors *errs, struct pol_pos pos, int code,
+                     const char *fmt, ...) _printf_(4, 5);
+/* The errno that goes with a code; every FL_POL_* has one. */
+int pol_code_errno(int code);
+void pol_errors_sort(struct pol_errors *errs);
+
+/* ---- schema.c: mappings read by tables ----------------------------------- */
+
+struct read {
+	struct pol_policy *policy;
+	struct pol_errors *errs;
+	bool oom;
+	/* VFs that an earlier pool took, one bit a VF, one row a nic */
+	uint32_t (*taken)[POL_VFS_MAX / 32];
+};
+enum {
+	KEY_REQUIRED = 1 << 0,
+	KEY_NULL = 1 << 1,  /* null is an answer: the reader sees it */
+	KEY_LATER = 1 << 2, /* a word we know and do not support yet */
+};
+struct key {
+	const char *name;
+	unsigned flags;
+	void (*read)(struct read *r, const struct key *k, const struct node *v,
+	             void *obj);
+	size_t at;       /* of the field in obj */
+	const void *arg; /* for the reader: range, words, list, table */
+};
+struct table {
+	const char *what; /* "nic": for messages */
+	const struct key *keys;
+	size_t n;
+	/* Called after the keys, for what concerns several of them. */
+	void (*done)(struct read *r, const struct node *map, void *obj);
+};
+/* Read in the table's order, whatever the file's, so that what is named is
+ * known before it is used. */
+void read_map(struct read *r, const struct node *map, const struct table *t,
+              void *obj);
+
+/* A list of mappings that begin with a name and a position. */
+struct list {
+	const struct table *item;
+	size_t size;  /* of one */
+	size_t count; /* where in obj the number goes */
+	size_t max;
+	void (*init)(void *item); /* where zeros are no good beginning */
+};
+struct named {
+	char name[POL_NAME];
+	struct pol_pos pos;
+};
+#define CHECK_NAMED(type)                                                      \
+	_Static_assert(offsetof(struct type, name) == 0 &&                     \
+	                       offsetof(struct type, pos) ==                   \
+	                               offsetof(struct named, pos),            \
+	               #type " begins as struct named")
+void read_list(struct read *r, const struct key *k, const struct node *v,
+               void *obj);
+/* A nested mapping into the same object; arg is its table. */
+void read_nested(struct read *r, const struct key *k, const struct node *v,
+                 void *obj);
+
+/* ---- scalar.c: one scalar each ------------------------------------------- */
+
+struct range {
+	uint32_t min, max;
+};
+struct word {
+	const char *text;
+	unsigned value;
+	bool later; /* known, not supported yet */
+};
+struct words {
+	const struct word *word;
+	size_t n;
+};
+/* Each complains and returns false when the node is not so. */
+bool want_scalar(struct read *r, const struct key *k, const struct node *v);
+bool want_quoted(struct read *r, const struct key *k, const struct node *v);
+bool want_plain(struct read *r, const struct key *k, const struct node *v,
+                const char *form);
+bool scalar_u32(struct read *r, const struct key *k, const struct node *v,
+                const struct range *range, uint32_t *ret);
+bool scalar_word(struct read *r, const struct key *k, const struct node *v,
+                 const struct words *words, unsigned *ret);
+bool scalar_name(struct read *r, const struct key *k, const struct node *v,
+                 char ret[static POL_NAME]);
+struct diag *bad_value(struct read *r, const struct key *k,
+                       const struct node *v, const char *form);
+
+/* Readers for tables: into a field of the type named. */
+#define READER(name)                                                           \
+	void name(struct read *r, const struct key *k, const struct node *v,   \
+	          void *obj)
+READER(read_name);    /* char[POL_NAME] */
+READER(read_u32);     /* struct pol_u32, arg range */
+READER(read_bool);    /* struct pol_bool */
+READER(read_path);    /* char[POL_PATH] */
+READER(read_cmdline); /* char[POL_CMDLINE] */
+READER(read_mac);     /* struct pol_mac */
+
+static inline void *field(const struct key *k, void *obj)
+{
+	return (char *)obj + k->at;
+}
+
+/* ---- keys*.c ------------------------------------------------------------- */
+
+extern const struct table table_policy;
+extern const struct table table_pool;
+extern const struct table table_guest;
+void guest_init(void *item);
+
+/* ---- mac.c ----------------------------------------------------------------
+ */
+
+bool mac_is_zero(const uint8_t mac[static 6]);
+/* Why a function may not have it, or NULL. */
+const char *mac_refused(const uint8_t mac[static 6]);
+/* Two guest NICs with one MAC, given or computed. */
+void check_macs(struct read *r);
+
+/* ---- match.c, state.c, resolve.c ------------------------------------------
+ */
+
+/* The one PF that `nic` means, or NULL with an error added. */
+const struct pol_pf *match_pf(const struct pol_nic *nic,
+                              const struct pol_state *seen,
+                              struct pol_errors *errs);
+const struct pol_pf *state_pf(const struct pol_state *s, struct bdf b);
+const struct pol_vf *state_vf(const struct pol_pf *pf, unsigned index);
+/* Where VF `index` is or will be; the PF's own address = cannot be told.
+ * -ERANGE when it would lie beyond the last bus. */
+_must_check_ int vf_address(const struct pol_pf *pf, unsigned index,
+                            struct bdf *ret);
+void copy_text(char *to, size_t size, const char *from);
+
+#endif

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * pol_resolve: the policy meets the machine. Each nic finds its PF; then each
+ * pool's VFs are given a driver, each guest NIC's VF its MAC and network. The
+ * result says nothing about what the policy leaves out.
+ *
+ * All devices are looked at before giving up, so that every error shows.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "policy/priv.h"
+
+#define ETH_P_8021Q 0x8100
+
+struct resolve {
+	const struct pol_policy *p;
+	const struct pol_state *seen;
+	struct pol_errors *errs;
+	struct pol_state *want;   /* pf[i] for nic[i] */
+	const struct pol_pf **at; /* the PF of nic[i], NULL = error */
+};
+
+/* How many VFs the nic has in the end. */
+static uint32_t final_count(const struct pol_nic *nic, const struct pol_pf *pf)
+{
+	return nic->vf_count.given == POL_ABSENT ? pf->num_vfs
+	                                         : nic->vf_count.v;
+}
+
+/* Its VFs are those seen now, so what was seen of them holds. */
+static bool keeps_vfs(const struct pol_nic *nic, const struct pol_pf *pf)
+{
+	return final_count(nic, pf) == pf->num_vfs;
+}
+
+/* ---- nics ------------------------------------------------------------------
+ */
+
+static void check_count(struct resolve *r, const struct pol_nic *nic,
+                        const struct pol_pf *pf)
+{
+	char b[BDF_STRLEN];
+	struct diag *d;
+	struct bdf last;
+
+	if (!nic->vf_count.v || keeps_vfs(nic, pf))
+		return;
+	if (nic->vf_count.v > pf->total_vfs) {
+		d = pol_err(r->errs, nic->vf_count_pos, FL_POL_TOTAL,
+		            "nic %s: %u VFs asked of %s", nic->name,
+		            nic->vf_count.v, bdf_format(pf->bdf, b));
+		diag_why(d, "it has at most %u (sriov_totalvfs)",
+		         pf->total_vfs);
+		diag_mend(d, "lower virtual-function-count, or raise the "
+		             "device's limit in its firmware");
+	} else if (vf_address(pf, nic->vf_count.v - 1, &last)) {
+		d = pol_err(r->errs, nic->vf_count_pos, FL_POL_ADDRESS,
+		            "nic %s: VF %u of %s has no address", nic->name,
+		            nic->vf_count.v - 1, bdf_format(pf->bdf, b));
+		diag_why(d, "offset %u and stride %u lead beyond bus ff",
+		         pf->vf_offset, pf->vf_stride);
+		diag_mend(d, "lower virtual-function-count");
+	}
+}
+
+static void check_driver(struct resolve *r, const struct pol_nic *nic,
+                         const struct pol_pf *pf)
+{
+	bool wanted = nic->vf_count.given != POL_ABSENT ||
+	              nic->link_up.given != POL_ABSENT ||
+	              nic->autoprobe.given != POL_ABSENT;
+	char b[BDF_STRLEN];
+	struct diag *d;
+
+	if (!wanted || *pf->driver)
+		return;
+	d = pol_err(r->errs, nic->match_pos, FL_POL_PF_DRIVER,
+	            "nic %s: %s has no driver", nic->name,
+	            bdf_format(pf->bdf, b));
+	diag_why(d, "VFs are made by the driver of the physical function");
+	diag_mend(d,
+	          "load its driver: `echo %s > "
+	          "/sys/bus/pci/drivers_probe`, or see `lspci -k -s %s`",
+	          b, b);
+}
+
+/* MAC, VLAN and the like travel over the PF's netdev. */
+static void need_ifname(struct resolve *r, const struct pol_nic *nic,
+                        const struct pol_pf *pf, struct pol_pos pos,
+                        const char *what)
+{
+	char b[BDF_STRLEN];
+	struct diag *d;
+
+	if (*pf->ifname || !*pf->driver)
+		return;
+	d = pol_err(r->errs, pos, FL_POL_PF_DRIVER,
+	            "nic %s: %s cannot be set on %s", nic->name, what,
+	            bdf_format(pf->bdf, b));
+	diag_why(d, "its driver %s has no network interface", pf->driver);
+	diag_mend(d, "bind the network driver, or leave the statement out");
+}
+
+static void check_same(struct resolve *r, size_t i)
+{
+	const struct pol_policy *p = r->p;
+	char b[BDF_STRLEN];
+
+	for (size_t j = 0; j < i; j++) {
+		if (r->at[j] != r->at[i])
+			continue;
+		struct diag *d =
+			pol_err(r->errs, p->nic[i].match_pos, FL_POL_CONFLICT,
+		                "nics %s and %s are both %s", p->nic[j].name,
+		                p->nic[i].name, bdf_format(r->at[i]->bdf, b));
+		diag_mend(d, "put both into one nic, or match more closely");
+	}
+}
+
+static size_t pool_vfs(const struct pol_policy *p, size_t nic)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n_pools; i++)
+		for (size_t j = 0; j < p->pool[i].n_fn; j++)
+			n += p->pool[i].fn[j].nic == nic;
+	return n;
+}
+
+static int resolve_nic(struct resolve *r, size_t i)
+{
+	const struct pol_nic *nic = &r->p->nic[i];
+	const struct pol_pf *pf = match_pf(nic, r->seen, r->errs);
+	struct pol_pf *w = &r->want->pf[i];
+	size_t n = pool_vfs(r->p, i);
+
+	r->at[i] = pf;
+	if (!pf)
+		return 0;
+	check_same(r, i);
+	check_driver(r, nic, pf);
+	check_count(r, nic, pf);
+	if (nic->link_up.given)
+		need_ifname(r, nic, pf, nic->pos, "link");
+
+	w->bdf = pf->bdf;
+	w->pos = nic->pos;
+	copy_text(w->name, sizeof(w->name), nic->name);
+	w->num_vfs = final_count(nic, pf);
+	w->set |= nic->vf_count.given ? POL_HAS_NUMVFS : 0;
+	/* null is the kernel's default: drivers are probed. */
+	w->autoprobe = nic->autoprobe.given == POL_DEFAULT || nic->autoprobe.v;
+	w->set |= nic->autoprobe.given ? POL_HAS_AUTOPROBE : 0;
+	w->link_up = nic->link_up.v;
+	w->set |= nic->link_up.given ? POL_HAS_LINK : 0;
+	if (!n)
+		return 0;
+	w->vf = calloc(n, sizeof(*w->vf));
+	return w->vf ? 0 : -ENOMEM;
+}
+
+/* ---- pools ------------------------------------------------------------------
+ */
+
+static void check_range(struct resolve *r, const struct pol_pool *pool,
+                        struct pol_fn fn)
+{
+	const struct pol_nic *nic = &r->p->nic[fn.nic];
+	const struct pol_pf *pf = r->at[fn.nic];
+	struct diag *d;
+
+	if (fn.vf < final_count(nic, pf))
+		return;
+	d = pol_err(r->errs, pool->pos, FL_POL_RANGE,
+	            "pool %s: %s has no VF %u", pool->name, nic->name, fn.vf);
+	diag_why(d, "it has %u, and the policy leaves that as it is",
+	         pf->num_vfs);
+	diag_mend(d, "give %s a virtual-function-count of at least %u",
+	          nic->name, fn.vf + 1u);
+}
+
+static void check_group(struct resolve *r, const struct pol_pool *pool,
+                        const struct pol_vf *vf)
+{
+	char b[BDF_STRLEN];
+	struct diag *d;
+
+	if (!r->seen->iommu || (vf->group >= 0 && !*vf->blocker))
+		return;
+	d = pol_err(r->errs, pool->pos, FL_POL_GROUP,
+	            "pool %s: VF %u (%s) cannot be assigned", pool->name,
+	            vf->index, bdf_format(vf->bdf, b));
+	if (vf->group < 0) {
+		diag_why(d, "it is in no IOMMU group");
+		diag_mend(d, "see `fairlead doctor %s`", b);
+		return;
+	}
+	diag_why(d, "its IOMMU group %d has %s, bound to a host driver",
+	         vf->group, vf->blocker);
+	diag_mend(d,
+	          "unbind that too, or put the card behind a port with "
+	          "ACS; see `fairlead doctor %s`",
+	          b);
+}
+
+static void check_autoprobe(struct resolve *r, const struct pol_pool *pool,
+                            struct pol_fn fn)
+{
+	const struct pol_nic *nic = &r->p->nic[fn.nic];
+	struct diag *d;
+
+	if (nic->autoprobe.given != POL_ABSENT || r->at[fn.nic]->autoprobe ||
+	    !(r->at[fn.nic]->set & POL_HAS_AUTOPROBE))
+		return;
+	d = pol_err(r->errs, pool->pos, FL_POL_CONFLICT,
+	            "pool %s: driver netdev, and %s probes no driver",
+	            pool->name, nic->name);
+	diag_why(d, "sriov_drivers_autoprobe is 0 and the policy leaves it "
+	            "so");
+	diag_mend(d, "add `drivers-autoprobe: true` to the nic, or name the "
+	             "driver");
+}
+
+/* The driver, and the override that keeps others off; see policy.h. */
+static void want_driver(struct pol_vf *w, const char *driver)
+{
+	w->set |= POL_HAS_DRIVER | POL_HAS_OVERRIDE;
+	if (!strcmp(driver, POL_DRIVER_DEFAULT)) {
+		copy_text(w->driver, sizeof(w->driver), driver);
+		return;
+	}
+	if (!strcmp(driver, "vfio"))
+		driver = "vfio-pci";
+	copy_text(w->driver, sizeof(w->driver), driver);
+	copy_text(w->override, sizeof(w->override), driver);
+}
+
+/* True when more of the pool would only say the same again. */
+static bool resolve_function(struct resolve *r, const struct pol_pool *pool,
+                             struct pol_fn fn)
+{
+	const struct pol_pf *pf = r->at[fn.nic];
+	struct pol_pf *want = &r->want->pf[fn.nic];
+	struct pol_vf *w = &want->vf[want->n_vfs];
+	size_t errors = r->errs->n + r->errs->dropped;
+	const struct pol_vf *seen =
+		keeps_vfs(&r->p->nic[fn.nic], pf) ? state_vf(pf, fn.vf) : NULL;
+
+	check_range(r, pool, fn);
+	w->index = fn.vf;
+	w->group = -1;
+	if (vf_address(pf, fn.vf, &w->bdf))
+		w->bdf = pf->bdf; /* said by check_count() */
+	want->n_vfs++;
+	if (*pool->driver)
+		want_driver(w, pool->driver);
+	if (!strcmp(pool->driver, POL_DRIVER_DEFAULT))
+		check_autoprobe(r, pool, fn);
+	if (seen && pol_driver_is_vfio(pool->driver))
+		check_group(r, pool, seen);
+	return errors != r->errs->n + r->errs->dropped;
+}
+
+/* Said of the first pool only: it is the host that has to change. */
+static void check_host(struct resolve *r, const struct pol_pool *pool)
+{
+	struct diag *d;
+
+	if (!r->seen->iommu) {
+		d = pol_err(r->errs, pool->pos, FL_POL_NO_IOMMU,
+		            "pool %s: driver %s needs an IOMMU", pool->name,
+		            pool->driver);
+		diag_why(d, "this host has none, or it is off");
+		diag_mend(d, "turn VT-d or AMD-Vi on in the firmware, add "
+		             "intel_iommu=on to the kernel's command line; "
+		             "see `fairlead doctor`");
+	} else if (!r->seen->remapping) {
+		d = pol_err(r->errs, pool->pos, FL_POL_NO_IR,
+		            "pool %s: driver %s needs interrupt remapping",
+		            pool->name, pool->driver);
+		diag_why(d, "without it a guest's device could raise any "
+		            "interrupt of the host");
+		diag_mend(d, "turn interrupt remapping (x2APIC) on in the "
+		             "firmware, remove intremap=off; see `fairlead "
+		             "doctor`");
+	}
+}
+
+static void resolve_pools(struct resolve *r)
+{
+	const struct pol_pool *vfio = NULL;
+
+	for (size_t i = 0; i < r->p->n_pools; i++) {
+		const struct pol_pool *pool = &r->p->pool[i];
+		bool said = false;
+
+		if (!vfio && pol_driver_is_vfio(pool->driver))
+			vfio = pool;
+		for (size_t j = 0; !said && j < pool->n_fn; j++)
+			if (r->at[pool->fn[j].nic])
+				said = resolve_function(r, pool, pool->fn[j]);
+	}
+	if (vfio)
+		check_host(r, vfio);
+}
+
+/* ---- guests
+ * ------------------------------------------------------------------ */
+
+static void want_network(struct pol_vf *w, const struct pol_network *n)
+{
+	if (n->vlan.given) {
+		w->set |= POL_HAS_VLAN;
+		w->vlan = n->vlan.id;
+		w->qos = n->vlan.qos;
+		w->proto = n->vlan.id ? n->vlan.proto : ETH_P_8021Q;
+	}
+	/* The kernel's drivers begin with spoof check on and trust off. */
+	if (n->spoof_check.given) {
+		w->set |= POL_HAS_SPOOF;
+		w->spoof =
+			n->spoof_check.given == POL_DEFAULT || n->spoof_check.v;
+	}
+	if (n->trust.given) {
+		w->set |= POL_HAS_TRUST;
+		w->trust = n->trust.given == POL_GIVEN && n->trust.v;
+	}
+}
+
+static void resolve_guest_nic(struct resolve *r, const struct pol_guest *g,
+                              const struct pol_guest_nic *n)
+{
+	struct pol_pf *want = &r->want->pf[n->fn.nic];
+	struct pol_vf *w = NULL;
+
+	for (size_t i = 0; !w && i < want->n_vfs; i++)
+		if (want->vf[i].index == n->fn.vf)
+			w = &want->vf[i];
+	if (!w || !r->at[n->fn.nic])
+		return;
+	snprintf(w->label, sizeof(w->label), "%s/%s", g->name, n->name);
+	if (pol_guest_nic_mac(r->p, g, n, w->mac))
+		w->set |= POL_HAS_MAC;
+	if (n->network != SIZE_MAX)
+		want_network(w, &r->p->network[n->network]);
+	if (w->set &
+	    (POL_HAS_MAC | POL_HAS_VLAN | POL_HAS_SPOOF | POL_HAS_TRUST))
+		need_ifname(r, &r->p->nic[n->fn.nic], r->at[n->fn.nic], n->pos,
+		            "what this guest nic says");
+}
+
+/* ---- all
+ * ---------------------------------------------------------------------- */
+
+static int compare_vfs(const void *va, const void *vb)
+{
+	const struct pol_vf *a = va, *b = vb;
+
+	return (int)a->index - (int)b->index;
+}
+
+static int resolve_all(struct resolve *r)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < r->p->n_nics; i++) {
+		r->want->n_pfs = i + 1;
+		err = resolve_nic(r, i);
+	}
+	if (err)
+		return err;
+	resolve_pools(r);
+	for (size_t g = 0; g < r->p->n_guests; g++)
+		for (size_t i = 0; i < r->p->guest[g].n_nics; i++)
+			resolve_guest_nic(r, &r->p->guest[g],
+			                  &r->p->guest[g].nic[i]);
+	for (size_t i = 0; i < r->want->n_pfs; i++)
+		if (r->want->pf[i].n_vfs)
+			qsort(r->want->pf[i].vf, r->want->pf[i].n_vfs,
+			      sizeof(struct pol_vf), compare_vfs);
+	return r->errs->n ? -EINVAL : 0;
+}
+
+int pol_resolve(const struct pol_policy *p, const struct pol_state *seen,
+                struct pol_state **ret_want, struct pol_errors *errs)
+{
+	struct resolve r = { .p = p, .seen = seen, .errs = errs };
+	size_t n = MAX(p->n_nics, (size_t)1);
+	int err = -ENOMEM;
+
+	errs->n = 0;
+	errs->dropped = 0;
+	r.want = calloc(1, sizeof(*r.want));
+	r.at = calloc(n, sizeof(*r.at));
+	if (r.want)
+		r.want->pf = calloc(n, sizeof(*r.want->pf));
+	if (r.want && r.want->pf && r.at)
+		err = resolve_all(&r);
+	free(r.at);
+	if (err) {
+		pol_state_free(r.want);
+		pol_errors_sort(errs);
+		return err;
+	}
+	*ret_want = r.want;
+	return 0;
+}

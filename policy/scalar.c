@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One scalar, strictly. Other tools read the same file with YAML 1.1 rules:
+ * there an unquoted 0000:17:00.0 is 1020.0, 8086 an integer, 01.0 is 1.0,
+ * `no` is false and 010 is eight. What they would take for something else is
+ * refused here, so that all readers of a policy agree.
+ */
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "policy/priv.h"
+
+struct diag *bad_value(struct read *r, const struct key *k,
+                       const struct node *v, const char *form)
+{
+	char text[SHOWN];
+	struct diag *d =
+		pol_err(r->errs, v->pos, FL_POL_VALUE, "'%s' cannot be '%s'",
+	                k->name, node_show(v, text));
+
+	diag_why(d, "it is %s", form);
+	return d;
+}
+
+bool want_scalar(struct read *r, const struct key *k, const struct node *v)
+{
+	if (v->kind == NODE_SCALAR)
+		return true;
+	pol_err(r->errs, v->pos, FL_POL_TYPE,
+	        "'%s' must be one value, not a %s", k->name,
+	        v->kind == NODE_MAP ? "mapping" : "list");
+	return false;
+}
+
+static void must_quote(struct read *r, const struct key *k,
+                       const struct node *v)
+{
+	char text[SHOWN];
+	struct diag *d = pol_err(r->errs, v->pos, FL_POL_QUOTE,
+	                         "'%s' must be quoted", k->name);
+
+	diag_why(d, "unquoted, YAML tools may read it as another type");
+	diag_mend(d, "write `%s: \"%s\"`", k->name, node_show(v, text));
+}
+
+bool want_quoted(struct read *r, const struct key *k, const struct node *v)
+{
+	if (!want_scalar(r, k, v))
+		return false;
+	if (!v->quoted)
+		must_quote(r, k, v);
+	return v->quoted;
+}
+
+bool want_plain(struct read *r, const struct key *k, const struct node *v,
+                const char *form)
+{
+	char text[SHOWN];
+
+	if (!want_scalar(r, k, v))
+		return false;
+	if (v->quoted)
+		diag_mend(bad_value(r, k, v, form),
+		          "write it without quotes: `%s: %s`", k->name,
+		          node_show(v, text));
+	return !v->quoted;
+}
+
+bool scalar_u32(struct read *r, const struct key *k, const struct node *v,
+                const struct range *range, uint32_t *ret)
+{
+	char form[80];
+	uint64_t n;
+
+	snprintf(form, sizeof(form), "a whole number from %u to %u", range->min,
+	         range->max);
+	if (!want_plain(r, k, v, form))
+		return false;
+	/* 0x10 and 010 mean different numbers to different readers. */
+	if ((v->text[0] == '0' && v->text[1]) ||
+	    parse_u64(v->text, range->max, &n) || n < range->min) {
+		bad_value(r, k, v, form);
+		return false;
+	}
+	*ret = (uint32_t)n;
+	return true;
+}
+
+static void list_words(const struct words *words, char *buf, size_t size)
+{
+	size_t at = (size_t)snprintf(buf, size, "one of:");
+
+	for (size_t i = 0; i < words->n && at < size; i++)
+		if (!words->word[i].later)
+			at += (size_t)snprintf(buf + at, size - at, " %s",
+			                       words->word[i].text);
+}
+
+bool scalar_word(struct read *r, const struct key *k, const struct node *v,
+                 const struct words *words, unsigned *ret)
+{
+	char form[120];
+
+	list_words(words, form, sizeof(form));
+	if (!want_scalar(r, k, v))
+		return false;
+	for (size_t i = 0; i < words->n; i++) {
+		const struct word *w = &words->word[i];
+
+		/* "802.1Q" and "802.1q" are both usual. */
+		if (strcasecmp(v->text, w->text) != 0)
+			continue;
+		if (w->later) {
+			bad_value(r, k, v, "not supported by this version");
+			return false;
+		}
+		*ret = w->value;
+		return true;
+	}
+	bad_value(r, k, v, form);
+	return false;
+}
+
+static bool name_char(char c, bool first)
+{
+	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
+		return true;
+	return !first &&
+	       ((c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.');
+}
+
+/* Words that YAML 1.1 takes for a boolean or null when unquoted. */
+static bool is_yaml_word(const char *s)
+{
+	static const char *const words[] = {
+		"y", "n", "yes", "no", "on", "off", "true", "false", "null",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (!strcasecmp(s, words[i]))
+			return true;
+	return false;
+}
+
+bool scalar_name(struct read *r, const struct key *k, const struct node *v,
+                 char ret[static POL_NAME])
+{
+	bool ok = v->len && v->len < POL_NAME;
+
+	if (!want_scalar(r, k, v))
+		return false;
+	for (size_t i = 0; ok && i < v->len; i++)
+		ok = name_char(v->text[i], !i);
+	if (!ok) {
+		bad_value(r, k, v,
+		          "a letter, then letters, digits, '-', '_' or '.', "
+		          "at most 31 in all");
+		return false;
+	}
+	if (!v->quoted && is_yaml_word(v->text)) {
+		must_quote(r, k, v);
+		return false;
+	}
+	memcpy(ret, v->text, v->len + 1);
+	return true;
+}
+
+READER(read_name)
+{
+	scalar_name(r, k, v, field(k, obj));
+}
+
+READER(read_u32)
+{
+	struct pol_u32 *f = field(k, obj);
+
+	if (node_is_null(v))
+		f->given = POL_DEFAULT;
+	else if (scalar_u32(r, k, v, k->arg, &f->v))
+		f->given = POL_GIVEN;
+}
+
+READER(read_bool)
+{
+	struct pol_bool *f = field(k, obj);
+	bool yes;
+
+	if (node_is_null(v)) {
+		f->given = POL_DEFAULT;
+		return;
+	}
+	if (!want_plain(r, k, v, "true or false"))
+		return;
+	yes = !strcmp(v->text, "true");
+	if (!yes && strcmp(v->text, "false") != 0) {
+		struct diag *d = bad_value(r, k, v, "true or false");
+
+		if (is_yaml_word(v->text))
+			diag_mend(d, "write `%s: %s`", k->name,
+			          strchr("yYtT", v->text[0]) ||
+			                          !strcasecmp(v->text, "on")
+			                  ? "true"
+			                  : "false");
+		return;
+	}
+	*f = (struct pol_bool){ POL_GIVEN, yes };
+}
+
+/* The daemon opens it by name, so it may not depend on where it stands. */
+READER(read_path)
+{
+	if (!want_scalar(r, k, v))
+		return;
+	if (v->text[0] != '/' || v->len >= POL_PATH || strstr(v->text, "/../"))
+		bad_value(r, k, v,
+		          "an absolute path without '/../', at most 255 bytes");
+	else
+		memcpy(field(k, obj), v->text, v->len + 1);
+}
+
+READER(read_cmdline)
+{
+	bool ok = v->len < POL_CMDLINE;
+
+	if (!want_scalar(r, k, v))
+		return;
+	for (size_t i = 0; ok && i < v->len; i++)
+		ok = (unsigned char)v->text[i] < 0x7f;
+	if (ok)
+		memcpy(field(k, obj), v->text, v->len + 1);
+	else
+		bad_value(r, k, v, "at most 2047 characters of ASCII");
+}
+
+READER(read_mac)
+{
+	struct pol_mac *f = field(k, obj);
+	const char *refused;
+	uint8_t mac[6];
+
+	if (node_is_null(v)) {
+		f->given = POL_DEFAULT;
+		return;
+	}
+	if (!want_quoted(r, k, v))
+		return;
+	if (mac_parse(v->text, mac)) {
+		bad_value(r, k, v, "six pairs of hex digits with colons");
+		return;
+	}
+	refused = mac_refused(mac);
+	if (refused) {
+		bad_value(r, k, v, refused);
+		return;
+	}
+	f->given = POL_GIVEN;
+	memcpy(f->v, mac, sizeof(mac));
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* States: looked up, freed, and made into wants. */
+
+#include <string.h>
+
+#include "policy/priv.h"
+
+/* `to` is zero-terminated whatever `from` holds. */
+void copy_text(char *to, size_t size, const char *from)
+{
+	size_t n = strnlen(from, size - 1);
+
+	memcpy(to, from, n);
+	to[n] = '\0';
+}
+
+const struct pol_pf *state_pf(const struct pol_state *s, struct bdf b)
+{
+	for (size_t i = 0; i < s->n_pfs; i++)
+		if (bdf_equal(s->pf[i].bdf, b))
+			return &s->pf[i];
+	return NULL;
+}
+
+const struct pol_vf *state_vf(const struct pol_pf *pf, unsigned index)
+{
+	for (size_t i = 0; i < pf->n_vfs; i++)
+		if (pf->vf[i].index == index)
+			return &pf->vf[i];
+	return NULL;
+}
+
+/*
+ * Routing ID of VF n (counted from 0) = PF's + First VF Offset + n * VF
+ * Stride (PCIe 6.0 9.3.3.9, 9.3.3.10), which may carry into the bus number.
+ */
+int vf_address(const struct pol_pf *pf, unsigned index, struct bdf *ret)
+{
+	const struct pol_vf *seen = state_vf(pf, index);
+	uint64_t rid = (uint64_t)pf->bdf.bus << 8 | (uint64_t)pf->bdf.dev << 3 |
+	               pf->bdf.fn;
+
+	if (seen) {
+		*ret = seen->bdf;
+		return 0;
+	}
+	if (!pf->vf_offset) { /* of a VF it is never 0: not known */
+		*ret = pf->bdf;
+		return 0;
+	}
+	rid += pf->vf_offset + (uint64_t)index * pf->vf_stride;
+	if (rid > UINT16_MAX)
+		return -ERANGE;
+	*ret = (struct bdf){ .domain = pf->bdf.domain,
+		             .bus = (uint8_t)(rid >> 8),
+		             .dev = (uint8_t)(rid >> 3 & 31),
+		             .fn = (uint8_t)(rid & 7) };
+	return 0;
+}
+
+void pol_state_free(struct pol_state *s)
+{
+	if (!s)
+		return;
+	for (size_t i = 0; i < s->n_pfs; i++)
+		free(s->pf[i].vf);
+	free(s->pf);
+	free(s);
+}
+
+/* Only what was stated, and nothing of the observer's remarks. */
+static void want_vf(const struct pol_vf *saved, struct pol_vf *w)
+{
+	w->set = saved->set;
+	w->index = saved->index;
+	w->bdf = saved->bdf;
+	memcpy(w->mac, saved->mac, sizeof(w->mac));
+	w->vlan = saved->vlan;
+	w->proto = saved->proto;
+	w->qos = saved->qos;
+	w->spoof = saved->spoof;
+	w->trust = saved->trust;
+	copy_text(w->driver, sizeof(w->driver), saved->driver);
+	copy_text(w->override, sizeof(w->override), saved->override);
+	w->group = -1;
+}
+
+static int want_pf(const struct pol_pf *saved, struct pol_pf *w)
+{
+	w->set = saved->set;
+	w->bdf = saved->bdf;
+	w->num_vfs = saved->num_vfs;
+	w->autoprobe = saved->autoprobe;
+	w->link_up = saved->link_up;
+	copy_text(w->name, sizeof(w->name), saved->name);
+	if (!saved->n_vfs)
+		return 0;
+	w->vf = calloc(saved->n_vfs, sizeof(*w->vf));
+	if (!w->vf)
+		return -ENOMEM;
+	w->n_vfs = saved->n_vfs;
+	for (size_t i = 0; i < w->n_vfs; i++)
+		want_vf(&saved->vf[i], &w->vf[i]);
+	return 0;
+}
+
+int pol_want_from_state(const struct pol_state *saved,
+                        struct pol_state **ret_want)
+{
+	struct pol_state *w = calloc(1, sizeof(*w));
+	int r = w ? 0 : -ENOMEM;
+
+	if (!r && saved->n_pfs) {
+		w->pf = calloc(saved->n_pfs, sizeof(*w->pf));
+		r = w->pf ? 0 : -ENOMEM;
+	}
+	for (size_t i = 0; !r && i < saved->n_pfs; i++) {
+		w->n_pfs = i + 1;
+		r = want_pf(&saved->pf[i], &w->pf[i]);
+	}
+	if (r) {
+		pol_state_free(w);
+		return r;
+	}
+	*ret_want = w;
+	return 0;
+}
