@@ -56,7 +56,9 @@ struct iommu_space;
 /* Takes `fd` (/dev/iommu or /dev/vfio/vfio) on success. */
 _must_check_ int iommu_space_open(enum iommu_backend b, int fd,
                                   struct iommu_space **ret, struct diag *d);
-/* Unmaps and closes. NULL is allowed. Devices must be closed before. */
+/* Closes; NULL is allowed. Devices must be closed before. The kernel unmaps
+ * and unpins with the last descriptor that uses the space: for type1 that is
+ * the groups' too. */
 void iommu_space_close(struct iommu_space *s);
 enum iommu_backend iommu_space_backend(const struct iommu_space *s);
 
@@ -64,9 +66,12 @@ enum iommu_backend iommu_space_backend(const struct iommu_space *s);
  * Attach the function `bdf` and open it. `fd` is its VFIO character device
  * (iommufd) or its group (type1); it is borrowed and must stay open as long
  * as the space. *ret_device_fd is the open device, the caller's.
+ * To let go of a character device, close `fd` and *ret_device_fd both (they
+ * are one open file), and unmap what was mapped of it.
  * Errors: -EPERM FL_IOMMU_NO_IR (interrupts are not isolated), -EBUSY
  * FL_IOMMU_GROUP (group not viable) or FL_IOMMU_BUSY (device is held by
- * another process), others FL_IOMMU_ATTACH.
+ * another process), -EADDRNOTAVAIL FL_IOMMU_RESERVED (memory mapped already
+ * meets what this device has reserved), others FL_IOMMU_ATTACH.
  */
 _must_check_ int iommu_attach(struct iommu_space *s, const char *bdf, int fd,
                               int *ret_device_fd, struct diag *d);
@@ -81,9 +86,11 @@ struct iommu_region {
 	bool writable;
 };
 /*
- * One kernel call a region. Checks reserved ranges and RLIMIT_MEMLOCK before
+ * One kernel call a region (one more, once a space, where the kernel has no
+ * IOMMU_IOAS_MAP_FILE). Checks reserved ranges and RLIMIT_MEMLOCK before
  * asking the kernel. Errors: -EADDRNOTAVAIL FL_IOMMU_RESERVED, -ENOMEM
- * FL_IOMMU_MEMLOCK (with the bytes needed), -EEXIST and others FL_IOMMU_MAP.
+ * FL_IOMMU_MEMLOCK (with the bytes needed), -EINVAL (not whole pages, or
+ * empty), -EEXIST and others FL_IOMMU_MAP.
  */
 _must_check_ int iommu_map(struct iommu_space *s, const struct iommu_region *r,
                            struct diag *d);
@@ -94,12 +101,14 @@ _must_check_ int iommu_unmap(struct iommu_space *s, struct iova iova,
 struct iommu_range {
 	uint64_t start, last; /* both included */
 };
-/* IOVA ranges that devices in the space may use. Returns the count. */
+/* IOVA ranges that devices in the space may use, as learned at the last
+ * attach. Returns the count; -ENODATA when the kernel told nothing (type1
+ * before Linux 5.4, or no device attached yet). */
 _must_check_ int iommu_usable(const struct iommu_space *s,
                               struct iommu_range ret[static IOMMU_RANGES_MAX]);
 
 struct iommu_stats {
-	uint32_t maps, unmaps; /* kernel calls made */
+	uint32_t maps, unmaps; /* kernel calls that succeeded */
 	uint64_t bytes;        /* mapped now */
 	bool by_file;          /* IOMMU_IOAS_MAP_FILE is in use */
 };
@@ -119,8 +128,9 @@ struct iommu_group {
 	struct iommu_member member[IOMMU_GROUP_MAX];
 	size_t n;
 };
-/* -ENODEV when there is no such function, -ENOENT FL_IOMMU_NONE when it has
- * no group. */
+/* -ENODEV FL_IOMMU_GROUP when there is no such function, -ENOENT
+ * FL_IOMMU_NONE when it has no group, -E2BIG with more members than
+ * IOMMU_GROUP_MAX. */
 _must_check_ int iommu_group_read(int root_fd, struct bdf b,
                                   struct iommu_group *ret, struct diag *d);
 /* 0 when every member is free for VFIO (a vfio driver, none, or a bridge);
@@ -136,13 +146,13 @@ bool iommu_driver_is_vfio(const char *driver);
 struct iommu_unit {
 	char name[24]; /* "dmar0", "ivhd0" */
 	bool intel;
-	uint64_t cap, ecap; /* VT-d 11.4.2, 11.4.3; AMD: 0, features */
+	uint64_t cap, ecap; /* VT-d 11.4.2, 11.4.3; AMD: cap, features */
 };
 struct iommu_facts {
 	struct iommu_unit unit[IOMMU_UNITS_MAX];
 	size_t n_units; /* 0: no IOMMU is in use */
 	size_t n_groups;
-	bool cdev;  /* /dev/iommu and VFIO character devices exist */
+	bool cdev;  /* /dev/iommu exists, and VFIO has character devices */
 	bool type1; /* /dev/vfio/vfio exists */
 	uint64_t dma_entry_limit; /* type1; 0 = unknown */
 	bool unsafe_interrupts; /* allow_unsafe_interrupts was set by someone */

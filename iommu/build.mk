@@ -1,0 +1,2 @@
+SRCS_iommu := space.c type1.c iommufd.c memlock.c group.c facts.c
+LIBS_iommu :=

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A DMA address space, whichever back end makes it. Order: what can be
+ * refused without the kernel (alignment, reserved ranges, RLIMIT_MEMLOCK) is
+ * refused before it is asked, so that a refusal leaves nothing to undo.
+ */
+
+#include <inttypes.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "iommu/priv.h"
+
+static const struct iommu_ops *const BACKEND[] = {
+	[IOMMU_IOMMUFD] = &iommu_ops_iommufd,
+	[IOMMU_TYPE1] = &iommu_ops_type1,
+};
+
+const char *iommu_backend_name(enum iommu_backend b)
+{
+	return (size_t)b < ARRAY_SIZE(BACKEND) ? BACKEND[b]->name : "?";
+}
+
+int iommu_space_open(enum iommu_backend b, int fd, struct iommu_space **ret,
+                     struct diag *d)
+{
+	struct iommu_space *s;
+	int r;
+
+	if ((size_t)b >= ARRAY_SIZE(BACKEND) || fd < 0)
+		return diag_fail(d, -EINVAL, FL_IOMMU_OPEN,
+		                 "open a DMA address space");
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return diag_fail(d, -ENOMEM, FL_IOMMU_OPEN,
+		                 "open a DMA address space");
+	s->backend = b;
+	s->ops = BACKEND[b];
+	s->fd = fd;
+	r = s->ops->open(s, d);
+	if (r < 0) {
+		free(s);
+		return r;
+	}
+	*ret = s;
+	return 0;
+}
+
+/* The kernel unmaps and unpins with the last descriptor: one call less than
+ * doing it first, and the same after SIGKILL. */
+void iommu_space_close(struct iommu_space *s)
+{
+	if (!s)
+		return;
+	close_fd(&s->fd);
+	free(s);
+}
+
+enum iommu_backend iommu_space_backend(const struct iommu_space *s)
+{
+	return s->backend;
+}
+
+struct iommu_stats iommu_space_stats(const struct iommu_space *s)
+{
+	return s->stats;
+}
+
+int iommu_call(int fd, unsigned long request, void *arg)
+{
+	int r;
+
+	do
+		r = ioctl(fd, request, arg);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : r;
+}
+
+int iommu_fail_no_ir(struct diag *d, const char *bdf, const char *call)
+{
+	diag_fail(d, -EPERM, FL_IOMMU_NO_IR, "attach %s", bdf);
+	diag_why(d,
+	         "%s: the kernel says EPERM: interrupts of this device are "
+	         "not isolated (no interrupt remapping), or firmware has "
+	         "reserved memory for it (RMRR; dmesg tells)",
+	         call);
+	diag_mend(d, "enable VT-d/AMD-Vi interrupt remapping in the firmware, "
+	             "remove intremap=off and nointremap from the kernel's "
+	             "command line; fairlead never sets "
+	             "allow_unsafe_interrupts");
+	return -EPERM;
+}
+
+int iommu_fail_attach(struct diag *d, int err, const char *bdf,
+                      const char *call)
+{
+	diag_fail(d, err, FL_IOMMU_ATTACH, "attach %s", bdf);
+	diag_why(d, "%s: the kernel says: %s", call, strerror(-err));
+	diag_mend(d, "fairlead doctor %s", bdf);
+	return err;
+}
+
+int iommu_attach(struct iommu_space *s, const char *bdf, int fd,
+                 int *ret_device_fd, struct diag *d)
+{
+	int device = -1, r;
+
+	r = s->ops->attach(s, bdf, fd, &device, d);
+	if (r < 0)
+		return r;
+	r = s->ops->learn(s);
+	if (r < 0) {
+		close_fd(&device);
+		return iommu_fail_attach(d, r, bdf, "reading IOVA ranges");
+	}
+	*ret_device_fd = device;
+	return 0;
+}
+
+bool iommu_range_allows(const struct iommu_range *range, size_t n,
+                        uint64_t iova, uint64_t size)
+{
+	uint64_t last;
+
+	if (!size || __builtin_add_overflow(iova, size - 1, &last))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (range[i].start <= iova && last <= range[i].last)
+			return true;
+	return false;
+}
+
+static int check_region(const struct iommu_space *s,
+                        const struct iommu_region *r, struct diag *d)
+{
+	uint64_t last;
+
+	if (!r->size || !IS_ALIGNED(r->iova.v | r->size | r->memfd_off, PAGE) ||
+	    !IS_ALIGNED((uintptr_t)r->hva, PAGE) ||
+	    __builtin_add_overflow(r->iova.v, r->size - 1, &last))
+		return diag_fail(d, -EINVAL, FL_IOMMU_MAP,
+		                 "map %#" PRIx64 " bytes at IOVA %#" PRIx64
+		                 ": not whole pages",
+		                 r->size, r->iova.v);
+	if (!s->n_ranges ||
+	    iommu_range_allows(s->range, s->n_ranges, r->iova.v, r->size))
+		return 0;
+	diag_fail(d, -EADDRNOTAVAIL, FL_IOMMU_RESERVED,
+	          "map guest memory %#" PRIx64 "-%#" PRIx64, r->iova.v, last);
+	diag_why(d, "the IOMMU or a device of this guest reserves part of it "
+	            "(/sys/kernel/iommu_groups/N/reserved_regions)");
+	diag_mend(d, "give the guest less memory, or assign another device");
+	return -EADDRNOTAVAIL;
+}
+
+static int fail_map(const struct iommu_region *r, uint64_t pinned, int err,
+                    struct diag *d)
+{
+	struct iommu_memlock m = iommu_memlock_read();
+
+	/* The kernel counts more than we see: other guests of this user
+	 * (iommufd), memory locked otherwise (type1). */
+	if (err == -ENOMEM && !m.exempt && m.limit != UINT64_MAX)
+		return iommu_memlock_fail(pinned + r->size, m.limit, d);
+	diag_fail(d, err, FL_IOMMU_MAP,
+	          "map %" PRIu64 " MiB of guest memory at %#" PRIx64,
+	          r->size >> 20, r->iova.v);
+	diag_why(d, "the kernel says: %s", strerror(-err));
+	if (err == -ENOSPC)
+		diag_mend(d, "raise vfio_iommu_type1's dma_entry_limit");
+	return err;
+}
+
+int iommu_map(struct iommu_space *s, const struct iommu_region *r,
+              struct diag *d)
+{
+	struct iommu_memlock m;
+	int err;
+
+	err = check_region(s, r, d);
+	if (err < 0)
+		return err;
+	m = iommu_memlock_read();
+	err = iommu_memlock_check(&m, s->stats.bytes, r->size, d);
+	if (err < 0)
+		return err;
+	err = s->ops->map(s, r);
+	if (err < 0)
+		return fail_map(r, s->stats.bytes, err, d);
+	s->stats.maps++;
+	s->stats.bytes += r->size;
+	return 0;
+}
+
+int iommu_unmap(struct iommu_space *s, struct iova iova, uint64_t size)
+{
+	int r = s->ops->unmap(s, iova, size);
+
+	if (r < 0)
+		return r;
+	s->stats.unmaps++;
+	s->stats.bytes -= MIN(size, s->stats.bytes);
+	return 0;
+}
+
+int iommu_usable(const struct iommu_space *s,
+                 struct iommu_range ret[static IOMMU_RANGES_MAX])
+{
+	if (!s->n_ranges)
+		return -ENODATA;
+	memcpy(ret, s->range, s->n_ranges * sizeof(ret[0]));
+	return (int)s->n_ranges;
+}
