@@ -8,22 +8,22 @@
  * Theory of operation
  *   1. cfg_layout_parse() takes a physical function's layout once, from a
  *      snapshot of its bytes: header, BARs, capabilities, MSI and MSI-X
- *      places. Each capability gets a verdict (shown, virtual, hidden) and a
- *      reason. Nothing re-reads the hardware's layout afterwards.
+ *      places. Each capability gets a verdict (shown, read-only, hidden) and
+ *      a reason. Nothing re-reads the hardware's layout afterwards.
  *   2. cfg_compose_*() compiles const register tables (one row a register,
  *      in the specification's order and with its attributes) into a
  *      cfg_space: for each of the 4096 bytes, what the guest reads and which
  *      bits it may change. A register without a row reads as the snapshot
  *      where its capability is shown, as 0 elsewhere, and is never written.
  *      Hidden capabilities are unlinked from their chain, not nulled.
- *   3. cfg_read() and cfg_write() work byte by byte, so a partial, straddling
- *      or unaligned access needs no thought anywhere else. They do nothing
- *      to hardware: they return a decision, and the caller performs it.
+ *   3. cfg_read() and cfg_write() know bytes, not registers, so a partial,
+ *      straddling or unaligned access needs no thought anywhere else. They do
+ *      nothing to hardware: they return a decision, the caller performs it.
  *
- *   Attributes of a register bit (PCIe 6.0 7.4):
- *     ro     the guest reads the shadow (RO, HwInit, RsvdP as reset)
+ *   Attributes of a register bit (PCIe 6.0 7.4); a bit with none is RO:
  *     rw     the guest reads and writes the shadow
- *     w1c    the guest's 1 clears the bit (RW1C)
+ *     w1c    the guest's 1 clears the bit (RW1C). Where such a bit is always
+ *            0 the 1 is a command: Initiate FLR
  *     hw     reads are taken from the device (status bits that live)
  *     fwd    writes are also passed on to the device
  *
@@ -41,8 +41,8 @@
 /* ---- errors: FL-09xx ---- */
 enum {
 	FL_CFG_HEADER = 901, /* not a type 0 header, or all ones */
-	FL_CFG_LOOP = 902,   /* capability chain broken: cut there, reported */
-	FL_CFG_BAR = 903,    /* BAR size is not a power of two, or no room */
+	FL_CFG_LOOP = 902,   /* capability chain broken: cut there, a warning */
+	FL_CFG_BAR = 903,    /* BAR size impossible for its kind */
 };
 
 /* ---- the physical function ---- */
@@ -61,9 +61,9 @@ struct cfg_bar {
 };
 
 enum cfg_verdict {
-	CFG_SHOWN,    /* register table applies, rest reads as snapshot */
+	CFG_HIDDEN,   /* unlinked from the chain, reads 0: the default */
 	CFG_READONLY, /* bytes visible, no write */
-	CFG_HIDDEN,   /* unlinked from the chain, reads 0 */
+	CFG_SHOWN,    /* register table applies, rest reads as snapshot */
 };
 struct cfg_cap {
 	uint16_t id;
@@ -91,8 +91,9 @@ struct cfg_layout {
 	uint8_t raw[CFG_SIZE];
 	uint16_t size;                /* 256 or 4096 */
 	struct cfg_bar bar[CFG_BARS]; /* kinds from raw; sizes from caller */
-	uint64_t rom_size;
-	struct cfg_cap cap[CFG_MAX_CAPS];
+	uint64_t rom_size; /* 0 after parsing; a caller that offers the ROM
+	                      sets it: a power of two, 2 KiB to 16 MiB */
+	struct cfg_cap cap[CFG_MAX_CAPS]; /* standard chain, then extended */
 	uint8_t n_caps;
 	struct cfg_msi_facts msi;
 	struct cfg_msix_facts msix;
@@ -104,7 +105,8 @@ struct cfg_layout {
 /*
  * Parse `size` (256 or 4096) bytes. `bar_size[i]` is the size the platform
  * decoded for BAR i (0 = not implemented); kinds come from the bytes.
- * A broken chain is cut at the last good capability (chain_cut), not refused.
+ * A broken chain is cut at the last good capability (chain_cut), not refused:
+ * the return is 0 and the diag, code FL_CFG_LOOP, says where.
  * Errors: -EINVAL with FL_CFG_HEADER or FL_CFG_BAR.
  */
 _must_check_ int cfg_layout_parse(const uint8_t *raw, size_t size,
@@ -112,6 +114,9 @@ _must_check_ int cfg_layout_parse(const uint8_t *raw, size_t size,
                                   struct cfg_layout *ret, struct diag *d);
 const struct cfg_cap *cfg_layout_find(const struct cfg_layout *l, bool ext,
                                       uint16_t id);
+/* Static text: "MSI-X", "Single Root I/O Virtualization"; "unknown". */
+const char *cfg_cap_name(bool ext, uint16_t id);
+const char *cfg_verdict_name(enum cfg_verdict v);
 
 /* ---- the guest's view ---- */
 
@@ -135,6 +140,7 @@ struct cfg_space {
 	uint8_t w1c[CFG_SIZE];   /* bits a 1 clears */
 	uint8_t hw[CFG_SIZE];    /* bits read from the device */
 	uint8_t fwd[CFG_SIZE];   /* bits passed on when written */
+	uint8_t keep[CFG_SIZE];  /* what the other bits of such a write hold */
 	uint8_t reset[CFG_SIZE]; /* value after reset */
 	uint8_t event[CFG_SIZE]; /* enum cfg_event raised by a write */
 	struct cfg_bar bar[CFG_BARS];
@@ -146,7 +152,7 @@ struct cfg_space {
 
 /* Where the function will sit in the guest. */
 struct cfg_place {
-	bool behind_port; /* Express type stays Endpoint; else RCiEP */
+	bool behind_port; /* Express type is Endpoint; else RCiEP, no link */
 	bool multifunction;
 	uint8_t intx_pin; /* 0 = no INTx offered, 1..4 = INTA..INTD */
 };
@@ -154,13 +160,17 @@ struct cfg_place {
 void cfg_compose_endpoint(struct cfg_space *s, const struct cfg_layout *l,
                           const struct cfg_place *place);
 
-/* An emulated PCI Express root port, type 1 header (PCIe 6.0 7.5.1.3). */
+/*
+ * An emulated PCI Express root port, type 1 header (PCIe 6.0 7.5.1.3). Its slot
+ * is occupied and its link up. With `hotplug` it has an MSI capability (pciehp
+ * wants an interrupt); without, neither MSI nor INTx.
+ */
 struct cfg_port {
 	uint8_t slot; /* physical slot number shown */
 	uint8_t port; /* port number in Link Capabilities */
 	bool hotplug;
-	uint16_t link_speed,
-		link_width; /* as Link Status encodes them; 0 = 2.5 GT/s x1 */
+	/* As Link Status encodes them; 0 = 2.5 GT/s, x1. */
+	uint16_t link_speed, link_width;
 };
 void cfg_compose_root_port(struct cfg_space *s, const struct cfg_port *p);
 void cfg_compose_host_bridge(struct cfg_space *s);
@@ -178,10 +188,12 @@ struct cfg_read cfg_read(const struct cfg_space *s, unsigned off,
                          unsigned width);
 
 /*
- * Write. The shadow is updated; `events` says what changed (an event is
- * raised when a row's register is written, even with the same value, for
- * FLR, POWER and SLOT; only on change for the others). When `forward` is
- * set, write `hw_value` of the same width at the same place to the device.
+ * Write. The shadow is updated; `events` says what happened: POWER and SLOT
+ * when the register is written, even with the same value; FLR when a 1 is
+ * written; the others on change. When `forward` is set, write `hw_value` of the
+ * same width at the same place to the device: bits of `fwd` hold the shadow
+ * (RW1C bits: what the guest wrote), all others what the device had when its
+ * layout was taken, so that no bit outside the tables ever reaches it.
  */
 struct cfg_write {
 	uint32_t events;
@@ -191,8 +203,8 @@ struct cfg_write {
 struct cfg_write cfg_write(struct cfg_space *s, unsigned off, unsigned width,
                            uint32_t value);
 
-void cfg_reset(
-	struct cfg_space *s); /* conventional reset: shadow to reset values */
+/* Conventional reset or FLR: shadow to reset values. */
+void cfg_reset(struct cfg_space *s);
 
 /* Decoded views of the shadow. */
 uint16_t cfg_command(const struct cfg_space *s);
@@ -204,9 +216,12 @@ bool cfg_bar_decodes(const struct cfg_space *s, unsigned i);
 /* For a VMM that places BARs before the guest runs. Address must be aligned
  * to the size: -EINVAL otherwise. */
 _must_check_ int cfg_bar_place(struct cfg_space *s, unsigned i, uint64_t addr);
+/* The same for the expansion ROM, which has an enable bit of its own. */
+bool cfg_rom_decodes(const struct cfg_space *s, uint64_t *ret_addr);
 
 struct cfg_bridge {
 	uint8_t primary, secondary, subordinate;
+	bool reset; /* Secondary Bus Reset is held, PCIe 6.0 7.5.1.3.13 */
 };
 struct cfg_bridge cfg_bridge_buses(const struct cfg_space *s);
 
