@@ -26,7 +26,9 @@ static size_t find_named(struct read *r, const struct key *k,
 		return SIZE_MAX;
 	for (size_t i = 0; i < n; i++) {
 		names[i] = (const char *)array + i * size;
-		if (*names[i] && !strcmp(names[i], v->text))
+		if (!*names[i])
+			return SIZE_MAX; /* perhaps it: its name is an error */
+		if (!strcmp(names[i], v->text))
 			return i;
 	}
 	d = pol_err(r->errs, v->pos, FL_POL_REFERENCE, "no %s is named '%s'",
@@ -34,7 +36,7 @@ static size_t find_named(struct read *r, const struct key *k,
 	if (!d)
 		return SIZE_MAX;
 	near = nearest_word(v->text, names, n);
-	if (near && *near)
+	if (near)
 		diag_mend(d, "did you mean '%s'?", near);
 	else
 		diag_mend(d, "add it under '%ss'", k->name);
@@ -187,6 +189,8 @@ static void place_nics(struct read *r, const struct node *list,
 			r->errs, node_get(item, "slot")->pos, FL_POL_CONFLICT,
 			"slot \"%02x.0\" is used twice", o->slot);
 		diag_why(d, "nic %s has it (line %u)", o->name, o->pos.line);
+		diag_mend(d, "give it another, or none: it then gets a free "
+		             "one");
 	}
 	/* More slots than nics: one is always found. */
 	for (size_t i = 0; i < g->n_nics; i++)
@@ -223,8 +227,8 @@ static READER(read_memory_size)
 		return;
 	}
 	d = bad_value(r, k, v, form);
-	if (!parse_size(v->text, &bytes) && bytes && bytes < POL_MEMORY_MIN &&
-	    bytes == strtoull(v->text, NULL, 10))
+	if (!parse_size(v->text, &bytes) && bytes >= 16 && bytes < 65536 &&
+	    !(bytes & 1) && bytes == strtoull(v->text, NULL, 10))
 		diag_mend(d, "a plain number is bytes: write `%s: %sM`",
 		          k->name, v->text);
 }

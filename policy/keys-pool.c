@@ -62,11 +62,13 @@ static size_t find_nic(struct read *r, const struct node *v, size_t len)
 		if (len < sizeof(name) && !strcmp(name, p->nic[i].name))
 			return i;
 		names[i] = p->nic[i].name;
+		if (!*names[i])
+			return SIZE_MAX; /* perhaps it: its name is an error */
 	}
 	d = pol_err(r->errs, v->pos, FL_POL_REFERENCE, "no nic is named '%s'",
 	            name);
 	near = nearest_word(name, names, p->n_nics);
-	if (near && *near)
+	if (near)
 		diag_mend(d, "did you mean '%s'?", near);
 	return SIZE_MAX;
 }
@@ -212,7 +214,9 @@ static READER(read_driver)
 	d = pol_err(r->errs, v->pos, FL_POL_CONFLICT,
 	            "driver netdev, and its nic has drivers-autoprobe: false");
 	diag_why(d, "the kernel then gives a VF no driver by itself");
-	diag_mend(d, "name the driver (`driver: iavf`), or let drivers probe");
+	diag_mend(
+		d,
+		"name the driver, such as `driver: iavf`, or let drivers probe");
 }
 
 /* ---- mac --------------------------------------------------------------------
@@ -232,7 +236,7 @@ static READER(read_mac_prefix)
 		return;
 	}
 	if (mac_refused(mac)) {
-		bad_value(r, k, v, mac_refused(mac));
+		refused_value(r, k, v, mac_refused(mac));
 		return;
 	}
 	memcpy(pool->mac_prefix, mac, sizeof(pool->mac_prefix));

@@ -240,13 +240,16 @@ static void vlan_done(struct read *r, const struct node *map, void *obj)
 {
 	const struct node *id = node_get(map, "id");
 	struct pol_vlan *vlan = obj;
+	struct diag *d;
 
 	if (!vlan->proto)
 		vlan->proto = ETH_P_8021Q;
-	if (id && id->kind == NODE_SCALAR && !strcmp(id->text, "0") &&
-	    vlan->qos)
-		pol_err(r->errs, node_get(map, "qos")->key->pos,
-		        FL_POL_CONFLICT, "'qos' without a VLAN: id is 0");
+	if (!id || id->kind != NODE_SCALAR || strcmp(id->text, "0") != 0 ||
+	    !vlan->qos)
+		return;
+	d = pol_err(r->errs, node_get(map, "qos")->key->pos, FL_POL_CONFLICT,
+	            "'qos' without a VLAN: id is 0");
+	diag_mend(d, "remove 'qos', or give an id from 1 to 4094");
 }
 
 // clang-format off

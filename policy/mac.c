@@ -24,9 +24,9 @@ bool mac_is_zero(const uint8_t mac[static 6])
 const char *mac_refused(const uint8_t mac[static 6])
 {
 	if (mac[0] & 1)
-		return "a multicast address";
+		return "that is a multicast address";
 	if (mac_is_zero(mac))
-		return "all zero, which no function can have";
+		return "no function can have the address of zeros";
 	return NULL;
 }
 

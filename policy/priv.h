@@ -131,6 +131,9 @@ bool scalar_word(struct read *r, const struct key *k, const struct node *v,
                  const struct words *words, unsigned *ret);
 bool scalar_name(struct read *r, const struct key *k, const struct node *v,
                  char ret[static POL_NAME]);
+/* FL_POL_VALUE: "it must be FORM", or another reason. */
+struct diag *refused_value(struct read *r, const struct key *k,
+                           const struct node *v, const char *why);
 struct diag *bad_value(struct read *r, const struct key *k,
                        const struct node *v, const char *form);
 

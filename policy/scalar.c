@@ -12,15 +12,24 @@
 
 #include "policy/priv.h"
 
-struct diag *bad_value(struct read *r, const struct key *k,
-                       const struct node *v, const char *form)
+struct diag *refused_value(struct read *r, const struct key *k,
+                           const struct node *v, const char *why)
 {
 	char text[SHOWN];
 	struct diag *d =
 		pol_err(r->errs, v->pos, FL_POL_VALUE, "'%s' cannot be '%s'",
 	                k->name, node_show(v, text));
 
-	diag_why(d, "it is %s", form);
+	diag_why(d, "%s", why);
+	return d;
+}
+
+struct diag *bad_value(struct read *r, const struct key *k,
+                       const struct node *v, const char *form)
+{
+	struct diag *d = refused_value(r, k, v, "");
+
+	diag_why(d, "it must be %s", form);
 	return d;
 }
 
@@ -74,8 +83,11 @@ bool scalar_u32(struct read *r, const struct key *k, const struct node *v,
 	char form[80];
 	uint64_t n;
 
-	snprintf(form, sizeof(form), "a whole number from %u to %u", range->min,
-	         range->max);
+	if (range->min == range->max)
+		snprintf(form, sizeof(form), "%u", range->min);
+	else
+		snprintf(form, sizeof(form), "a whole number from %u to %u",
+		         range->min, range->max);
 	if (!want_plain(r, k, v, form))
 		return false;
 	/* 0x10 and 010 mean different numbers to different readers. */
@@ -113,7 +125,7 @@ bool scalar_word(struct read *r, const struct key *k, const struct node *v,
 		if (strcasecmp(v->text, w->text) != 0)
 			continue;
 		if (w->later) {
-			bad_value(r, k, v, "not supported by this version");
+			refused_value(r, k, v, "not supported by this version");
 			return false;
 		}
 		*ret = w->value;
@@ -252,7 +264,7 @@ READER(read_mac)
 	}
 	refused = mac_refused(mac);
 	if (refused) {
-		bad_value(r, k, v, refused);
+		refused_value(r, k, v, refused);
 		return;
 	}
 	f->given = POL_GIVEN;

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The parser: every bad file under tests/golden/policy/bad gives exactly the
+ * errors, with positions, of the .err beside it; every good one parses; and
+ * what a file says arrives in the structs.
+ */
+
+#include "tests/unit/policy/golden.h"
+
+static struct pol_errors errs;
+static struct text file, got, want;
+
+static struct pol_policy *parse(const char *path)
+{
+	struct pol_policy *p = NULL;
+
+	text_read(&file, path);
+	if (pol_parse(file.buf, file.n, &p, &errs)) {
+		got.n = 0;
+		text_errors(&got, &errs);
+		fail_msg("%s: %s", path, got.buf);
+	}
+	return p;
+}
+
+/* ---- bad -------------------------------------------------------------------- */
+
+static unsigned codes_seen[200];
+
+static void check_bad(const char *path)
+{
+	struct pol_policy *p = (void *)&file, *before = p;
+	char expect[512];
+	int r;
+
+	text_read(&file, path);
+	r = pol_parse(file.buf, file.n, &p, &errs);
+	if (r != -EINVAL || !errs.n || p != before)
+		fail_msg("%s: not refused as it should be (%d)", path, r);
+	got.n = 0;
+	text_errors(&got, &errs);
+	for (size_t i = 0; i < errs.n; i++) {
+		assert_true(errs.e[i].pos.line && errs.e[i].pos.column);
+		assert_int_equal(errs.e[i].diag.err, -EINVAL);
+		codes_seen[errs.e[i].diag.code]++;
+	}
+	snprintf(expect, sizeof(expect), "%.*s.err", (int)strlen(path) - 5,
+	         path);
+	if (golden_update()) {
+		text_write(expect, got.buf);
+		return;
+	}
+	text_read(&want, expect);
+	if (strcmp(got.buf, want.buf) != 0)
+		fail_msg("%s\n--- got\n%s--- expected\n%s", path, got.buf,
+		         want.buf);
+}
+
+static void test_bad(void **state)
+{
+	(void)state;
+	assert_true(each_file("tests/golden/policy/bad", ".yaml", check_bad) >
+	            150);
+	for (int code = FL_POL_YAML; code <= FL_POL_CONFLICT; code++)
+		if (!codes_seen[code])
+			fail_msg("no bad file gives FL-%04d", code);
+}
+
+static void test_errors_are_bounded(void **state)
+{
+	struct pol_policy *p;
+
+	(void)state;
+	text_read(&file, "tests/golden/policy/bad/many-errors.yaml");
+	assert_int_equal(pol_parse(file.buf, file.n, &p, &errs), -EINVAL);
+	assert_int_equal(errs.n, POL_ERRORS_MAX);
+	assert_int_equal(errs.dropped, 40 - POL_ERRORS_MAX);
+}
+
+/* Lengths that no file on disk should have. */
+static void test_long_text(void **state)
+{
+	struct pol_policy *p;
+	char *s = malloc(POL_TEXT_MAX + 2);
+
+	(void)state;
+	memset(s, '#', POL_TEXT_MAX + 1);
+	assert_int_equal(pol_parse(s, POL_TEXT_MAX + 1, &p, &errs), -EINVAL);
+	assert_int_equal(errs.e[0].diag.code, FL_POL_YAML);
+	assert_int_equal(pol_parse(s, POL_TEXT_MAX, &p, &errs), -EINVAL);
+	assert_int_equal(errs.e[0].diag.code, FL_POL_MISSING);
+	memcpy(s, "nics: [", 7);
+	for (size_t i = 7; i + 1 < POL_TEXT_MAX; i += 2)
+		memcpy(s + i, "1,", 2);
+	assert_int_equal(pol_parse(s, POL_TEXT_MAX, &p, &errs), -EINVAL);
+	assert_int_equal(errs.e[0].diag.code, FL_POL_YAML);
+	assert_string_equal(errs.e[0].diag.what,
+	                    "too many values: the limit is 65536");
+	free(s);
+}
+
+/* Every prefix of a good file parses or is refused; nothing is read beyond
+ * the length given (a sanitizer sees it, the copy has no terminator). */
+static void test_prefixes(void **state)
+{
+	struct pol_policy *p;
+
+	(void)state;
+	text_read(&file, "tests/golden/policy/good/any-order.yaml");
+	for (size_t n = 0; n <= file.n; n++) {
+		char *copy = malloc(n ? n : 1);
+		int r;
+
+		memcpy(copy, file.buf, n);
+		r = pol_parse(copy, n, &p, &errs);
+		assert_true(r == 0 || (r == -EINVAL && errs.n));
+		if (!r)
+			pol_free(p);
+		free(copy);
+	}
+}
+
+/* ---- good ------------------------------------------------------------------- */
+
+static void check_good(const char *path)
+{
+	pol_free(parse(path));
+}
+
+static void test_good(void **state)
+{
+	(void)state;
+	assert_true(each_file("tests/golden/policy/good", ".yaml",
+	                      check_good) >= 6);
+	assert_int_equal(each_file("docs/examples", ".yaml", check_good), 1);
+}
+
+static void test_base(void **state)
+{
+	struct pol_policy *p = parse("tests/golden/policy/good/base.yaml");
+	const struct pol_guest *g;
+
+	(void)state;
+	assert_int_equal(p->version, 1);
+	assert_int_equal(p->n_nics, 1);
+	assert_string_equal(p->nic[0].name, "edge0");
+	assert_int_equal(p->nic[0].pos.line, 3);
+	assert_int_equal(p->nic[0].pos.column, 5);
+	assert_true(p->nic[0].match.by_pci);
+	assert_false(p->nic[0].match.by_vendor);
+	assert_true(bdf_equal(p->nic[0].match.pci,
+	                      (struct bdf){ .bus = 1, .dev = 0 }));
+	assert_int_equal(p->nic[0].vf_count.given, POL_GIVEN);
+	assert_int_equal(p->nic[0].vf_count.v, 4);
+	assert_int_equal(p->nic[0].vf_count_pos.line, 5);
+	assert_int_equal(p->nic[0].autoprobe.given, POL_ABSENT);
+	assert_int_equal(p->nic[0].link_up.given, POL_ABSENT);
+	assert_int_equal(p->network[0].vlan.id, 100);
+	assert_int_equal(p->network[0].vlan.qos, 3);
+	assert_int_equal(p->network[0].vlan.proto, 0x8100);
+	assert_int_equal(p->network[0].trust.given, POL_ABSENT);
+	assert_int_equal(p->pool[0].n_fn, 4);
+	assert_int_equal(p->pool[0].fn[3].vf, 3);
+	assert_string_equal(p->pool[0].driver, "vfio");
+	assert_int_equal(p->pool[0].mac_assign, POL_MAC_STABLE);
+	g = pol_guest_find(p, "demo");
+	assert_non_null(g);
+	assert_null(pol_guest_find(p, "demo2"));
+	assert_int_equal(g->cpus, 1);
+	assert_int_equal(g->memory, 512u << 20);
+	assert_string_equal(g->kernel, "/boot/vmlinuz");
+	assert_string_equal(g->initrd, "");
+	assert_int_equal(g->nic[0].pool, 0);
+	assert_int_equal(g->nic[0].network, 0);
+	assert_int_equal(g->nic[0].slot, 1);
+	assert_int_equal(g->nic[0].fn.vf, 0);
+	pol_free(p);
+}
+
+static void test_any_order(void **state)
+{
+	struct pol_policy *p = parse("tests/golden/policy/good/any-order.yaml");
+	const struct pol_pool *pool = &p->pool[0];
+
+	(void)state;
+	assert_int_equal(pool->n_fn, 4);
+	assert_int_equal(pool->fn[1].vf, 2);
+	assert_int_equal(pool->fn[3].nic, 1);
+	assert_int_equal(pool->fn[3].vf, 7);
+	assert_int_equal(pool->mac_assign, POL_MAC_NONE);
+	assert_true(p->nic[0].match.by_vendor && p->nic[0].match.by_device &&
+	            p->nic[0].match.by_driver && p->nic[0].match.by_ifname);
+	assert_int_equal(p->nic[0].match.device, 0x10c9);
+	assert_string_equal(p->guest[0].cmdline, "console=ttyS0 quiet");
+	assert_int_equal(p->guest[0].cpus, 64);
+	pol_free(p);
+}
+
+/* Absent, null and a value are three things. */
+static void test_nulls(void **state)
+{
+	struct pol_policy *p = parse("tests/golden/policy/good/nulls.yaml");
+
+	(void)state;
+	assert_int_equal(p->nic[0].vf_count.given, POL_ABSENT);
+	assert_int_equal(p->nic[0].autoprobe.given, POL_DEFAULT);
+	assert_int_equal(p->nic[0].link_up.given, POL_GIVEN);
+	assert_false(p->nic[0].link_up.v);
+	assert_int_equal(p->network[0].vlan.given, POL_DEFAULT);
+	assert_int_equal(p->network[0].spoof_check.given, POL_DEFAULT);
+	assert_int_equal(p->network[0].trust.given, POL_DEFAULT);
+	assert_int_equal(p->network[1].vlan.given, POL_GIVEN);
+	assert_int_equal(p->network[1].spoof_check.given, POL_GIVEN);
+	assert_false(p->network[1].spoof_check.v);
+	assert_string_equal(p->pool[0].driver, "netdev");
+	assert_string_equal(p->pool[1].driver, "");
+	assert_int_equal(p->pool[1].mac_assign, POL_MAC_STABLE);
+	assert_int_equal(p->guest[0].cpus, 1);
+	assert_int_equal(p->guest[0].memory, 16u << 20);
+	assert_int_equal(p->guest[0].nic[0].mac.given, POL_DEFAULT);
+	assert_int_equal(p->guest[0].nic[1].mac.given, POL_GIVEN);
+	assert_int_equal(p->guest[0].nic[1].fn.vf, 2);
+	pol_free(p);
+}
+
+static void test_slots(void **state)
+{
+	static const uint8_t slots[] = { 2, 1, 31, 3 };
+	struct pol_policy *p = parse("tests/golden/policy/good/slots.yaml");
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(slots); i++) {
+		assert_int_equal(p->guest[0].nic[i].slot, slots[i]);
+		assert_int_equal(p->guest[0].nic[i].fn.vf, i);
+		assert_int_equal(p->guest[0].nic[i].network, SIZE_MAX);
+	}
+	pol_free(p);
+}
+
+/* ---- MACs ------------------------------------------------------------------- */
+
+static void test_macs(void **state)
+{
+	struct pol_policy *p = parse("docs/examples/demo.yaml");
+	char text[MAC_STRLEN];
+	uint8_t mac[6];
+
+	(void)state;
+	/* FNV-1a of "demo/wan", computed apart; never to change. */
+	assert_true(pol_guest_nic_mac(p, &p->guest[0], &p->guest[0].nic[0],
+	                              mac));
+	assert_string_equal(mac_format(mac, text), "02:5a:10:86:0c:49");
+	pol_free(p);
+
+	p = parse("tests/golden/policy/good/nulls.yaml");
+	assert_false(pol_guest_nic_mac(p, &p->guest[0], &p->guest[0].nic[0],
+	                               mac));
+	assert_true(pol_guest_nic_mac(p, &p->guest[0], &p->guest[0].nic[1],
+	                              mac));
+	assert_string_equal(mac_format(mac, text), "02:5a:10:00:01:01");
+	pol_free(p);
+
+	p = parse("tests/golden/policy/good/slots.yaml");
+	assert_false(pol_guest_nic_mac(p, &p->guest[0], &p->guest[0].nic[0],
+	                               mac));
+	pol_free(p);
+}
+
+/* Names whose 24 bits are equal, found by search; and one given the address
+ * that another gets. */
+static void test_stable_collision(void **state)
+{
+	static const char form[] =
+		"version: 1\n"
+		"nics: [ { name: e, match: { pci: \"0000:01:00.0\" } } ]\n"
+		"pools: [ { name: p, functions: [\"e#0-1\"],\n"
+		"  mac: { prefix: \"02:5a:10\" } } ]\n"
+		"guests:\n"
+		"- name: g\n"
+		"  memory: 16M\n"
+		"  kernel: /k\n"
+		"  nics:\n"
+		"  - { name: %s, pool: p }\n"
+		"  - { name: %s, pool: p%s }\n";
+	struct pol_policy *p;
+	char s[512];
+
+	(void)state;
+	snprintf(s, sizeof(s), form, "n1670", "n3120", "");
+	assert_int_equal(pol_parse(s, strlen(s), &p, &errs), -EINVAL);
+	assert_int_equal(errs.n, 1);
+	assert_int_equal(errs.e[0].diag.code, FL_POL_CONFLICT);
+	assert_int_equal(errs.e[0].pos.line, 11);
+	assert_int_equal(errs.e[0].pos.column, 5);
+	snprintf(s, sizeof(s), form, "n1670", "other",
+	         ", mac-address: \"02:5a:10:2c:20:c4\"");
+	assert_int_equal(pol_parse(s, strlen(s), &p, &errs), -EINVAL);
+	assert_int_equal(errs.e[0].diag.code, FL_POL_CONFLICT);
+	snprintf(s, sizeof(s), form, "n1670", "n3120",
+	         ", mac-address: \"02:5a:10:00:00:01\"");
+	assert_int_equal(pol_parse(s, strlen(s), &p, &errs), 0);
+	pol_free(p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_errors_are_bounded),
+		cmocka_unit_test(test_long_text),
+		cmocka_unit_test(test_prefixes),
+		cmocka_unit_test(test_good),
+		cmocka_unit_test(test_base),
+		cmocka_unit_test(test_any_order),
+		cmocka_unit_test(test_nulls),
+		cmocka_unit_test(test_slots),
+		cmocka_unit_test(test_macs),
+		cmocka_unit_test(test_stable_collision),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
