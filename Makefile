@@ -21,7 +21,7 @@ LINK_vfio := pci-config iommu irq-remap base
 LINK_sriov := pci-config base
 LINK_netd := sriov policy iommu irq-remap pci-config base
 LINK_vmm := vfio iommu irq-remap pci-config base
-LINK_cli := sriov policy iommu irq-remap pci-config base
+LINK_cli := latency sriov policy iommu irq-remap pci-config base
 LINK_latency := base
 
 WARN := -Wall -Wextra -Wformat=2 -Wshadow -Wvla -Walloca -Wundef \

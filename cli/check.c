@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* `fairlead check`: the parser alone, every error with its place. */
+
+#include "cli/cli.h"
+#include "policy/policy.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+static int read_text(const char *file, char **ret, size_t *ret_len,
+                     struct diag *d)
+{
+	_cleanup_close_ int fd = open(file, O_RDONLY | O_CLOEXEC);
+	int r = fd < 0 ? -errno : fd_read_file(fd, POL_TEXT_MAX, ret, ret_len);
+
+	if (r < 0) {
+		diag_fail(d, r, FL_CLI_FILE, "cannot read the policy %s", file);
+		diag_why(d, "%s",
+		         r == -EFBIG ? "it is larger than 1 MiB"
+		                     : strerror(-r));
+		diag_mend(d, "name a policy file; its form: docs/policy.md");
+	}
+	return r;
+}
+
+static json_t *error_json(const struct pol_error *e)
+{
+	json_t *o = cli_diag_json(&e->diag);
+
+	json_object_set_new(o, "line", json_integer(e->pos.line));
+	json_object_set_new(o, "column", json_integer(e->pos.column));
+	return o;
+}
+
+static int print_errors(const struct cli *c, const struct pol_errors *errs,
+                        const char *file)
+{
+	char text[4 * DIAG_LINE];
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < errs->n; i++) {
+		json_array_append_new(list, error_json(&errs->e[i]));
+		if (c->json)
+			continue;
+		pol_error_format(&errs->e[i], file, text, sizeof(text));
+		fputs(text, stderr);
+	}
+	if (!c->json) {
+		json_decref(list);
+		if (errs->dropped)
+			fprintf(stderr, "... and %zu more\n", errs->dropped);
+		return CLI_REFUSED;
+	}
+	cli_print_json(json_pack("{s:b, s:O, s:o}", "ok", 0, "error",
+	                         json_array_get(list, 0), "errors", list));
+	return CLI_REFUSED;
+}
+
+static int print_good(const struct cli *c, const struct pol_policy *p,
+                      const char *file)
+{
+	if (c->json)
+		return cli_print_json(
+			json_pack("{s:b, s:I, s:I, s:I, s:I}", "ok", 1, "nics",
+		                  (json_int_t)p->n_nics, "networks",
+		                  (json_int_t)p->n_networks, "pools",
+		                  (json_int_t)p->n_pools, "guests",
+		                  (json_int_t)p->n_guests));
+	printf("%s: good: %zu nic(s), %zu network(s), %zu pool(s), %zu guest(s)\n",
+	       file, p->n_nics, p->n_networks, p->n_pools, p->n_guests);
+	return CLI_OK;
+}
+
+int cli_check(const struct cli *c, char *const *args, unsigned n)
+{
+	_cleanup_free_ struct pol_errors *errs = calloc(1, sizeof(*errs));
+	_cleanup_free_ char *text = NULL;
+	struct pol_policy *p = NULL;
+	struct diag d = { 0 };
+	size_t len = 0;
+	int r;
+
+	(void)n;
+	if (!errs)
+		return CLI_INTERNAL;
+	if (read_text(args[0], &text, &len, &d) < 0)
+		return cli_refuse(c, CLI_REFUSED, &d);
+	r = pol_parse(text, len, &p, errs);
+	if (r < 0)
+		return errs->n ? print_errors(c, errs, args[0]) : CLI_INTERNAL;
+	r = print_good(c, p, args[0]);
+	pol_free(p);
+	return r;
+}

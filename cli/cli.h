@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef FL_CLI_H
+#define FL_CLI_H
+
+/*
+ * cli: the one command that people type.
+ *
+ * Theory of operation
+ *   main.c reads options by one table and finds the verb in another; each
+ *   verb is one function. Verbs that need the machine changed or the kernel
+ *   asked with privilege talk to fairlead-netd (client.c); `check` and
+ *   `doctor` work alone. Results are a JSON document first; without -j the
+ *   verb prints the same facts as text. Errors go to stderr as text, or with
+ *   -j to stdout as {"ok": false, "error": {...}}.
+ *
+ *   `run` becomes the VMM: it arranges the descriptors as netd-proto.h says,
+ *   drops root, and execs. So the guest's process is the one the user
+ *   started, with its terminal, and the lease is its own.
+ */
+
+#include "base/base.h"
+#include "netd/netd-proto.h"
+
+#include <jansson.h>
+
+/* Exit statuses; `fairlead --help` prints this list. */
+enum cli_exit {
+	CLI_OK = 0,
+	CLI_REFUSED = 1, /* refused, or not as wanted: the error says why */
+	CLI_USAGE = 2,
+	CLI_NO_NETD = 3,  /* fairlead-netd does not answer */
+	CLI_INTERNAL = 4, /* reply not understood, no memory */
+};
+
+/* ---- errors: FL-08xx ---- */
+enum {
+	FL_CLI_NO_NETD = 801,
+	FL_CLI_REPLY = 802,
+	FL_CLI_FILE = 803,
+	FL_CLI_EXEC = 804,
+	FL_CLI_USER = 805,
+	FL_CLI_DEVICE = 806,
+};
+
+struct cli {
+	const char *socket;
+	const char *root;          /* doctor: another tree than "/" */
+	const char *report, *user; /* run */
+	bool no_reboot;            /* run */
+	bool json;
+	const char *self; /* argv[0] */
+};
+
+struct cli_verb {
+	const char *name, *args, *summary;
+	unsigned min_args, max_args;
+	uint32_t options; /* CLI_OPT_* it takes beyond -j and --help */
+	int (*run)(const struct cli *c, char *const *args, unsigned n);
+	const char *help;
+};
+enum {
+	CLI_OPT_SOCKET = 1 << 0,
+	CLI_OPT_ROOT = 1 << 1,
+	CLI_OPT_REPORT = 1 << 2,
+	CLI_OPT_USER = 1 << 3,
+	CLI_OPT_NO_REBOOT = 1 << 4,
+};
+
+/* Each returns an enum cli_exit. */
+int cli_doctor(const struct cli *c, char *const *args, unsigned n);
+int cli_check(const struct cli *c, char *const *args, unsigned n);
+int cli_plan(const struct cli *c, char *const *args, unsigned n);
+int cli_apply(const struct cli *c, char *const *args, unsigned n);
+int cli_restore(const struct cli *c, char *const *args, unsigned n);
+int cli_status(const struct cli *c, char *const *args, unsigned n);
+int cli_run(const struct cli *c, char *const *args, unsigned n);
+int cli_latency(const struct cli *c, char *const *args, unsigned n);
+
+/* ---- output (out.c) ---- */
+
+/* Print a refusal; returns `status`. */
+int cli_refuse(const struct cli *c, int status, const struct diag *d);
+/* Print a JSON document and drop it; returns CLI_OK. */
+int cli_print_json(json_t *doc);
+/* Text of a member, `none` when it is absent or null ("unknown", "-"). */
+const char *cli_text(const json_t *o, const char *key, const char *none);
+json_t *cli_diag_json(const struct diag *d);
+
+/* ---- netd's socket (client.c) ---- */
+
+/* -> descriptor, or negative errno with FL_CLI_NO_NETD. */
+_must_check_ int cli_connect(const struct cli *c, struct diag *d);
+/* One request and its reply. `fds` go along and stay the caller's; received
+ * ones go to ret_fds (may be NULL: then none may come). 0 for any reply that
+ * is a JSON object, whatever it says. */
+_must_check_ int cli_ask(int sock, const json_t *request, const int *fds,
+                         size_t n_fds, json_t **ret, int *ret_fds,
+                         size_t *ret_n, struct diag *d);
+/* The usual: connect, ask, print what is refused (policy errors with the name
+ * `file`), hand over a reply that is ok. Returns an enum cli_exit. */
+int cli_transact(const struct cli *c, json_t *request, int policy_fd,
+                 const char *file, json_t **ret);
+/* Print the refusal in a reply; returns CLI_REFUSED. */
+int cli_refused_reply(const struct cli *c, json_t *reply, const char *file);
+/* The file's text as a sealed memfd: netd need not trust a file that may
+ * change or hang under it. */
+_must_check_ int cli_policy_memfd(const char *file, struct diag *d);
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* One function: what it is, and what stands between it and a guest. */
+
+#include "cli/doctor.h"
+#include "iommu/iommu.h"
+#include "sriov/sriov.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void tell_identity(const struct sriov_fn *f, json_t *list)
+{
+	char text[DIAG_LINE], numa[24] = "unknown";
+
+	sriov_describe(f, text, sizeof(text));
+	if (f->numa >= 0)
+		snprintf(numa, sizeof(numa), "%d", f->numa);
+	finding_add(list, FINDING_OK, "device", NULL,
+	            "%s [%04x:%04x], class %06x, NUMA node %s", text, f->vendor,
+	            f->device, f->class_code, numa);
+	finding_add(list, FINDING_OK, "driver", NULL, "%s%s%s",
+	            *f->driver ? f->driver : "none",
+	            *f->ifname ? ", interface " : "", f->ifname);
+}
+
+static void tell_members(const struct iommu_group *g, json_t *list)
+{
+	char text[DIAG_LINE] = "", name[BDF_STRLEN];
+	size_t at = 0;
+
+	for (size_t i = 0; i < g->n && at < sizeof(text) - 1; i++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at, " %s (%s)",
+		                       bdf_format(g->member[i].bdf, name),
+		                       *g->member[i].driver
+		                               ? g->member[i].driver
+		                               : "no driver");
+	finding_add(list, FINDING_OK, "IOMMU group", NULL, "%u, type %s:%s",
+	            g->id, g->type, text);
+}
+
+/* The device's own host driver is no obstacle: binding it over is what a
+ * policy's pool does. Its neighbours' are. */
+static void check_group(int root_fd, struct bdf b, json_t *list)
+{
+	_cleanup_free_ struct iommu_group *g = calloc(1, sizeof(*g));
+	struct diag d = { 0 };
+
+	if (!g)
+		return;
+	if (iommu_group_read(root_fd, b, g, &d) < 0) {
+		finding_add_diag(list, "IOMMU group", &d);
+		return;
+	}
+	tell_members(g, list);
+	for (size_t i = 0; i < g->n; i++)
+		if (bdf_equal(g->member[i].bdf, b))
+			g->member[i].driver[0] = '\0';
+	if (iommu_group_check(g, b, &d) < 0)
+		finding_add_diag(list, "group members", &d);
+}
+
+static void check_holder(int root_fd, struct bdf b, json_t *list)
+{
+	struct sriov_holder h = { 0 };
+	int r = sriov_holder(root_fd, b, &h);
+
+	if (r == 1)
+		finding_add(list, FINDING_NO, "in use",
+		            "end that process, or the guest it runs",
+		            "held through VFIO by %s (pid %d)", h.comm, h.pid);
+	else if (r < 0)
+		finding_add(list, FINDING_NOTE, "in use",
+		            "run the doctor as root to see it", "unknown: %s",
+		            strerror(-r));
+}
+
+static void tell_sriov(int root_fd, struct bdf b, json_t *list)
+{
+	_cleanup_free_ struct sriov_pf *pf = calloc(1, sizeof(*pf));
+	char name[BDF_STRLEN];
+	struct bdf parent;
+
+	if (pf && sriov_pf_read(root_fd, b, pf, NULL) == 0)
+		finding_add(list, FINDING_OK, "SR-IOV", NULL,
+		            "physical function, %u of %u VFs, autoprobe %s",
+		            pf->num_vfs, pf->total_vfs,
+		            pf->autoprobe ? "on" : "off");
+	else if (sriov_pf_of(root_fd, b, &parent) == 0)
+		finding_add(list, FINDING_OK, "SR-IOV", NULL,
+		            "virtual function of %s", bdf_format(parent, name));
+}
+
+static void check_reset(int root_fd, struct bdf b, json_t *list)
+{
+	char path[128], name[BDF_STRLEN], text[SYSFS_MAX];
+
+	bdf_format(b, name);
+	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/reset_method",
+	         name);
+	if (sysfs_read(root_fd, path, text, sizeof(text)) > 0) {
+		finding_add(list, FINDING_OK, "reset", NULL, "by %s", text);
+		return;
+	}
+	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/reset", name);
+	if (sysfs_exists(root_fd, path))
+		finding_add(list, FINDING_OK, "reset", NULL,
+		            "the kernel can reset it");
+	else
+		finding_add(list, FINDING_NO, "reset",
+		            "assign another device, or the whole slot",
+		            "the kernel has no way to reset it: one guest's "
+		            "state would leak to the next");
+}
+
+int doctor_device(int root_fd, struct bdf b, json_t *list, struct diag *d)
+{
+	char name[BDF_STRLEN];
+	struct sriov_fn f;
+	int r = sriov_fn_read(root_fd, b, &f);
+
+	if (r < 0) {
+		diag_fail(d, r, FL_CLI_DEVICE, "there is no PCI function %s",
+		          bdf_format(b, name));
+		diag_mend(d, "lspci -D lists them");
+		return r;
+	}
+	tell_identity(&f, list);
+	tell_sriov(root_fd, b, list);
+	check_group(root_fd, b, list);
+	check_holder(root_fd, b, list);
+	check_reset(root_fd, b, list);
+	return 0;
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Two tables, options and verbs, and what walks them. */
+
+#include "cli/cli.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#define POLICY "/etc/fairlead/policy.yaml"
+
+static const struct cli_verb verbs[] = {
+	{ "doctor", "[BDF]", "can this host, this device, be assigned?", 0, 1,
+	  CLI_OPT_ROOT, cli_doctor,
+	  "Looks at the IOMMU, interrupt remapping, VFIO and KVM, or at one PCI\n"
+	  "function (0000:3b:00.0), and prints what is missing with the command\n"
+	  "that mends it. Exit status 1 when something prevents assignment." },
+	{ "check", "FILE", "is the policy well formed?", 1, 1, 0, cli_check,
+	  "Needs neither the daemon nor hardware. Every error is printed as\n"
+	  "file:line:column." },
+	{ "plan", "[FILE]", "what apply would do, in order", 0, 1,
+	  CLI_OPT_SOCKET, cli_plan,
+	  "Each step with its disruption and the ip or shell line of the same\n"
+	  "effect. FILE defaults to " POLICY "." },
+	{ "apply", "[FILE]", "make the machine as the policy says", 0, 1,
+	  CLI_OPT_SOCKET, cli_apply,
+	  "As root. One transaction: on failure what was done is undone. The\n"
+	  "state found before the first apply is kept for `fairlead restore`.\n"
+	  "FILE defaults to " POLICY "." },
+	{ "status", "", "PFs, VFs and leases as the kernel tells them", 0, 0,
+	  CLI_OPT_SOCKET, cli_status, "" },
+	{ "restore", "", "back to the state before the first apply", 0, 0,
+	  CLI_OPT_SOCKET, cli_restore, "As root." },
+	{ "run", "GUEST", "start a guest of the policy, console attached", 1, 1,
+	  CLI_OPT_SOCKET | CLI_OPT_REPORT | CLI_OPT_USER | CLI_OPT_NO_REBOOT,
+	  cli_run,
+	  "Ends with ^A x, or when the guest powers off. Exit status: 0 powered\n"
+	  "off or stopped, 10 reset (with --no-reboot), 11 the host took a\n"
+	  "device back, 1 failed." },
+	{ "latency", "SAMPLES [SAMPLES]", "percentiles, two runs side by side",
+	  1, 2, 0, cli_latency,
+	  "SAMPLES: a file with a number a line. With two, the ratio of the first\n"
+	  "to the second for each percentile that the samples can carry." },
+};
+
+static const struct {
+	struct option opt;
+	uint32_t bit; /* 0: every verb takes it */
+	const char *arg, *help;
+} options[] = {
+	{ { "json", no_argument, NULL, 'j' }, 0, "", "print JSON" },
+	{ { "help", no_argument, NULL, 'h' }, 0, "", "this text, or a verb's" },
+	{ { "version", no_argument, NULL, 'V' }, 0, "", "print the version" },
+	{ { "socket", required_argument, NULL, 's' },
+	  CLI_OPT_SOCKET,
+	  " PATH",
+	  "netd's socket (" NETD_SOCKET ")" },
+	{ { "root", required_argument, NULL, 'r' },
+	  CLI_OPT_ROOT,
+	  " DIR",
+	  "look at a recorded tree instead of /" },
+	{ { "report", required_argument, NULL, 'p' },
+	  CLI_OPT_REPORT,
+	  " FILE",
+	  "counters of the VMM, a JSON line on SIGUSR1 and at the end" },
+	{ { "user", required_argument, NULL, 'u' },
+	  CLI_OPT_USER,
+	  " NAME",
+	  "account of the VMM when started by root (fairlead, else nobody)" },
+	{ { "no-reboot", no_argument, NULL, 'n' },
+	  CLI_OPT_NO_REBOOT,
+	  "",
+	  "end when the guest resets" },
+};
+
+static void usage(FILE *out)
+{
+	fprintf(out, "usage: fairlead [OPTIONS] VERB [ARGUMENTS]\n\n");
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		fprintf(out, "  %-8s %-18s %s\n", verbs[i].name, verbs[i].args,
+		        verbs[i].summary);
+	fprintf(out, "\n");
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		fprintf(out, "  --%s%s%*s %s\n", options[i].opt.name,
+		        options[i].arg,
+		        (int)(20 - strlen(options[i].opt.name) -
+		              strlen(options[i].arg)),
+		        "", options[i].help);
+	fprintf(out,
+	        "\nexit status: 0 done, 1 refused or not as wanted, 2 usage, "
+	        "3 fairlead-netd does not answer,\n4 internal; `run`: see "
+	        "its --help. FL-nnnn: docs/errors.md\n");
+}
+
+static void usage_verb(const struct cli_verb *v)
+{
+	printf("usage: fairlead %s %s\n  %s\n\n%s\n", v->name, v->args,
+	       v->summary, v->help);
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		if (!options[i].bit || (options[i].bit & v->options))
+			printf("  --%s%s  %s\n", options[i].opt.name,
+			       options[i].arg, options[i].help);
+}
+
+static const struct cli_verb *find_verb(const char *name)
+{
+	const char *names[ARRAY_SIZE(verbs)], *near;
+
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		if (!strcmp(verbs[i].name, name))
+			return &verbs[i];
+		names[i] = verbs[i].name;
+	}
+	near = nearest_word(name, names, ARRAY_SIZE(verbs));
+	fprintf(stderr, "fairlead: unknown verb \"%s\"", name);
+	if (near)
+		fprintf(stderr, "; did you mean \"%s\"?", near);
+	fprintf(stderr, "\n  mend: fairlead --help\n");
+	return NULL;
+}
+
+struct parsed {
+	struct cli cli;
+	uint32_t given; /* CLI_OPT_* */
+	bool help, version;
+};
+
+static void take(struct parsed *p, int opt, const char *arg)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		if (options[i].opt.val == opt)
+			p->given |= options[i].bit;
+	switch (opt) {
+	case 'j':
+		p->cli.json = true;
+		break;
+	case 'h':
+		p->help = true;
+		break;
+	case 'V':
+		p->version = true;
+		break;
+	case 's':
+		p->cli.socket = arg;
+		break;
+	case 'r':
+		p->cli.root = arg;
+		break;
+	case 'p':
+		p->cli.report = arg;
+		break;
+	case 'u':
+		p->cli.user = arg;
+		break;
+	case 'n':
+		p->cli.no_reboot = true;
+		break;
+	default:
+		break;
+	}
+}
+
+static int parse(int argc, char **argv, struct parsed *p)
+{
+	struct option longs[ARRAY_SIZE(options) + 1] = { 0 };
+	int opt;
+
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		longs[i] = options[i].opt;
+	while ((opt = getopt_long(argc, argv, "jhV", longs, NULL)) != -1) {
+		if (opt == '?')
+			return -EINVAL;
+		take(p, opt, optarg);
+	}
+	return 0;
+}
+
+static int dispatch(const struct parsed *p, const struct cli_verb *v,
+                    char *const *args, unsigned n)
+{
+	if (p->help) {
+		usage_verb(v);
+		return CLI_OK;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		if (!(options[i].bit & p->given & ~v->options))
+			continue;
+		fprintf(stderr, "fairlead: %s does not take --%s\n", v->name,
+		        options[i].opt.name);
+		return CLI_USAGE;
+	}
+	if (n < v->min_args || n > v->max_args) {
+		fprintf(stderr, "usage: fairlead %s %s\n", v->name, v->args);
+		return CLI_USAGE;
+	}
+	return v->run(&p->cli, args, n);
+}
+
+int main(int argc, char **argv)
+{
+	struct parsed p = {
+		.cli = { .socket = NETD_SOCKET, .root = "/", .self = argv[0] },
+	};
+	const struct cli_verb *v;
+
+	if (parse(argc, argv, &p) < 0)
+		return CLI_USAGE;
+	if (p.version) {
+		printf("fairlead " FL_VERSION "\n");
+		return CLI_OK;
+	}
+	if (optind >= argc) {
+		usage(p.help ? stdout : stderr);
+		return p.help ? CLI_OK : CLI_USAGE;
+	}
+	v = find_verb(argv[optind]);
+	if (!v)
+		return CLI_USAGE;
+	return dispatch(&p, v, argv + optind + 1,
+	                (unsigned)(argc - optind - 1));
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* `fairlead status`: what netd read from the kernel, as tables. What a driver
+ * does not tell is "unknown", never 0. */
+
+#include "cli/cli.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* A member of any scalar type as text; *buf is used for numbers. */
+static const char *scalar(const json_t *o, const char *key, char buf[24])
+{
+	const json_t *v = json_object_get(o, key);
+
+	if (json_is_string(v))
+		return *json_string_value(v) ? json_string_value(v) : "-";
+	if (json_is_boolean(v))
+		return json_is_true(v) ? "on" : "off";
+	if (json_is_integer(v)) {
+		snprintf(buf, 24, "%" JSON_INTEGER_FORMAT,
+		         json_integer_value(v));
+		return buf;
+	}
+	return "unknown";
+}
+
+static void print_host(const json_t *host)
+{
+	char b[24];
+
+	printf("host: IOMMU %s, interrupt remapping %s, posted interrupts %s\n",
+	       scalar(host, "iommu", b), cli_text(host, "remapping", "unknown"),
+	       cli_text(host, "posting", "unknown"));
+}
+
+static void print_vf(const json_t *vf)
+{
+	static const struct {
+		const char *key;
+		int width;
+	} columns[] = {
+		{ "index", 5 }, { "bdf", 12 },  { "driver", 9 },
+		{ "mac", 17 },  { "vlan", 7 },  { "spoof-check", 7 },
+		{ "trust", 7 }, { "group", 5 }, { "holder", 0 },
+	};
+	char b[24];
+
+	printf("  ");
+	for (size_t i = 0; i < ARRAY_SIZE(columns); i++)
+		printf("%-*s  ", columns[i].width,
+		       scalar(vf, columns[i].key, b));
+	putchar('\n');
+}
+
+static void print_pf(const json_t *pf)
+{
+	const json_t *vfs = json_object_get(pf, "vfs");
+	char b1[24], b2[24];
+
+	printf("\n%s %s  driver %s, link %s, VFs %s of %s\n",
+	       cli_text(pf, "bdf", "?"), cli_text(pf, "ifname", "-"),
+	       cli_text(pf, "driver", "-"), cli_text(pf, "link", "unknown"),
+	       scalar(pf, "num-vfs", b1), scalar(pf, "total-vfs", b2));
+	if (json_array_size(vfs))
+		printf("  %-5s  %-12s  %-9s  %-17s  %-7s  %-7s  %-7s  %-5s  %s\n",
+		       "VF", "address", "driver", "MAC", "VLAN", "spoof",
+		       "trust", "group", "held by");
+	for (size_t i = 0; i < json_array_size(vfs); i++)
+		print_vf(json_array_get(vfs, i));
+}
+
+static void print_lease(const json_t *l)
+{
+	const json_t *devices = json_object_get(l, "devices");
+	char b[24];
+
+	printf("  %-16s pid %-8s", cli_text(l, "guest", "?"),
+	       scalar(l, "pid", b));
+	for (size_t i = 0; i < json_array_size(devices); i++)
+		printf(" %s", json_string_value(json_array_get(devices, i)));
+	putchar('\n');
+}
+
+int cli_status(const struct cli *c, char *const *args, unsigned n)
+{
+	const json_t *pfs, *leases;
+	json_t *reply = NULL;
+	int r = cli_transact(c,
+	                     json_pack("{s:i, s:s}", "version",
+	                               NETD_PROTO_VERSION, "verb", "status"),
+	                     -1, NULL, &reply);
+
+	(void)args;
+	(void)n;
+	if (r)
+		return r;
+	if (c->json)
+		return cli_print_json(reply);
+	print_host(json_object_get(reply, "host"));
+	printf("policy: %s\n", cli_text(reply, "journal", "unknown"));
+	pfs = json_object_get(reply, "pfs");
+	for (size_t i = 0; i < json_array_size(pfs); i++)
+		print_pf(json_array_get(pfs, i));
+	leases = json_object_get(reply, "leases");
+	printf("\n%zu guest(s) with a lease\n", json_array_size(leases));
+	for (size_t i = 0; i < json_array_size(leases); i++)
+		print_lease(json_array_get(leases, i));
+	json_decref(reply);
+	return CLI_OK;
+}
