@@ -12,25 +12,41 @@
  *   then on the VMM calls in for trapped accesses only:
  *     - configuration cycles: decided by pci-config, performed here;
  *     - BAR accesses outside the mapped windows: the MSI-X table (kept here,
- *       the device never sees guest messages), the Pending Bit Array (read
- *       from the device), registers that share their pages.
+ *       the device never sees guest messages) and registers that share its
+ *       pages.
  *   Everything else the guest reaches directly: a BAR that decodes is mapped
  *   into the guest with the fewest windows that leave out the pages of the
- *   MSI-X table and PBA, through the ops that the VMM lends.
+ *   MSI-X table, through the ops that the VMM lends. The Pending Bit Array is
+ *   the device's own and needs no trap, because of how masking works:
  *
- *   Interrupts: the guest's table entries become routes (irq-remap/). On
- *   MSI-X enable, one SET_IRQS brings up all unmasked vectors, after one
- *   route commit. A masked vector is SET_IRQS with fd -1: the device's
- *   pending bit then stays set and is read through. A vector the guest never
+ *   Interrupts: the guest's table entries become routes (irq-remap/). A
+ *   masked vector is SET_IRQS with fd -1: the kernel masks it in the device,
+ *   whose pending bit then stays set. On MSI-X enable, one SET_IRQS brings up
+ *   all unmasked vectors, after one route commit. A vector the guest never
  *   unmasked is never allocated where the kernel allows dynamic MSI-X.
  *
+ *   Late routes (vfio_open.late_routes): Linux writes a vector's real message
+ *   only when its driver requests that vector, then unmasks it, one vector
+ *   after the other; a commit at each unmask makes n of them. With late
+ *   routes a vector that is unmasked for the first time is armed in VFIO at
+ *   once, but its route waits until its first interrupt makes
+ *   vfio_dev_late_fd() readable; vfio_dev_late_settle() then commits all that
+ *   wait, once. The eventfd keeps the interrupt meanwhile: none is lost, the
+ *   first is some tens of microseconds late. A vector that is live and gets
+ *   another message is committed at its unmask in either mode.
+ *
  *   Order: window removal -> command register off; command on -> window
- *   mapping. Routes -> irqfds -> SET_IRQS. Close: interrupts off -> windows
- *   -> device -> (the kernel resets the function).
+ *   mapping. Routes -> irqfds -> SET_IRQS (late: SET_IRQS -> routes ->
+ *   irqfds). Close: interrupts off -> windows -> device -> (the kernel resets
+ *   the function).
  *
  * Threads: every function locks the device; calls for two devices do not
  * wait for one another.
  * Trust: off, width and value come from the guest; any value is answered.
+ * What the kernel refuses on the guest's behalf meanwhile is kept for
+ * vfio_dev_take_fault(); the guest sees a device that does not interrupt.
+ * Limits: no INTx (compose with intx_pin 0; its place is irq.c, a third
+ * index); no expansion ROM; BARs smaller than a page are trapped, not mapped.
  */
 
 #include "base/base.h"
@@ -45,6 +61,8 @@ enum {
 	FL_VFIO_CONFIG = 403,   /* configuration space unreadable */
 	FL_VFIO_MMAP = 404,
 	FL_VFIO_IRQ = 405, /* SET_IRQS refused: host vectors, EINVAL, ENOSPC */
+	FL_VFIO_RESET = 406,  /* VFIO_DEVICE_RESET refused */
+	FL_VFIO_WINDOW = 407, /* the VMM could not map or take away a window */
 };
 
 /*
@@ -76,10 +94,14 @@ struct vfio_open {
 	struct cfg_place place;
 	const struct vfio_host_ops *host;
 	void *host_ctx;
+	bool late_routes; /* the VMM serves vfio_dev_late_fd(); see above */
 };
-/* Errors: those of iommu_attach, and FL-04xx. */
+/* Errors: those of iommu_attach, FL-04xx, FL-09xx. On success the function is
+ * reset, decodes nothing, and is no bus master. */
 _must_check_ int vfio_dev_open(const struct vfio_open *o, struct vfio_dev **ret,
                                struct diag *d);
+/* NULL is allowed. With a character device the kernel lets go when `fd` of
+ * vfio_open, and KVM's reference (KVM_DEV_VFIO_FILE_DEL), are gone too. */
 void vfio_dev_close(struct vfio_dev *v);
 
 /* Configuration cycles; `width` 1, 2, 4. */
@@ -100,7 +122,8 @@ _must_check_ int vfio_dev_bar_place(struct vfio_dev *v, unsigned bar,
 const struct cfg_layout *vfio_dev_layout(const struct vfio_dev *v);
 
 /* Reset with the guest's (VFIO_DEVICE_RESET); the view goes back to reset
- * values, interrupts off, no BAR decodes. */
+ * values, interrupts off, no BAR decodes. On error (FL_VFIO_RESET) the view
+ * is reset all the same, the device is not. */
 _must_check_ int vfio_dev_reset(struct vfio_dev *v, struct diag *d);
 
 /*
@@ -110,12 +133,22 @@ _must_check_ int vfio_dev_reset(struct vfio_dev *v, struct diag *d);
  */
 int vfio_dev_request_fd(const struct vfio_dev *v);
 
+/* See "late routes"; -1 without them. Borrowed; poll it for input, then
+ * settle. Settling without need does nothing. */
+int vfio_dev_late_fd(const struct vfio_dev *v);
+void vfio_dev_late_settle(struct vfio_dev *v);
+
+/* The latest refusal that a guest access met, once: true and *ret filled.
+ * The caller limits the rate of what it logs. */
+bool vfio_dev_take_fault(struct vfio_dev *v, struct diag *ret);
+
 struct vfio_stats {
 	uint32_t resets; /* resets we caused: 1 by opening, + vfio_dev_reset */
 	uint32_t set_irqs; /* SET_IRQS calls */
 	uint32_t vectors;  /* with an eventfd armed now */
 	uint32_t windows;  /* mapped into the guest now */
 	uint64_t cfg_reads, cfg_writes, bar_reads, bar_writes; /* trapped */
+	uint32_t faults; /* refusals met, see vfio_dev_take_fault */
 	bool dynamic_msix;
 };
 struct vfio_stats vfio_dev_stats(struct vfio_dev *v);

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * BAR accesses that trapped: the MSI-X table answers from here, all else is
+ * passed to the device by read and write on its file. The kernel refuses what
+ * the device's own state forbids (memory decode off), and then reads are all
+ * ones.
+ */
+
+#include "vfio/priv.h"
+
+static uint64_t ones(unsigned width)
+{
+	return UINT64_MAX >> (64 - 8 * width);
+}
+
+static bool is_access(const struct vfio_dev *v, unsigned bar, uint64_t off,
+                      unsigned width)
+{
+	return bar < CFG_BARS && width <= 8 && is_power_of_2(width) &&
+	       range_inside(off, width, v->bar[bar].size);
+}
+
+static uint64_t read_locked(struct vfio_dev *v, unsigned bar, uint64_t off,
+                            unsigned width)
+{
+	uint8_t buf[8];
+
+	v->stats.bar_reads++;
+	if (vfio_msix_owns(v, bar, off, width))
+		return vfio_msix_table_read(v, off, width);
+	if (v->kern->read(v->fd, buf, width, v->bar[bar].offset + off) < 0)
+		return ones(width);
+	return load_le(buf, width);
+}
+
+uint64_t vfio_dev_bar_read(struct vfio_dev *v, unsigned bar, uint64_t off,
+                           unsigned width)
+{
+	uint64_t value;
+
+	if (!is_access(v, bar, off, width))
+		return UINT64_MAX;
+	pthread_mutex_lock(&v->lock);
+	value = read_locked(v, bar, off, width);
+	pthread_mutex_unlock(&v->lock);
+	return value;
+}
+
+static void write_locked(struct vfio_dev *v, unsigned bar, uint64_t off,
+                         unsigned width, uint64_t value)
+{
+	uint8_t buf[8];
+
+	v->stats.bar_writes++;
+	if (vfio_msix_owns(v, bar, off, width)) {
+		vfio_msix_table_write(v, off, width, value);
+		return;
+	}
+	store_le(buf, width, value);
+	/* Lost where the device does not take it, as on a real bus. */
+	if (v->kern->write(v->fd, buf, width, v->bar[bar].offset + off) < 0)
+		return;
+}
+
+void vfio_dev_bar_write(struct vfio_dev *v, unsigned bar, uint64_t off,
+                        unsigned width, uint64_t value)
+{
+	if (!is_access(v, bar, off, width))
+		return;
+	pthread_mutex_lock(&v->lock);
+	write_locked(v, bar, off, width, value);
+	pthread_mutex_unlock(&v->lock);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Configuration cycles: pci-config decides, this file performs. Order of a
+ * write's consequences: see window.c for decode; interrupts are brought up
+ * last, when the guest's Message Control and COMMAND both stand.
+ */
+
+#include <linux/pci_regs.h>
+
+#include "vfio/priv.h"
+
+/* What decides whether, and where, a BAR decodes. */
+#define EV_DECODE (CFG_EV_COMMAND | CFG_EV_BAR | CFG_EV_POWER)
+
+static uint32_t device_read(struct vfio_dev *v, unsigned off, unsigned width)
+{
+	uint8_t buf[4];
+
+	/* A device that is gone reads all ones (PCIe 6.0 2.3.2). */
+	if (!range_inside(off, width, v->config_size) ||
+	    v->kern->read(v->fd, buf, width, v->config_off + off) < 0)
+		return UINT32_MAX;
+	return (uint32_t)load_le(buf, width);
+}
+
+static void device_write(struct vfio_dev *v, unsigned off, unsigned width,
+                         uint32_t value)
+{
+	uint8_t buf[4];
+	int r;
+
+	if (!range_inside(off, width, v->config_size))
+		return;
+	store_le(buf, width, value);
+	r = v->kern->write(v->fd, buf, width, v->config_off + off);
+	if (r < 0)
+		diag_fail(vfio_fault(v), r, FL_VFIO_CONFIG,
+		          "write %u bytes at %#x of %s's configuration space",
+		          width, off, v->bdf);
+}
+
+/* The kernel puts COMMAND back as it was after a reset, bus master and all;
+ * the guest's view is the truth. */
+void vfio_command_write(struct vfio_dev *v)
+{
+	device_write(v, PCI_COMMAND, 2, cfg_command(&v->cfg));
+}
+
+uint32_t vfio_dev_cfg_read(struct vfio_dev *v, unsigned off, unsigned width)
+{
+	struct cfg_read read;
+	uint32_t value;
+
+	pthread_mutex_lock(&v->lock);
+	v->stats.cfg_reads++;
+	read = cfg_read(&v->cfg, off, width);
+	value = read.value;
+	if (read.hw_mask)
+		value = (value & ~read.hw_mask) |
+		        (device_read(v, off, width) & read.hw_mask);
+	pthread_mutex_unlock(&v->lock);
+	return value;
+}
+
+static void perform(struct vfio_dev *v, const struct cfg_write *w, unsigned off,
+                    unsigned width)
+{
+	struct diag d;
+
+	if (w->events & CFG_EV_FLR) {
+		/* The rest of the write is lost in the reset. */
+		if (vfio_reset_locked(v, &d) < 0)
+			*vfio_fault(v) = d;
+		return;
+	}
+	if (w->events & EV_DECODE)
+		vfio_windows_withdraw(v);
+	if (w->forward)
+		device_write(v, off, width, w->hw_value);
+	if (w->events & EV_DECODE)
+		vfio_windows_offer(v);
+	if (w->events & CFG_EV_MSIX)
+		vfio_msix_update(v);
+	/* MSI-X off may be what MSI waited for (PCIe 6.0 6.1.4: one only). */
+	if (w->events & (CFG_EV_MSI | CFG_EV_MSIX))
+		vfio_msi_update(v);
+}
+
+void vfio_dev_cfg_write(struct vfio_dev *v, unsigned off, unsigned width,
+                        uint32_t value)
+{
+	struct cfg_write w;
+
+	pthread_mutex_lock(&v->lock);
+	v->stats.cfg_writes++;
+	w = cfg_write(&v->cfg, off, width, value);
+	perform(v, &w, off, width);
+	pthread_mutex_unlock(&v->lock);
+}
+
+int vfio_dev_bar_place(struct vfio_dev *v, unsigned bar, uint64_t addr)
+{
+	int r;
+
+	pthread_mutex_lock(&v->lock);
+	r = cfg_bar_place(&v->cfg, bar, addr);
+	if (r >= 0) {
+		vfio_windows_withdraw(v);
+		vfio_windows_offer(v);
+	}
+	pthread_mutex_unlock(&v->lock);
+	return r;
+}

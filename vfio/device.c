@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One function from open to close. Order: attach (which opens and resets it)
+ * -> what the kernel says of it -> its layout, once, from its configuration
+ * space -> the guest's view -> BARs mapped -> vectors prepared -> the request
+ * interrupt. Closing: interrupts off, windows away, mappings, device; then
+ * the kernel clears bus master and resets the function.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "vfio/priv.h"
+
+struct diag *vfio_fault(struct vfio_dev *v)
+{
+	v->stats.faults++;
+	v->has_fault = true;
+	return &v->fault;
+}
+
+bool vfio_dev_take_fault(struct vfio_dev *v, struct diag *ret)
+{
+	bool has;
+
+	pthread_mutex_lock(&v->lock);
+	has = v->has_fault;
+	if (has)
+		*ret = v->fault;
+	v->has_fault = false;
+	pthread_mutex_unlock(&v->lock);
+	return has;
+}
+
+/* ---- open ---- */
+
+static int check_info(struct vfio_dev *v, struct diag *d)
+{
+	struct vfio_device_info info = { .argsz = sizeof(info) };
+	int r = v->kern->ioctl(v->fd, VFIO_DEVICE_GET_INFO, &info);
+
+	if (r >= 0 && !(info.flags & VFIO_DEVICE_FLAGS_PCI))
+		r = -ENODEV;
+	if (r < 0) {
+		diag_fail(d, r, FL_VFIO_INFO, "open %s", v->bdf);
+		diag_why(d, "VFIO_DEVICE_GET_INFO: %s", strerror(-r));
+		return r;
+	}
+	if (info.flags & VFIO_DEVICE_FLAGS_RESET)
+		return 0;
+	/* Without a reset the next guest could read what this one left. */
+	diag_fail(d, -EOPNOTSUPP, FL_VFIO_NO_RESET, "open %s", v->bdf);
+	diag_why(d, "the kernel has no way to reset this function alone, and "
+	            "its state would pass from guest to guest");
+	diag_mend(d,
+	          "cat /sys/bus/pci/devices/%s/reset_method: assign a "
+	          "function with FLR, or the whole device with its bus",
+	          v->bdf);
+	return -EOPNOTSUPP;
+}
+
+static int read_layout(struct vfio_dev *v, struct diag *d)
+{
+	uint64_t bar_size[CFG_BARS];
+	uint8_t raw[CFG_SIZE];
+	int r;
+
+	if (v->config_size < CFG_SIZE)
+		v->config_size = CFG_SIZE_PCI;
+	r = v->kern->read(v->fd, raw, v->config_size, v->config_off);
+	if (r < 0 && v->config_size == CFG_SIZE) {
+		v->config_size = CFG_SIZE_PCI;
+		r = v->kern->read(v->fd, raw, v->config_size, v->config_off);
+	}
+	if (r < 0) {
+		diag_fail(d, r, FL_VFIO_CONFIG,
+		          "read the configuration space of %s", v->bdf);
+		diag_why(d, "%s", strerror(-r));
+		diag_mend(d, "fairlead doctor %s", v->bdf);
+		return r;
+	}
+	for (unsigned i = 0; i < CFG_BARS; i++)
+		bar_size[i] = v->bar[i].size;
+	return cfg_layout_parse(raw, v->config_size, bar_size, &v->layout, d);
+}
+
+/* The table must lie in a BAR that is there: its accesses are recognised by
+ * BAR and offset. */
+static int check_msix(struct vfio_dev *v, struct diag *d)
+{
+	const struct cfg_msix_facts *m = &v->layout.msix;
+
+	if (!m->cap)
+		return 0;
+	if (m->table_bar < CFG_BARS &&
+	    range_inside(m->table_off, (uint64_t)m->vectors * CFG_MSIX_ENTRY,
+	                 v->bar[m->table_bar].size))
+		return 0;
+	diag_fail(d, -EINVAL, FL_VFIO_CONFIG, "place the MSI-X table of %s",
+	          v->bdf);
+	diag_why(d, "the function says BAR %u offset %#x, which is not there",
+	         m->table_bar, m->table_off);
+	return -EINVAL;
+}
+
+static int fail_memory(struct vfio_dev *v, int err, const char *what,
+                       struct diag *d)
+{
+	return diag_fail(d, err, FL_VFIO_INFO, "%s of %s: %s", what, v->bdf,
+	                 strerror(-err));
+}
+
+static int bring_up(struct vfio_dev *v, const struct cfg_place *place,
+                    struct diag *d)
+{
+	int r = check_info(v, d);
+
+	if (r >= 0)
+		r = vfio_regions_read(v, d);
+	if (r >= 0)
+		r = read_layout(v, d);
+	if (r >= 0)
+		r = check_msix(v, d);
+	if (r < 0)
+		return r;
+	cfg_compose_endpoint(&v->cfg, &v->layout, place);
+	r = vfio_regions_map(v, d);
+	if (r < 0)
+		return r;
+	r = vfio_msix_init(v);
+	if (r < 0)
+		return fail_memory(v, r, "MSI-X table", d);
+	r = vfio_irqs_init(v, d);
+	if (r < 0)
+		return r;
+	r = vfio_request_arm(v);
+	if (r < 0)
+		return fail_memory(v, r, "request interrupt", d);
+	return 0;
+}
+
+static void release(struct vfio_dev *v)
+{
+	vfio_irqs_fini(v);
+	vfio_windows_withdraw_all(v);
+	vfio_regions_unmap(v);
+	vfio_msix_fini(v);
+	close_fd(&v->request_fd);
+	pthread_mutex_destroy(&v->lock);
+}
+
+int vfio_dev_setup(const struct vfio_open *o, const struct vfio_kern *kern,
+                   int fd, struct vfio_dev **ret, struct diag *d)
+{
+	struct vfio_dev *v = calloc(1, sizeof(*v));
+	int r;
+
+	if (!v || pthread_mutex_init(&v->lock, NULL)) {
+		free(v);
+		return diag_fail(d, -ENOMEM, FL_VFIO_INFO, "open %s", o->bdf);
+	}
+	snprintf(v->bdf, sizeof(v->bdf), "%s", o->bdf);
+	v->kern = kern;
+	v->fd = fd;
+	v->guest_devid = o->guest_devid;
+	v->host = o->host;
+	v->host_ctx = o->host_ctx;
+	v->table = o->irqs;
+	v->late_routes = o->late_routes;
+	v->request_fd = -1;
+	v->irq.late_fd = -1;
+	v->irq.index = IRQ_OFF;
+	v->stats.resets = 1; /* by the kernel, as it opened */
+	r = bring_up(v, &o->place, d);
+	if (r < 0) {
+		release(v);
+		free(v);
+		return r;
+	}
+	*ret = v;
+	return 0;
+}
+
+int vfio_dev_open(const struct vfio_open *o, struct vfio_dev **ret,
+                  struct diag *d)
+{
+	_cleanup_close_ int fd = -1;
+	int r;
+
+	r = iommu_attach(o->space, o->bdf, o->fd, &fd, d);
+	if (r < 0)
+		return r;
+	r = vfio_dev_setup(o, &vfio_kern_linux, fd, ret, d);
+	if (r < 0)
+		return r;
+	TAKE_FD(fd);
+	return 0;
+}
+
+void vfio_dev_close(struct vfio_dev *v)
+{
+	if (!v)
+		return;
+	release(v);
+	close_fd(&v->fd);
+	free(v);
+}
+
+/* ---- reset ---- */
+
+/* Interrupts and windows go first: they must not meet a device in reset. */
+int vfio_reset_locked(struct vfio_dev *v, struct diag *d)
+{
+	int r;
+
+	vfio_irqs_off(v);
+	vfio_windows_withdraw_all(v);
+	r = v->kern->ioctl(v->fd, VFIO_DEVICE_RESET, NULL);
+	cfg_reset(&v->cfg);
+	cfg_msix_reset(&v->msix);
+	vfio_command_write(v);
+	if (r < 0) {
+		diag_fail(d, r, FL_VFIO_RESET, "reset %s", v->bdf);
+		diag_why(d, "VFIO_DEVICE_RESET: %s", strerror(-r));
+		return r;
+	}
+	v->stats.resets++;
+	return 0;
+}
+
+int vfio_dev_reset(struct vfio_dev *v, struct diag *d)
+{
+	int r;
+
+	pthread_mutex_lock(&v->lock);
+	r = vfio_reset_locked(v, d);
+	pthread_mutex_unlock(&v->lock);
+	return r;
+}
+
+/* ---- facts ---- */
+
+const struct cfg_bar *vfio_dev_bars(const struct vfio_dev *v)
+{
+	return v->cfg.bar;
+}
+
+const struct cfg_layout *vfio_dev_layout(const struct vfio_dev *v)
+{
+	return &v->layout;
+}
+
+int vfio_dev_request_fd(const struct vfio_dev *v)
+{
+	return v->request_fd;
+}
+
+struct vfio_stats vfio_dev_stats(struct vfio_dev *v)
+{
+	struct vfio_stats s;
+
+	pthread_mutex_lock(&v->lock);
+	s = v->stats;
+	for (unsigned i = 0; i < v->irq.max; i++)
+		s.vectors += v->irq.armed[i];
+	pthread_mutex_unlock(&v->lock);
+	return s;
+}
