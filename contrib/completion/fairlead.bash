@@ -1,0 +1,23 @@
+# bash completion for fairlead(8)
+_fairlead() {
+	local cur=${COMP_WORDS[COMP_CWORD]} word verb='' verbs='doctor check plan apply status restore run latency'
+	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+		case " $verbs " in *" $word "*) verb=$word ;; esac
+	done
+	if [[ $cur == -* ]]; then
+		local opts='--json --help --version'
+		case $verb in
+		doctor) opts+=' --root' ;;
+		run) opts+=' --socket --report --user --no-reboot' ;;
+		plan | apply | status | restore) opts+=' --socket' ;;
+		esac
+		mapfile -t COMPREPLY < <(compgen -W "$opts" -- "$cur")
+		return
+	fi
+	case $verb in
+	'') mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur") ;;
+	doctor) mapfile -t COMPREPLY < <(compgen -W "$(ls /sys/bus/pci/devices 2>/dev/null)" -- "${cur//\\/}") ;;
+	check | plan | apply | latency) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	esac
+}
+complete -F _fairlead fairlead
