@@ -142,7 +142,12 @@ static void text_driver(const struct pol_action *a, const char *pf,
 {
 	char b[BDF_STRLEN];
 
-	if (!*a->driver)
+	if (!strcmp(a->driver, a->driver_from) && *a->override)
+		put(o, "set driver_override of VF %d of %s to %s", a->vf, pf,
+		    a->override);
+	else if (!strcmp(a->driver, a->driver_from))
+		put(o, "clear driver_override of VF %d of %s", a->vf, pf);
+	else if (!*a->driver)
 		put(o, "unbind VF %d of %s", a->vf, pf);
 	else if (!strcmp(a->driver, POL_DRIVER_DEFAULT))
 		put(o, "give VF %d of %s its default driver", a->vf, pf);

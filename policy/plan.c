@@ -269,7 +269,7 @@ static const char *driver_now(const struct job *j, const struct pol_vf *s,
 	*ret_override = s && s->set & POL_HAS_OVERRIDE ? s->override : "";
 	if (known)
 		return s->driver;
-	/* New, and nothing may have probed it: unbound. */
+	/* New: unbound where nothing may probe it. */
 	return j->fresh && (j->hold || !final_autoprobe(j)) ? "" : "?";
 }
 
@@ -293,6 +293,10 @@ static int vf_driver(struct job *j, const struct pol_vf *w,
 	struct pol_action *a;
 
 	if (!(w->set & POL_HAS_DRIVER) || driver_is(w, driver, override))
+		return 0;
+	/* New VFs have been probed by then: that is what it asks for. */
+	if (j->fresh && final_autoprobe(j) &&
+	    !strcmp(w->driver, POL_DRIVER_DEFAULT))
 		return 0;
 	if (held(s))
 		return in_use(j, s, "its driver would change");
@@ -327,6 +331,8 @@ static int each_vf(struct job *j)
 	return r;
 }
 
+/* Only where autoprobe is stated: were it merely seen on, a crash in between
+ * would leave it off with nobody to want it back. */
 static bool must_hold(const struct job *j)
 {
 	size_t stated = 0;
@@ -334,7 +340,8 @@ static bool must_hold(const struct job *j)
 	for (size_t i = 0; i < j->want->n_vfs; i++)
 		stated += !!(j->want->vf[i].set & POL_HAS_DRIVER) &&
 		          strcmp(j->want->vf[i].driver, POL_DRIVER_DEFAULT);
-	return j->fresh && final_autoprobe(j) && j->want->num_vfs &&
+	return j->fresh && j->want->set & POL_HAS_AUTOPROBE &&
+	       j->want->autoprobe && j->want->num_vfs &&
 	       stated == j->want->num_vfs;
 }
 

@@ -30,7 +30,7 @@
  *     VF VLAN, spoof check, trust
  *     VF driver   last: from here on the VF may be opened
  *   One exception: where VFs are made anew, a driver is stated for each of
- *   them and autoprobe ends up on, autoprobe is off while they are made and
+ *   them and autoprobe is wanted on, autoprobe is off while they are made and
  *   goes on at the very end, so that no driver reads a MAC not yet set.
  *
  *   VFs that a change of numvfs makes anew have nothing of what was observed:

@@ -88,8 +88,7 @@ static inline int each_file(const char *dir, const char *suffix,
 	for (int i = 0; i < n; i++) {
 		size_t len = strlen(list[i]->d_name), sl = strlen(suffix);
 
-		if (len > sl &&
-		    !strcmp(list[i]->d_name + len - sl, suffix)) {
+		if (len > sl && !strcmp(list[i]->d_name + len - sl, suffix)) {
 			snprintf(path, sizeof(path), "%s/%s", dir,
 			         list[i]->d_name);
 			fn(path);

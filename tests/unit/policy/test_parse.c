@@ -23,7 +23,8 @@ static struct pol_policy *parse(const char *path)
 	return p;
 }
 
-/* ---- bad -------------------------------------------------------------------- */
+/* ---- bad --------------------------------------------------------------------
+ */
 
 static unsigned codes_seen[200];
 
@@ -120,7 +121,8 @@ static void test_prefixes(void **state)
 	}
 }
 
-/* ---- good ------------------------------------------------------------------- */
+/* ---- good -------------------------------------------------------------------
+ */
 
 static void check_good(const char *path)
 {
@@ -237,7 +239,8 @@ static void test_slots(void **state)
 	pol_free(p);
 }
 
-/* ---- MACs ------------------------------------------------------------------- */
+/* ---- MACs -------------------------------------------------------------------
+ */
 
 static void test_macs(void **state)
 {
@@ -247,22 +250,22 @@ static void test_macs(void **state)
 
 	(void)state;
 	/* FNV-1a of "demo/wan", computed apart; never to change. */
-	assert_true(pol_guest_nic_mac(p, &p->guest[0], &p->guest[0].nic[0],
-	                              mac));
+	assert_true(
+		pol_guest_nic_mac(p, &p->guest[0], &p->guest[0].nic[0], mac));
 	assert_string_equal(mac_format(mac, text), "02:5a:10:86:0c:49");
 	pol_free(p);
 
 	p = parse("tests/golden/policy/good/nulls.yaml");
-	assert_false(pol_guest_nic_mac(p, &p->guest[0], &p->guest[0].nic[0],
-	                               mac));
-	assert_true(pol_guest_nic_mac(p, &p->guest[0], &p->guest[0].nic[1],
-	                              mac));
+	assert_false(
+		pol_guest_nic_mac(p, &p->guest[0], &p->guest[0].nic[0], mac));
+	assert_true(
+		pol_guest_nic_mac(p, &p->guest[0], &p->guest[0].nic[1], mac));
 	assert_string_equal(mac_format(mac, text), "02:5a:10:00:01:01");
 	pol_free(p);
 
 	p = parse("tests/golden/policy/good/slots.yaml");
-	assert_false(pol_guest_nic_mac(p, &p->guest[0], &p->guest[0].nic[0],
-	                               mac));
+	assert_false(
+		pol_guest_nic_mac(p, &p->guest[0], &p->guest[0].nic[0], mac));
 	pol_free(p);
 }
 

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef FL_TEST_POLICY_STATE_H
+#define FL_TEST_POLICY_STATE_H
+
+/*
+ * A machine in a few lines of text, and back:
+ *
+ *   host iommu remapping
+ *   pf 0000:01:00.0 id=8086:10c9 driver=igb ifname=ens1f0 total=7 vfs=2
+ *      offset=128 stride=2 autoprobe=1 link=up            (all on one line)
+ *   vf 0 mac=02:00:00:00:00:01 vlan=100 qos=3 proto=88a8 spoof=1 trust=0
+ *      driver=vfio-pci override=vfio-pci group=7 blocker=0000:01:10.1
+ *      pid=12 holder=qemu label=demo/wan
+ *
+ * A vf belongs to the pf above it. What is left out of a pf or vf line is not
+ * stated (the flag is not set).
+ */
+
+#include "tests/unit/policy/golden.h"
+
+static inline bool word_value(const char *word, const char *key,
+                              const char **ret)
+{
+	size_t n = strlen(key);
+
+	*ret = word + n + 1;
+	return !strncmp(word, key, n) && word[n] == '=';
+}
+
+static inline uint32_t number(const char *s, int base)
+{
+	return (uint32_t)strtoul(s, NULL, base);
+}
+
+static inline void set_text(char *to, size_t size, const char *from)
+{
+	snprintf(to, size, "%s", from);
+}
+
+static inline void pf_word(struct pol_pf *pf, const char *w)
+{
+	const char *v;
+	unsigned a, b;
+
+	if (word_value(w, "id", &v)) {
+		assert_int_equal(sscanf(v, "%x:%x", &a, &b), 2);
+		pf->vendor = (uint16_t)a;
+		pf->device = (uint16_t)b;
+	} else if (word_value(w, "driver", &v)) {
+		set_text(pf->driver, sizeof(pf->driver), v);
+	} else if (word_value(w, "ifname", &v)) {
+		set_text(pf->ifname, sizeof(pf->ifname), v);
+	} else if (word_value(w, "total", &v)) {
+		pf->total_vfs = number(v, 10);
+	} else if (word_value(w, "vfs", &v)) {
+		pf->set |= POL_HAS_NUMVFS;
+		pf->num_vfs = number(v, 10);
+	} else if (word_value(w, "offset", &v)) {
+		pf->vf_offset = (uint16_t)number(v, 10);
+	} else if (word_value(w, "stride", &v)) {
+		pf->vf_stride = (uint16_t)number(v, 10);
+	} else if (word_value(w, "autoprobe", &v)) {
+		pf->set |= POL_HAS_AUTOPROBE;
+		pf->autoprobe = *v == '1';
+	} else if (word_value(w, "link", &v)) {
+		pf->set |= POL_HAS_LINK;
+		pf->link_up = !strcmp(v, "up");
+	} else {
+		fail_msg("pf: %s?", w);
+	}
+}
+
+static inline void vf_word(struct pol_vf *vf, const char *w)
+{
+	const char *v;
+
+	if (word_value(w, "mac", &v)) {
+		vf->set |= POL_HAS_MAC;
+		assert_int_equal(mac_parse(v, vf->mac), 0);
+	} else if (word_value(w, "vlan", &v)) {
+		vf->set |= POL_HAS_VLAN;
+		vf->vlan = (uint16_t)number(v, 10);
+	} else if (word_value(w, "qos", &v)) {
+		vf->qos = (uint8_t)number(v, 10);
+	} else if (word_value(w, "proto", &v)) {
+		vf->proto = (uint16_t)number(v, 16);
+	} else if (word_value(w, "spoof", &v)) {
+		vf->set |= POL_HAS_SPOOF;
+		vf->spoof = *v == '1';
+	} else if (word_value(w, "trust", &v)) {
+		vf->set |= POL_HAS_TRUST;
+		vf->trust = *v == '1';
+	} else if (word_value(w, "driver", &v)) {
+		vf->set |= POL_HAS_DRIVER;
+		set_text(vf->driver, sizeof(vf->driver), v);
+	} else if (word_value(w, "override", &v)) {
+		vf->set |= POL_HAS_OVERRIDE;
+		set_text(vf->override, sizeof(vf->override), v);
+	} else if (word_value(w, "group", &v)) {
+		vf->group = (int)number(v, 10);
+	} else if (word_value(w, "blocker", &v)) {
+		set_text(vf->blocker, sizeof(vf->blocker), v);
+	} else if (word_value(w, "pid", &v)) {
+		vf->holder_pid = (int)number(v, 10);
+	} else if (word_value(w, "holder", &v)) {
+		set_text(vf->holder, sizeof(vf->holder), v);
+	} else if (word_value(w, "label", &v)) {
+		set_text(vf->label, sizeof(vf->label), v);
+	} else {
+		fail_msg("vf: %s?", w);
+	}
+}
+
+static inline struct bdf vf_bdf(const struct pol_pf *pf, unsigned index)
+{
+	unsigned rid =
+		(unsigned)(pf->bdf.bus << 8 | pf->bdf.dev << 3 | pf->bdf.fn) +
+		pf->vf_offset + index * pf->vf_stride;
+
+	return (struct bdf){ .domain = pf->bdf.domain,
+		             .bus = (uint8_t)(rid >> 8),
+		             .dev = (uint8_t)(rid >> 3 & 31),
+		             .fn = (uint8_t)(rid & 7) };
+}
+
+static inline struct pol_pf *add_pf(struct pol_state *s, const char *bdf)
+{
+	struct pol_pf *pf;
+
+	s->pf = reallocarray(s->pf, s->n_pfs + 1, sizeof(*s->pf));
+	pf = &s->pf[s->n_pfs++];
+	memset(pf, 0, sizeof(*pf));
+	assert_int_equal(bdf_parse(bdf, &pf->bdf), 0);
+	return pf;
+}
+
+static inline struct pol_vf *add_seen_vf(struct pol_pf *pf, unsigned index)
+{
+	struct pol_vf *vf;
+
+	pf->vf = reallocarray(pf->vf, pf->n_vfs + 1, sizeof(*pf->vf));
+	vf = &pf->vf[pf->n_vfs++];
+	memset(vf, 0, sizeof(*vf));
+	vf->index = (uint16_t)index;
+	vf->group = -1;
+	vf->bdf = vf_bdf(pf, index);
+	return vf;
+}
+
+static inline void state_line(struct pol_state *s, char *line)
+{
+	char *save, *kind = strtok_r(line, " ", &save), *arg, *w;
+	struct pol_pf *pf = s->n_pfs ? &s->pf[s->n_pfs - 1] : NULL;
+	struct pol_vf *vf = NULL;
+
+	if (!kind || *kind == '#')
+		return;
+	if (!strcmp(kind, "host")) {
+		while ((w = strtok_r(NULL, " ", &save))) {
+			s->iommu |= !strcmp(w, "iommu");
+			s->remapping |= !strcmp(w, "remapping");
+		}
+		return;
+	}
+	arg = strtok_r(NULL, " ", &save);
+	assert_non_null(arg);
+	if (!strcmp(kind, "pf"))
+		pf = add_pf(s, arg);
+	else if (!strcmp(kind, "vf") && pf)
+		vf = add_seen_vf(pf, number(arg, 10));
+	else
+		fail_msg("%s?", kind);
+	while ((w = strtok_r(NULL, " ", &save))) {
+		if (vf)
+			vf_word(vf, w);
+		else
+			pf_word(pf, w);
+	}
+}
+
+/* `text` is changed. The result is the caller's: pol_state_free(). */
+static inline struct pol_state *state_parse(char *text)
+{
+	struct pol_state *s = calloc(1, sizeof(*s));
+	char *save, *line;
+
+	for (line = strtok_r(text, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save))
+		state_line(s, line);
+	return s;
+}
+
+/* What can be restored, for comparing. */
+static inline void state_print(struct text *t, const struct pol_state *s)
+{
+	char b[BDF_STRLEN], m[MAC_STRLEN];
+
+	for (size_t i = 0; i < s->n_pfs; i++) {
+		const struct pol_pf *pf = &s->pf[i];
+
+		text_add(t, "pf %s vfs=%u autoprobe=%d link=%d\n",
+		         bdf_format(pf->bdf, b), pf->num_vfs, pf->autoprobe,
+		         pf->link_up);
+		for (size_t j = 0; j < pf->n_vfs; j++) {
+			const struct pol_vf *v = &pf->vf[j];
+
+			text_add(t,
+			         "vf %u %s mac=%s vlan=%u/%u/%04x spoof=%d "
+			         "trust=%d driver=%s override=%s\n",
+			         v->index, bdf_format(v->bdf, b),
+			         mac_format(v->mac, m), v->vlan, v->qos,
+			         v->vlan ? v->proto : 0, v->spoof, v->trust,
+			         v->driver, v->override);
+		}
+	}
+}
+
+static inline void plan_print(struct text *t, const struct pol_plan *plan)
+{
+	char buf[1024];
+
+	for (size_t i = 0; i < plan->n; i++) {
+		const struct pol_action *a = &plan->action[i];
+
+		pol_action_text(a, buf, sizeof(buf));
+		text_add(t, "%s (%s): %s\n", pol_op_name(a->op),
+		         pol_disruption_name(a->disruption), buf);
+		pol_action_command(a, buf, sizeof(buf));
+		text_add(t, "    %s\n", buf);
+	}
+	if (!plan->n)
+		text_add(t, "nothing to do\n");
+}
+
+#endif
