@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A device write with a deadline. The write happens in a child, because a
+ * driver may sleep in it for ever, and no signal wakes a process in such a
+ * sleep; the parent only ever waits on a pidfd.
+ *
+ * Order: the child gets a pidfd before it can end; on time-out SIGKILL, a
+ * short grace in which a killable sleep ends, then the child is left to the
+ * kernel and reported (a later wait by the caller, or init, reaps it).
+ */
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/base.h"
+
+#define KILL_GRACE_MS 200u
+
+/* The child's answer is its exit status: 0, or an errno (all fit 8 bits). */
+static _Noreturn void child_write(int root_fd, const char *path,
+                                  const char *value)
+{
+	sigset_t none;
+	int r;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	r = sysfs_write(root_fd, path, value);
+	_exit(r < 0 && -r < 256 ? -r : r ? EIO : 0);
+}
+
+/* 1 when the process ended within `ms`, 0 when it did not. */
+static int wait_end(int pidfd, unsigned ms)
+{
+	uint64_t end = now_ns() + ms * 1000000ull;
+
+	for (;;) {
+		struct pollfd p = { .fd = pidfd, .events = POLLIN };
+		uint64_t now = now_ns();
+		int left = now < end ? (int)((end - now + 999999) / 1000000)
+		                     : 0;
+		int r = poll(&p, 1, left);
+
+		if (r >= 0)
+			return r;
+		if (errno != EINTR)
+			return -errno;
+	}
+}
+
+/* The child has ended: its status, without waiting. */
+static int reap(pid_t pid)
+{
+	int status;
+	pid_t r;
+
+	do
+		r = waitpid(pid, &status, WNOHANG);
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return -errno;
+	if (r != pid)
+		return -EAGAIN;
+	/* Killed by somebody else: whether the write happened is unknown. */
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
+}
+
+static int give_up(pid_t pid, int pidfd, int *ret_stuck)
+{
+	kill(pid, SIGKILL);
+	if (wait_end(pidfd, KILL_GRACE_MS) > 0)
+		(void)!reap(pid);
+	else if (ret_stuck)
+		*ret_stuck = pid;
+	return -ETIMEDOUT;
+}
+
+int sysfs_write_deadline(int root_fd, const char *path, const char *value,
+                         unsigned timeout_ms, int *ret_stuck)
+{
+	_cleanup_close_ int pidfd = -1;
+	pid_t pid = fork();
+	int r;
+
+	if (pid < 0)
+		return -errno;
+	if (!pid)
+		child_write(root_fd, path, value);
+	/* An unreaped child keeps its number: no other process can be meant. */
+	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (pidfd < 0) {
+		r = -errno;
+		kill(pid, SIGKILL);
+		return r;
+	}
+	if (ret_stuck)
+		*ret_stuck = 0;
+	r = wait_end(pidfd, timeout_ms);
+	if (r < 0) {
+		kill(pid, SIGKILL);
+		return r;
+	}
+	return r ? reap(pid) : give_up(pid, pidfd, ret_stuck);
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Words, numbers and MAC addresses from text. Numbers are parsed here by
+ * hand: strtoull() skips blanks, takes a sign and depends on the locale.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/base.h"
+
+#define WORD_MAX 63
+
+/*
+ * Edit distance (insert, delete, replace, each 1), with one row kept. Words
+ * longer than WORD_MAX are nobody's misspelling.
+ */
+static size_t edit_distance(const char *a, const char *b)
+{
+	size_t an = strlen(a), bn = strlen(b);
+	unsigned row[WORD_MAX + 1];
+
+	if (an > WORD_MAX || bn > WORD_MAX)
+		return SIZE_MAX;
+	for (unsigned j = 0; j <= bn; j++)
+		row[j] = j;
+	for (unsigned i = 1; i <= an; i++) {
+		unsigned diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= bn; j++) {
+			unsigned replace =
+				diagonal + (a[i - 1] != b[j - 1] ? 1 : 0);
+
+			diagonal = row[j];
+			row[j] = MIN(replace, MIN(row[j], row[j - 1]) + 1);
+		}
+	}
+	return row[bn];
+}
+
+const char *nearest_word(const char *word, const char *const *candidates,
+                         size_t n)
+{
+	const char *found = NULL;
+	/* Beyond a third of the word a guess would only mislead; a short
+	 * word may have one slip. */
+	size_t best = MAX(strlen(word) / 3, (size_t)1) + 1;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t d = edit_distance(word, candidates[i]);
+
+		if (d < best) {
+			best = d;
+			found = candidates[i];
+		}
+	}
+	return found;
+}
+
+static int digit_value(char c, unsigned base)
+{
+	unsigned v;
+
+	if (c >= '0' && c <= '9')
+		v = (unsigned)(c - '0');
+	else if (c >= 'a' && c <= 'f')
+		v = (unsigned)(c - 'a') + 10;
+	else if (c >= 'A' && c <= 'F')
+		v = (unsigned)(c - 'A') + 10;
+	else
+		return -1;
+	return v < base ? (int)v : -1;
+}
+
+/* Digits of `base` from *s on, at least one; *s is left behind the last. */
+static int digits(const char **s, unsigned base, uint64_t *ret)
+{
+	const char *p = *s;
+	uint64_t v = 0;
+
+	if (digit_value(*p, base) < 0)
+		return -EINVAL;
+	for (; digit_value(*p, base) >= 0; p++)
+		if (__builtin_mul_overflow(v, base, &v) ||
+		    __builtin_add_overflow(v, (unsigned)digit_value(*p, base),
+		                           &v))
+			return -ERANGE;
+	*s = p;
+	*ret = v;
+	return 0;
+}
+
+int parse_u64(const char *s, uint64_t max, uint64_t *ret)
+{
+	unsigned base = 10;
+	uint64_t v;
+	int r;
+
+	if (s[0] == '0' && (s[1] == 'x' || s[1] == 'X')) {
+		base = 16;
+		s += 2;
+	}
+	r = digits(&s, base, &v);
+	if (r)
+		return r;
+	if (*s)
+		return -EINVAL;
+	if (v > max)
+		return -ERANGE;
+	*ret = v;
+	return 0;
+}
+
+int parse_size(const char *s, uint64_t *ret_bytes)
+{
+	static const char suffixes[] = "KMGT";
+	uint64_t v;
+	int r = digits(&s, 10, &v);
+
+	if (r)
+		return r;
+	if (*s) {
+		const char *suffix = strchr(suffixes, *s);
+
+		if (!suffix || s[1])
+			return -EINVAL;
+		if (__builtin_mul_overflow(
+			    v, 1ull << (10 * (suffix - suffixes + 1)), &v))
+			return -ERANGE;
+	}
+	*ret_bytes = v;
+	return 0;
+}
+
+int mac_parse(const char *s, uint8_t ret[static 6])
+{
+	uint8_t mac[6];
+
+	for (unsigned i = 0; i < 6; i++, s += 3) {
+		int hi = digit_value(s[0], 16);
+		int lo = hi < 0 ? -1 : digit_value(s[1], 16);
+
+		if (lo < 0 || s[2] != (i < 5 ? ':' : '\0'))
+			return -EINVAL;
+		mac[i] = (uint8_t)(hi << 4 | lo);
+	}
+	memcpy(ret, mac, sizeof(mac));
+	return 0;
+}
+
+const char *mac_format(const uint8_t mac[static 6], char buf[static MAC_STRLEN])
+{
+	snprintf(buf, MAC_STRLEN, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0],
+	         mac[1], mac[2], mac[3], mac[4], mac[5]);
+	return buf;
+}
