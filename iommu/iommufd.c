@@ -150,7 +150,6 @@ static int iommufd_map(struct iommu_space *s, const struct iommu_region *r)
 	err = map_file(s, r);
 	if (err == -ENOTTY || err == -EOPNOTSUPP) {
 		s->no_map_file = true;
-		s->stats.maps--; /* asked, not mapped */
 		return map_memory(s, r);
 	}
 	if (!err)

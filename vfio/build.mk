@@ -1,2 +1,8 @@
 SRCS_vfio := kern.c device.c region.c window.c config.c bar.c irq.c late.c msix.c msi.c request.c
 LIBS_vfio :=
+
+# The library against the real kernel, in the lab (tests/lab/scenarios/vfio-library.sh).
+PROBE_LIBS := $(addprefix $(O)/,vfio.a pci-config.a iommu.a irq-remap.a base.a)
+$(O)/tests/lab/vfio-probe: $(O)/tests/lab/vfio-probe.o $(PROBE_LIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(PROBE_LIBS) -lpthread
+	$(if $(Q),@echo "  LD    $@")
