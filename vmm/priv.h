@@ -68,10 +68,14 @@ struct bus_ops {
 	uint64_t (*read)(void *ctx, uint64_t off, unsigned width);
 	void (*write)(void *ctx, uint64_t off, unsigned width, uint64_t value);
 };
+#define BUS_RANGES_MAX 256
 struct bus;
 _must_check_ int bus_new(struct bus **ret);
 void bus_free(struct bus *b);
-/* -EADDRINUSE on overlap. Ranges may come and go while vCPUs run. */
+/* -EADDRINUSE on overlap, -ENOSPC beyond BUS_RANGES_MAX. Ranges may come and
+ * go while vCPUs run, also from within an op: no lock is held while one runs.
+ * So an op may still be called for a short while after bus_del(); its ctx must
+ * live until the vCPUs have stopped. */
 _must_check_ int bus_add(struct bus *b, uint64_t base, uint64_t size,
                          enum exit_class cls, const struct bus_ops *ops,
                          void *ctx);
@@ -91,13 +95,20 @@ struct mem_region {
 	void *hva;
 	uint64_t memfd_off;
 };
+#define MEM_SLOTS_MAX 128
+struct mem_slot {
+	uint64_t gpa, size; /* size 0 = free */
+};
 struct memory {
 	int memfd;
+	pthread_mutex_t lock; /* of slot[] */
+	struct mem_slot slot[MEM_SLOTS_MAX];
 	struct mem_region region[2];
 	unsigned n;
 	uint64_t mmio64; /* where 64-bit BARs begin */
 };
 _must_check_ int memory_init(struct vm *vm, uint64_t bytes, struct diag *d);
+/* After the vCPUs and devices are gone. */
 void memory_fini(struct vm *vm);
 /* Host address of [gpa, gpa+len) when all of it is RAM, else NULL. */
 void *memory_at(const struct vm *vm, struct gpa gpa, uint64_t len);
@@ -118,19 +129,37 @@ struct vcpu {
 	struct kvm_run *run;
 	pthread_t thread;
 	bool started;
+	struct kvm_lapic_state lapic; /* as created, for resets */
 	/* Exits to this process, by class; written by its own thread only. */
 	_Atomic uint64_t exits[EXIT_CLASSES];
 	_Atomic uint64_t pio, mmio, signals, total;
 };
 _must_check_ int kvm_vm_init(struct vm *vm, struct diag *d); /* VM, irqchip */
 _must_check_ int kvm_vfio_add(struct vm *vm, int fd, struct diag *d);
+/* Interrupt controllers, timer and clock as they were when the machine was
+ * made; vCPUs must be parked. */
+_must_check_ int kvm_vm_reset(struct vm *vm, struct diag *d);
+void kvm_vm_fini(struct vm *vm);
+/* Writes to [port, port+size) are queued by the kernel without an exit, and
+ * handed to the bus in order before the next exit of any vCPU is handled. For
+ * registers whose write has no effect by itself. */
+_must_check_ int coalesce_add(struct vm *vm, uint16_t port, uint16_t size);
+void coalesce_drain(struct vm *vm);
+/* Level of an interrupt pin. */
+void kvm_irq_line(struct vm *vm, unsigned gsi, bool level);
+_must_check_ int cpuid_set(struct vcpu *c, struct diag *d);
 _must_check_ int vcpu_init(struct vm *vm, unsigned i, struct diag *d);
 void vcpu_fini(struct vcpu *c);
 /* Register state for the boot entry; APs wait for INIT. */
-_must_check_ int vcpu_reset(struct vcpu *c, const struct boot_entry *e);
+_must_check_ int vcpu_reset(struct vcpu *c, const struct boot_entry *e,
+                            struct diag *d);
+/* Threads are made and wait, parked: no guest code runs before unpark. */
 _must_check_ int vcpus_start(struct vm *vm, struct diag *d);
 /* Ask all vCPUs to leave KVM_RUN and wait until they are parked. */
 void vcpus_park(struct vm *vm);
+/* The vCPU thread's side: waits here while parking is wanted. False when the
+ * thread is to end. */
+bool vcpu_park_point(struct vcpu *c);
 void vcpus_unpark(struct vm *vm);
 void vcpus_stop(struct vm *vm);
 /* From any thread: why the machine should stop running, to the main loop. */
@@ -141,6 +170,8 @@ enum vm_request {
 	VM_REQ_FAIL
 };
 void vm_request(struct vm *vm, enum vm_request r);
+/* VM_REQ_FAIL with the reason; the first one is kept. */
+void vm_request_fail(struct vm *vm, const struct diag *why);
 
 /* ---- boot*.c: kernel images ------------------------------------------------
  */
@@ -154,9 +185,33 @@ struct boot_entry {
 	uint64_t rip;
 	uint64_t arg; /* RSI: boot_params, or EBX: hvm_start_info */
 };
-/* Loads kernel, initrd, command line, memory map; again at each reset. */
+/* Loads kernel, initrd, command line, memory map; again at each reset. Uses
+ * vm->mem, vm->rsdp and the descriptors of vm->cfg, nothing else. */
 _must_check_ int boot_load(struct vm *vm, struct boot_entry *ret,
                            struct diag *d);
+
+/* What the two loaders share; see boot.c. */
+struct boot_range {
+	uint64_t start, size;
+	uint32_t type; /* e820: 1 RAM, 2 reserved, 3 ACPI */
+};
+#define BOOT_RANGES_MAX 8
+unsigned boot_map(const struct vm *vm,
+                  struct boot_range ret[static BOOT_RANGES_MAX]);
+/* Reads [off, off+len) of the kernel image to guest address `gpa`. */
+_must_check_ int boot_read(struct vm *vm, int fd, uint64_t off, uint64_t len,
+                           struct gpa gpa);
+/* Places the initrd as high as it goes in [floor, ceiling). */
+_must_check_ int boot_initrd(struct vm *vm, uint64_t floor, uint64_t ceiling,
+                             uint64_t *ret_at, uint64_t *ret_size,
+                             struct diag *d);
+_must_check_ int boot_cmdline(struct vm *vm, uint64_t limit, struct diag *d);
+_must_check_ int boot_bzimage(struct vm *vm, const uint8_t *head, size_t len,
+                              uint64_t file_size, struct boot_entry *ret,
+                              struct diag *d);
+_must_check_ int boot_pvh(struct vm *vm, const uint8_t *head, size_t len,
+                          uint64_t file_size, struct boot_entry *ret,
+                          struct diag *d);
 
 /* ---- acpi.c: tables from the machine as it is -------------------------------
  */
@@ -173,6 +228,8 @@ _must_check_ int serial_new(struct vm *vm, struct serial **ret);
 void serial_free(struct serial *s);
 /* Console input for the guest; returns how much was taken. */
 size_t serial_input(struct serial *s, const uint8_t *buf, size_t len);
+/* How many bytes serial_input() would take now. */
+size_t serial_room(struct serial *s);
 void serial_reset(struct serial *s);
 _must_check_ int power_init(struct vm *vm);
 
@@ -180,7 +237,18 @@ struct console;
 _must_check_ int console_new(struct vm *vm, struct console **ret,
                              struct diag *d);
 void console_free(struct console *c); /* restores the terminal */
+/* From a vCPU thread; never waits. A reader that does not read loses the
+ * oldest bytes. */
 void console_output(struct console *c, const uint8_t *buf, size_t len);
+/* For the event loop: is in_fd to be watched now, is out_fd; and the two ways
+ * to serve them. console_read() is true when the user asked to end. */
+bool console_wants_input(struct console *c);
+bool console_wants_output(struct console *c);
+bool console_read(struct console *c);
+void console_write(struct console *c);
+/* Writes what is queued, waiting at most `ms` for the reader. */
+void console_flush(struct console *c, unsigned ms);
+uint64_t console_dropped(struct console *c);
 
 /* ---- pcihost.c: host bridge, root ports, config cycles ----------------------
  */
@@ -202,6 +270,8 @@ void assign_free_all(struct vm *vm);
 /* Configuration cycles of the function behind root port `slot` (NULL = none).
  */
 struct vfio_dev *assign_find(struct vm *vm, uint8_t slot);
+/* vfio_dev_request_fd() of cfg.device[i]; -1 = none. */
+int assign_request_fd(struct vm *vm, unsigned i);
 /* Memory that devices behind `slot` decode, for the root port's windows. */
 struct assign_window {
 	uint64_t mem32, mem32_size, mem64, mem64_size;
@@ -218,8 +288,26 @@ void irqsink_fini(struct vm *vm);
 /* ---- sandbox.c, report.c, loop.c
  * ----------------------------------------------- */
 
-_must_check_ int sandbox_enter(struct vm *vm, struct diag *d);
+/* No new privileges, no files. A thread's own: before any other is made. */
+_must_check_ int sandbox_files(struct vm *vm, struct diag *d);
+/* The system call filter, for all threads: before the first KVM_RUN. */
+_must_check_ int sandbox_syscalls(struct vm *vm, struct diag *d);
+/* One JSON line on cfg.report_fd: netd/netd-proto.h. */
 void report_write(struct vm *vm, const char *event, const char *reason);
+/* Serves the machine until it ends. */
+enum vm_end loop_run(struct vm *vm, struct diag *d);
+/* vm.c: parks, puts the whole machine back to power-on, loads the kernel
+ * again, unparks. */
+_must_check_ int vm_reset(struct vm *vm, struct diag *d);
+
+/* ---- lease.c: what `fairlead run` hands over ------------------------------
+ */
+
+/* Fills *ret from the lease's JSON text (netd/netd-proto.h); descriptors are
+ * numbered from `fd0`. ret->cmdline is allocated: lease_free(). */
+_must_check_ int lease_parse(const char *text, size_t len, int fd0,
+                             struct vm_config *ret, struct diag *d);
+void lease_free(struct vm_config *c);
 
 struct vm {
 	struct vm_config cfg;
@@ -234,9 +322,18 @@ struct vm {
 	struct assigned *assigned; /* array of cfg.n_devices */
 	struct serial *serial;
 	struct console *console;
+	struct gpa rsdp; /* acpi_build()'s, for the kernel */
 	struct boot_entry entry;
+	unsigned guest_resets;
 	uint64_t started_ns;
-	/* parking: see vcpu.c */
+	struct kvm_saved *saved; /* kvm.c: state at power-on */
+	struct coalesced {
+		pthread_mutex_t lock;                 /* held by who drains */
+		struct kvm_coalesced_mmio_ring *ring; /* in vCPU 0's mapping */
+		unsigned page; /* of the ring in that mapping, 0 = none */
+		uint32_t max;
+	} coalesced;
+	/* parking: see park.c */
 	pthread_mutex_t park_lock;
 	pthread_cond_t park_cond;
 	unsigned parked;

@@ -1,0 +1,4 @@
+SRCS_vmm := \
+	bus.c \
+
+LIBS_vmm := -ljansson -lseccomp -lpthread
