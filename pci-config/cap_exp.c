@@ -119,6 +119,11 @@ static const char *take(struct cfg_layout *l, const struct cfg_cap *c)
 	return NULL;
 }
 
+static bool link_is_up(uint32_t status)
+{
+	return (status & LINK_SPEED) && (status & LINK_WIDTH);
+}
+
 static struct cfg_row type_row(unsigned type)
 {
 	return (struct cfg_row){
@@ -145,7 +150,7 @@ static void plan(struct cfg_plan *p, const struct cfg_layout *l,
 	if (type == TYPE_RCIEP)
 		type = 0;
 	cfg_plan_row(p, c->off, c->len, type_row(type));
-	if ((link & LINK_SPEED) && (link & LINK_WIDTH))
+	if (link_is_up(link))
 		CFG_PLAN_ADD(p, c->off, c->len, link_real);
 	else
 		CFG_PLAN_ADD(p, c->off, c->len, link_virtual);
@@ -160,3 +165,13 @@ const struct cfg_kind cfg_kind_exp = {
 	.take = take,
 	.plan = plan,
 };
+
+void cfg_port_match_link(struct cfg_port *p, const struct cfg_layout *l)
+{
+	const uint32_t status =
+		l->express ? cfg_raw(l, l->express + CFG_EXP_LNKSTA, 2) : 0;
+	const bool up = link_is_up(status);
+
+	p->link_speed = up ? (uint16_t)FIELD_GET(LINK_SPEED, status) : 0;
+	p->link_width = up ? (uint16_t)FIELD_GET(LINK_WIDTH, status) : 0;
+}

@@ -172,6 +172,9 @@ struct cfg_port {
 	/* As Link Status encodes them; 0 = 2.5 GT/s, x1. */
 	uint16_t link_speed, link_width;
 };
+/* The link of a port that leads to this function: the function's own, so that
+ * the guest sees no bottleneck that is not there. */
+void cfg_port_match_link(struct cfg_port *p, const struct cfg_layout *l);
 void cfg_compose_root_port(struct cfg_space *s, const struct cfg_port *p);
 void cfg_compose_host_bridge(struct cfg_space *s);
 
