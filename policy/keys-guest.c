@@ -27,7 +27,7 @@ static size_t find_named(struct read *r, const struct key *k,
 	for (size_t i = 0; i < n; i++) {
 		names[i] = (const char *)array + i * size;
 		if (!*names[i])
-			return SIZE_MAX; /* perhaps it: its name is an error */
+			return SIZE_MAX; /* its name may be the wrong one */
 		if (!strcmp(names[i], v->text))
 			return i;
 	}

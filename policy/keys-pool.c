@@ -63,7 +63,7 @@ static size_t find_nic(struct read *r, const struct node *v, size_t len)
 			return i;
 		names[i] = p->nic[i].name;
 		if (!*names[i])
-			return SIZE_MAX; /* perhaps it: its name is an error */
+			return SIZE_MAX; /* its name may be the wrong one */
 	}
 	d = pol_err(r->errs, v->pos, FL_POL_REFERENCE, "no nic is named '%s'",
 	            name);

@@ -305,7 +305,7 @@ static const struct list networks = {
 	.max = POL_NETWORKS_MAX,
 };
 
-/* ---- the policy --------------------------------------------------------------- */
+/* ---- the policy ---------------------------------------------------------- */
 
 static const struct list pools = {
 	.item = &table_pool, .size = sizeof(struct pol_pool),

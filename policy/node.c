@@ -174,7 +174,7 @@ static int load_pair(struct loader *l, yaml_event_t *ev, unsigned depth,
                      struct node **ret)
 {
 	_cleanup_(yaml_event_delete) yaml_event_t value = { 0 };
-	struct node *key, *n;
+	struct node *key, *n = NULL;
 	int r;
 
 	if (ev->type != YAML_SCALAR_EVENT) {

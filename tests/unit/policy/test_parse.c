@@ -134,7 +134,7 @@ static void test_good(void **state)
 	(void)state;
 	assert_true(each_file("tests/golden/policy/good", ".yaml",
 	                      check_good) >= 6);
-	assert_int_equal(each_file("docs/examples", ".yaml", check_good), 1);
+	assert_true(each_file("docs/examples", ".yaml", check_good) >= 1);
 }
 
 static void test_base(void **state)
