@@ -10,7 +10,7 @@ CLANG ?= clang
 V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
 
-FOLDERS := base pci-config iommu irq-remap vfio sriov policy netd vmm cli latency
+FOLDERS := base pci-config iommu irq-remap vfio sriov policy latency netd vmm cli
 
 LINK_base :=
 LINK_pci-config := base
@@ -51,15 +51,20 @@ all: programs
 
 # Debian 12's own kernel headers are too old: say so before the compiler does.
 HAVE_UAPI := $(shell $(CC) -E -dM -include linux/vfio.h -x c /dev/null 2>/dev/null | grep -c VFIO_DEVICE_BIND_IOMMUFD)
-NEED_UAPI := $(filter-out clean help deps demo check check-long install-man,$(or $(MAKECMDGOALS),all))
+NEED_UAPI := $(filter-out clean help deps demo check check-long format,$(or $(MAKECMDGOALS),all))
 ifeq ($(HAVE_UAPI),0)
 ifneq ($(NEED_UAPI),)
 $(error linux/vfio.h is too old (no VFIO_DEVICE_BIND_IOMMUFD): run `make deps` as root, which installs linux-libc-dev from bookworm-backports and the libraries)
 endif
 endif
 
+# $(call archives,vfio) = its archive and those it may use, in link order.
+archives = $(addprefix $(O)/,$(addsuffix .a,$(1) $(LINK_$(1))))
+# $(call libs,vfio) = the external libraries of all of them.
+libs = $(sort $(foreach f,$(1) $(LINK_$(1)),$(LIBS_$(f))))
+
 include $(foreach f,$(FOLDERS),$(wildcard $(f)/build.mk))
--include tests/build.mk
+include tests/build.mk
 
 # A folder's archive: $(O)/pci-config.a from SRCS_pci-config.
 define folder_rules
@@ -68,11 +73,6 @@ $(O)/$(1).a: $$(patsubst %.c,$(O)/%.o,$$(addprefix $(1)/,$$(SRCS_$(1))))
 	$$(if $$(Q),@echo "  AR    $$@")
 endef
 $(foreach f,$(FOLDERS),$(eval $(call folder_rules,$(f))))
-
-# $(call archives,vfio) = its archive and those it may use, in link order.
-archives = $(addprefix $(O)/,$(addsuffix .a,$(1) $(LINK_$(1))))
-# $(call libs,vfio) = the external libraries of all of them.
-libs = $(sort $(foreach f,$(1) $(LINK_$(1)),$(LIBS_$(f))))
 
 $(O)/%.o: %.c
 	@mkdir -p $(@D)
@@ -92,11 +92,28 @@ $(eval $(call program_rules,fairlead,cli))
 $(eval $(call program_rules,fairlead-netd,netd))
 $(eval $(call program_rules,fairlead-vmm,vmm))
 
-.PHONY: programs clean deps
+.PHONY: programs install deps demo clean
 programs: $(foreach f,$(FOLDERS),$(if $(SRCS_$(f)),$(O)/$(f).a)) $(addprefix $(O)/,$(PROGRAMS))
 
+install: all
+	install -D -m 755 $(O)/fairlead $(DESTDIR)$(PREFIX)/bin/fairlead
+	install -D -m 755 $(O)/fairlead-netd $(DESTDIR)$(PREFIX)/sbin/fairlead-netd
+	install -D -m 755 $(O)/fairlead-vmm $(DESTDIR)$(PREFIX)/libexec/fairlead/fairlead-vmm
+	for page in $(wildcard docs/*.[1-8]); do \
+		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; \
+	done
+	install -D -m 644 contrib/completion/fairlead.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/fairlead
+	for file in $(wildcard docs/examples/*.yaml); do \
+		install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/doc/fairlead/examples/$${file##*/} || exit 1; \
+	done
+
+# What compiling needs; `make check` and `make demo` also set up the lab.
 deps:
 	tests/lab/setup build
+
+demo:
+	tests/demo
 
 clean:
 	rm -rf $(O)

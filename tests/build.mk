@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Tests are found by their names:
+#   tests/unit/FOLDER/test_*.c   linked with what FOLDER may use, no more
+#   tests/micro/test_*.c         tiny guests on /dev/kvm, linked as the VMM is
+#   tests/fuzz/fuzz_FOLDER*.c    libFuzzer with ASan and UBSan, FOLDER's sources
+#                                compiled anew for it below $(O)/fuzz
+#   tests/lab/*.c                programs that scenarios run
+# Another .c beside them is linked to every test of its folder.
+
+# ---- unit and micro -------------------------------------------------------
+
+UNIT_SRCS := $(wildcard tests/unit/*/test_*.c)
+MICRO_SRCS := $(wildcard tests/micro/test_*.c)
+UNIT := $(patsubst %.c,$(O)/%,$(UNIT_SRCS))
+MICRO := $(patsubst %.c,$(O)/%,$(MICRO_SRCS))
+
+# A test may keep tables in its frame; a daemon's thread may not.
+$(O)/tests/%.o: override CFLAGS += -Wno-frame-larger-than
+
+# The objects a test takes besides its own: $(call test_help,tests/unit/vmm).
+test_help = $(patsubst %.c,$(O)/%.o,$(filter-out $(wildcard $(1)/test_*.c),$(wildcard $(1)/*.c)))
+
+# $(call test_rule,program,folder whose archives it links)
+define test_rule
+$(1): $(1).o $$(call test_help,$(patsubst $(O)/%/,%,$(dir $(1)))) $$(call archives,$(2))
+	$$(Q)$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) \
+		-Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
+		$$(call libs,$(2)) $(TESTLIBS_$(2)) -lcmocka
+	$$(if $$(Q),@echo "  LD    $$@")
+endef
+$(foreach t,$(UNIT),$(eval $(call test_rule,$(t),$(notdir $(patsubst %/,%,$(dir $(t)))))))
+$(foreach t,$(MICRO),$(eval $(call test_rule,$(t),vmm)))
+
+LAB_PROGRAMS := $(patsubst %.c,$(O)/%,$(wildcard tests/lab/*.c))
+
+# ---- fuzz -----------------------------------------------------------------
+
+FUZZ := $(patsubst %.c,$(O)/%,$(wildcard tests/fuzz/fuzz_*.c))
+FO := $(O)/fuzz
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+FUZZ_CFLAGS := -std=gnu17 -O1 -g -Wall -Wextra -MMD -MP $(SANITIZE)
+
+$(FO)/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -c -o $@ $<
+	$(if $(Q),@echo "  FUZZ  $<")
+
+# tests/fuzz/fuzz_pci_config_caps.c is a target of pci-config.
+fuzz_folder = $(firstword $(foreach f,$(FOLDERS),$(if $(filter fuzz_$(subst -,_,$(f)) fuzz_$(subst -,_,$(f))_%,$(notdir $(1))),$(f))))
+fuzz_objects = $(foreach f,$(1) $(LINK_$(1)),$(patsubst %.c,$(FO)/$(f)/%.o,$(SRCS_$(f))))
+define fuzz_rule
+$(1): $(FO)/$(patsubst $(O)/%,%,$(1)).o $$(call fuzz_objects,$(2))
+	@mkdir -p $$(@D)
+	$$(if $(2),,$$(error $(1): its name does not begin with fuzz_FOLDER))
+	$$(Q)$$(CLANG) $$(FUZZ_CFLAGS) -fsanitize=fuzzer -o $$@ $$(filter %.o,$$^) $$(call libs,$(2))
+	$$(if $$(Q),@echo "  LD    $$@")
+endef
+$(foreach t,$(FUZZ),$(eval $(call fuzz_rule,$(t),$(call fuzz_folder,$(t)))))
+
+# ---- running them ---------------------------------------------------------
+
+# A jobserver given by the user is kept; otherwise all processors are used.
+JOBS = $(if $(findstring j,$(firstword $(MAKEFLAGS)))$(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
+RUN := O=$(O) MAKE="$(MAKE)" tests/run
+
+.PHONY: tests fuzzers check check-unit check-long check-asan fuzz
+tests: programs $(UNIT) $(MICRO) $(LAB_PROGRAMS)
+fuzzers: $(FUZZ)
+
+# The set-up may install the compiler's own headers, so the build is another
+# make, which looks for them anew.
+check:
+	tests/lab/setup lab
+	@+$(MAKE) --no-print-directory $(JOBS) tests fuzzers
+	@$(RUN)
+
+check-long:
+	tests/lab/setup lab
+	@+$(MAKE) --no-print-directory $(JOBS) tests fuzzers
+	@$(RUN) --long
+
+check-unit: tests
+	@$(RUN) --only unit,micro,static
+
+check-asan:
+	@+$(MAKE) --no-print-directory $(JOBS) O=$(O)/asan CFLAGS="-O1 -g $(SANITIZE)" \
+		LDFLAGS="$(SANITIZE)" tests
+	@O=$(O)/asan MAKE="$(MAKE)" tests/run --only unit,micro
+
+# FUZZ_SECONDS for each target, its corpus kept below $(O)/corpus.
+FUZZ_SECONDS ?= 300
+fuzz: fuzzers
+	@$(RUN) --only fuzz --fuzz-seconds $(FUZZ_SECONDS)
+
+# ---- the tree itself ------------------------------------------------------
+
+.PHONY: check-layers check-headers check-errors lint format
+check-layers: programs
+	@tests/check-layers $(O) $(foreach f,$(FOLDERS),"$(f)=$(LINK_$(f))")
+
+HEADERS := $(wildcard $(addsuffix /*.h,$(FOLDERS)))
+check-headers: $(patsubst %,$(O)/headers/%.ok,$(HEADERS))
+
+# An empty unit that includes it twice: it stands alone, and is guarded.
+$(O)/headers/%.ok: % $(HEADERS)
+	@mkdir -p $(@D)
+	$(Q)printf '#include "%s"\n#include "%s"\n' $< $< | $(CC) $(CPPFLAGS) -std=gnu17 \
+		$(WARN) -Werror -O1 -fsyntax-only -x c - && touch $@
+
+check-errors:
+	@tests/check-errors
+
+C_SRCS = $(shell git ls-files -co --exclude-standard '*.c')
+C_ALL = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
+SH_ALL = $(shell git grep -lI --untracked -e '^\#!/bin/bash' -- ':!*.md')
+
+lint: lint-format lint-shell lint-cppcheck lint-tidy
+.PHONY: lint-format lint-shell lint-cppcheck lint-tidy
+lint-format:
+	clang-format --dry-run -Werror $(C_ALL)
+
+lint-shell:
+	shellcheck $(SH_ALL)
+
+# unreadVariable: it does not see that a cleanup attribute reads its variable.
+lint-cppcheck:
+	cppcheck --quiet --std=c11 --enable=warning,performance,portability \
+		--library=posix --inline-suppr --error-exitcode=1 -j$(shell nproc) \
+		--suppress=missingIncludeSystem --suppress=unreadVariable \
+		-I. -D_GNU_SOURCE $(addsuffix /,$(wildcard $(FOLDERS)))
+
+# One stamp a file, so that only what changed is read again.
+TIDY = $(patsubst %,$(O)/tidy/%.ok,$(C_SRCS))
+lint-tidy:
+	@+$(MAKE) --no-print-directory $(JOBS) tidy-files
+.PHONY: tidy-files
+tidy-files: $(TIDY)
+$(O)/tidy/%.ok: % .clang-tidy $(HEADERS)
+	@mkdir -p $(@D)
+	$(Q)clang-tidy --quiet $< -- $(CPPFLAGS) -std=gnu17 -Wno-unknown-warning-option \
+		>$@.log 2>$@.err || { cat $@.log $@.err; exit 1; }
+	@touch $@
+	$(if $(Q),@echo "  TIDY  $<")
+
+format:
+	clang-format -i $(C_ALL)
