@@ -41,6 +41,7 @@ enum {
 	FL_SRIOV_WAIT = 207,      /* VFs did not appear in time */
 	FL_SRIOV_BIND = 208,      /* driver did not take the device */
 	FL_SRIOV_NO_DRIVER = 209, /* no such driver is loaded */
+	FL_SRIOV_WRITE = 210,     /* any other attribute refused */
 };
 
 #define SRIOV_NAME 32
@@ -61,10 +62,12 @@ _must_check_ int sriov_fn_read(int root_fd, struct bdf b, struct sriov_fn *ret);
 struct sriov_pf {
 	struct sriov_fn fn;
 	unsigned total_vfs, num_vfs;
-	bool autoprobe;               /* sriov_drivers_autoprobe */
+	uint16_t offset, stride; /* PCIe 6.0 9.3.3.9, 9.3.3.10; 0 = unknown */
+	bool autoprobe;          /* sriov_drivers_autoprobe */
 	struct bdf vf[SRIOV_VFS_MAX]; /* virtfn links, first num_vfs */
 };
-/* -ENODEV FL_SRIOV_NO_DEVICE, -EOPNOTSUPP FL_SRIOV_NO_CAP. */
+/* -ENODEV FL_SRIOV_NO_DEVICE, -EOPNOTSUPP FL_SRIOV_NO_CAP, -EAGAIN
+ * FL_SRIOV_WAIT while the VFs are being made. */
 _must_check_ int sriov_pf_read(int root_fd, struct bdf b, struct sriov_pf *ret,
                                struct diag *d);
 /* Calls `fn` for each function that can have VFs now. */
@@ -81,6 +84,13 @@ struct sriov_holder {
 };
 _must_check_ int sriov_holder(int root_fd, struct bdf b,
                               struct sriov_holder *ret);
+/* The same for many functions with one walk through proc: every open VFIO
+ * file of the host, as it was when read. */
+struct sriov_holders;
+_must_check_ int sriov_holders_read(int root_fd, struct sriov_holders **ret);
+void sriov_holders_free(struct sriov_holders *h);
+_must_check_ int sriov_holders_find(const struct sriov_holders *h, int root_fd,
+                                    struct bdf b, struct sriov_holder *ret);
 
 #define SRIOV_WRITE_MS 10000u
 _must_check_ int sriov_set_autoprobe(int root_fd, struct bdf pf, bool on,
@@ -94,6 +104,9 @@ _must_check_ int sriov_set_numvfs(int root_fd, struct bdf pf, unsigned n,
  * takes the device. No-op when already so. */
 _must_check_ int sriov_bind(int root_fd, struct bdf b, const char *driver,
                             struct diag *d);
+/* Clear the override and let the kernel choose; a driver other than a vfio
+ * one that is bound already may stay. FL_SRIOV_BIND when nothing takes it. */
+_must_check_ int sriov_bind_default(int root_fd, struct bdf b, struct diag *d);
 /* Put back `driver` and `override` exactly as they were. */
 _must_check_ int sriov_bind_restore(int root_fd, struct bdf b,
                                     const char *driver, const char *override,

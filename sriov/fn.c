@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One function as sysfs shows it. Attributes that are not there are "none",
+ * never an error: what a function lacks is a fact about it. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "sriov/priv.h"
+
+const char *fn_path(char buf[static SRIOV_PATH], struct bdf b, const char *attr)
+{
+	char name[BDF_STRLEN];
+
+	snprintf(buf, SRIOV_PATH, "sys/bus/pci/devices/%s%s%s",
+	         bdf_format(b, name), *attr ? "/" : "", attr);
+	return buf;
+}
+
+int fn_check(int root_fd, struct bdf b, struct diag *d)
+{
+	char path[SRIOV_PATH], name[BDF_STRLEN];
+
+	if (sysfs_exists(root_fd, fn_path(path, b, "")))
+		return 0;
+	diag_fail(d, -ENODEV, FL_SRIOV_NO_DEVICE, "no PCI function %s",
+	          bdf_format(b, name));
+	diag_why(d, "/%s does not exist", path);
+	diag_mend(d, "see `lspci -D` for the functions of this machine");
+	return -ENODEV;
+}
+
+static uint64_t attr_u64(int root_fd, struct bdf b, const char *attr)
+{
+	char path[SRIOV_PATH];
+	uint64_t v = 0;
+
+	if (sysfs_read_u64(root_fd, fn_path(path, b, attr), &v) < 0)
+		return 0;
+	return v;
+}
+
+static void attr_link(int root_fd, struct bdf b, const char *attr,
+                      char ret[static SRIOV_NAME])
+{
+	char path[SRIOV_PATH];
+
+	if (sysfs_link_name(root_fd, fn_path(path, b, attr), ret, SRIOV_NAME) <
+	    0)
+		ret[0] = '\0';
+}
+
+/* The kernel prints a missing override as "(null)". */
+static void read_override(int root_fd, struct bdf b,
+                          char ret[static SRIOV_NAME])
+{
+	char path[SRIOV_PATH];
+
+	if (sysfs_read(root_fd, fn_path(path, b, "driver_override"), ret,
+	               SRIOV_NAME) < 0 ||
+	    !strcmp(ret, "(null)"))
+		ret[0] = '\0';
+}
+
+static int first_name(const char *name, void *arg)
+{
+	snprintf(arg, SRIOV_NAME, "%.*s", SRIOV_NAME - 1, name);
+	return 1;
+}
+
+static int read_number(int root_fd, struct bdf b, const char *attr)
+{
+	char path[SRIOV_PATH], text[SRIOV_NAME];
+	uint64_t v;
+
+	if (sysfs_read(root_fd, fn_path(path, b, attr), text, sizeof(text)) <
+	            0 ||
+	    parse_u64(text, INT32_MAX, &v) < 0)
+		return -1;
+	return (int)v;
+}
+
+static int read_group(int root_fd, struct bdf b)
+{
+	char name[SRIOV_NAME];
+	uint64_t v;
+
+	attr_link(root_fd, b, "iommu_group", name);
+	return parse_u64(name, INT32_MAX, &v) < 0 ? -1 : (int)v;
+}
+
+int sriov_fn_read(int root_fd, struct bdf b, struct sriov_fn *ret)
+{
+	char path[SRIOV_PATH];
+	struct sriov_fn f = { .bdf = b };
+
+	if (!sysfs_exists(root_fd, fn_path(path, b, "")))
+		return -ENODEV;
+	f.vendor = (uint16_t)attr_u64(root_fd, b, "vendor");
+	f.device = (uint16_t)attr_u64(root_fd, b, "device");
+	f.subvendor = (uint16_t)attr_u64(root_fd, b, "subsystem_vendor");
+	f.subdevice = (uint16_t)attr_u64(root_fd, b, "subsystem_device");
+	f.class_code = (uint32_t)attr_u64(root_fd, b, "class");
+	f.numa = read_number(root_fd, b, "numa_node");
+	f.group = read_group(root_fd, b);
+	attr_link(root_fd, b, "driver", f.driver);
+	read_override(root_fd, b, f.override);
+	if (sysfs_each(root_fd, fn_path(path, b, "net"), first_name, f.ifname) <
+	    0)
+		f.ifname[0] = '\0';
+	*ret = f;
+	return 0;
+}
+
+int sriov_pf_of(int root_fd, struct bdf vf, struct bdf *ret)
+{
+	char path[SRIOV_PATH], name[SRIOV_NAME];
+	int r = sysfs_link_name(root_fd, fn_path(path, vf, "physfn"), name,
+	                        sizeof(name));
+
+	if (r < 0)
+		return r == -EINVAL ? -ENOENT : r;
+	return bdf_parse(name, ret);
+}
+
+int sriov_vfio_cdev(int root_fd, struct bdf b, char ret[static SRIOV_NAME])
+{
+	char path[SRIOV_PATH];
+	int r = sysfs_each(root_fd, fn_path(path, b, "vfio-dev"), first_name,
+	                   ret);
+
+	if (r < 0)
+		return r;
+	return r ? 0 : -ENOENT;
+}

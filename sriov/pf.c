@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Physical functions: those with a sriov_totalvfs attribute. Reading
+ * sriov_numvfs takes the device's lock in the kernel, so it may block while
+ * another process writes it; callers that must not wait read in a child.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "sriov/priv.h"
+
+static int no_cap(int root_fd, struct bdf b, struct diag *d)
+{
+	char name[BDF_STRLEN];
+	struct bdf pf;
+
+	diag_fail(d, -EOPNOTSUPP, FL_SRIOV_NO_CAP, "%s cannot have VFs",
+	          bdf_format(b, name));
+	if (!sriov_pf_of(root_fd, b, &pf)) {
+		char pf_name[BDF_STRLEN];
+
+		diag_why(d, "it is itself a virtual function, of %s",
+		         bdf_format(pf, pf_name));
+		diag_mend(d, "name %s instead", pf_name);
+		return -EOPNOTSUPP;
+	}
+	diag_why(d, "it has no SR-IOV capability, or the firmware or the "
+	            "kernel (pci=nosriov) turned it off");
+	diag_mend(d, "turn SR-IOV on in the firmware; see `lspci -vs %s`",
+	          name);
+	return -EOPNOTSUPP;
+}
+
+static int unreadable(int err, struct bdf b, const char *attr, struct diag *d)
+{
+	char name[BDF_STRLEN];
+
+	diag_fail(d, err, FL_SRIOV_NO_DEVICE, "cannot read %s of %s", attr,
+	          bdf_format(b, name));
+	diag_why(d, "%s", strerror(-err));
+	diag_mend(d, "see `dmesg` for what became of the device");
+	return err;
+}
+
+static int attr(int root_fd, struct bdf b, const char *name, uint64_t max,
+                uint64_t *ret, struct diag *d)
+{
+	char path[SRIOV_PATH];
+	int r = sysfs_read_u64(root_fd, fn_path(path, b, name), ret);
+
+	if (!r && *ret > max)
+		r = -ERANGE;
+	return r < 0 ? unreadable(r, b, name, d) : 0;
+}
+
+/* While the kernel makes VFs, the count and the links differ. */
+static int read_links(int root_fd, struct sriov_pf *pf, struct diag *d)
+{
+	char path[SRIOV_PATH], link[SRIOV_NAME], name[BDF_STRLEN];
+
+	for (unsigned i = 0; i < pf->num_vfs; i++) {
+		snprintf(link, sizeof(link), "virtfn%u", i);
+		fn_path(path, pf->fn.bdf, link);
+		if (sysfs_link_name(root_fd, path, link, sizeof(link)) >= 0 &&
+		    !bdf_parse(link, &pf->vf[i]))
+			continue;
+		diag_fail(d, -EAGAIN, FL_SRIOV_WAIT, "VF %u of %s is not there",
+		          i, bdf_format(pf->fn.bdf, name));
+		diag_why(d, "sriov_numvfs says %u; /%s is missing", pf->num_vfs,
+		         path);
+		diag_mend(d, "try again; if it stays so see `dmesg`");
+		return -EAGAIN;
+	}
+	return 0;
+}
+
+/* Only newer kernels show them; without, addresses cannot be foretold. */
+static void read_stride(int root_fd, struct sriov_pf *pf)
+{
+	uint64_t offset, stride;
+
+	if (attr(root_fd, pf->fn.bdf, "sriov_offset", UINT16_MAX, &offset,
+	         NULL) ||
+	    attr(root_fd, pf->fn.bdf, "sriov_stride", UINT16_MAX, &stride,
+	         NULL))
+		return;
+	pf->offset = (uint16_t)offset;
+	pf->stride = (uint16_t)stride;
+}
+
+int sriov_pf_read(int root_fd, struct bdf b, struct sriov_pf *ret,
+                  struct diag *d)
+{
+	_cleanup_free_ struct sriov_pf *pf = calloc(1, sizeof(*pf));
+	uint64_t total = 0, num = 0, autoprobe = 1;
+	char path[SRIOV_PATH];
+	int r;
+
+	if (!pf)
+		return diag_fail(d, -ENOMEM, FL_SRIOV_NO_DEVICE, "no memory");
+	r = fn_check(root_fd, b, d);
+	if (r)
+		return r;
+	if (!sysfs_exists(root_fd, fn_path(path, b, "sriov_totalvfs")))
+		return no_cap(root_fd, b, d);
+	r = attr(root_fd, b, "sriov_totalvfs", UINT16_MAX, &total, d);
+	if (!r)
+		r = attr(root_fd, b, "sriov_numvfs", SRIOV_VFS_MAX, &num, d);
+	/* Linux 4.13 and later; before, drivers are always probed. */
+	if (!r &&
+	    sysfs_exists(root_fd, fn_path(path, b, "sriov_drivers_autoprobe")))
+		r = attr(root_fd, b, "sriov_drivers_autoprobe", 1, &autoprobe,
+		         d);
+	if (!r && (r = sriov_fn_read(root_fd, b, &pf->fn)))
+		r = unreadable(r, b, "attributes", d);
+	if (r)
+		return r;
+	pf->total_vfs = (unsigned)total;
+	pf->num_vfs = (unsigned)num;
+	pf->autoprobe = autoprobe;
+	read_stride(root_fd, pf);
+	r = read_links(root_fd, pf, d);
+	if (!r)
+		*ret = *pf;
+	return r;
+}
+
+struct each {
+	int root_fd;
+	int (*fn)(struct bdf b, void *arg);
+	void *arg;
+};
+
+static int visit(const char *name, void *arg)
+{
+	const struct each *e = arg;
+	char path[SRIOV_PATH];
+	uint64_t total;
+	struct bdf b;
+
+	if (bdf_parse(name, &b) < 0 ||
+	    sysfs_read_u64(e->root_fd, fn_path(path, b, "sriov_totalvfs"),
+	                   &total) < 0 ||
+	    !total)
+		return 0;
+	return e->fn(b, e->arg);
+}
+
+int sriov_each_pf(int root_fd, int (*fn)(struct bdf b, void *arg), void *arg)
+{
+	struct each e = { .root_fd = root_fd, .fn = fn, .arg = arg };
+
+	return sysfs_each(root_fd, "sys/bus/pci/devices", visit, &e);
+}

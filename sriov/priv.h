@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef FL_SRIOV_PRIV_H
+#define FL_SRIOV_PRIV_H
+
+/* Inside sriov: paths of a function, and writes that explain themselves. */
+
+#include "sriov/sriov.h"
+
+#define SRIOV_PATH 128
+#define SRIOV_STEP_MS 5u
+#define SRIOV_WAIT_MS 5000u
+
+/* "sys/bus/pci/devices/BDF/ATTR"; returns buf. */
+const char *fn_path(char buf[static SRIOV_PATH], struct bdf b,
+                    const char *attr);
+/* 0, or -ENODEV FL_SRIOV_NO_DEVICE. */
+_must_check_ int fn_check(int root_fd, struct bdf b, struct diag *d);
+
+/* How long to be patient; tests are less so. */
+struct patience {
+	unsigned write_ms, wait_ms;
+};
+
+/* Write an attribute within p->write_ms. -ETIMEDOUT FL_SRIOV_STUCK, anything
+ * else `code`; `what` names the attempt. */
+_must_check_ int write_attr(int root_fd, const char *path, const char *value,
+                            const struct patience *p, int code,
+                            const char *what, struct diag *d);
+/* 0 once `done` says so, -ETIMEDOUT after p->wait_ms. */
+_must_check_ int wait_until(const struct patience *p,
+                            bool (*done)(const void *arg), const void *arg);
+
+/* -EBUSY FL_SRIOV_IN_USE when a process has `b` open; -EIO and the like when
+ * that cannot be told. */
+_must_check_ int refuse_held(const struct sriov_holders *h, int root_fd,
+                             struct bdf b, const char *what, struct diag *d);
+
+_must_check_ int set_numvfs(int root_fd, struct bdf pf, unsigned n,
+                            const struct patience *p, struct diag *d);
+_must_check_ int bind_to(int root_fd, struct bdf b, const char *driver,
+                         const char *override, const struct patience *p,
+                         struct diag *d);
+
+#endif
