@@ -41,8 +41,8 @@ static int wait_end(int pidfd, unsigned ms)
 	for (;;) {
 		struct pollfd p = { .fd = pidfd, .events = POLLIN };
 		uint64_t now = now_ns();
-		int left = now < end ? (int)((end - now + 999999) / 1000000)
-		                     : 0;
+		int left =
+			now < end ? (int)((end - now + 999999) / 1000000) : 0;
 		int r = poll(&p, 1, left);
 
 		if (r >= 0)
