@@ -184,39 +184,15 @@ static READER(read_functions)
 /* ---- driver ----------------------------------------------------------------
  */
 
-static bool all_autoprobe(const struct pol_policy *p,
-                          const struct pol_pool *pool)
-{
-	for (size_t i = 0; i < pool->n_fn; i++) {
-		struct pol_bool a = p->nic[pool->fn[i].nic].autoprobe;
-
-		if (a.given == POL_GIVEN && !a.v)
-			return false;
-	}
-	return true;
-}
-
 static READER(read_driver)
 {
 	struct pol_pool *pool = obj;
-	struct diag *d;
 
 	if (node_is_null(v))
 		memcpy(pool->driver, POL_DRIVER_DEFAULT,
 		       sizeof(POL_DRIVER_DEFAULT));
-	else if (!scalar_name(r, k, v, pool->driver))
-		return;
-	if (strcmp(pool->driver, POL_DRIVER_DEFAULT) != 0 ||
-	    all_autoprobe(r->policy, pool))
-		return;
-	/* The kernel probes no VF of such a PF unless driver_override names
-	 * the driver (pci_device_can_probe()). */
-	d = pol_err(r->errs, v->pos, FL_POL_CONFLICT,
-	            "driver netdev, and its nic has drivers-autoprobe: false");
-	diag_why(d, "the kernel then gives a VF no driver by itself");
-	diag_mend(
-		d,
-		"name the driver, such as `driver: iavf`, or let drivers probe");
+	else
+		scalar_name(r, k, v, pool->driver);
 }
 
 /* ---- mac --------------------------------------------------------------------

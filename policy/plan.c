@@ -4,7 +4,7 @@
  *
  * For each PF, the stages below, each over all VFs before the next:
  *   autoprobe, numvfs to 0, numvfs up, PF link, MAC, VLAN, spoof check,
- *   trust, driver, [autoprobe back on].
+ *   trust, driver, [autoprobe as it is to be].
  * policy.h says why. A VF made anew has nothing of what was seen, except that
  * it has no MAC of its own and, without autoprobe, no driver.
  *
@@ -285,6 +285,19 @@ static bool driver_is(const struct pol_vf *w, const char *driver,
 	return !strcmp(w->driver, driver);
 }
 
+/* Whether it takes an action to give the VF the driver it is to have. */
+static bool needs_driver(const struct job *j, const struct pol_vf *w)
+{
+	const struct pol_vf *s = seen_vf(j, w);
+	const char *override, *driver = driver_now(j, s, &override);
+
+	if (!(w->set & POL_HAS_DRIVER) || driver_is(w, driver, override))
+		return false;
+	/* New VFs have been probed by then: that is what it asks for. */
+	return !(j->fresh && final_autoprobe(j) &&
+	         !strcmp(w->driver, POL_DRIVER_DEFAULT));
+}
+
 static int vf_driver(struct job *j, const struct pol_vf *w,
                      const struct pol_vf *s)
 {
@@ -292,11 +305,7 @@ static int vf_driver(struct job *j, const struct pol_vf *w,
 	bool host = *driver && *driver != '?' && !pol_driver_is_vfio(driver);
 	struct pol_action *a;
 
-	if (!(w->set & POL_HAS_DRIVER) || driver_is(w, driver, override))
-		return 0;
-	/* New VFs have been probed by then: that is what it asks for. */
-	if (j->fresh && final_autoprobe(j) &&
-	    !strcmp(w->driver, POL_DRIVER_DEFAULT))
+	if (!needs_driver(j, w))
 		return 0;
 	if (held(s))
 		return in_use(j, s, "its driver would change");
@@ -318,16 +327,42 @@ static int vf_driver(struct job *j, const struct pol_vf *w,
 typedef int vf_stage(struct job *j, const struct pol_vf *w,
                      const struct pol_vf *s);
 
-static int each_vf(struct job *j)
+static int each_vf(struct job *j, vf_stage *stage)
 {
-	static vf_stage *const stages[] = { vf_mac, vf_vlan, vf_spoof, vf_trust,
-		                            vf_driver };
 	int r = 0;
 
-	for (size_t n = 0; n < ARRAY_SIZE(stages); n++)
-		for (size_t i = 0; !r && i < j->want->n_vfs; i++)
-			r = stages[n](j, &j->want->vf[i],
-			              seen_vf(j, &j->want->vf[i]));
+	for (size_t i = 0; !r && i < j->want->n_vfs; i++)
+		r = stage(j, &j->want->vf[i], seen_vf(j, &j->want->vf[i]));
+	return r;
+}
+
+static int plan_attributes(struct job *j)
+{
+	static vf_stage *const stages[] = { vf_mac, vf_vlan, vf_spoof,
+		                            vf_trust };
+	int r = 0;
+
+	for (size_t n = 0; !r && n < ARRAY_SIZE(stages); n++)
+		r = each_vf(j, stages[n]);
+	return r;
+}
+
+/* Without autoprobe the kernel probes no VF, asked or not, unless an override
+ * names the driver; so it is lent to those that want the default one. */
+static int plan_drivers(struct job *j)
+{
+	bool lend = false;
+	int r;
+
+	for (size_t i = 0; i < j->want->n_vfs; i++)
+		lend |= !final_autoprobe(j) &&
+		        needs_driver(j, &j->want->vf[i]) &&
+		        !strcmp(j->want->vf[i].driver, POL_DRIVER_DEFAULT);
+	if (lend)
+		add_autoprobe(j, false, true);
+	r = each_vf(j, vf_driver);
+	if (lend)
+		add_autoprobe(j, true, false);
 	return r;
 }
 
@@ -362,8 +397,8 @@ static int check_indexes(struct job *j)
 static int plan_pf(struct job *j)
 {
 	static int (*const stages[])(struct job *) = {
-		check_indexes, plan_autoprobe, plan_numvfs,
-		plan_link,     each_vf,        plan_release,
+		check_indexes,   plan_autoprobe, plan_numvfs,  plan_link,
+		plan_attributes, plan_drivers,   plan_release,
 	};
 	int r = 0;
 
@@ -375,13 +410,13 @@ static int plan_pf(struct job *j)
 	return r;
 }
 
-/* At most: autoprobe twice, numvfs twice, link; five for each VF. */
+/* At most: autoprobe three times, numvfs twice, link; five for each VF. */
 static size_t most_actions(const struct pol_state *want)
 {
 	size_t n = 1;
 
 	for (size_t i = 0; i < want->n_pfs; i++)
-		n += 5 + 5 * want->pf[i].n_vfs;
+		n += 6 + 5 * want->pf[i].n_vfs;
 	return n;
 }
 

@@ -32,6 +32,8 @@
  *   One exception: where VFs are made anew, a driver is stated for each of
  *   them and autoprobe is wanted on, autoprobe is off while they are made and
  *   goes on at the very end, so that no driver reads a MAC not yet set.
+ *   The other way about: where autoprobe is to be off and a VF is to have the
+ *   kernel's own choice of driver, autoprobe is on for that step.
  *
  *   VFs that a change of numvfs makes anew have nothing of what was observed:
  *   all that is wanted of them is said again.

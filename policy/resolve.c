@@ -219,8 +219,8 @@ static void check_autoprobe(struct resolve *r, const struct pol_pool *pool,
 	            pool->name, nic->name);
 	diag_why(d, "sriov_drivers_autoprobe is 0 and the policy leaves it "
 	            "so");
-	diag_mend(d, "add `drivers-autoprobe: true` to the nic, or name the "
-	             "driver");
+	diag_mend(d, "state `drivers-autoprobe` in the nic, true or false, or "
+	             "name the driver");
 }
 
 /* The driver, and the override that keeps others off; see policy.h. */
