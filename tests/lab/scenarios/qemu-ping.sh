@@ -1,6 +1,6 @@
 #!/bin/bash
 # The peer's figures: QEMU q35 starts a guest with an igb VF, the guest pings the world.
-# lab: devices=igb timeout=300
+# lab: devices=igb timeout=300 quiet=40 tries=4
 #
 # qemu-ping.sh ioctls: also counts the peer's ioctls, in a second, slower boot. Figures for
 # comparison come from --time icount; wall clock only shows that it works.
