@@ -13,7 +13,6 @@
 
 #define DEVICES "/sys/bus/pci/devices/"
 #define PATH 96
-#define ETH_P_8021AD 0x88a8
 
 const char *pol_op_name(enum pol_op op)
 {
@@ -79,8 +78,7 @@ static const char *pf_name(const struct pol_action *a, char b[BDF_STRLEN])
 	return *a->ifname ? a->ifname : bdf_format(a->pf, b);
 }
 
-/* ---- sentences
- * --------------------------------------------------------------- */
+/* ---- sentences ----------------------------------------------------------- */
 
 static void text_autoprobe(const struct pol_action *a, const char *pf,
                            struct out *o)
@@ -157,8 +155,7 @@ static void text_driver(const struct pol_action *a, const char *pf,
 		put(o, ", %s", bdf_format(a->vf_bdf, b));
 }
 
-/* ---- commands
- * ------------------------------------------------------------------ */
+/* ---- commands ------------------------------------------------------------ */
 
 static void command_autoprobe(const struct pol_action *a, const char *pf,
                               struct out *o)
@@ -275,8 +272,7 @@ static void command_driver(const struct pol_action *a, const char *pf,
 	}
 }
 
-/* ---- both
- * ------------------------------------------------------------------------ */
+/* ---- both ---------------------------------------------------------------- */
 
 typedef void writer(const struct pol_action *a, const char *pf, struct out *o);
 

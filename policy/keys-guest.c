@@ -9,8 +9,7 @@
 
 #include "policy/priv.h"
 
-/* ---- a guest's nics -------------------------------------------------------
- */
+/* ---- a guest's nics ------------------------------------------------------ */
 
 /* Index of the item called v->text in an array of structs that begin with a
  * name; SIZE_MAX with an error added. */
@@ -199,8 +198,7 @@ static void place_nics(struct read *r, const struct node *list,
 				g->nic[i].slot = s;
 }
 
-/* ---- cpus, memory ---------------------------------------------------------
- */
+/* ---- cpus, memory -------------------------------------------------------- */
 
 /* "cpus: 2" and "cpus: { count: 2 }" are the same. */
 static READER(read_cpu_count)
@@ -270,8 +268,7 @@ static READER(read_memory)
 		read_map(r, v, &memory_table, obj);
 }
 
-/* ---- guests ----------------------------------------------------------------
- */
+/* ---- guests -------------------------------------------------------------- */
 
 void guest_init(void *item)
 {

@@ -10,7 +10,7 @@
 
 #include "policy/priv.h"
 
-/* ---- functions: "fast0#0-3,5" ------------------------------------------- */
+/* ---- functions: "fast0#0-3,5" -------------------------------------------- */
 
 struct vf_range {
 	unsigned first, last;
@@ -181,8 +181,7 @@ static READER(read_functions)
 		        "'%s' is empty: a pool has VFs", k->name);
 }
 
-/* ---- driver ----------------------------------------------------------------
- */
+/* ---- driver -------------------------------------------------------------- */
 
 static READER(read_driver)
 {
@@ -195,8 +194,7 @@ static READER(read_driver)
 		scalar_name(r, k, v, pool->driver);
 }
 
-/* ---- mac --------------------------------------------------------------------
- */
+/* ---- mac ----------------------------------------------------------------- */
 
 static READER(read_mac_prefix)
 {

@@ -9,11 +9,7 @@
 
 #include "policy/priv.h"
 
-#define ETH_P_8021Q 0x8100  /* IEEE 802.1Q-2022 table 9-1 */
-#define ETH_P_8021AD 0x88a8 /* service VLAN */
-
-/* ---- a nic's match --------------------------------------------------------
- */
+/* ---- a nic's match ------------------------------------------------------- */
 
 static READER(read_pci)
 {
@@ -121,8 +117,7 @@ static const struct table match_table = {
 };
 // clang-format on
 
-/* ---- nics ------------------------------------------------------------------
- */
+/* ---- nics ---------------------------------------------------------------- */
 
 static READER(read_vf_count)
 {
@@ -198,8 +193,7 @@ static const struct list nics = {
 };
 // clang-format on
 
-/* ---- networks ---------------------------------------------------------------
- */
+/* ---- networks ------------------------------------------------------------ */
 
 static READER(read_vlan_id)
 {

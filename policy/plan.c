@@ -16,8 +16,6 @@
 
 #include "policy/priv.h"
 
-#define ETH_P_8021Q 0x8100
-
 /* One PF being planned. */
 struct job {
 	const struct pol_pf *want, *seen;
@@ -53,8 +51,7 @@ static struct pol_action *add_vf(struct job *j, enum pol_op op,
 	return a;
 }
 
-/* ---- use -------------------------------------------------------------------
- */
+/* ---- use ----------------------------------------------------------------- */
 
 static bool held(const struct pol_vf *vf)
 {
@@ -110,8 +107,7 @@ static enum pol_disruption vf_disruption(const struct pol_vf *s)
 	return held(s) ? POL_DIS_LINK : POL_DIS_NONE;
 }
 
-/* ---- the PF ----------------------------------------------------------------
- */
+/* ---- the PF -------------------------------------------------------------- */
 
 static void add_autoprobe(struct job *j, bool from, bool to)
 {
@@ -184,8 +180,7 @@ static int plan_link(struct job *j)
 	return 0;
 }
 
-/* ---- the VFs: each returns < 0 to refuse -----------------------------------
- */
+/* ---- the VFs: each returns < 0 to refuse --------------------------------- */
 
 static int vf_mac(struct job *j, const struct pol_vf *w, const struct pol_vf *s)
 {
@@ -321,8 +316,7 @@ static int vf_driver(struct job *j, const struct pol_vf *w,
 	return 0;
 }
 
-/* ---- stages
- * ------------------------------------------------------------------ */
+/* ---- stages -------------------------------------------------------------- */
 
 typedef int vf_stage(struct job *j, const struct pol_vf *w,
                      const struct pol_vf *s);

@@ -66,7 +66,7 @@
 #define POL_MEMORY_MAX (4ull << 40)
 #define POL_MEMORY_STEP (2ull << 20)
 
-/* ---- errors: FL-01xx ---- */
+/* ---- errors: FL-01xx ----------------------------------------------------- */
 enum {
 	FL_POL_YAML = 101,  /* not YAML, an alias, too deep, too long */
 	FL_POL_KEY = 102,   /* unknown key; nearest known one */
@@ -106,7 +106,7 @@ struct pol_errors {
 int pol_error_format(const struct pol_error *e, const char *file, char *buf,
                      size_t size);
 
-/* ---- the policy ---- */
+/* ---- the policy ---------------------------------------------------------- */
 
 enum pol_given {
 	POL_ABSENT,
@@ -215,7 +215,7 @@ const struct pol_guest *pol_guest_find(const struct pol_policy *p,
 bool pol_guest_nic_mac(const struct pol_policy *p, const struct pol_guest *g,
                        const struct pol_guest_nic *n, uint8_t ret[static 6]);
 
-/* ---- the machine, as seen or as wanted ---- */
+/* ---- the machine, as seen or as wanted ----------------------------------- */
 
 enum { /* pol_vf.set, pol_pf.set: which fields are stated */
 	POL_HAS_AUTOPROBE = 1 << 0,
@@ -289,7 +289,7 @@ _must_check_ int pol_resolve(const struct pol_policy *p,
 _must_check_ int pol_want_from_state(const struct pol_state *saved,
                                      struct pol_state **ret_want);
 
-/* ---- the plan ---- */
+/* ---- the plan ------------------------------------------------------------ */
 
 enum pol_op {
 	POL_OP_AUTOPROBE,

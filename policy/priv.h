@@ -9,7 +9,11 @@
 
 #include "policy/policy.h"
 
-/* ---- node.c: the file as a tree that kept positions and quotes ---------- */
+/* As if_ether.h has them: IEEE 802.1Q-2022 table 9-1. */
+#define ETH_P_8021Q 0x8100
+#define ETH_P_8021AD 0x88a8
+
+/* ---- node.c: the file as a tree that kept positions and quotes ----------- */
 
 enum node_kind {
 	NODE_SCALAR,
@@ -160,8 +164,7 @@ extern const struct table table_pool;
 extern const struct table table_guest;
 void guest_init(void *item);
 
-/* ---- mac.c ----------------------------------------------------------------
- */
+/* ---- mac.c --------------------------------------------------------------- */
 
 bool mac_is_zero(const uint8_t mac[static 6]);
 /* Why a function may not have it, or NULL. */
@@ -169,8 +172,7 @@ const char *mac_refused(const uint8_t mac[static 6]);
 /* Two guest NICs with one MAC, given or computed. */
 void check_macs(struct read *r);
 
-/* ---- match.c, state.c, resolve.c ------------------------------------------
- */
+/* ---- match.c, state.c, resolve.c ----------------------------------------- */
 
 /* The one PF that `nic` means, or NULL with an error added. */
 const struct pol_pf *match_pf(const struct pol_nic *nic,

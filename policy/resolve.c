@@ -12,8 +12,6 @@
 
 #include "policy/priv.h"
 
-#define ETH_P_8021Q 0x8100
-
 struct resolve {
 	const struct pol_policy *p;
 	const struct pol_state *seen;
@@ -35,8 +33,7 @@ static bool keeps_vfs(const struct pol_nic *nic, const struct pol_pf *pf)
 	return final_count(nic, pf) == pf->num_vfs;
 }
 
-/* ---- nics ------------------------------------------------------------------
- */
+/* ---- nics ---------------------------------------------------------------- */
 
 static void check_count(struct resolve *r, const struct pol_nic *nic,
                         const struct pol_pf *pf)
@@ -161,8 +158,7 @@ static int resolve_nic(struct resolve *r, size_t i)
 	return w->vf ? 0 : -ENOMEM;
 }
 
-/* ---- pools ------------------------------------------------------------------
- */
+/* ---- pools --------------------------------------------------------------- */
 
 static void check_range(struct resolve *r, const struct pol_pool *pool,
                         struct pol_fn fn)
@@ -306,8 +302,7 @@ static void resolve_pools(struct resolve *r)
 		check_host(r, vfio);
 }
 
-/* ---- guests
- * ------------------------------------------------------------------ */
+/* ---- guests -------------------------------------------------------------- */
 
 static void want_network(struct pol_vf *w, const struct pol_network *n)
 {
@@ -351,8 +346,7 @@ static void resolve_guest_nic(struct resolve *r, const struct pol_guest *g,
 		            "what this guest nic says");
 }
 
-/* ---- all
- * ---------------------------------------------------------------------- */
+/* ---- all ----------------------------------------------------------------- */
 
 static int compare_vfs(const void *va, const void *vb)
 {
