@@ -10,6 +10,43 @@
 #include <endian.h>
 #include <string.h>
 
+/* Inlined with a constant width each is one load or store. */
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE uint32_t get(const uint8_t *p, unsigned width)
+{
+	uint32_t d;
+	uint16_t w;
+
+	switch (width) {
+	case 4:
+		memcpy(&d, p, 4);
+		return le32toh(d);
+	case 2:
+		memcpy(&w, p, 2);
+		return le16toh(w);
+	default:
+		return *p;
+	}
+}
+
+INLINE void put(uint8_t *p, unsigned width, uint32_t v)
+{
+	const uint32_t d = htole32(v);
+	const uint16_t w = htole16((uint16_t)v);
+
+	switch (width) {
+	case 4:
+		memcpy(p, &d, 4);
+		break;
+	case 2:
+		memcpy(p, &w, 2);
+		break;
+	default:
+		*p = (uint8_t)v;
+	}
+}
+
 /* ---- compiling ------------------------------------------------------------
  */
 
@@ -55,9 +92,10 @@ void cfg_space_seal(struct cfg_space *s, const uint8_t *raw)
 		return;
 	/* A forward writes whole registers. The bits beside the guest's keep
 	 * what the host had put there, but a 1 in RW1C would clear. */
-	for (unsigned i = 0; i < CFG_SIZE; i++)
-		s->keep[i] =
-			(uint8_t)(raw[i] & ~(s->w1c[i] | s->hw[i] | s->fwd[i]));
+	for (unsigned i = 0; i < CFG_SIZE; i += 4)
+		put(s->keep + i, 4,
+		    get(raw + i, 4) & ~(get(s->w1c + i, 4) | get(s->hw + i, 4) |
+		                        get(s->fwd + i, 4)));
 }
 
 void cfg_plan_add(struct cfg_plan *p, unsigned base, unsigned len,
@@ -86,43 +124,6 @@ void cfg_plan_row(struct cfg_plan *p, unsigned base, unsigned len,
 
 /* ---- accesses
  * ---------------------------------------------------------------- */
-
-/* Inlined with a constant width each is one load or store. */
-#define INLINE static inline __attribute__((always_inline))
-
-INLINE uint32_t get(const uint8_t *p, unsigned width)
-{
-	uint32_t d;
-	uint16_t w;
-
-	switch (width) {
-	case 4:
-		memcpy(&d, p, 4);
-		return le32toh(d);
-	case 2:
-		memcpy(&w, p, 2);
-		return le16toh(w);
-	default:
-		return *p;
-	}
-}
-
-INLINE void put(uint8_t *p, unsigned width, uint32_t v)
-{
-	const uint32_t d = htole32(v);
-	const uint16_t w = htole16((uint16_t)v);
-
-	switch (width) {
-	case 4:
-		memcpy(p, &d, 4);
-		break;
-	case 2:
-		memcpy(p, &w, 2);
-		break;
-	default:
-		*p = (uint8_t)v;
-	}
-}
 
 /* 0xff in each byte of `v` that is not 0. */
 INLINE uint32_t spread(uint32_t v)
