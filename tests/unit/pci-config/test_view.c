@@ -87,12 +87,12 @@ static void print_masks(FILE *f, const struct cfg_space *s)
 static void check_golden(const char *name, const char *text)
 {
 	char path[128], *want;
-	const char *mode = getenv("FL_GOLDEN");
+	const bool update = getenv("GOLDEN_UPDATE") != NULL;
 	size_t got;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "tests/golden/config/%s.view", name);
-	if (mode && !strcmp(mode, "update")) {
+	if (update) {
 		f = fopen(path, "we");
 		assert_non_null(f);
 		fputs(text, f);
