@@ -68,7 +68,8 @@ enum iommu_backend iommu_space_backend(const struct iommu_space *s);
  * as the space. *ret_device_fd is the open device, the caller's.
  * To let go of a character device, close `fd` and *ret_device_fd both (they
  * are one open file), and unmap what was mapped of it.
- * Errors: -EPERM FL_IOMMU_NO_IR (interrupts are not isolated), -EBUSY
+ * Errors: -EPERM FL_IOMMU_NO_IR (interrupts are not isolated; iommufd answers
+ * the same where the group is not viable, so check that before), -EBUSY
  * FL_IOMMU_GROUP (group not viable) or FL_IOMMU_BUSY (device is held by
  * another process), -EADDRNOTAVAIL FL_IOMMU_RESERVED (memory mapped already
  * meets what this device has reserved), others FL_IOMMU_ATTACH.

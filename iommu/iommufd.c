@@ -28,11 +28,29 @@ static int iommufd_open(struct iommu_space *s, struct diag *d)
 
 /* ---- attach ---- */
 
+/* One errno, two causes: the check for isolation, and the claim of the group's
+ * DMA while a host driver or another owner has it. Who can see sysfs tells
+ * them apart (iommu_group_check, irq_facts_read); this process cannot. */
+static int fail_bind_perm(struct diag *d, const char *bdf)
+{
+	diag_fail(d, -EPERM, FL_IOMMU_NO_IR, "attach %s", bdf);
+	diag_why(d, "VFIO_DEVICE_BIND_IOMMUFD: EPERM: its interrupts are not "
+	            "isolated (no interrupt remapping), or another function of "
+	            "its IOMMU group is in use by a host driver or another "
+	            "process");
+	diag_mend(d,
+	          "fairlead doctor %s tells which; remapping: enable it in "
+	          "the firmware, no intremap=off or nointremap on the "
+	          "command line",
+	          bdf);
+	return -EPERM;
+}
+
 static int fail_bind(struct diag *d, int err, const char *bdf)
 {
 	switch (err) {
 	case -EPERM:
-		return iommu_fail_no_ir(d, bdf, "VFIO_DEVICE_BIND_IOMMUFD");
+		return fail_bind_perm(d, bdf);
 	case -EINVAL: /* the cdev may be bound once only */
 		diag_fail(d, -EBUSY, FL_IOMMU_BUSY, "attach %s", bdf);
 		diag_why(d, "VFIO_DEVICE_BIND_IOMMUFD: another process has the "

@@ -68,7 +68,6 @@ struct iommu_space {
 int iommu_call(int fd, unsigned long request, void *arg);
 
 /* What both back ends say when the kernel refuses to open a device. */
-int iommu_fail_no_ir(struct diag *d, const char *bdf, const char *call);
 int iommu_fail_attach(struct diag *d, int err, const char *bdf,
                       const char *call);
 

@@ -77,21 +77,6 @@ int iommu_call(int fd, unsigned long request, void *arg)
 	return r < 0 ? -errno : r;
 }
 
-int iommu_fail_no_ir(struct diag *d, const char *bdf, const char *call)
-{
-	diag_fail(d, -EPERM, FL_IOMMU_NO_IR, "attach %s", bdf);
-	diag_why(d,
-	         "%s: the kernel says EPERM: interrupts of this device are "
-	         "not isolated (no interrupt remapping), or firmware has "
-	         "reserved memory for it (RMRR; dmesg tells)",
-	         call);
-	diag_mend(d, "enable VT-d/AMD-Vi interrupt remapping in the firmware, "
-	             "remove intremap=off and nointremap from the kernel's "
-	             "command line; fairlead never sets "
-	             "allow_unsafe_interrupts");
-	return -EPERM;
-}
-
 int iommu_fail_attach(struct diag *d, int err, const char *bdf,
                       const char *call)
 {

@@ -57,6 +57,21 @@ static int fail_group(struct diag *d, const char *bdf)
 	return -EBUSY;
 }
 
+static int fail_no_ir(struct diag *d, const char *bdf, const char *call)
+{
+	diag_fail(d, -EPERM, FL_IOMMU_NO_IR, "attach %s", bdf);
+	diag_why(d,
+	         "%s: the kernel says EPERM: interrupts of this device are "
+	         "not isolated (no interrupt remapping), or firmware has "
+	         "reserved memory for it (RMRR; dmesg tells)",
+	         call);
+	diag_mend(d, "enable VT-d/AMD-Vi interrupt remapping in the firmware, "
+	             "remove intremap=off and nointremap from the kernel's "
+	             "command line; fairlead never sets "
+	             "allow_unsafe_interrupts");
+	return -EPERM;
+}
+
 static int fail_busy(struct diag *d, const char *bdf)
 {
 	diag_fail(d, -EBUSY, FL_IOMMU_BUSY, "attach %s", bdf);
@@ -91,7 +106,7 @@ static int join_container(struct iommu_space *s, const char *bdf, int fd,
 		return fail_group(d, bdf);
 	/* With the IOMMU type chosen, isolation is checked here. */
 	if (r == -EPERM)
-		return iommu_fail_no_ir(d, bdf, "VFIO_GROUP_SET_CONTAINER");
+		return fail_no_ir(d, bdf, "VFIO_GROUP_SET_CONTAINER");
 	if (r < 0)
 		return iommu_fail_attach(d, r, bdf, "VFIO_GROUP_SET_CONTAINER");
 	s->group[s->n_groups++] = st.st_rdev;
@@ -106,7 +121,7 @@ static int choose_type(struct iommu_space *s, const char *bdf, struct diag *d)
 		return 0;
 	r = iommu_call(s->fd, VFIO_SET_IOMMU, (void *)VFIO_TYPE1v2_IOMMU);
 	if (r == -EPERM)
-		return iommu_fail_no_ir(d, bdf, "VFIO_SET_IOMMU");
+		return fail_no_ir(d, bdf, "VFIO_SET_IOMMU");
 	if (r < 0)
 		return iommu_fail_attach(d, r, bdf, "VFIO_SET_IOMMU");
 	s->chosen = true;

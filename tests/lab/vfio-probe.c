@@ -5,10 +5,11 @@
  * the device itself raises, its reset. Only KVM is played: routes and irqfds
  * are recorded, and this program reads the eventfds.
  *
- *   vfio-probe iommufd|group BDF SPACE-NODE DEVICE-NODE
+ *   vfio-probe iommufd|group BDF SPACE-NODE DEVICE-NODE [hold]
  *
- * The PF must be up: the VF's interrupts are off otherwise. Exit status 0
- * when all held; the first that did not ends it.
+ * With "hold" it opens, says so, and lets go when the host asks for it. The PF
+ * must be up: the VF's interrupts are off otherwise. Exit status 0 when all
+ * was as it must be; the first thing that was not ends it.
  */
 
 #include <fcntl.h>
@@ -453,15 +454,45 @@ static void check_reset(struct probe *p)
 	      d.why);
 }
 
+static void hold(struct probe *p)
+{
+	struct pollfd pfd = { .fd = vfio_dev_request_fd(p->dev),
+		              .events = POLLIN };
+
+	CHECK(pfd.fd >= 0, "no request interrupt");
+	ok("held");
+	CHECK(poll(&pfd, 1, 60000) == 1, "nobody asked for the device");
+	close_device(p);
+	ok("let go");
+}
+
+static void check_all(struct probe *p)
+{
+	unsigned n = vfio_dev_layout(p->dev)->msix.vectors;
+
+	CHECK(n == 3, "an igb VF has 3 vectors, not %u", n);
+	check_maps(p);
+	check_windows(p);
+	enable_like_linux(p, n);
+	check_late(p, n);
+	check_masking(p);
+	check_move(p);
+	check_loopback(p);
+	check_reset(p);
+	close_device(p);
+	open_device(p);
+	close_device(p);
+	ok("closed, and open to the next at once");
+}
+
 int main(int argc, char **argv)
 {
 	struct probe p = { .fd = -1 };
-	unsigned n;
 
-	if (argc != 5) {
+	if (argc < 5 || argc > 6) {
 		fprintf(stderr,
 		        "usage: %s iommufd|group BDF SPACE-NODE "
-		        "DEVICE-NODE\n",
+		        "DEVICE-NODE [hold]\n",
 		        argv[0]);
 		return 2;
 	}
@@ -470,19 +501,9 @@ int main(int argc, char **argv)
 	p.space_node = argv[3];
 	p.device_node = argv[4];
 	open_device(&p);
-	n = vfio_dev_layout(p.dev)->msix.vectors;
-	CHECK(n == 3, "an igb VF has 3 vectors, not %u", n);
-	check_maps(&p);
-	check_windows(&p);
-	enable_like_linux(&p, n);
-	check_late(&p, n);
-	check_masking(&p);
-	check_move(&p);
-	check_loopback(&p);
-	check_reset(&p);
-	close_device(&p);
-	open_device(&p);
-	close_device(&p);
-	ok("closed, and open to the next at once");
+	if (argc == 6)
+		hold(&p);
+	else
+		check_all(&p);
 	return 0;
 }
