@@ -40,7 +40,7 @@ note() { printf '       %s\n' "$*"; }
 
 fail() {
 	end_step FAILED
-	echo "FAILED: $*"
+	echo "FAILED: $*" >&2 # stdout may be a $(...)
 	console "fail $*"
 	exit 1
 }
@@ -94,6 +94,9 @@ trap 'echo "line $LINENO of ${BASH_SOURCE[0]##*/}: \"$BASH_COMMAND\" failed"' ER
 l0() {
 	local line='' command=${*//\"/\\\"}
 	exec 8<>/dev/ttyS2
+	# The greeting may have met a terminal that still echoed: half of it then lies before the parser
+	# there. A byte that JSON knows nowhere makes it start anew.
+	printf '\377\n' >&8
 	# Said each time: whether somebody said it before is not known here, and twice does no harm.
 	echo '{"execute":"qmp_capabilities"}' >&8
 	printf '{"execute":"human-monitor-command","arguments":{"command-line":"%s"},"id":"l0"}\n' \
