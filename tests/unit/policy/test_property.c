@@ -27,8 +27,7 @@ static unsigned pick(unsigned n)
 	return (unsigned)(seed >> 33) % n;
 }
 
-/* ---- machines
- * ---------------------------------------------------------------- */
+/* ---- machines ------------------------------------------------------------ */
 
 static void random_vf(struct pol_vf *v)
 {
@@ -93,8 +92,7 @@ static struct pol_state *copy_machine(const struct pol_state *from)
 	return s;
 }
 
-/* ---- the kernel
- * ---------------------------------------------------------------- */
+/* ---- the kernel ---------------------------------------------------------- */
 
 static struct pol_pf *sim_pf(struct pol_state *s, struct bdf b)
 {
@@ -201,8 +199,7 @@ static void carry_out(struct pol_state *s, const struct pol_plan *plan,
 		sim(s, &plan->action[i]);
 }
 
-/* ---- policies
- * ------------------------------------------------------------------ */
+/* ---- policies ------------------------------------------------------------ */
 
 static void random_nic(struct text *t, unsigned i, unsigned vfs)
 {
@@ -282,8 +279,7 @@ static void random_policy(struct text *t)
 		random_guests(t, used);
 }
 
-/* ---- the properties
- * -------------------------------------------------------------- */
+/* ---- the properties ------------------------------------------------------ */
 
 static struct pol_plan *plan_for(const struct pol_state *want,
                                  const struct pol_state *seen)
