@@ -1,4 +1,22 @@
+# One file a line: two hands edit this list.
 SRCS_vmm := \
+	boot.c \
+	boot_bzimage.c \
+	boot_pvh.c \
 	bus.c \
+	console.c \
+	cpuid.c \
+	kvm.c \
+	lease.c \
+	loop.c \
+	memory.c \
+	park.c \
+	power.c \
+	report.c \
+	sandbox.c \
+	serial.c \
+	vcpu.c \
+	vcpu_state.c \
+	vm.c \
 
 LIBS_vmm := -ljansson -lseccomp -lpthread

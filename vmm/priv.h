@@ -246,6 +246,9 @@ bool console_wants_input(struct console *c);
 bool console_wants_output(struct console *c);
 bool console_read(struct console *c);
 void console_write(struct console *c);
+/* Readable when output has lingered long enough; console_timer() then. */
+int console_timer_fd(const struct console *c);
+void console_timer(struct console *c);
 /* Writes what is queued, waiting at most `ms` for the reader. */
 void console_flush(struct console *c, unsigned ms);
 uint64_t console_dropped(struct console *c);
@@ -294,6 +297,8 @@ _must_check_ int sandbox_files(struct vm *vm, struct diag *d);
 _must_check_ int sandbox_syscalls(struct vm *vm, struct diag *d);
 /* One JSON line on cfg.report_fd: netd/netd-proto.h. */
 void report_write(struct vm *vm, const char *event, const char *reason);
+/* Signals become a descriptor, in every thread made after it. */
+_must_check_ int loop_init(struct vm *vm, struct diag *d);
 /* Serves the machine until it ends. */
 enum vm_end loop_run(struct vm *vm, struct diag *d);
 /* vm.c: parks, puts the whole machine back to power-on, loads the kernel
@@ -339,6 +344,7 @@ struct vm {
 	unsigned parked;
 	_Atomic bool park_wanted, stopping;
 	int event_fd;        /* wakes the main loop */
+	int signal_fd;
 	_Atomic int request; /* enum vm_request */
 	struct diag fail;    /* of VM_REQ_FAIL, under park_lock */
 };

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is left to a guest that takes this process over: the descriptors it has
+ * and the calls below. Three layers, each of use where another is missing:
+ *
+ *   no_new_privs   no set-uid program can be its way out
+ *   Landlock       no path of the file system at all, no TCP (5.13, 6.7)
+ *   seccomp        the list below; all else kills the process, and the kernel
+ *                  logs it (audit, or dmesg)
+ *
+ * Order: Landlock is a thread's own and inherited, so it comes before the
+ * vCPU threads; the filter is set for all of them at once, when they exist and
+ * are parked, so that it need not allow making threads.
+ */
+
+#include <fcntl.h>
+#include <linux/iommufd.h>
+#include <linux/landlock.h>
+#include <linux/vfio.h>
+#include <seccomp.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "vmm/priv.h"
+
+/* clang-format off */
+static const int allowed[] = {
+	/* the event loop and the console */
+	SCMP_SYS(poll), SCMP_SYS(read), SCMP_SYS(write),
+	SCMP_SYS(timerfd_settime),        /* output that lingers */
+	SCMP_SYS(fcntl),                  /* descriptors' flags put back */
+	/* devices' configuration and BARs; kernel and initrd at a reset */
+	SCMP_SYS(pread64), SCMP_SYS(pwrite64), SCMP_SYS(fstat),
+	SCMP_SYS(newfstatat),             /* glibc's fstat; paths: Landlock */
+	SCMP_SYS(lseek),
+	/* device windows, interrupts: opened, closed and mapped as the guest
+	 * moves BARs and enables vectors */
+	SCMP_SYS(eventfd2), SCMP_SYS(close), SCMP_SYS(mmap), SCMP_SYS(munmap),
+	/* memory of our own; parts of it given back */
+	SCMP_SYS(brk), SCMP_SYS(madvise), SCMP_SYS(mremap),
+	SCMP_SYS(getrlimit), SCMP_SYS(prlimit64), /* memlock, for a diag */
+	/* threads: locks, parking, kicks, their end */
+	SCMP_SYS(futex), SCMP_SYS(tgkill), SCMP_SYS(getpid), SCMP_SYS(gettid),
+	SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(rt_sigaction), SCMP_SYS(restart_syscall),
+	SCMP_SYS(sched_yield), SCMP_SYS(exit), SCMP_SYS(exit_group),
+	/* where the vDSO has no clock */
+	SCMP_SYS(clock_gettime),
+};
+
+static const uint32_t ioctls[] = {
+	KVM_RUN,                     /* first: the one that counts */
+	KVM_IRQ_LINE,                /* the serial port's interrupt */
+	KVM_IRQFD, KVM_SET_GSI_ROUTING,         /* vectors of devices */
+	KVM_SIGNAL_MSI,
+	KVM_SET_USER_MEMORY_REGION,  /* a BAR that moves */
+	/* a guest's reset: all state put back */
+	KVM_SET_IRQCHIP, KVM_SET_PIT2, KVM_SET_CLOCK, KVM_GET_SREGS,
+	KVM_SET_SREGS, KVM_GET_REGS, KVM_SET_REGS, KVM_SET_LAPIC, KVM_SET_FPU,
+	KVM_SET_XCRS, KVM_SET_DEBUGREGS, KVM_SET_VCPU_EVENTS, KVM_SET_MSRS,
+	KVM_SET_MP_STATE, KVM_GET_VCPU_MMAP_SIZE,
+	/* an assigned device: vectors, resets, letting it go */
+	VFIO_DEVICE_SET_IRQS, VFIO_DEVICE_RESET, VFIO_DEVICE_GET_IRQ_INFO,
+	VFIO_DEVICE_GET_REGION_INFO, VFIO_DEVICE_DETACH_IOMMUFD_PT,
+	VFIO_GROUP_UNSET_CONTAINER, VFIO_IOMMU_UNMAP_DMA, IOMMU_IOAS_UNMAP,
+	IOMMU_DESTROY, KVM_SET_DEVICE_ATTR,
+	/* the terminal as it was found */
+	TCGETS, TCSETS,
+};
+
+/* Things that a library may try by itself, and can do without: an answer, not
+ * the end. */
+static const int refused[] = {
+	SCMP_SYS(openat), SCMP_SYS(open), SCMP_SYS(access), SCMP_SYS(readlink),
+	SCMP_SYS(sysinfo), SCMP_SYS(sched_getaffinity), SCMP_SYS(mprotect),
+};
+/* clang-format on */
+
+static int sandbox_fail(struct diag *d, int err, const char *what)
+{
+	diag_fail(d, err, FL_VMM_SANDBOX, "the sandbox: %s", what);
+	diag_why(d, "%s", strerror(-err));
+	diag_mend(d, "a kernel with CONFIG_SECCOMP_FILTER");
+	return err;
+}
+
+/* Everything that this kernel's Landlock knows how to forbid. */
+static uint64_t all_file_rights(long abi)
+{
+	uint64_t rights = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1;
+
+	if (abi >= 2)
+		rights |= LANDLOCK_ACCESS_FS_REFER;
+	if (abi >= 3)
+		rights |= LANDLOCK_ACCESS_FS_TRUNCATE;
+	/* ABI 5's IOCTL_DEV is for files opened later; ours are open. */
+	return rights;
+}
+
+/* No rule is added to the set: nothing is allowed. */
+static int landlock(void)
+{
+	struct landlock_ruleset_attr a = { 0 };
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
+	                   LANDLOCK_CREATE_RULESET_VERSION);
+	_cleanup_close_ int fd = -1;
+
+	if (abi < 1)
+		return 0; /* not in this kernel, or off: seccomp stays */
+	a.handled_access_fs = all_file_rights(abi);
+	if (abi >= 4)
+		a.handled_access_net = LANDLOCK_ACCESS_NET_BIND_TCP |
+		                       LANDLOCK_ACCESS_NET_CONNECT_TCP;
+	fd = (int)syscall(SYS_landlock_create_ruleset, &a,
+	                  abi >= 4 ? sizeof(a) : sizeof(a.handled_access_fs),
+	                  0);
+	if (fd < 0 || syscall(SYS_landlock_restrict_self, fd, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+int sandbox_files(struct vm *vm, struct diag *d)
+{
+	int r;
+
+	if (vm->cfg.no_sandbox)
+		return 0;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return sandbox_fail(d, -errno, "no_new_privs");
+	r = landlock();
+	return r < 0 ? sandbox_fail(d, r, "Landlock") : 0;
+}
+
+static int add_rules(scmp_filter_ctx f)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(ioctls); i++)
+		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+		                     SCMP_A1_32(SCMP_CMP_EQ, ioctls[i]));
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(allowed); i++)
+		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, allowed[i], 0);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(refused); i++)
+		r = seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), refused[i], 0);
+	/* Asked at every exit: tested first. */
+	if (r == 0)
+		r = seccomp_syscall_priority(f, SCMP_SYS(ioctl), 255);
+	return r;
+}
+
+int sandbox_syscalls(struct vm *vm, struct diag *d)
+{
+	scmp_filter_ctx f;
+	int r;
+
+	if (vm->cfg.no_sandbox)
+		return 0;
+	f = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	if (!f)
+		return sandbox_fail(d, -ENOMEM, "seccomp");
+	r = seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1);
+	if (r == 0)
+		r = seccomp_attr_set(f, SCMP_FLTATR_CTL_LOG, 1);
+	if (r == 0)
+		r = add_rules(f);
+	if (r == 0)
+		r = seccomp_load(f);
+	seccomp_release(f);
+	return r < 0 ? sandbox_fail(d, r, "seccomp") : 0;
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The machine as a whole: built, run, put back to power-on, taken apart. The
+ * order of building is vmm.h's, because the kernel wants it so; taking apart
+ * is its reverse: vCPUs, devices (the kernel resets them), interrupts, memory.
+ */
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "vmm/priv.h"
+
+#define FLUSH_MS 500u
+
+const char *vm_end_name(enum vm_end e)
+{
+	static const char *const name[] = {
+		[VM_END_POWEROFF] = "poweroff", [VM_END_RESET] = "reset",
+		[VM_END_STOPPED] = "stopped",   [VM_END_DEVICE] = "device",
+		[VM_END_FAILED] = "failed",
+	};
+
+	return (unsigned)e < ARRAY_SIZE(name) ? name[e] : "unknown";
+}
+
+static int check(const struct vm_config *c, struct diag *d)
+{
+	if (c->cpus >= 1 && c->cpus <= VM_CPUS_MAX)
+		return 0;
+	diag_fail(d, -EINVAL, FL_VMM_CPUS, "a guest with %u CPUs", c->cpus);
+	diag_why(d, "from 1 to %d are possible", VM_CPUS_MAX);
+	diag_mend(d, "cpus: in the policy");
+	return -EINVAL;
+}
+
+static struct vm *vm_alloc(const struct vm_config *c)
+{
+	struct vm *vm = calloc(1, sizeof(*vm));
+
+	if (!vm)
+		return NULL;
+	vm->cfg = *c;
+	vm->kvm = c->kvm_fd;
+	vm->fd = vm->vfio_dev_fd = vm->mem.memfd = -1;
+	vm->event_fd = vm->signal_fd = -1;
+	vm->started_ns = now_ns();
+	pthread_mutex_init(&vm->park_lock, NULL);
+	pthread_mutex_init(&vm->coalesced.lock, NULL);
+	pthread_mutex_init(&vm->mem.lock, NULL);
+	pthread_cond_init(&vm->park_cond, NULL);
+	return vm;
+}
+
+static int no_memory(struct diag *d)
+{
+	diag_fail(d, -ENOMEM, FL_VMM_MEMORY, "the machine");
+	diag_why(d, "%s", strerror(ENOMEM));
+	return -ENOMEM;
+}
+
+static int add_basics(struct vm *vm, struct diag *d)
+{
+	vm->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	vm->cpu = calloc(vm->cfg.cpus, sizeof(*vm->cpu));
+	if (vm->event_fd < 0 || !vm->cpu || bus_new(&vm->pio) < 0 ||
+	    bus_new(&vm->mmio) < 0)
+		return no_memory(d);
+	for (unsigned i = 0; i < vm->cfg.cpus; i++)
+		vm->cpu[i].fd = -1;
+	return 0;
+}
+
+static int add_cpus(struct vm *vm, struct diag *d)
+{
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < vm->cfg.cpus; i++)
+		r = vcpu_init(vm, i, d);
+	return r;
+}
+
+static int add_devices(struct vm *vm, struct diag *d)
+{
+	int r = irqsink_init(vm, d);
+
+	if (r == 0)
+		r = assign_all(vm, d);
+	/* The root ports' windows cover what was assigned behind them. */
+	if (r == 0)
+		r = pci_host_new(vm, &vm->pci, d);
+	if (r == 0 && (serial_new(vm, &vm->serial) < 0 || power_init(vm) < 0))
+		r = no_memory(d);
+	return r;
+}
+
+/* Also after a reset: the guest may have written over all of it. */
+static int load(struct vm *vm, struct diag *d)
+{
+	int r = acpi_build(vm, &vm->rsdp, d);
+
+	if (r == 0)
+		r = boot_load(vm, &vm->entry, d);
+	for (unsigned i = 0; r == 0 && i < vm->cfg.cpus; i++)
+		r = vcpu_reset(&vm->cpu[i], &vm->entry, d);
+	return r;
+}
+
+int vm_new(const struct vm_config *c, struct vm **ret, struct diag *d)
+{
+	struct vm *vm = vm_alloc(c);
+	int r;
+
+	if (!vm)
+		return no_memory(d);
+	r = check(c, d);
+	if (r == 0)
+		r = add_basics(vm, d);
+	if (r == 0)
+		r = kvm_vm_init(vm, d);
+	if (r == 0)
+		r = memory_init(vm, c->memory, d);
+	if (r == 0)
+		r = add_cpus(vm, d);
+	if (r == 0)
+		r = add_devices(vm, d);
+	if (r == 0)
+		r = load(vm, d);
+	if (r < 0) {
+		vm_free(vm);
+		return r;
+	}
+	*ret = vm;
+	return 0;
+}
+
+int vm_reset(struct vm *vm, struct diag *d)
+{
+	int r;
+
+	vcpus_park(vm);
+	vm->guest_resets++;
+	r = assign_reset_all(vm, d);
+	if (r < 0)
+		return r;
+	/* Address writes of the guest that was. */
+	coalesce_drain(vm);
+	pci_host_reset(vm->pci);
+	serial_reset(vm->serial);
+	r = kvm_vm_reset(vm, d);
+	if (r == 0)
+		r = load(vm, d);
+	if (r < 0)
+		return r;
+	atomic_store(&vm->request, VM_REQ_NONE);
+	vcpus_unpark(vm);
+	return 0;
+}
+
+/* vCPU threads are made after Landlock, which is a thread's own and inherited,
+ * and before seccomp, so that the filter need not allow new threads. */
+static int start(struct vm *vm, struct diag *d)
+{
+	int r = loop_init(vm, d);
+
+	if (r == 0)
+		r = console_new(vm, &vm->console, d);
+	if (r == 0)
+		r = sandbox_files(vm, d);
+	if (r == 0)
+		r = vcpus_start(vm, d);
+	if (r == 0)
+		r = sandbox_syscalls(vm, d);
+	return r;
+}
+
+enum vm_end vm_run(struct vm *vm, struct diag *d)
+{
+	enum vm_end end = VM_END_FAILED;
+
+	if (start(vm, d) == 0) {
+		vcpus_unpark(vm);
+		end = loop_run(vm, d);
+		vcpus_stop(vm);
+		console_flush(vm->console, FLUSH_MS);
+	}
+	report_write(vm, "exit", vm_end_name(end));
+	return end;
+}
+
+static void close_all(struct vm *vm)
+{
+	struct vm_config *c = &vm->cfg;
+
+	for (unsigned i = 0; i < c->n_devices; i++)
+		close_fd(&c->device[i].fd);
+	close_fd(&c->iommu_fd);
+	close_fd(&c->kernel_fd);
+	close_fd(&c->initrd_fd);
+	close_fd(&c->report_fd);
+	/* Last: with it netd takes the lease back. */
+	close_fd(&c->conn_fd);
+}
+
+void vm_free(struct vm *vm)
+{
+	if (!vm)
+		return;
+	vcpus_stop(vm);
+	console_free(vm->console);
+	assign_free_all(vm);
+	pci_host_free(vm->pci);
+	serial_free(vm->serial);
+	irqsink_fini(vm);
+	for (unsigned i = 0; vm->cpu && i < vm->cfg.cpus; i++)
+		vcpu_fini(&vm->cpu[i]);
+	free(vm->cpu);
+	kvm_vm_fini(vm);
+	memory_fini(vm);
+	bus_free(vm->pio);
+	bus_free(vm->mmio);
+	close_fd(&vm->event_fd);
+	close_fd(&vm->signal_fd);
+	close_all(vm);
+	free(vm);
+}
