@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tests/unit/vfio/fake.h"
+
+#include <fcntl.h>
+#include <linux/pci_regs.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define REGION_SHIFT 40 /* as vfio-pci lays out its file */
+
+/* Between the calls of one test; the ops have no context of their own. */
+static struct fake *now;
+
+_printf_(2, 3) static void note(struct fake *f, const char *fmt, ...)
+{
+	size_t len = strlen(f->journal);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(f->journal + len, sizeof(f->journal) - len, fmt, ap);
+	va_end(ap);
+}
+
+void fake_forget(struct fake *f)
+{
+	f->journal[0] = '\0';
+}
+
+void fake_expect(struct fake *f, const char *want)
+{
+	if (strcmp(f->journal, want))
+		fail_msg("journal:\n%swanted:\n%s", f->journal, want);
+	fake_forget(f);
+}
+
+/* ---- the kernel ---- */
+
+static int get_info(struct vfio_device_info *info)
+{
+	info->flags = VFIO_DEVICE_FLAGS_PCI |
+	              (now->no_reset ? 0 : VFIO_DEVICE_FLAGS_RESET);
+	return 0;
+}
+
+static int get_region(struct vfio_region_info *info)
+{
+	info->offset = (uint64_t)info->index << REGION_SHIFT;
+	info->flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
+	info->size = 0;
+	if (info->index == VFIO_PCI_CONFIG_REGION_INDEX)
+		info->size = CFG_SIZE_PCI;
+	if (info->index == 0) {
+		info->size = FAKE_BAR0_SIZE;
+		info->flags |= VFIO_REGION_INFO_FLAG_MMAP;
+	}
+	return 0;
+}
+
+static int get_irq(struct vfio_irq_info *info)
+{
+	info->count = 1;
+	if (info->index == VFIO_PCI_MSIX_IRQ_INDEX)
+		info->count = now->vectors;
+	if (info->index == VFIO_PCI_REQ_IRQ_INDEX && now->no_request)
+		return -EINVAL;
+	info->flags = VFIO_IRQ_INFO_EVENTFD;
+	if (info->index != VFIO_PCI_MSIX_IRQ_INDEX || !now->dynamic)
+		info->flags |= VFIO_IRQ_INFO_NORESIZE;
+	return 0;
+}
+
+static const char *index_name(uint32_t index)
+{
+	return index == VFIO_PCI_MSIX_IRQ_INDEX  ? "MSIX"
+	       : index == VFIO_PCI_MSI_IRQ_INDEX ? "MSI"
+	                                         : "?";
+}
+
+/* The whole block masked, as the kernel does when one of it fails. */
+static int refuse_block(const struct vfio_irq_set *set)
+{
+	for (unsigned i = 0; i < set->count; i++)
+		now->armed[set->start + i] = false;
+	note(now, " refused\n");
+	return -ENOSPC;
+}
+
+static int set_block(const struct vfio_irq_set *set)
+{
+	int32_t fd[FAKE_VECTORS_MAX];
+	bool bad = false;
+
+	assert_true(set->count <= FAKE_VECTORS_MAX);
+	assert_true(set->argsz >= sizeof(*set) + set->count * sizeof(int32_t));
+	memcpy(fd, set->data, set->count * sizeof(int32_t));
+	note(now, "irqs %s %u:", index_name(set->index), set->start);
+	for (unsigned i = 0; i < set->count; i++) {
+		note(now, fd[i] < 0 ? " -" : " +");
+		bad |= fd[i] >= 0 &&
+		       (int)(set->start + i) == now->refuse_vector;
+	}
+	if (now->index != set->index) {
+		assert_int_equal(now->index, IRQ_OFF); /* or EINVAL */
+		if (now->available && now->available < set->count) {
+			note(now, " only %u\n", now->available);
+			return (int)now->available;
+		}
+		if (bad)
+			return refuse_block(set);
+		now->index = set->index;
+		now->allocated = set->start + set->count;
+	} else if (bad) {
+		return refuse_block(set);
+	}
+	for (unsigned i = 0; i < set->count; i++) {
+		/* Without dynamic vectors only those of the enabling. */
+		if (fd[i] >= 0 && !now->dynamic)
+			assert_true(set->start + i < now->allocated);
+		now->armed[set->start + i] = fd[i] >= 0;
+	}
+	note(now, "\n");
+	return 0;
+}
+
+static int set_irqs(const struct vfio_irq_set *set)
+{
+	if (set->index == VFIO_PCI_REQ_IRQ_INDEX)
+		return 0;
+	if (set->flags & VFIO_IRQ_SET_DATA_NONE) {
+		assert_int_equal(set->count, 0);
+		assert_int_equal(now->index, set->index);
+		note(now, "irqs %s off\n", index_name(set->index));
+		now->index = IRQ_OFF;
+		memset(now->armed, 0, sizeof(now->armed));
+		return 0;
+	}
+	return set_block(set);
+}
+
+static int fake_ioctl(int fd, unsigned long request, void *arg)
+{
+	assert_int_equal(fd, now->fd);
+	switch (request) {
+	case VFIO_DEVICE_GET_INFO:
+		return get_info(arg);
+	case VFIO_DEVICE_GET_REGION_INFO:
+		return get_region(arg);
+	case VFIO_DEVICE_GET_IRQ_INFO:
+		return get_irq(arg);
+	case VFIO_DEVICE_SET_IRQS:
+		return set_irqs(arg);
+	case VFIO_DEVICE_RESET:
+		assert_int_equal(now->index, IRQ_OFF);
+		note(now, "reset\n");
+		return now->reset_error;
+	default:
+		return -ENOTTY;
+	}
+}
+
+static int fake_read(int fd, void *buf, size_t len, uint64_t off)
+{
+	uint64_t at = off & (BIT64(REGION_SHIFT) - 1);
+
+	assert_int_equal(fd, now->fd);
+	if (off >> REGION_SHIFT == VFIO_PCI_CONFIG_REGION_INDEX) {
+		if (now->config_error)
+			return -now->config_error;
+		assert_true(range_inside(at, len, sizeof(now->config)));
+		memcpy(buf, now->config + at, len);
+		return 0;
+	}
+	assert_int_equal(off >> REGION_SHIFT, 0);
+	assert_true(range_inside(at, len, FAKE_BAR0_SIZE));
+	memcpy(buf, (const char *)now->reg + at, len);
+	return 0;
+}
+
+static int fake_write(int fd, const void *buf, size_t len, uint64_t off)
+{
+	uint64_t at = off & (BIT64(REGION_SHIFT) - 1);
+
+	assert_int_equal(fd, now->fd);
+	if (off >> REGION_SHIFT == VFIO_PCI_CONFIG_REGION_INDEX) {
+		assert_true(range_inside(at, len, sizeof(now->config)));
+		note(now, "cfg %x=%0*x\n", (unsigned)at, (int)len * 2,
+		     (unsigned)load_le(buf, (unsigned)len));
+		return 0;
+	}
+	assert_true(range_inside(at, len, FAKE_BAR0_SIZE));
+	memcpy((char *)now->reg + at, buf, len);
+	return 0;
+}
+
+static int fake_map(int fd, uint64_t off, uint64_t size, void *at)
+{
+	assert_int_equal(fd, now->fd);
+	assert_true(IS_ALIGNED(off | size, PAGE));
+	return mprotect(at, size, PROT_READ | PROT_WRITE) < 0 ? -errno : 0;
+}
+
+static const struct vfio_kern KERN = {
+	.ioctl = fake_ioctl,
+	.read = fake_read,
+	.write = fake_write,
+	.map = fake_map,
+};
+
+/* ---- the VMM ---- */
+
+static int set_routes(void *ctx, const struct irq_route *r, size_t n)
+{
+	struct fake *f = ctx;
+
+	assert_true(n <= FAKE_VECTORS_MAX);
+	memcpy(f->route, r, n * sizeof(*r));
+	f->n_routes = n;
+	note(f, "routes %zu\n", n);
+	return 0;
+}
+
+static int irqfd_add(void *ctx, int eventfd, uint32_t gsi)
+{
+	struct fake *f = ctx;
+	bool routed = false;
+
+	for (size_t i = 0; i < f->n_routes; i++)
+		routed |= f->route[i].gsi == gsi;
+	assert_true(routed);
+	f->eventfd[gsi] = eventfd;
+	note(f, "irqfd %u\n", gsi);
+	return 0;
+}
+
+static int irqfd_del(void *ctx, int eventfd _unused_, uint32_t gsi)
+{
+	note(ctx, "-irqfd %u\n", gsi);
+	return 0;
+}
+
+static const struct irq_sink_ops SINK = {
+	.set_routes = set_routes,
+	.irqfd_add = irqfd_add,
+	.irqfd_del = irqfd_del,
+};
+
+static int window_add(void *ctx, struct gpa gpa, void *hva, uint64_t size)
+{
+	struct fake *f = ctx;
+
+	assert_non_null(hva);
+	if (f->refuse_window)
+		return -ENOSPC;
+	note(f, "+win %llx %llx\n", (unsigned long long)gpa.v,
+	     (unsigned long long)size);
+	return 0;
+}
+
+static int window_del(void *ctx, struct gpa gpa, void *hva, uint64_t size)
+{
+	assert_non_null(hva);
+	note(ctx, "-win %llx %llx\n", (unsigned long long)gpa.v,
+	     (unsigned long long)size);
+	return 0;
+}
+
+static int trap_add(void *ctx, unsigned bar, bool io, uint64_t addr,
+                    uint64_t size)
+{
+	struct fake *f = ctx;
+
+	assert_false(io);
+	assert_int_equal(size, FAKE_BAR0_SIZE);
+	if (addr == f->refuse_trap)
+		return -EADDRINUSE;
+	note(f, "+trap %u %llx\n", bar, (unsigned long long)addr);
+	return 0;
+}
+
+static void trap_del(void *ctx, unsigned bar, bool io, uint64_t addr,
+                     uint64_t size)
+{
+	assert_false(io);
+	assert_int_equal(size, FAKE_BAR0_SIZE);
+	note(ctx, "-trap %u %llx\n", bar, (unsigned long long)addr);
+}
+
+static const struct vfio_host_ops HOST = {
+	.window_add = window_add,
+	.window_del = window_del,
+	.trap_add = trap_add,
+	.trap_del = trap_del,
+};
+
+/* ---- the function's configuration space ---- */
+
+static void put(struct fake *f, unsigned off, unsigned width, uint32_t value)
+{
+	store_le(f->config + off, width, value);
+}
+
+static void put_msix(struct fake *f)
+{
+	put(f, FAKE_MSIX_CAP, 2, PCI_CAP_ID_MSIX | FAKE_MSI_CAP << 8);
+	put(f, FAKE_MSIX_CAP + PCI_MSIX_FLAGS, 2, f->vectors - 1);
+	put(f, FAKE_MSIX_CAP + PCI_MSIX_TABLE, 4, FAKE_TABLE_OFF);
+	put(f, FAKE_MSIX_CAP + PCI_MSIX_PBA, 4, 0x4000);
+}
+
+static void put_config(struct fake *f)
+{
+	unsigned log = 0;
+
+	put(f, PCI_VENDOR_ID, 4, 0x10ca8086);
+	put(f, PCI_STATUS, 2, PCI_STATUS_CAP_LIST);
+	put(f, PCI_CLASS_REVISION, 4, 0x02000001);
+	put(f, PCI_BASE_ADDRESS_0, 4, 0xfe000000);
+	put(f, PCI_CAPABILITY_LIST, 1, FAKE_EXP_CAP);
+	put(f, FAKE_EXP_CAP, 2,
+	    PCI_CAP_ID_EXP | (f->vectors       ? FAKE_MSIX_CAP << 8
+	                      : f->msi_vectors ? FAKE_MSI_CAP << 8
+	                                       : 0));
+	put(f, FAKE_EXP_CAP + PCI_EXP_FLAGS, 2, 2);
+	put(f, FAKE_EXP_CAP + PCI_EXP_DEVCAP, 4, PCI_EXP_DEVCAP_FLR);
+	if (f->vectors)
+		put_msix(f);
+	while (1u << log < f->msi_vectors)
+		log++;
+	if (f->msi_vectors) {
+		put(f, FAKE_MSI_CAP, 2, PCI_CAP_ID_MSI);
+		put(f, FAKE_MSI_CAP + PCI_MSI_FLAGS, 2,
+		    log << 1 | PCI_MSI_FLAGS_64BIT | PCI_MSI_FLAGS_MASKBIT);
+	} else if (f->vectors) {
+		put(f, FAKE_MSIX_CAP, 2, PCI_CAP_ID_MSIX);
+	}
+}
+
+/* ---- a device, opened ---- */
+
+void fake_init(struct fake *f)
+{
+	*f = (struct fake){
+		.vectors = 5,
+		.dynamic = true,
+		.refuse_vector = -1,
+		.index = IRQ_OFF,
+		.refuse_trap = UINT64_MAX,
+	};
+}
+
+int fake_open(struct fake *f, bool late, struct diag *d)
+{
+	struct vfio_open o = {
+		.bdf = "0000:01:10.0",
+		.fd = -1,
+		.guest_devid = 0x100,
+		.place = { .behind_port = true },
+		.host = &HOST,
+		.host_ctx = f,
+		.late_routes = late,
+	};
+	int r;
+
+	now = f;
+	put_config(f);
+	if (!f->table)
+		assert_int_equal(irq_table_new(&SINK, f, 24,
+		                               FAKE_VECTORS_MAX - 24,
+		                               &f->table),
+		                 0);
+	o.irqs = f->table;
+	f->fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	assert_true(f->fd >= 0);
+	r = vfio_dev_setup(&o, &KERN, f->fd, &f->dev, d);
+	if (r < 0)
+		assert_int_equal(close(f->fd), 0); /* still ours */
+	return r;
+}
+
+void fake_close(struct fake *f)
+{
+	now = f;
+	vfio_dev_close(f->dev);
+	f->dev = NULL;
+	if (f->table) {
+		assert_int_equal(irq_table_stats(f->table).irqfds, 0);
+		assert_int_equal(irq_table_stats(f->table).routes, 0);
+	}
+	irq_table_free(f->table);
+	f->table = NULL;
+}
+
+/* ---- the guest ---- */
+
+void guest_command(struct fake *f, uint16_t value)
+{
+	vfio_dev_cfg_write(f->dev, PCI_COMMAND, 2, value);
+}
+
+void guest_msix(struct fake *f, bool enable, bool mask)
+{
+	vfio_dev_cfg_write(f->dev, FAKE_MSIX_CAP + PCI_MSIX_FLAGS, 2,
+	                   (enable ? PCI_MSIX_FLAGS_ENABLE : 0u) |
+	                           (mask ? PCI_MSIX_FLAGS_MASKALL : 0u));
+}
+
+void guest_mask(struct fake *f, unsigned vector, bool mask)
+{
+	vfio_dev_bar_write(f->dev, 0,
+	                   FAKE_TABLE_OFF + vector * 16 +
+	                           PCI_MSIX_ENTRY_VECTOR_CTRL,
+	                   4, mask);
+}
+
+void guest_entry(struct fake *f, unsigned vector, uint32_t data, bool mask)
+{
+	uint64_t at = FAKE_TABLE_OFF + vector * 16;
+
+	vfio_dev_bar_write(f->dev, 0, at + PCI_MSIX_ENTRY_LOWER_ADDR, 4,
+	                   0xfee00000);
+	vfio_dev_bar_write(f->dev, 0, at + PCI_MSIX_ENTRY_UPPER_ADDR, 4, 0);
+	vfio_dev_bar_write(f->dev, 0, at + PCI_MSIX_ENTRY_DATA, 4, data);
+	guest_mask(f, vector, mask);
+}

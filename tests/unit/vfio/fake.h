@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef TESTS_VFIO_FAKE_H
+#define TESTS_VFIO_FAKE_H
+
+/*
+ * A device and a VMM that are played. The device stands in at struct
+ * vfio_kern, the only place where vfio/ calls the kernel: it answers the
+ * ioctls as vfio-pci does and writes down what was asked. The VMM stands in
+ * at vfio_host_ops and irq_sink_ops. Everything between is the real code.
+ * What the real kernel does, tests/lab/scenarios/vfio-library.sh shows.
+ *
+ * All calls go to one journal, a line each, so that order can be compared:
+ *   irqs MSIX 0: 7 -1 9      SET_IRQS with those vectors armed or not
+ *   irqs MSIX off            disabled
+ *   reset                    VFIO_DEVICE_RESET
+ *   cfg 4=0006               COMMAND written
+ *   routes N, irqfd GSI, -irqfd GSI
+ *   +trap BAR AT, -trap BAR AT, +win AT SIZE, -win AT SIZE
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "vfio/priv.h"
+
+#define FAKE_VECTORS_MAX 64
+#define FAKE_MSIX_CAP 0x50
+#define FAKE_EXP_CAP 0x60
+#define FAKE_MSI_CAP 0xa0
+#define FAKE_TABLE_OFF 0x2000u
+#define FAKE_BAR0_SIZE 0x8000u
+
+struct fake {
+	int fd; /* a real one, of nothing: vfio_dev_close closes it */
+	/* the device */
+	uint8_t config[CFG_SIZE_PCI];
+	unsigned vectors, msi_vectors; /* 0 = no such capability */
+	bool dynamic, no_reset, no_request;
+	int config_error;   /* errno of reads of configuration space */
+	unsigned available; /* host vectors when enabling; 0 = all */
+	int refuse_vector;  /* SET_IRQS that arms it fails; -1 = none */
+	int reset_error;
+	uint32_t reg[FAKE_BAR0_SIZE / 4];
+	uint32_t index; /* enabled */
+	bool armed[FAKE_VECTORS_MAX];
+	unsigned allocated; /* host vectors taken by enabling */
+	/* the VMM */
+	uint64_t refuse_trap; /* address that trap_add refuses */
+	bool refuse_window;
+	int eventfd[FAKE_VECTORS_MAX]; /* by GSI */
+	struct irq_route route[FAKE_VECTORS_MAX];
+	size_t n_routes;
+	/* both */
+	char journal[8192];
+	struct irq_table *table;
+	struct vfio_dev *dev;
+};
+
+void fake_init(struct fake *f);
+/* With the table, through vfio_dev_setup. */
+int fake_open(struct fake *f, bool late, struct diag *d);
+void fake_close(struct fake *f);
+/* Fails the test unless the journal is `want`; empties it. */
+void fake_expect(struct fake *f, const char *want);
+void fake_forget(struct fake *f);
+
+void guest_command(struct fake *f, uint16_t value);
+void guest_msix(struct fake *f, bool enable, bool mask);
+void guest_entry(struct fake *f, unsigned vector, uint32_t data, bool mask);
+void guest_mask(struct fake *f, unsigned vector, bool mask);
+
+#endif

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* MSI-X and MSI: what the guest writes, and the kernel calls that follow, in
+ * number and order. The kernel is played (fake.h). */
+
+#include "tests/unit/vfio/fake.h"
+
+#include <linux/pci_regs.h>
+#include <poll.h>
+#include <unistd.h>
+
+static int setup(void **state)
+{
+	struct fake *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	fake_init(f);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	fake_close(*state);
+	free(*state);
+	return 0;
+}
+
+static void open_ok(struct fake *f, bool late)
+{
+	struct diag d = { 0 };
+
+	if (fake_open(f, late, &d) < 0)
+		fail_msg("%s: %s", d.what, d.why);
+	fake_forget(f);
+}
+
+static void expect_no_fault(struct fake *f)
+{
+	struct diag d;
+
+	if (vfio_dev_take_fault(f->dev, &d))
+		fail_msg("fault: %s: %s", d.what, d.why);
+}
+
+static void expect_fault(struct fake *f, int code)
+{
+	struct diag d = { 0 };
+
+	assert_true(vfio_dev_take_fault(f->dev, &d));
+	assert_int_equal(d.code, code);
+	assert_false(vfio_dev_take_fault(f->dev, &d)); /* once */
+}
+
+/* A guest that fills the table first: one route commit, one SET_IRQS. */
+static void test_burst(void **state)
+{
+	struct fake *f = *state;
+
+	open_ok(f, false);
+	for (unsigned i = 0; i < 3; i++)
+		guest_entry(f, i, 0x40 + i, false);
+	fake_expect(f, "");
+	guest_msix(f, true, false);
+	fake_expect(f, "routes 3\nirqfd 24\nirqfd 25\nirqfd 26\n"
+	               "irqs MSIX 0: + + +\n");
+	assert_int_equal(vfio_dev_stats(f->dev).vectors, 3);
+	assert_int_equal(f->allocated, 3); /* 3 and 4 were never unmasked */
+	guest_msix(f, false, false);
+	fake_expect(f, "irqs MSIX off\n-irqfd 24\n-irqfd 25\n-irqfd 26\n");
+	expect_no_fault(f);
+}
+
+/* Linux: enabled and masked, placeholders, function unmasked, then one vector
+ * after the other. Without late routes a commit at each unmask. */
+static void linux_enable(struct fake *f, unsigned n)
+{
+	guest_msix(f, true, true);
+	for (unsigned i = 0; i < n; i++)
+		guest_entry(f, i, 0xef, true);
+	guest_msix(f, true, false);
+	for (unsigned i = 0; i < n; i++)
+		guest_entry(f, i, 0x40 + i, false);
+}
+
+static void test_linux_immediate(void **state)
+{
+	struct fake *f = *state;
+
+	open_ok(f, false);
+	linux_enable(f, 2);
+	fake_expect(f, "irqs MSIX 0: -\n"
+	               "routes 1\nirqfd 24\nirqs MSIX 0: +\n"
+	               "routes 2\nirqfd 25\nirqs MSIX 1: +\n");
+}
+
+/* With them, none until the first interrupt, then one for all. */
+static void test_linux_late(void **state)
+{
+	struct fake *f = *state;
+	struct pollfd pfd = { .events = POLLIN };
+	uint64_t one = 1;
+
+	open_ok(f, true);
+	pfd.fd = vfio_dev_late_fd(f->dev);
+	assert_true(pfd.fd >= 0);
+	linux_enable(f, 3);
+	fake_expect(f, "irqs MSIX 0: -\nirqs MSIX 0: +\nirqs MSIX 1: +\n"
+	               "irqs MSIX 2: +\n");
+	assert_int_equal(poll(&pfd, 1, 0), 0);
+	/* The device interrupts: VFIO signals the eventfd. */
+	assert_int_equal(write(irq_bank_eventfd(f->dev->irq.bank, 1), &one, 8),
+	                 8);
+	assert_int_equal(poll(&pfd, 1, 0), 1);
+	vfio_dev_late_settle(f->dev);
+	fake_expect(f, "routes 3\nirqfd 24\nirqfd 25\nirqfd 26\n");
+	assert_int_equal(f->eventfd[25], irq_bank_eventfd(f->dev->irq.bank, 1));
+	assert_int_equal(poll(&pfd, 1, 0), 0);
+	vfio_dev_late_settle(f->dev);
+	fake_expect(f, "");
+	assert_int_equal(irq_table_stats(f->table).commits, 1);
+	expect_no_fault(f);
+}
+
+/* A live vector's new message cannot wait; those that wait go with it. */
+static void test_late_stale(void **state)
+{
+	struct fake *f = *state;
+
+	open_ok(f, true);
+	linux_enable(f, 1);
+	vfio_dev_late_settle(f->dev);
+	fake_forget(f);
+	guest_entry(f, 1, 0x51, false);
+	fake_expect(f, "irqs MSIX 1: +\n");
+	guest_mask(f, 0, true);
+	guest_entry(f, 0, 0x60, false);
+	fake_expect(f, "irqs MSIX 0: -\nroutes 2\nirqfd 25\n"
+	               "irqs MSIX 0: +\n");
+	vfio_dev_late_settle(f->dev);
+	fake_expect(f, "");
+}
+
+/* Off before any interrupt: nothing waits any more, nothing was committed. */
+static void test_late_off(void **state)
+{
+	struct fake *f = *state;
+	struct pollfd pfd = { .events = POLLIN };
+
+	open_ok(f, true);
+	linux_enable(f, 2);
+	fake_forget(f);
+	guest_msix(f, false, false);
+	fake_expect(f, "irqs MSIX off\n");
+	pfd.fd = vfio_dev_late_fd(f->dev);
+	assert_int_equal(poll(&pfd, 1, 0), 0);
+	vfio_dev_late_settle(f->dev);
+	fake_expect(f, "");
+}
+
+/* A mask and an unmask are one SET_IRQS each, and no route commit. */
+static void test_mask(void **state)
+{
+	struct fake *f = *state;
+
+	open_ok(f, false);
+	linux_enable(f, 3);
+	fake_forget(f);
+	guest_mask(f, 1, true);
+	fake_expect(f, "irqs MSIX 1: -\n");
+	guest_mask(f, 1, true);
+	fake_expect(f, "");
+	guest_mask(f, 1, false);
+	fake_expect(f, "irqs MSIX 1: +\n");
+	guest_msix(f, true, true);
+	fake_expect(f, "irqs MSIX 0: - - -\n");
+	guest_mask(f, 2, true);
+	fake_expect(f, "");
+	guest_msix(f, true, false);
+	fake_expect(f, "irqs MSIX 0: + +\n");
+	assert_int_equal(vfio_dev_stats(f->dev).vectors, 2);
+}
+
+/* Runs: an armed vector must not lie in one, a masked one may. */
+static void test_runs(void **state)
+{
+	struct fake *f = *state;
+
+	open_ok(f, false);
+	for (unsigned i = 0; i < 5; i++)
+		guest_entry(f, i, 0x40 + i, i == 0 || i == 2);
+	guest_msix(f, true, false);
+	fake_expect(f, "routes 3\nirqfd 24\nirqfd 25\nirqfd 26\n"
+	               "irqs MSIX 0: -\nirqs MSIX 1: + - + +\n");
+	guest_msix(f, true, true);
+	fake_expect(f, "irqs MSIX 1: - - - -\n");
+	guest_mask(f, 0, false);
+	guest_mask(f, 2, false);
+	guest_msix(f, true, false);
+	fake_expect(f, "routes 5\nirqfd 27\nirqfd 28\n"
+	               "irqs MSIX 0: + + + + +\n");
+}
+
+/* Without dynamic MSI-X all vectors are allocated by the enabling call. */
+static void test_static(void **state)
+{
+	struct fake *f = *state;
+
+	f->dynamic = false;
+	open_ok(f, false);
+	assert_false(vfio_dev_stats(f->dev).dynamic_msix);
+	linux_enable(f, 2);
+	fake_expect(f, "irqs MSIX 0: - - - - -\n"
+	               "routes 1\nirqfd 24\nirqs MSIX 0: +\n"
+	               "routes 2\nirqfd 25\nirqs MSIX 1: +\n");
+	assert_int_equal(f->allocated, 5);
+}
+
+/* Too few host vectors: those there are serve, the rest is said. */
+static void test_few_vectors(void **state)
+{
+	struct fake *f = *state;
+
+	f->dynamic = false;
+	f->available = 2;
+	open_ok(f, false);
+	for (unsigned i = 0; i < 5; i++)
+		guest_entry(f, i, 0x40 + i, false);
+	guest_msix(f, true, false);
+	assert_int_equal(vfio_dev_stats(f->dev).vectors, 2);
+	assert_true(f->armed[1] && !f->armed[2]);
+	expect_fault(f, FL_VFIO_IRQ);
+	fake_forget(f);
+	guest_mask(f, 3, true); /* past the limit: no call */
+	fake_expect(f, "");
+}
+
+/* One vector is refused: the others are armed one by one. */
+static void test_one_refused(void **state)
+{
+	struct fake *f = *state;
+
+	open_ok(f, false);
+	f->refuse_vector = 2;
+	for (unsigned i = 0; i < 4; i++)
+		guest_entry(f, i, 0x40 + i, false);
+	guest_msix(f, true, false);
+	assert_true(f->armed[0] && f->armed[1] && !f->armed[2] && f->armed[3]);
+	assert_int_equal(vfio_dev_stats(f->dev).vectors, 3);
+	expect_fault(f, FL_VFIO_IRQ);
+}
+
+/* MSI-X cannot be enabled at all; the guest goes on, and off again. */
+static void test_all_refused(void **state)
+{
+	struct fake *f = *state;
+
+	open_ok(f, false);
+	f->refuse_vector = 0;
+	guest_entry(f, 0, 0x40, false);
+	guest_msix(f, true, false);
+	expect_fault(f, FL_VFIO_IRQ);
+	assert_int_equal(irq_table_stats(f->table).irqfds, 0);
+	fake_forget(f);
+	guest_mask(f, 0, true);
+	guest_msix(f, false, false);
+	fake_expect(f, "");
+}
+
+/* ---- MSI ---- */
+
+static void guest_msi(struct fake *f, uint32_t data, unsigned log,
+                      uint32_t mask, bool enable)
+{
+	struct vfio_dev *v = f->dev;
+
+	vfio_dev_cfg_write(v, FAKE_MSI_CAP + PCI_MSI_ADDRESS_LO, 4, 0xfee00000);
+	vfio_dev_cfg_write(v, FAKE_MSI_CAP + PCI_MSI_ADDRESS_HI, 4, 0);
+	vfio_dev_cfg_write(v, FAKE_MSI_CAP + PCI_MSI_DATA_64, 2, data);
+	vfio_dev_cfg_write(v, FAKE_MSI_CAP + PCI_MSI_MASK_64, 4, mask);
+	vfio_dev_cfg_write(v, FAKE_MSI_CAP + PCI_MSI_FLAGS, 2,
+	                   log << 4 | (enable ? PCI_MSI_FLAGS_ENABLE : 0u));
+}
+
+static void test_msi(void **state)
+{
+	struct fake *f = *state;
+
+	f->vectors = 0;
+	f->msi_vectors = 4;
+	open_ok(f, false);
+	guest_msi(f, 0x40, 1, 0, true);
+	fake_expect(f, "routes 2\nirqfd 24\nirqfd 25\nirqs MSI 0: + +\n");
+	assert_int_equal(f->route[0].msg.data, 0x40);
+	assert_int_equal(f->route[1].msg.data, 0x41);
+	vfio_dev_cfg_write(f->dev, FAKE_MSI_CAP + PCI_MSI_MASK_64, 4, 2);
+	fake_expect(f, "irqs MSI 1: -\n");
+	vfio_dev_cfg_write(f->dev, FAKE_MSI_CAP + PCI_MSI_DATA_64, 2, 0x80);
+	fake_expect(f, "routes 2\n");
+	vfio_dev_cfg_write(f->dev, FAKE_MSI_CAP + PCI_MSI_MASK_64, 4, 0);
+	fake_expect(f, "routes 2\nirqs MSI 1: +\n");
+	/* Another number of vectors: off and on. */
+	vfio_dev_cfg_write(f->dev, FAKE_MSI_CAP + PCI_MSI_FLAGS, 2,
+	                   2 << 4 | PCI_MSI_FLAGS_ENABLE);
+	fake_expect(f, "irqs MSI off\n-irqfd 24\n-irqfd 25\nroutes 4\n"
+	               "irqfd 24\nirqfd 25\nirqfd 26\nirqfd 27\n"
+	               "irqs MSI 0: + + + +\n");
+	guest_msi(f, 0x80, 2, 0, false);
+	assert_int_equal(f->index, IRQ_OFF);
+	expect_no_fault(f);
+}
+
+/* Both at once is undefined in the specification; here MSI-X wins, and VFIO
+ * is never asked for two. */
+static void test_msi_and_msix(void **state)
+{
+	struct fake *f = *state;
+
+	f->msi_vectors = 1;
+	open_ok(f, false);
+	guest_msi(f, 0x40, 0, 0, true);
+	assert_int_equal(f->index, VFIO_PCI_MSI_IRQ_INDEX);
+	guest_entry(f, 0, 0x50, false);
+	guest_msix(f, true, false);
+	assert_int_equal(f->index, VFIO_PCI_MSIX_IRQ_INDEX);
+	guest_msi(f, 0x41, 0, 0, true);
+	assert_int_equal(f->index, VFIO_PCI_MSIX_IRQ_INDEX);
+	guest_msix(f, false, false);
+	assert_int_equal(f->index, VFIO_PCI_MSI_IRQ_INDEX);
+	expect_no_fault(f);
+}
+
+/* Nonsense at the table, every width and place: no call past the table's
+ * entries, no fault, and the entries beyond it are the device's registers. */
+static void test_table_edges(void **state)
+{
+	struct fake *f = *state;
+	uint64_t end = FAKE_TABLE_OFF + 5 * 16;
+
+	open_ok(f, false);
+	guest_msix(f, true, false);
+	fake_forget(f);
+	for (uint64_t off = FAKE_TABLE_OFF - 8; off < end + 8; off++)
+		for (unsigned width = 0; width <= 9; width++) {
+			vfio_dev_bar_write(f->dev, 0, off, width, UINT64_MAX);
+			(void)vfio_dev_bar_read(f->dev, 0, off, width);
+		}
+	fake_expect(f, "");
+	vfio_dev_bar_write(f->dev, 0, end, 4, 0x1234);
+	assert_int_equal(f->reg[end / 4], 0x1234);
+	assert_int_equal(vfio_dev_bar_read(f->dev, 0, end, 4), 0x1234);
+	assert_int_equal(vfio_dev_bar_read(f->dev, 0, FAKE_BAR0_SIZE, 4),
+	                 UINT64_MAX);
+	assert_int_equal(vfio_dev_bar_read(f->dev, 1, 0, 4), UINT64_MAX);
+	assert_int_equal(vfio_dev_bar_read(f->dev, 99, 0, 4), UINT64_MAX);
+	expect_no_fault(f);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(test_burst),        T(test_linux_immediate),
+		T(test_linux_late),   T(test_late_stale),
+		T(test_late_off),     T(test_mask),
+		T(test_runs),         T(test_static),
+		T(test_few_vectors),  T(test_one_refused),
+		T(test_all_refused),  T(test_msi),
+		T(test_msi_and_msix), T(test_table_edges),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
