@@ -239,6 +239,35 @@ static void diag_long(void **state _unused_)
 	assert_int_equal(strlen(d.why), DIAG_LINE - 1);
 }
 
+/* Whatever bytes a kernel says, JSON and terminals can take the line. */
+static void diag_utf8(void **state _unused_)
+{
+	static const struct {
+		const char *in, *out;
+	} t[] = {
+		{ "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80",
+		  "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80" },
+		{ "\xc3", "?" },
+		{ "\xc0\xaf", "??" },
+		{ "\xc2\x9b[2J", "??[2J" },
+		{ "\xed\xa0\x80", "???" },
+		{ "\xf4\x90\x80\x80", "????" },
+		{ "\xff\xfe!", "??!" },
+		{ "\xe2\x82x", "??x" },
+	};
+	char text[300];
+	struct diag d;
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		diag_fail(&d, -EIO, 1, "%s", t[i].in);
+		assert_string_equal(d.what, t[i].out);
+	}
+	memset(text, 'x', sizeof(text));
+	memcpy(text + DIAG_LINE - 2, "\xc3\xa9", 3);
+	diag_fail(&d, -EIO, 1, "%s", text);
+	assert_string_equal(d.what + DIAG_LINE - 3, "x?");
+}
+
 static void ranges(void **state _unused_)
 {
 	assert_true(ranges_overlap(0, 1, 0, 1));
@@ -282,6 +311,7 @@ int main(void)
 		cmocka_unit_test(near_words),
 		cmocka_unit_test(diags),
 		cmocka_unit_test(diag_long),
+		cmocka_unit_test(diag_utf8),
 		cmocka_unit_test(ranges),
 		cmocka_unit_test(fields),
 	};
