@@ -252,7 +252,7 @@ static void diag_utf8(void **state _unused_)
 		{ "\xc2\x9b[2J", "??[2J" },
 		{ "\xed\xa0\x80", "???" },
 		{ "\xf4\x90\x80\x80", "????" },
-		{ "\xff\xfe!", "??!" },
+		{ "\xff\xfe.", "??." },
 		{ "\xe2\x82x", "??x" },
 	};
 	char text[300];
