@@ -83,11 +83,16 @@ void cfg_plan_bars(struct cfg_plan *p, const struct cfg_layout *l)
 		             row(CFG_ROM, 0, (uint32_t)rom | ROM_ENABLE));
 }
 
+static size_t reg_off(unsigned i)
+{
+	return CFG_BAR0 + (size_t)4 * i;
+}
+
 uint64_t cfg_bar_addr(const struct cfg_space *s, unsigned i)
 {
 	if (i >= CFG_BARS)
 		return 0;
-	return load_le(s->now + CFG_BAR0 + 4 * i,
+	return load_le(s->now + reg_off(i),
 	               s->bar[i].kind == CFG_BAR_MEM64 ? 8 : 4) &
 	       addr_mask(&s->bar[i]);
 }
@@ -126,8 +131,7 @@ int cfg_bar_place(struct cfg_space *s, unsigned i, uint64_t addr)
 	mask = addr_mask(&s->bar[i]);
 	if (!mask || (addr & ~mask))
 		return -EINVAL;
-	store_le(s->now + CFG_BAR0 + 4 * i,
-	         s->bar[i].kind == CFG_BAR_MEM64 ? 8 : 4,
+	store_le(s->now + reg_off(i), s->bar[i].kind == CFG_BAR_MEM64 ? 8 : 4,
 	         addr | flags(&s->bar[i]));
 	return 0;
 }

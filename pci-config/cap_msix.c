@@ -51,7 +51,7 @@ static const char *take(struct cfg_layout *l, const struct cfg_cap *c)
 	};
 
 	if (!inside_bar(l, f.table_bar, f.table_off,
-	                f.vectors * CFG_MSIX_ENTRY))
+	                (uint64_t)f.vectors * CFG_MSIX_ENTRY))
 		return "its table is not inside a memory BAR";
 	if (!inside_bar(l, f.pba_bar, f.pba_off, cfg_msix_pba_size(f.vectors)))
 		return "its pending bits are not inside a memory BAR";
