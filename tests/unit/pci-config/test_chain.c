@@ -224,6 +224,53 @@ static void broken_chains(void **state)
 	}
 }
 
+/* Each kind with one dword less than it needs, because another begins there. */
+static void too_short(void **state)
+{
+	static const uint64_t bars[CFG_BARS] = { 0x1000 };
+	static const struct {
+		bool ext;
+		uint8_t id;
+		uint16_t need;
+		uint32_t second; /* second dword: lengths */
+	} kinds[] = {
+		{ false, 0x01, 0x08, 0 },
+		{ false, 0x05, 0x0c, 0 },
+		{ false, 0x10, 0x14, 0 },
+		{ false, 0x11, 0x0c, 0 },
+		{ false, 0x13, 0x08, 0 },
+		{ true, 0x01, 0x2c, 0 },
+		{ true, 0x03, 0x0c, 0 },
+		{ true, 0x0b, 0x08, 0x01800000 },
+		{ true, 0x23, 0x0c, 0x01800000 },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * ARRAY_SIZE(kinds); i++) {
+		const bool fits = i & 1, ext = kinds[i / 2].ext;
+		const unsigned at = ext ? 0x100 : 0x40;
+		const unsigned next = at + kinds[i / 2].need - (fits ? 0 : 4);
+		uint8_t raw[CFG_SIZE] = { 1, 1, 1, 1, 0, 0, 0x10 };
+
+		raw[0x34] = ext ? 0 : 0x40;
+		store_le(raw + at, 4,
+		         kinds[i / 2].id |
+		                 (ext ? next << 20 | 1u << 16 : next << 8));
+		store_le(raw + at + 4, 4, kinds[i / 2].second);
+		if (!fits && next == at + 4)
+			store_le(raw + at + 4, 4, 0);
+		store_le(raw + next, 4, 0x0042);
+		assert_int_equal(
+			cfg_layout_parse(raw, sizeof(raw), bars, &layout, NULL),
+			0);
+		print_message("  %s\n", cfg_cap_name(ext, kinds[i / 2].id));
+		assert_int_equal(layout.n_caps, 2);
+		assert_int_equal(layout.cap[0].verdict != CFG_HIDDEN, fits);
+		if (!fits)
+			assert_non_null(strstr(layout.cap[0].reason, "short"));
+	}
+}
+
 /* 65 in one chain: the last is not taken. */
 static void too_many(void **state)
 {
@@ -261,6 +308,7 @@ int main(void)
 		ALL(gaps_are_shut),
 		cmocka_unit_test(verdicts_of_the_hidden_middle),
 		cmocka_unit_test(broken_chains),
+		cmocka_unit_test(too_short),
 		cmocka_unit_test(too_many),
 	};
 
