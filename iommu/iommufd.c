@@ -190,25 +190,25 @@ static int iommufd_unmap(struct iommu_space *s, struct iova iova, uint64_t size)
 	return unmap.length == size ? 0 : -ENOENT;
 }
 
+/* The kernel writes its ranges straight into ours. */
+CHECK_SIZE(struct iommu_range, sizeof(struct iommu_iova_range));
+_Static_assert(offsetof(struct iommu_range, last) ==
+                       offsetof(struct iommu_iova_range, last),
+               "ranges differ");
+
 static int iommufd_learn(struct iommu_space *s)
 {
-	struct iommu_iova_range range[IOMMU_RANGES_MAX];
 	struct iommu_ioas_iova_ranges ask = {
 		.size = sizeof(ask),
 		.ioas_id = s->ioas,
 		.num_iovas = IOMMU_RANGES_MAX,
-		.allowed_iovas = (uintptr_t)range,
+		.allowed_iovas = (uintptr_t)s->range,
 	};
 	int r = iommu_call(s->fd, IOMMU_IOAS_IOVA_RANGES, &ask);
 
 	if (r < 0)
 		return r;
 	s->n_ranges = MIN((size_t)ask.num_iovas, (size_t)IOMMU_RANGES_MAX);
-	for (size_t i = 0; i < s->n_ranges; i++)
-		s->range[i] = (struct iommu_range){
-			.start = range[i].start,
-			.last = range[i].last,
-		};
 	return 0;
 }
 

@@ -81,22 +81,26 @@ static int set_run(struct vfio_dev *v, uint32_t index, unsigned start,
 	return 0;
 }
 
+static void arm_one(struct vfio_dev *v, unsigned i)
+{
+	int r = set_run(v, v->irq.index, i, 1);
+
+	if (r >= 0)
+		return;
+	v->irq.armed[i] = false;
+	fault_irq(v, r, v->irq.index, i, 1);
+}
+
 /* After a refusal the kernel has masked the whole run. One by one, those that
  * can be served are. */
 static void arm_run(struct vfio_dev *v, unsigned start, unsigned count)
 {
-	int r = set_run(v, v->irq.index, start, count);
-
-	if (r >= 0)
+	if (set_run(v, v->irq.index, start, count) >= 0)
 		return;
 	memset(v->irq.armed + start, 0, count * sizeof(v->irq.armed[0]));
-	if (count == 1) {
-		fault_irq(v, r, v->irq.index, start, 1);
-		return;
-	}
 	for (unsigned i = start; i < start + count; i++)
 		if (v->irq.want[i])
-			arm_run(v, i, 1);
+			arm_one(v, i);
 }
 
 /* ---- runs ---- */

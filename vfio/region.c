@@ -19,15 +19,15 @@ CHECK_SIZE(struct vfio_region_sparse_mmap_area, 16);
 
 /* ---- region info's capabilities ---- */
 
-static void add_area(struct vfio_areas *a, uint64_t off, uint64_t size,
-                     uint64_t limit)
+static void add_area(struct vfio_areas *a, uint64_t off, uint64_t len,
+                     uint64_t region)
 {
-	uint64_t end = size;
+	uint64_t end;
 
 	/* What does not fill whole pages inside the region stays trapped. */
-	if (a->n == SPANS_MAX || !range_inside(off, size, limit))
+	if (a->n == SPANS_MAX || !range_inside(off, len, region))
 		return;
-	end = ALIGN_DOWN(off + size, PAGE);
+	end = ALIGN_DOWN(off + len, PAGE);
 	off = ALIGN_UP(off, PAGE);
 	if (off < end)
 		a->span[a->n++] =
@@ -186,14 +186,15 @@ unsigned vfio_spans_carve(const struct vfio_span *area, unsigned n,
 /* Address space for the whole BAR, aligned; holes in it stay unmapped. */
 static int reserve(struct vfio_bar *bar)
 {
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 	uint64_t align = MIN(bar->size, GIANT_PAGE), size;
 	uintptr_t at;
 	void *p;
 
 	if (__builtin_add_overflow(bar->size, align, &size) || size > SIZE_MAX)
 		return -EFBIG;
-	p = mmap(NULL, size, PROT_NONE,
-	         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	// cppcheck-suppress invalidFunctionArg ; -1 is right for anonymous
+	p = mmap(NULL, size, PROT_NONE, flags, -1, 0);
 	if (p == MAP_FAILED)
 		return -errno;
 	at = ALIGN_UP((uintptr_t)p, align);

@@ -28,7 +28,7 @@ void fake_forget(struct fake *f)
 
 void fake_expect(struct fake *f, const char *want)
 {
-	if (strcmp(f->journal, want))
+	if (strcmp(f->journal, want) != 0)
 		fail_msg("journal:\n%swanted:\n%s", f->journal, want);
 	fake_forget(f);
 }

@@ -345,50 +345,71 @@ static void test_carve_full(void **state)
 	assert_int_equal(got[0].size, 0x2000);
 }
 
-/* A region info as the kernel lays it out, its capability chain by hand. */
+/* A region info as the kernel lays it out: head, sparse capability, areas. */
+struct region_bytes {
+	struct vfio_region_info info;
+	uint16_t next; /* of the capability */
+	struct vfio_region_sparse_mmap_area area[4];
+	size_t size; /* of what is valid */
+	char bytes[256];
+};
+
+static struct vfio_areas parsed(struct region_bytes *b)
+{
+	const struct vfio_region_info_cap_sparse_mmap sparse = {
+		.header = { .id = VFIO_REGION_INFO_CAP_SPARSE_MMAP,
+		            .next = b->next },
+		.nr_areas = ARRAY_SIZE(b->area),
+	};
+	size_t at = sizeof(b->info);
+	struct vfio_areas a;
+
+	memcpy(b->bytes, &b->info, sizeof(b->info));
+	memcpy(b->bytes + at, &sparse, sizeof(sparse));
+	at += sizeof(sparse);
+	memcpy(b->bytes + at, b->area, sizeof(b->area));
+	vfio_areas_parse(b->bytes, b->size, &a);
+	return a;
+}
+
 static void test_areas(void **state)
 {
-	struct {
-		struct vfio_region_info info;
-		struct vfio_region_info_cap_sparse_mmap sparse;
-		struct vfio_region_sparse_mmap_area area[4];
-	} b = {
+	const size_t head = sizeof(struct vfio_region_info);
+	const size_t areas =
+		head + sizeof(struct vfio_region_info_cap_sparse_mmap);
+	struct region_bytes b = {
 		.info = { .size = 0x10000,
 		          .flags = VFIO_REGION_INFO_FLAG_MMAP |
 		                   VFIO_REGION_INFO_FLAG_CAPS,
-		          .cap_offset = sizeof(b.info) },
-		.sparse = { .header = { .id = VFIO_REGION_INFO_CAP_SPARSE_MMAP },
-		            .nr_areas = 4 },
+		          .cap_offset = (uint32_t)head },
 		.area = { { 0, 0x1000 },
-		          { 0x2800, 0x2000 }, /* pages inside: 3000-4000 */
+		          { 0x2800, 0x2000 }, /* whole pages: 3000-4000 */
 		          { 0xf000, 0x2000 }, /* past the end: ignored */
 		          { 0x8000, UINT64_MAX } },
+		.size = areas + sizeof(b.area),
 	};
-	struct vfio_areas a;
+	struct vfio_areas a = parsed(&b);
 
 	(void)state;
-	vfio_areas_parse(&b, sizeof(b), &a);
 	assert_int_equal(a.n, 2);
 	assert_int_equal(a.span[1].off, 0x3000);
 	assert_int_equal(a.span[1].size, 0x1000);
+	/* A chain that bites its tail. */
+	b.next = (uint16_t)head;
+	assert_int_equal(parsed(&b).n, 2);
 	/* Cut short: the areas that are there. */
-	vfio_areas_parse(&b, offsetof(typeof(b), area[1]), &a);
-	assert_int_equal(a.n, 1);
-	/* A chain that bites its tail, and one that points outside. */
-	b.sparse.header.next = (uint32_t)sizeof(b.info);
-	vfio_areas_parse(&b, sizeof(b), &a);
-	assert_int_equal(a.n, 2);
+	b.size = areas + sizeof(b.area[0]);
+	assert_int_equal(parsed(&b).n, 1);
+	/* A capability outside: none, so the whole region. */
 	b.info.cap_offset = UINT32_MAX;
-	vfio_areas_parse(&b, sizeof(b), &a);
-	assert_int_equal(a.n, 1); /* no capability: the whole region */
+	a = parsed(&b);
+	assert_int_equal(a.n, 1);
 	assert_int_equal(a.span[0].size, 0x10000);
 	b.info.flags = 0;
-	vfio_areas_parse(&b, sizeof(b), &a);
-	assert_int_equal(a.n, 0);
+	assert_int_equal(parsed(&b).n, 0);
 	b.info.flags = VFIO_REGION_INFO_FLAG_MMAP;
 	b.info.size = 256; /* smaller than a page: trapped */
-	vfio_areas_parse(&b, sizeof(b), &a);
-	assert_int_equal(a.n, 0);
+	assert_int_equal(parsed(&b).n, 0);
 }
 
 int main(void)
