@@ -1,16 +1,23 @@
 # One file a line: two hands edit this list.
 SRCS_vmm := \
+	acpi.c \
+	acpi_dsdt.c \
+	aml.c \
+	assign.c \
 	boot.c \
 	boot_bzimage.c \
 	boot_pvh.c \
 	bus.c \
 	console.c \
 	cpuid.c \
+	irqsink.c \
 	kvm.c \
 	lease.c \
 	loop.c \
 	memory.c \
 	park.c \
+	pcihost.c \
+	place.c \
 	power.c \
 	report.c \
 	sandbox.c \

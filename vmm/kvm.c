@@ -203,6 +203,19 @@ int kvm_vfio_add(struct vm *vm, int fd, struct diag *d)
 	return 0;
 }
 
+void kvm_vfio_del(struct vm *vm, int fd)
+{
+	struct kvm_device_attr del = {
+		.group = KVM_DEV_VFIO_FILE,
+		.attr = KVM_DEV_VFIO_FILE_DEL,
+		.addr = (uintptr_t)&fd,
+	};
+
+	/* ENOENT: the descriptor was another function's, too. */
+	if (vm->vfio_dev_fd >= 0)
+		(void)!ioctl(vm->vfio_dev_fd, KVM_SET_DEVICE_ATTR, &del);
+}
+
 int coalesce_add(struct vm *vm, uint16_t port, uint16_t size)
 {
 	struct kvm_coalesced_mmio_zone zone = {

@@ -15,14 +15,9 @@
 #include "vmm/priv.h"
 
 enum {
-	REG_CONTROL,
-	REG_STATUS,
-	REG_RESET,
-	REGS,
 	SLP_EN = 0x20,
-	SLP_TYP_S5 = 5,
-	RESET_VALUE = 1,
 	KBC_COMMAND = 0x64,
+	KBC_OUTPUT_FULL = 0x01,
 	KBC_PULSE_RESET = 0xfe,
 };
 #define SLP_TYP 0x1cu
@@ -37,10 +32,10 @@ static uint64_t power_read(void *ctx, uint64_t off, unsigned width)
 
 static void write_byte(struct vm *vm, uint64_t reg, uint8_t v)
 {
-	if (reg == REG_CONTROL && (v & SLP_EN) &&
-	    FIELD_GET(SLP_TYP, v) == SLP_TYP_S5)
+	if (reg == ACPI_SLEEP_CONTROL && (v & SLP_EN) &&
+	    FIELD_GET(SLP_TYP, v) == ACPI_S5)
 		vm_request(vm, VM_REQ_POWEROFF);
-	else if (reg == REG_RESET && v == RESET_VALUE)
+	else if (reg == ACPI_RESET && v == ACPI_RESET_VALUE)
 		vm_request(vm, VM_REQ_RESET);
 }
 
@@ -50,14 +45,15 @@ static void power_write(void *ctx, uint64_t off, unsigned width, uint64_t value)
 		write_byte(ctx, off + i, (uint8_t)(value >> 8 * i));
 }
 
-/* No controller is behind it: reads as an empty, idle one would, so that a
- * kernel that waits for "input buffer empty" goes on. */
+/* No controller is behind it. "Input buffer empty" lets a kernel's reset go on
+ * at once; "output buffer full" for ever tells its keyboard driver within a
+ * few reads that there is none, where 0 would have it wait half a second. */
 static uint64_t kbc_read(void *ctx, uint64_t off, unsigned width)
 {
 	(void)ctx;
 	(void)off;
 	(void)width;
-	return 0;
+	return KBC_OUTPUT_FULL;
 }
 
 static void kbc_write(void *ctx, uint64_t off, unsigned width, uint64_t value)
@@ -79,7 +75,7 @@ static const struct bus_ops kbc_ops = {
 
 int power_init(struct vm *vm)
 {
-	int r = bus_add(vm->pio, PORT_ACPI, REGS, EXIT_POWER, &power_ops, vm);
+	int r = bus_add(vm->pio, PORT_ACPI, ACPI_PORTS, EXIT_POWER, &power_ops, vm);
 
 	if (r == 0)
 		r = bus_add(vm->pio, KBC_COMMAND, 1, EXIT_POWER, &kbc_ops, vm);

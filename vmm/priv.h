@@ -49,6 +49,15 @@
 #define PORT_PCI_ADDR 0xcf8
 #define PORT_PCI_DATA 0xcfc
 #define PORT_ACPI 0x600    /* sleep control, sleep status, reset */
+/* Byte registers there: power.c answers, the FADT tells. */
+enum {
+	ACPI_SLEEP_CONTROL, /* bits 4:2 SLP_TYP, bit 5 SLP_EN */
+	ACPI_SLEEP_STATUS,
+	ACPI_RESET,
+	ACPI_PORTS,
+	ACPI_S5 = 5,
+	ACPI_RESET_VALUE = 1,
+};
 #define PORT_PCI_IO 0xc000 /* I/O BARs from here */
 #define GSI_COM1 4
 #define GSI_PINS 24 /* of the IOAPIC; MSI routes come behind */
@@ -136,6 +145,7 @@ struct vcpu {
 };
 _must_check_ int kvm_vm_init(struct vm *vm, struct diag *d); /* VM, irqchip */
 _must_check_ int kvm_vfio_add(struct vm *vm, int fd, struct diag *d);
+void kvm_vfio_del(struct vm *vm, int fd);
 /* Interrupt controllers, timer and clock as they were when the machine was
  * made; vCPUs must be parked. */
 _must_check_ int kvm_vm_reset(struct vm *vm, struct diag *d);
@@ -266,21 +276,41 @@ void pci_host_reset(struct pci_host *h);
  * -------------------- */
 
 struct assigned;
-/* Attach every device of the configuration, map RAM for DMA, place BARs. */
+/* Attach every device of the configuration, map RAM for DMA, place BARs. After
+ * irqsink_init(), before pci_host_new(). */
 _must_check_ int assign_all(struct vm *vm, struct diag *d);
 _must_check_ int assign_reset_all(struct vm *vm, struct diag *d);
 void assign_free_all(struct vm *vm);
-/* Configuration cycles of the function behind root port `slot` (NULL = none).
- */
+/* Lets go of cfg.device[i] at once: all its descriptors are closed, the guest
+ * reads all ones. The vCPUs may run. */
+void assign_release(struct vm *vm, unsigned i);
+/* For the thread that releases devices, which is the main one: the function
+ * behind root port `slot`, NULL = none. */
 struct vfio_dev *assign_find(struct vm *vm, uint8_t slot);
 /* vfio_dev_request_fd() of cfg.device[i]; -1 = none. */
 int assign_request_fd(struct vm *vm, unsigned i);
-/* Memory that devices behind `slot` decode, for the root port's windows. */
+/* vfio_dev_late_fd(); the loop polls it for input, then settles. */
+int assign_late_fd(struct vm *vm, unsigned i);
+void assign_late_settle(struct vm *vm, unsigned i);
+
+/* Any thread: configuration cycles of the function behind root port `slot`,
+ * and its reset by the port's Secondary Bus Reset. All ones = nobody there. */
+uint32_t assign_cfg_read(struct vm *vm, uint8_t slot, unsigned off,
+                         unsigned width);
+void assign_cfg_write(struct vm *vm, uint8_t slot, unsigned off, unsigned width,
+                      uint32_t value);
+void assign_bus_reset(struct vm *vm, uint8_t slot);
+
+/* What the root port `slot` shows and forwards to the function behind it. */
 struct assign_window {
+	uint8_t bus; /* secondary bus before the guest renumbers */
 	uint64_t mem32, mem32_size, mem64, mem64_size;
 	uint32_t io, io_size;
 };
 struct assign_window assign_window(struct vm *vm, uint8_t slot);
+void assign_match_link(struct vm *vm, uint8_t slot, struct cfg_port *p);
+/* End of what 64-bit BARs may take, for the host bridge's window. */
+uint64_t assign_mem64_end(const struct vm *vm);
 
 /* ---- irqsink.c: irq-remap's ops over KVM
  * -------------------------------------- */
@@ -321,6 +351,7 @@ struct vm {
 	struct memory mem;
 	struct bus *pio, *mmio;
 	struct vcpu *cpu;
+	struct irqsink *sink; /* irqsink.c */
 	struct irq_table *irqs;
 	struct iommu_space *space;
 	struct pci_host *pci;

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef FL_VMM_ASSIGN_H
+#define FL_VMM_ASSIGN_H
+
+/* Between assign.c (life and accesses) and place.c (addresses). */
+
+#include "vmm/priv.h"
+
+struct assigned;
+/* What a trapped range of the bus belongs to. */
+struct assigned_bar {
+	struct assigned *owner;
+	unsigned index;
+};
+struct assigned {
+	struct vm *vm;
+	unsigned index;       /* of cfg.device */
+	pthread_mutex_t lock; /* of `dev`: release against accesses */
+	struct vfio_dev *dev; /* NULL once released */
+	struct assigned_bar bar[CFG_BARS];
+	uint64_t at[CFG_BARS]; /* where its BARs go; 0 = nowhere */
+	struct assign_window window;
+};
+
+/* Gives every BAR of every function its address: at[] and window. -ENOSPC
+ * FL_VMM_SLOT. */
+_must_check_ int place_all(struct vm *vm, struct diag *d);
+/* Writes them into the function's BARs. */
+_must_check_ int place_apply(struct assigned *a, struct diag *d);
+
+#endif

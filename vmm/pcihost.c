@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The host bridge: configuration cycles by ECAM (PCIe 6.0 7.2.2) and by
+ * 0xCF8/0xCFC (PCI 3.0 3.2.2.3.2), both onto one cycle(bus, devfn, offset).
+ * Bus 0 has the host bridge at device 0 and a root port for each assigned
+ * function at the device number of its slot; the function is device 0 of the
+ * port's secondary bus, whatever number the guest gives that.
+ *
+ * Bus numbers and windows are set before the guest runs (a guest that finds a
+ * tree that is consistent renumbers nothing), again at each reset of the
+ * machine. Where a function decodes is the function's own matter (vfio/): the
+ * windows are registers, what lies outside of them is forwarded all the same.
+ *
+ * Order of a Secondary Bus Reset: while the bit is held nothing answers below;
+ * the function is reset once, as the bit goes on.
+ *
+ * The kernel queues writes to 0xCF8 and hands them on before the next exit is
+ * handled (coalesce_add): they change the latch and do nothing else.
+ *
+ * Locks: `lock` is of the latch and the ports' registers; the function behind
+ * has its own, taken after `lock` is released.
+ */
+
+#include <string.h>
+
+#include "vmm/priv.h"
+
+#define BUSES 256u
+#define DEVFN(dev, fn) ((dev) << 3 | (fn))
+#define NOBODY UINT32_MAX
+
+/* CONFIG_ADDRESS: enable, bus, device and function, dword. Bits 30:24 and 1:0
+ * are reserved and read 0. */
+#define ADDR_ENABLE BIT(31)
+#define ADDR_BITS (ADDR_ENABLE | BITS(23, 2))
+
+/* Type 1 header, PCIe 6.0 7.5.1.3. */
+enum {
+	REG_BUSES = 0x18,
+	REG_IO = 0x1c,
+	REG_MEM = 0x20,
+	REG_PREF = 0x24,
+	REG_PREF_BASE_HI = 0x28,
+	REG_PREF_LIMIT_HI = 0x2c,
+};
+
+struct port {
+	uint8_t slot;
+	struct cfg_space cfg;
+};
+struct pci_host {
+	struct vm *vm;
+	pthread_mutex_t lock;
+	uint32_t address; /* 0xCF8 */
+	struct cfg_space bridge;
+	unsigned n;
+	struct port
+		port[]; /* hot plug: one for each slot, most of them empty */
+};
+
+struct cycle {
+	uint8_t bus, devfn;
+	unsigned off, width;
+};
+
+/* ---- who answers; under the lock -----------------------------------------
+ */
+
+static struct cfg_space *find_own(struct pci_host *h, const struct cycle *c)
+{
+	if (c->bus)
+		return NULL;
+	if (c->devfn == DEVFN(0, 0))
+		return &h->bridge;
+	for (unsigned i = 0; i < h->n; i++)
+		if (c->devfn == DEVFN(h->port[i].slot, 0))
+			return &h->port[i].cfg;
+	return NULL;
+}
+
+/* The slot that the cycle goes to; 0 = none. */
+static uint8_t find_behind(const struct pci_host *h, const struct cycle *c)
+{
+	if (!c->bus || c->devfn != DEVFN(0, 0))
+		return 0;
+	for (unsigned i = 0; i < h->n; i++) {
+		struct cfg_bridge b = cfg_bridge_buses(&h->port[i].cfg);
+
+		if (b.secondary == c->bus && b.subordinate >= c->bus)
+			return b.reset ? 0 : h->port[i].slot;
+	}
+	return 0;
+}
+
+/* ---- cycles --------------------------------------------------------------
+ */
+
+static uint32_t cycle_read(struct pci_host *h, const struct cycle *c)
+{
+	const struct cfg_space *own;
+	uint32_t value = NOBODY;
+	uint8_t slot = 0;
+
+	pthread_mutex_lock(&h->lock);
+	own = find_own(h, c);
+	if (own)
+		value = cfg_read(own, c->off, c->width).value;
+	else
+		slot = find_behind(h, c);
+	pthread_mutex_unlock(&h->lock);
+	return slot ? assign_cfg_read(h->vm, slot, c->off, c->width) : value;
+}
+
+/* The slot to be reset, 0 = none. */
+static uint8_t write_own(struct pci_host *h, struct cfg_space *own,
+                         const struct cycle *c, uint32_t value)
+{
+	bool held = cfg_bridge_buses(own).reset;
+
+	(void)cfg_write(own, c->off, c->width, value);
+	if (own == &h->bridge || held || !cfg_bridge_buses(own).reset)
+		return 0;
+	return c->devfn >> 3;
+}
+
+static void cycle_write(struct pci_host *h, const struct cycle *c,
+                        uint32_t value)
+{
+	uint8_t reset = 0, slot = 0;
+	struct cfg_space *own;
+
+	pthread_mutex_lock(&h->lock);
+	own = find_own(h, c);
+	if (own)
+		reset = write_own(h, own, c, value);
+	else
+		slot = find_behind(h, c);
+	pthread_mutex_unlock(&h->lock);
+	if (reset)
+		assign_bus_reset(h->vm, reset);
+	if (slot)
+		assign_cfg_write(h->vm, slot, c->off, c->width, value);
+}
+
+/* ---- ECAM ----------------------------------------------------------------
+ */
+
+static struct cycle ecam_cycle(uint64_t off, unsigned width)
+{
+	return (struct cycle){
+		.bus = (uint8_t)(off >> 20),
+		.devfn = (uint8_t)(off >> 12),
+		.off = (unsigned)(off & (CFG_SIZE - 1)),
+		.width = width,
+	};
+}
+
+/* A bridge may refuse more than a dword (PCIe 6.0 7.2.2); two dwords are what
+ * others do with it. */
+static uint64_t ecam_read(void *ctx, uint64_t off, unsigned width)
+{
+	struct cycle c = ecam_cycle(off, MIN(width, 4u));
+	uint64_t value = cycle_read(ctx, &c);
+
+	if (width == 8) {
+		c.off += 4;
+		value |= (uint64_t)cycle_read(ctx, &c) << 32;
+	}
+	return value;
+}
+
+static void ecam_write(void *ctx, uint64_t off, unsigned width, uint64_t value)
+{
+	struct cycle c = ecam_cycle(off, MIN(width, 4u));
+
+	cycle_write(ctx, &c, (uint32_t)value);
+	if (width == 8) {
+		c.off += 4;
+		cycle_write(ctx, &c, (uint32_t)(value >> 32));
+	}
+}
+
+static const struct bus_ops ecam_ops = {
+	.read = ecam_read,
+	.write = ecam_write,
+};
+
+/* ---- 0xCF8, 0xCFC ----------------------------------------------------------
+ */
+
+#define DATA_OFF (PORT_PCI_DATA - PORT_PCI_ADDR)
+
+/* False where the access is not for the data port, or no cycle is latched. */
+static bool data_cycle(struct pci_host *h, uint64_t off, unsigned width,
+                       struct cycle *ret)
+{
+	uint32_t a;
+
+	if (off < DATA_OFF || !range_inside(off - DATA_OFF, width, 4))
+		return false;
+	pthread_mutex_lock(&h->lock);
+	a = h->address;
+	pthread_mutex_unlock(&h->lock);
+	*ret = (struct cycle){
+		.bus = (uint8_t)(a >> 16),
+		.devfn = (uint8_t)(a >> 8),
+		.off = (a & 0xfc) + (unsigned)(off - DATA_OFF),
+		.width = width,
+	};
+	return a & ADDR_ENABLE;
+}
+
+static bool is_address(uint64_t off, unsigned width)
+{
+	return off == 0 && width == 4;
+}
+
+static uint64_t ports_read(void *ctx, uint64_t off, unsigned width)
+{
+	struct pci_host *h = ctx;
+	uint32_t value = NOBODY;
+	struct cycle c;
+
+	if (data_cycle(h, off, width, &c))
+		return cycle_read(h, &c);
+	if (is_address(off, width)) {
+		pthread_mutex_lock(&h->lock);
+		value = h->address;
+		pthread_mutex_unlock(&h->lock);
+	}
+	return value;
+}
+
+static void ports_write(void *ctx, uint64_t off, unsigned width, uint64_t value)
+{
+	struct pci_host *h = ctx;
+	struct cycle c;
+
+	if (data_cycle(h, off, width, &c)) {
+		cycle_write(h, &c, (uint32_t)value);
+	} else if (is_address(off, width)) {
+		pthread_mutex_lock(&h->lock);
+		h->address = (uint32_t)value & ADDR_BITS;
+		pthread_mutex_unlock(&h->lock);
+	}
+}
+
+static const struct bus_ops ports_ops = {
+	.read = ports_read,
+	.write = ports_write,
+};
+
+/* ---- power-on state -------------------------------------------------------
+ */
+
+static void put(struct cfg_space *s, unsigned off, uint32_t value)
+{
+	(void)cfg_write(s, off, 4, value);
+}
+
+/* Bits 31:20 of an address, as base and limit of a window hold them; a window
+ * that is empty has its base above its limit. */
+static uint32_t window(uint64_t base, uint64_t size)
+{
+	uint64_t last = base + size - 1;
+
+	if (!size)
+		return 0x0000fff0;
+	return (uint32_t)(base >> 16 & 0xfff0) | ((uint32_t)last & 0xfff00000);
+}
+
+static void preset(struct cfg_space *s, const struct assign_window *w)
+{
+	uint32_t io_last = w->io + w->io_size - 1;
+	uint64_t last = w->mem64_size ? w->mem64 + w->mem64_size - 1 : 0;
+
+	put(s, REG_BUSES, (uint32_t)w->bus << 16 | (uint32_t)w->bus << 8);
+	(void)cfg_write(s, REG_IO, 2,
+	                w->io_size ? (w->io >> 8 & 0xf0) | (io_last & 0xf000)
+	                           : 0x00f0);
+	put(s, REG_MEM, window(w->mem32, w->mem32_size));
+	put(s, REG_PREF, window(w->mem64, w->mem64_size));
+	put(s, REG_PREF_BASE_HI, (uint32_t)(w->mem64 >> 32));
+	put(s, REG_PREF_LIMIT_HI, (uint32_t)(last >> 32));
+}
+
+void pci_host_reset(struct pci_host *h)
+{
+	pthread_mutex_lock(&h->lock);
+	h->address = 0;
+	cfg_reset(&h->bridge);
+	for (unsigned i = 0; i < h->n; i++) {
+		struct assign_window w = assign_window(h->vm, h->port[i].slot);
+
+		cfg_reset(&h->port[i].cfg);
+		preset(&h->port[i].cfg, &w);
+	}
+	pthread_mutex_unlock(&h->lock);
+}
+
+static void compose(struct pci_host *h)
+{
+	cfg_compose_host_bridge(&h->bridge);
+	for (unsigned i = 0; i < h->n; i++) {
+		uint8_t slot = h->vm->cfg.device[i].slot;
+		struct cfg_port port = { .slot = slot, .port = slot };
+
+		h->port[i].slot = slot;
+		assign_match_link(h->vm, slot, &port);
+		cfg_compose_root_port(&h->port[i].cfg, &port);
+	}
+	pci_host_reset(h);
+}
+
+static int answer(struct pci_host *h)
+{
+	struct vm *vm = h->vm;
+	int r = bus_add(vm->mmio, MAP_ECAM, MAP_ECAM_SIZE, EXIT_CONFIG,
+	                &ecam_ops, h);
+
+	if (r < 0)
+		return r;
+	r = bus_add(vm->pio, PORT_PCI_ADDR, 8, EXIT_CONFIG, &ports_ops, h);
+	if (r < 0)
+		return r;
+	return coalesce_add(vm, PORT_PCI_ADDR, 4);
+}
+
+int pci_host_new(struct vm *vm, struct pci_host **ret, struct diag *d)
+{
+	unsigned n = vm->cfg.n_devices;
+	struct pci_host *h = calloc(1, sizeof(*h) + n * sizeof(h->port[0]));
+	int r = -ENOMEM;
+
+	if (h) {
+		h->vm = vm;
+		h->n = n;
+		pthread_mutex_init(&h->lock, NULL);
+		compose(h);
+		r = answer(h);
+	}
+	if (r < 0) {
+		pci_host_free(h);
+		return diag_fail(d, r, FL_VMM_SLOT, "the PCIe host bridge: %s",
+		                 strerror(-r));
+	}
+	*ret = h;
+	return 0;
+}
+
+void pci_host_free(struct pci_host *h)
+{
+	if (!h)
+		return;
+	bus_del(h->vm->mmio, MAP_ECAM, MAP_ECAM_SIZE);
+	bus_del(h->vm->pio, PORT_PCI_ADDR, 8);
+	pthread_mutex_destroy(&h->lock);
+	free(h);
+}
