@@ -26,7 +26,8 @@ enum {
 	P_OUT,
 	P_TIMER,
 	P_DEVICE,
-	P_ALL = P_DEVICE + VM_DEVICES_MAX,
+	P_LATE = P_DEVICE + VM_DEVICES_MAX,
+	P_ALL = P_LATE + VM_DEVICES_MAX,
 };
 
 struct loop {
@@ -68,6 +69,16 @@ static void init(struct loop *l, struct vm *vm, int signal_fd)
 	l->p[P_TIMER].fd = console_timer_fd(vm->console);
 	for (unsigned i = 0; i < vm->cfg.n_devices; i++)
 		l->p[P_DEVICE + i].fd = assign_request_fd(vm, i);
+	for (unsigned i = 0; i < vm->cfg.n_devices; i++)
+		l->p[P_LATE + i].fd = assign_late_fd(vm, i);
+}
+
+/* First interrupts of vectors whose routes have waited (vfio.h). */
+static void settle(struct loop *l)
+{
+	for (unsigned i = 0; i < l->vm->cfg.n_devices; i++)
+		if (l->p[P_LATE + i].revents)
+			assign_late_settle(l->vm, i);
 }
 
 static void conn_event(struct loop *l)
@@ -148,6 +159,7 @@ static bool serve(struct loop *l, enum vm_end *ret, struct diag *d)
 		*ret = VM_END_DEVICE;
 		return true;
 	}
+	settle(l);
 	*ret = VM_END_STOPPED;
 	if (l->p[P_SIGNAL].revents && on_signal(l))
 		return true;
