@@ -32,7 +32,7 @@ int cli_connect(const struct cli *c, struct diag *d)
 
 	if (strlen(c->socket) >= sizeof(a.sun_path))
 		return no_netd(c, -ENAMETOOLONG, d);
-	strcpy(a.sun_path, c->socket);
+	memcpy(a.sun_path, c->socket, strlen(c->socket) + 1);
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
 		return no_netd(c, -errno, d);

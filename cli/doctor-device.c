@@ -4,10 +4,13 @@
 
 #include "cli/doctor.h"
 #include "iommu/iommu.h"
+#include "pci-config/pci-config.h"
 #include "sriov/sriov.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static void tell_identity(const struct sriov_fn *f, json_t *list)
 {
@@ -113,6 +116,66 @@ static void check_reset(int root_fd, struct bdf b, json_t *list)
 		            "state would leak to the next");
 }
 
+/* As much of the configuration space as the kernel shows us: 64 bytes to a
+ * user, all of it to root. */
+static size_t read_config(int root_fd, struct bdf b, uint8_t raw[CFG_SIZE])
+{
+	char path[128], name[BDF_STRLEN];
+	_cleanup_close_ int fd = -1;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/config",
+	         bdf_format(b, name));
+	fd = openat(root_fd, path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? 0 : pread(fd, raw, CFG_SIZE, 0);
+	if (n < (ssize_t)CFG_SIZE_PCI)
+		return 0;
+	return n < (ssize_t)CFG_SIZE ? CFG_SIZE_PCI : CFG_SIZE;
+}
+
+/* Sizes of BARs play no part in what is told here. */
+static void tell_vectors(int root_fd, struct bdf b, json_t *list)
+{
+	static const uint64_t no_sizes[CFG_BARS] = { 0 };
+	_cleanup_free_ struct cfg_layout *l = calloc(1, sizeof(*l));
+	uint8_t raw[CFG_SIZE];
+	size_t size = read_config(root_fd, b, raw);
+	struct diag d = { 0 };
+
+	if (!l)
+		return;
+	if (!size) {
+		finding_add(list, FINDING_NOTE, "interrupts",
+		            "run the doctor as root to see them",
+		            "unknown: the configuration space cannot be read");
+		return;
+	}
+	if (cfg_layout_parse(raw, size, no_sizes, l, &d) < 0) {
+		finding_add_diag(list, "configuration", &d);
+		return;
+	}
+	if (l->chain_cut)
+		finding_add(list, FINDING_NOTE, "capabilities", NULL,
+		            "the device's list is broken; a guest sees what "
+		            "comes before the break");
+	if (l->msix.cap)
+		finding_add(list, FINDING_OK, "interrupts", NULL,
+		            "MSI-X, %u vectors", l->msix.vectors);
+	else if (l->msi.cap)
+		finding_add(list, FINDING_OK, "interrupts", NULL,
+		            "MSI, %u vectors", l->msi.vectors);
+	else
+		finding_add(list, FINDING_NOTE, "interrupts", NULL,
+		            "no message-signalled ones");
+}
+
+/* Base class 06h: host bridges, switches and ports hold a topology together;
+ * VFIO refuses them. */
+static bool is_bridge(const struct sriov_fn *f)
+{
+	return f->class_code >> 16 == 0x06;
+}
+
 int doctor_device(int root_fd, struct bdf b, json_t *list, struct diag *d)
 {
 	char name[BDF_STRLEN];
@@ -126,7 +189,14 @@ int doctor_device(int root_fd, struct bdf b, json_t *list, struct diag *d)
 		return r;
 	}
 	tell_identity(&f, list);
+	if (is_bridge(&f)) {
+		finding_add(list, FINDING_NO, "kind",
+		            "name a function behind it: lspci -tv",
+		            "a bridge is never assigned");
+		return 0;
+	}
 	tell_sriov(root_fd, b, list);
+	tell_vectors(root_fd, b, list);
 	check_group(root_fd, b, list);
 	check_holder(root_fd, b, list);
 	check_reset(root_fd, b, list);

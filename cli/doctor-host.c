@@ -114,6 +114,29 @@ static void check_huge_pages(int root_fd, json_t *list)
 		            "guest memory may use them");
 }
 
+/* Guest memory is pinned. netd raises the limit for those who lease, so this
+ * is worth a line only to who starts a VMM without it. */
+static void tell_memlock(int root_fd, json_t *list)
+{
+	static const char key[] = "Max locked memory";
+	char text[SYSFS_MAX], soft[32] = "";
+	const char *at;
+
+	if (sysfs_read(root_fd, "proc/self/limits", text, sizeof(text)) < 0)
+		return;
+	at = strstr(text, key);
+	if (!at || sscanf(at + strlen(key), "%31s", soft) != 1)
+		return;
+	if (!strcmp(soft, "unlimited"))
+		finding_add(list, FINDING_OK, "locked memory", NULL,
+		            "no limit here");
+	else
+		finding_add(list, FINDING_OK, "locked memory", NULL,
+		            "%s bytes here; fairlead-netd raises it for each "
+		            "guest",
+		            soft);
+}
+
 void doctor_host(int root_fd, json_t *list)
 {
 	_cleanup_free_ struct iommu_facts *iommu = calloc(1, sizeof(*iommu));
@@ -134,5 +157,6 @@ void doctor_host(int root_fd, json_t *list)
 	}
 	check_vfio(root_fd, iommu, list);
 	check_kvm(root_fd, list);
+	tell_memlock(root_fd, list);
 	check_huge_pages(root_fd, list);
 }

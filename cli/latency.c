@@ -14,7 +14,7 @@ static int load(const char *file, struct lat_hist **ret, struct diag *d)
 	int r;
 
 	if (!f) {
-		r = -errno;
+		r = errno > 0 ? -errno : -EIO;
 		diag_fail(d, r, FL_CLI_FILE, "cannot read the samples %s",
 		          file);
 		diag_why(d, "%s", strerror(-r));

@@ -197,6 +197,15 @@ static int dispatch(const struct parsed *p, const struct cli_verb *v,
 	return v->run(&p->cli, args, n);
 }
 
+/* What could not be printed was not done. */
+static int end(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	perror("fairlead: cannot write the output");
+	return CLI_INTERNAL;
+}
+
 int main(int argc, char **argv)
 {
 	struct parsed p = {
@@ -217,6 +226,6 @@ int main(int argc, char **argv)
 	v = find_verb(argv[optind]);
 	if (!v)
 		return CLI_USAGE;
-	return dispatch(&p, v, argv + optind + 1,
-	                (unsigned)(argc - optind - 1));
+	return end(dispatch(&p, v, argv + optind + 1,
+	                    (unsigned)(argc - optind - 1)));
 }

@@ -14,7 +14,7 @@ static void print_action(size_t i, const json_t *a)
 	const char *disruption = cli_text(a, "disruption", "none");
 
 	printf("%3zu. %s", i + 1, cli_text(a, "text", "?"));
-	if (strcmp(disruption, "none"))
+	if (strcmp(disruption, "none") != 0)
 		printf("  [%s]", disruption);
 	printf("\n       %s\n", cli_text(a, "command", ""));
 }

@@ -91,7 +91,7 @@ static int move_high(int *fd)
 	return 0;
 }
 
-static int place(int *fd, int at)
+static int place(const int *fd, int at)
 {
 	return dup2(*fd, at) < 0 ? -errno : 0;
 }
