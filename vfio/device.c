@@ -84,25 +84,6 @@ static int read_layout(struct vfio_dev *v, struct diag *d)
 	return cfg_layout_parse(raw, v->config_size, bar_size, &v->layout, d);
 }
 
-/* The table must lie in a BAR that is there: its accesses are recognised by
- * BAR and offset. */
-static int check_msix(struct vfio_dev *v, struct diag *d)
-{
-	const struct cfg_msix_facts *m = &v->layout.msix;
-
-	if (!m->cap)
-		return 0;
-	if (m->table_bar < CFG_BARS &&
-	    range_inside(m->table_off, (uint64_t)m->vectors * CFG_MSIX_ENTRY,
-	                 v->bar[m->table_bar].size))
-		return 0;
-	diag_fail(d, -EINVAL, FL_VFIO_CONFIG, "place the MSI-X table of %s",
-	          v->bdf);
-	diag_why(d, "the function says BAR %u offset %#x, which is not there",
-	         m->table_bar, m->table_off);
-	return -EINVAL;
-}
-
 static int fail_memory(struct vfio_dev *v, int err, const char *what,
                        struct diag *d)
 {
@@ -119,8 +100,6 @@ static int bring_up(struct vfio_dev *v, const struct cfg_place *place,
 		r = vfio_regions_read(v, d);
 	if (r >= 0)
 		r = read_layout(v, d);
-	if (r >= 0)
-		r = check_msix(v, d);
 	if (r < 0)
 		return r;
 	cfg_compose_endpoint(&v->cfg, &v->layout, place);

@@ -5,6 +5,9 @@
  * function is not masked and its entry is not. Its message is staged at that
  * moment and not before: Linux first fills masked entries with a spurious
  * vector's message, which is not worth a route.
+ *
+ * That the table lies inside a BAR that is there is pci-config's promise: it
+ * hides the capability of a function where it does not.
  */
 
 #include "vfio/priv.h"

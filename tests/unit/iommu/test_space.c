@@ -70,7 +70,10 @@ static void test_ranges(void **state)
 		                                    { 0x1000, 0x1fff },
 		                                    { 0x3000, UINT64_MAX } };
 
+	static const struct iommu_range all = { 0, UINT64_MAX };
+
 	(void)state;
+	assert_false(iommu_range_allows(&all, 1, 0, 0));
 	assert_true(iommu_range_allows(range, 3, 0, 0x1000));
 	assert_false(iommu_range_allows(range, 3, 0, 0x1001));
 	assert_false(iommu_range_allows(range, 3, 0x800, 0x1000));

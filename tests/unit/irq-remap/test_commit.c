@@ -5,6 +5,7 @@
  * is proved by tests/micro and the lab.
  */
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -337,6 +338,19 @@ static void test_eventfd(void **state)
 	irq_bank_clear(b);
 	assert_int_equal(f->sink.tied[0], 0);
 	assert_int_equal(irq_bank_state(b, 0), IRQ_VECTOR_UNUSED);
+	assert_int_equal(fcntl(fd, F_GETFD), -1); /* closed */
+	irq_bank_free(b);
+}
+
+/* A message of zeros is one, too: it needs its route. */
+static void test_zero_message(void **state)
+{
+	struct fix *f = *state;
+	struct irq_bank *b = bank_of(f, 1);
+
+	assert_int_equal(irq_bank_stage(b, 0, (struct irq_msg){ 0 }), 0);
+	assert_int_equal(irq_bank_commit(b, NULL), 0);
+	assert_int_equal(f->sink.commits, 1);
 	irq_bank_free(b);
 }
 
@@ -344,15 +358,11 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_one_commit),
-		T(test_states),
-		T(test_reuse),
-		T(test_full),
-		T(test_refused_routes),
-		T(test_refused_irqfd),
-		T(test_bad_arguments),
-		T(test_eventfd),
-		cmocka_unit_test(test_4096),
+		T(test_one_commit),     T(test_states),
+		T(test_reuse),          T(test_full),
+		T(test_refused_routes), T(test_refused_irqfd),
+		T(test_bad_arguments),  T(test_eventfd),
+		T(test_zero_message),   cmocka_unit_test(test_4096),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -145,6 +145,7 @@ static void test_late_off(void **state)
 {
 	struct fake *f = *state;
 	struct pollfd pfd = { .events = POLLIN };
+	uint64_t one = 1;
 
 	open_ok(f, true);
 	linux_enable(f, 2);
@@ -155,6 +156,14 @@ static void test_late_off(void **state)
 	assert_int_equal(poll(&pfd, 1, 0), 0);
 	vfio_dev_late_settle(f->dev);
 	fake_expect(f, "");
+	/* The next driver's vectors wait anew. */
+	linux_enable(f, 2);
+	assert_int_equal(write(irq_bank_eventfd(f->dev->irq.bank, 0), &one, 8),
+	                 8);
+	assert_int_equal(poll(&pfd, 1, 0), 1);
+	fake_forget(f);
+	vfio_dev_late_settle(f->dev);
+	fake_expect(f, "routes 2\nirqfd 24\nirqfd 25\n");
 }
 
 /* A mask and an unmask are one SET_IRQS each, and no route commit. */
@@ -178,6 +187,11 @@ static void test_mask(void **state)
 	guest_msix(f, true, false);
 	fake_expect(f, "irqs MSIX 0: + +\n");
 	assert_int_equal(vfio_dev_stats(f->dev).vectors, 2);
+	/* Undefined by the specification while unmasked; at once here. */
+	vfio_dev_bar_write(f->dev, 0, FAKE_TABLE_OFF + PCI_MSIX_ENTRY_DATA, 4,
+	                   0x77);
+	fake_expect(f, "routes 3\n");
+	assert_int_equal(f->route[0].msg.data, 0x77);
 }
 
 /* Runs: an armed vector must not lie in one, a masked one may. */
@@ -288,7 +302,8 @@ static void test_msi(void **state)
 	f->vectors = 0;
 	f->msi_vectors = 4;
 	open_ok(f, false);
-	guest_msi(f, 0x40, 1, 0, true);
+	/* The low bits of the data are the function's. */
+	guest_msi(f, 0x41, 1, 0, true);
 	fake_expect(f, "routes 2\nirqfd 24\nirqfd 25\nirqs MSI 0: + +\n");
 	assert_int_equal(f->route[0].msg.data, 0x40);
 	assert_int_equal(f->route[1].msg.data, 0x41);
@@ -304,6 +319,9 @@ static void test_msi(void **state)
 	fake_expect(f, "irqs MSI off\n-irqfd 24\n-irqfd 25\nroutes 4\n"
 	               "irqfd 24\nirqfd 25\nirqfd 26\nirqfd 27\n"
 	               "irqs MSI 0: + + + +\n");
+	/* Two masked at once; the armed ones between are left alone. */
+	vfio_dev_cfg_write(f->dev, FAKE_MSI_CAP + PCI_MSI_MASK_64, 4, 9);
+	fake_expect(f, "irqs MSI 0: -\nirqs MSI 3: -\n");
 	guest_msi(f, 0x80, 2, 0, false);
 	assert_int_equal(f->index, IRQ_OFF);
 	expect_no_fault(f);
