@@ -76,11 +76,15 @@ static void *map_aligned(int fd, uint64_t bytes)
 
 /*
  * MADV_COLLAPSE (6.1) makes huge pages of a memfd even where the host's
- * shmem_enabled says "never", as Debian's does; it is only a hint here. What
+ * shmem_enabled says "never", as Debian's does; but it passes over a stretch
+ * that is wholly empty, so each gets its first page before. In instructions,
+ * for 512 MiB: so 194 million, page by page 1045 million. Only a hint: what
  * it could not bring in, the DMA map's pinning will.
  */
-static void bring_in(void *hva, uint64_t bytes)
+static void bring_in(char *hva, uint64_t bytes)
 {
+	for (uint64_t at = 0; at < bytes; at += HUGE)
+		*(volatile char *)(hva + at) = 0;
 	madvise(hva, bytes, MADV_COLLAPSE);
 }
 
