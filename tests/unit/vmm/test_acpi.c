@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The AML writer against bytes taken from the specification, the tables'
+ * structure, and the whole against iasl, which takes each table apart and puts
+ * it together again.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "vmm/acpi.h"
+
+#define HEADER 36
+
+struct fixture {
+	uint8_t tables[MAP_ACPI_SIZE];
+	uint8_t aml[1u << 16];
+	struct aml a;
+};
+
+static void begin(struct fixture *f, size_t size)
+{
+	memset(f->aml, 0xcc, sizeof(f->aml));
+	f->a = (struct aml){ .buf = f->aml, .size = size };
+}
+
+static void write_tables(struct fixture *f, unsigned cpus)
+{
+	const struct acpi_machine m = {
+		.cpus = cpus,
+		.mem64 = 0x140000000,
+		.mem64_end = 0x1140000000,
+	};
+
+	memset(f->tables, 0xcc, sizeof(f->tables));
+	assert_int_equal(acpi_write(&m, f->tables, sizeof(f->tables)), 0);
+}
+
+static uint8_t sum(const uint8_t *p, size_t n)
+{
+	uint8_t s = 0;
+
+	while (n--)
+		s = (uint8_t)(s + *p++);
+	return s;
+}
+
+static const uint8_t *at(const struct fixture *f, uint64_t address)
+{
+	assert_in_range(address, MAP_ACPI, MAP_ACPI + MAP_ACPI_SIZE - HEADER);
+	return f->tables + (address - MAP_ACPI);
+}
+
+/* Through RSDP and XSDT, as a kernel goes; the DSDT through the FADT. */
+static const uint8_t *table(const struct fixture *f, const char *signature)
+{
+	const uint8_t *xsdt = at(f, load_le(f->tables + 24, 8));
+	size_t n = ((size_t)load_le(xsdt + 4, 4) - HEADER) / 8;
+
+	if (!strcmp(signature, "XSDT"))
+		return xsdt;
+	if (!strcmp(signature, "DSDT"))
+		return at(f, load_le(table(f, "FACP") + 140, 8));
+	for (size_t i = 0; i < n; i++) {
+		const uint8_t *t = at(f, load_le(xsdt + HEADER + 8 * i, 8));
+
+		if (!memcmp(t, signature, 4))
+			return t;
+	}
+	fail_msg("no table %s", signature);
+	return NULL;
+}
+
+/* ---- the writer ---- */
+
+#define EXPECT(f, ...)                                                         \
+	do {                                                                   \
+		static const uint8_t want[] = { __VA_ARGS__ };                 \
+		assert_false((f)->a.full);                                     \
+		assert_int_equal((f)->a.len, sizeof(want));                    \
+		assert_memory_equal((f)->aml, want, sizeof(want));             \
+	} while (0)
+
+static void test_integers(void **state)
+{
+	struct fixture *f = *state;
+
+	begin(f, sizeof(f->aml));
+	aml_int(&f->a, 0);
+	aml_int(&f->a, 1);
+	aml_int(&f->a, 0xff);
+	aml_int(&f->a, 0x100);
+	aml_int(&f->a, 0x10000);
+	aml_int(&f->a, 0x100000000);
+	EXPECT(f, 0x00, 0x01, 0x0a, 0xff, 0x0b, 0x00, 0x01, 0x0c, 0x00, 0x00,
+	       0x01, 0x00, 0x0e, 0, 0, 0, 0, 1, 0, 0, 0);
+}
+
+static void test_names(void **state)
+{
+	struct fixture *f = *state;
+
+	begin(f, sizeof(f->aml));
+	aml_name(&f->a, "\\_S5");
+	aml_namestring(&f->a, "\\");
+	aml_eisaid(&f->a, "PNP0A03");
+	aml_string(&f->a, "A1");
+	EXPECT(f, 0x08, '\\', '_', 'S', '5', '_', '\\', 0x00, 0x0c, 0x41, 0xd0,
+	       0x0a, 0x03, 0x0d, 'A', '1', 0x00);
+}
+
+static void test_uuid(void **state)
+{
+	struct fixture *f = *state;
+
+	begin(f, sizeof(f->aml));
+	aml_uuid(&f->a, "33DB4D5B-1FF7-401C-9657-7441C03DD766");
+	EXPECT(f, 0x11, 0x13, 0x0a, 0x10, 0x5b, 0x4d, 0xdb, 0x33, 0xf7, 0x1f,
+	       0x1c, 0x40, 0x96, 0x57, 0x74, 0x41, 0xc0, 0x3d, 0xd7, 0x66);
+}
+
+static void test_template(void **state)
+{
+	struct fixture *f = *state;
+	size_t open;
+
+	begin(f, sizeof(f->aml));
+	open = aml_crs(&f->a);
+	aml_res_io(&f->a, 0x3f8, 8);
+	aml_crs_end(&f->a, open);
+	EXPECT(f, 0x08, '_', 'C', 'R', 'S', 0x11, 0x0d, 0x0a, 0x0a, 0x47, 0x01,
+	       0xf8, 0x03, 0xf8, 0x03, 0x01, 0x08, 0x79, 0x00);
+}
+
+/* The length's own bytes count, so each step of its size has an edge. */
+static void test_lengths(void **state)
+{
+	static const struct {
+		size_t body, bytes;
+	} edge[] = {
+		{ 0, 1 },    { 62, 1 },   { 63, 2 },
+		{ 4093, 2 }, { 4094, 3 }, { 60000, 3 },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(edge); i++) {
+		size_t open, length;
+		uint8_t lead;
+
+		begin(f, sizeof(f->aml));
+		open = aml_if(&f->a);
+		aml_bytes(&f->a, NULL, edge[i].body);
+		aml_end(&f->a, open);
+		assert_false(f->a.full);
+		assert_int_equal(f->a.len, 1 + edge[i].bytes + edge[i].body);
+		lead = f->aml[1];
+		assert_int_equal(lead >> 6, edge[i].bytes - 1);
+		length = lead & (edge[i].bytes == 1 ? 0x3f : 0x0f);
+		for (size_t k = 1; k < edge[i].bytes; k++)
+			length |= (size_t)f->aml[1 + k] << (8 * k - 4);
+		assert_int_equal(length, edge[i].bytes + edge[i].body);
+	}
+}
+
+/* Whatever the buffer's size, nothing is written behind it. */
+static void test_full(void **state)
+{
+	struct fixture *f = *state;
+	const struct acpi_machine m = { .cpus = VM_CPUS_MAX,
+		                        .mem64 = 1ull << 32,
+		                        .mem64_end = 1ull << 36 };
+	unsigned fits = 0;
+
+	for (size_t size = 0; size < 4096; size++) {
+		memset(f->tables, 0xcc, sizeof(f->tables));
+		if (acpi_write(&m, f->tables, size) == 0) {
+			fits++;
+			continue;
+		}
+		for (size_t i = size; i < 4200; i++)
+			assert_int_equal(f->tables[i], 0xcc);
+	}
+	assert_in_range(fits, 1, 4000);
+}
+
+/* ---- the tables ---- */
+
+static void test_structure(void **state)
+{
+	static const char *const all[] = { "XSDT", "FACP", "APIC", "MCFG",
+		                           "DSDT" };
+	struct fixture *f = *state;
+
+	write_tables(f, 3);
+	assert_memory_equal(f->tables, "RSD PTR ", 8);
+	assert_int_equal(sum(f->tables, 20), 0);
+	assert_int_equal(sum(f->tables, 36), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		const uint8_t *t = table(f, all[i]);
+
+		assert_int_equal(sum(t, load_le(t + 4, 4)), 0);
+	}
+}
+
+static void test_fadt(void **state)
+{
+	struct fixture *f = *state;
+	const uint8_t *t;
+
+	write_tables(f, 1);
+	t = table(f, "FACP");
+	assert_int_equal(load_le(t + 4, 4), 276);
+	assert_true(load_le(t + 112, 4) & BIT(20)); /* hardware-reduced */
+	assert_true(load_le(t + 112, 4) & BIT(10)); /* reset register */
+	assert_int_equal(load_le(t + 116 + 4, 8), PORT_ACPI + ACPI_RESET);
+	assert_int_equal(t[128], ACPI_RESET_VALUE);
+	assert_int_equal(load_le(t + 244 + 4, 8),
+	                 PORT_ACPI + ACPI_SLEEP_CONTROL);
+	/* No 8042, no legacy devices; no VGA, no CMOS clock. */
+	assert_int_equal(load_le(t + 109, 2) & 0x27, 0x24);
+}
+
+static void test_madt(void **state)
+{
+	struct fixture *f = *state;
+	unsigned lapics = 0, ioapics = 0;
+	const uint8_t *t;
+
+	write_tables(f, VM_CPUS_MAX);
+	t = table(f, "APIC");
+	assert_int_equal(load_le(t + 40, 4), 0); /* no 8259 */
+	for (size_t i = 44; i < load_le(t + 4, 4); i += t[i + 1]) {
+		assert_int_not_equal(t[i + 1], 0);
+		if (t[i] == 0) {
+			assert_int_equal(t[i + 2], lapics);
+			assert_int_equal(t[i + 3], lapics);
+			lapics++;
+		}
+		ioapics += t[i] == 1;
+	}
+	assert_int_equal(lapics, VM_CPUS_MAX);
+	assert_int_equal(ioapics, 1);
+}
+
+/* ---- iasl ---- */
+
+#define RUN(...)                                                               \
+	do {                                                                   \
+		char run_[512];                                                \
+		snprintf(run_, sizeof(run_), __VA_ARGS__);                     \
+		if (system(run_) != 0)                                         \
+			fail_msg("%s", run_);                                  \
+	} while (0)
+
+static void save(const char *dir, const char *name, const uint8_t *t)
+{
+	char path[256];
+	FILE *out;
+
+	snprintf(path, sizeof(path), "%s/%s.aml", dir, name);
+	out = fopen(path, "wb");
+	assert_non_null(out);
+	assert_int_equal(fwrite(t, load_le(t + 4, 4), 1, out), 1);
+	assert_int_equal(fclose(out), 0);
+}
+
+static void compare(const char *dir, const char *name, const uint8_t *want)
+{
+	size_t size = (size_t)load_le(want + 4, 4);
+	char path[256];
+	uint8_t *got = calloc(1, size + 1);
+	FILE *in;
+
+	snprintf(path, sizeof(path), "%s/new-%s.aml", dir, name);
+	in = fopen(path, "rb");
+	assert_non_null(in);
+	assert_non_null(got);
+	assert_int_equal(fread(got, 1, size + 1, in), size);
+	fclose(in);
+	/* The compiler signs the header with its own name. */
+	assert_memory_equal(got + HEADER, want + HEADER, size - HEADER);
+	free(got);
+}
+
+static void test_iasl(void **state)
+{
+	static const char *const all[] = { "FACP", "APIC", "MCFG", "DSDT" };
+	struct fixture *f = *state;
+	char dir[] = "/tmp/fl-acpi.XXXXXX";
+
+	if (system("command -v iasl >/dev/null") != 0) {
+		print_message("skipped: no iasl (package acpica-tools)\n");
+		skip();
+	}
+	write_tables(f, VM_CPUS_MAX);
+	assert_non_null(mkdtemp(dir));
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		save(dir, all[i], table(f, all[i]));
+		RUN("cd %s && iasl -d %s.aml >%s.log 2>&1", dir, all[i],
+		    all[i]);
+		RUN("cd %s && ! grep -iE 'warning|error' %s.log", dir, all[i]);
+		RUN("cd %s && iasl -oa -p new-%s %s.dsl >%s.log 2>&1", dir, all[i],
+		    all[i], all[i]);
+		RUN("cd %s && grep -q ' 0 Errors, 0 Warnings' %s.log || "
+		    "{ cat %s.log; false; }",
+		    dir, all[i], all[i]);
+		compare(dir, all[i], table(f, all[i]));
+	}
+	RUN("rm -r %s", dir);
+}
+
+static int setup(void **state)
+{
+	*state = calloc(1, sizeof(struct fixture));
+	return *state ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	free(*state);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_integers),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_uuid),
+		cmocka_unit_test(test_template),
+		cmocka_unit_test(test_lengths),
+		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_structure),
+		cmocka_unit_test(test_fadt),
+		cmocka_unit_test(test_madt),
+		cmocka_unit_test(test_iasl),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
