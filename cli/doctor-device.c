@@ -133,11 +133,32 @@ static size_t read_config(int root_fd, struct bdf b, uint8_t raw[CFG_SIZE])
 	return n < (ssize_t)CFG_SIZE ? CFG_SIZE_PCI : CFG_SIZE;
 }
 
-/* Sizes of BARs play no part in what is told here. */
+/* A line a BAR in sysfs: first and last address, flags. */
+static void read_bar_sizes(int root_fd, struct bdf b, uint64_t size[CFG_BARS])
+{
+	char path[128], name[BDF_STRLEN], text[SYSFS_MAX];
+	const char *line = text;
+
+	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/resource",
+	         bdf_format(b, name));
+	if (sysfs_read(root_fd, path, text, sizeof(text)) < 0)
+		return;
+	for (unsigned i = 0; i < CFG_BARS && line; i++) {
+		char *end;
+		uint64_t first = strtoull(line, &end, 16);
+		uint64_t last = strtoull(end, NULL, 16);
+
+		size[i] = last > first ? last - first + 1 : 0;
+		line = strchr(line, '\n');
+		if (line)
+			line++;
+	}
+}
+
 static void tell_vectors(int root_fd, struct bdf b, json_t *list)
 {
-	static const uint64_t no_sizes[CFG_BARS] = { 0 };
 	_cleanup_free_ struct cfg_layout *l = calloc(1, sizeof(*l));
+	uint64_t bar_size[CFG_BARS] = { 0 };
 	uint8_t raw[CFG_SIZE];
 	size_t size = read_config(root_fd, b, raw);
 	struct diag d = { 0 };
@@ -150,7 +171,8 @@ static void tell_vectors(int root_fd, struct bdf b, json_t *list)
 		            "unknown: the configuration space cannot be read");
 		return;
 	}
-	if (cfg_layout_parse(raw, size, no_sizes, l, &d) < 0) {
+	read_bar_sizes(root_fd, b, bar_size);
+	if (cfg_layout_parse(raw, size, bar_size, l, &d) < 0) {
 		finding_add_diag(list, "configuration", &d);
 		return;
 	}
