@@ -18,14 +18,21 @@
  *            "errors": [{"line", "column", + the fields above} ...]}
  *           ("errors" only for a policy; "error" is then the first of them)
  *
- * verb      who            request                      reply
- * status    anyone         -                            "host", "pfs", "leases"
- * (see docs/netd.md) plan      anyone         policy as sealed memfd, or
- * "actions": [{"op", "text", "command", none: the one applied "disruption"}],
- * "policy" apply     root           policy as sealed memfd,      "done": n
- * actions done, "actions" "file": its name for people restore   root - as apply
- * lease     root or the    "guest": name                the lease, below, with
- * descriptors group fairlead
+ * verb     who             request                   reply
+ * status   anyone          -                         see docs/netd.md: "host",
+ *                                                    "pfs", "leases",
+ *                                                    "journal"
+ * plan     anyone          policy as sealed memfd;   "actions", a list of
+ *                          none: the one applied     {"op", "text", "command",
+ *                                                    "disruption"}
+ * apply    root            policy as sealed memfd,   "done": how many of the
+ *                          "file": name for people   "actions" were done
+ * restore  root            -                         as apply
+ * lease    root or group   "guest": name             the lease below, with
+ *          fairlead                                  descriptors
+ *
+ * Where the failed apply or restore was undone, "undo" says how that went:
+ * {"ok": true} or {"ok": false, "error": {...}}.
  *
  * A lease lasts as long as the connection it was given on. Whoever holds the
  * connection's last descriptor holds the lease: `fairlead run` hands it to
@@ -55,6 +62,27 @@
  *    "dma_maps", "ram_regions", "resets", "route_commits", "set_irqs",
  *    "vectors", "ram_bytes", "uptime_ns"}
  */
+
+/* ---- errors: FL-07xx ---- */
+enum {
+	FL_NETD_REQUEST = 701,  /* request not understood */
+	FL_NETD_DENIED = 702,   /* verb not allowed to this peer */
+	FL_NETD_BUSY = 703,     /* another change is under way */
+	FL_NETD_DEADLINE = 704, /* worker did not answer in time, or died */
+	FL_NETD_LINK = 705,     /* kernel or driver refused over netlink */
+	FL_NETD_READBACK = 706, /* accepted, but not so when read back */
+	FL_NETD_JOURNAL = 707,  /* state folder unreadable, torn, unwritable */
+	FL_NETD_NO_POLICY = 708,
+	FL_NETD_GUEST = 709,  /* the policy has no such guest */
+	FL_NETD_LEASED = 710, /* guest or its device is leased already */
+	FL_NETD_OPEN = 711,   /* /dev/kvm, image, device cannot be opened */
+	FL_NETD_FULL = 712,   /* too many connections */
+	FL_NETD_START = 713,  /* daemon cannot start */
+	FL_NETD_UNFINISHED =
+		714,          /* an earlier change is to be finished first */
+	FL_NETD_DEVICE = 715, /* VF of a guest cannot be assigned now */
+	FL_NETD_MEMORY = 716,
+};
 
 #define NETD_SOCKET "/run/fairlead/netd.sock"
 #define NETD_PROTO_VERSION 1

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Bytes of a stranger to a request. Pure: no system call, no log. What is not
+ * understood is refused whole; unknown keys are, too, so that a client never
+ * believes something was heeded that was not.
+ */
+
+#include <string.h>
+
+#include "netd/priv.h"
+
+static int refuse(struct diag *d, const char *why)
+{
+	diag_fail(d, -EPROTO, FL_NETD_REQUEST, "request not understood");
+	diag_why(d, "%s", why);
+	diag_mend(d, "use the fairlead and fairlead-netd of one version");
+	return -EPROTO;
+}
+
+static int take_text(const json_t *v, char *to, size_t size)
+{
+	size_t len = json_string_length(v);
+
+	if (!json_is_string(v) || len >= size || !len)
+		return -EPROTO;
+	memcpy(to, json_string_value(v), len + 1);
+	/* A name goes to terminals and logs. */
+	for (; *to; to++)
+		if ((unsigned char)*to < 0x20 || *to == 0x7f)
+			return -EPROTO;
+	return 0;
+}
+
+static int take_members(json_t *o, struct request *r, struct diag *d)
+{
+	const struct {
+		const char *key;
+		char *to;
+		size_t size;
+	} texts[] = {
+		{ "verb", r->verb, sizeof(r->verb) },
+		{ "guest", r->guest, sizeof(r->guest) },
+		{ "file", r->file, sizeof(r->file) },
+	};
+	const char *key;
+	json_t *v;
+
+	json_object_foreach(o, key, v)
+	{
+		size_t i = 0;
+
+		if (!strcmp(key, "version"))
+			continue;
+		while (i < ARRAY_SIZE(texts) && strcmp(key, texts[i].key) != 0)
+			i++;
+		if (i == ARRAY_SIZE(texts))
+			return refuse(d, "it has an unknown key");
+		if (take_text(v, texts[i].to, texts[i].size) < 0)
+			return refuse(d, "a value is no text, empty, too long, "
+			                 "or not printable");
+	}
+	return *r->verb ? 0 : refuse(d, "it has no verb");
+}
+
+int frame_parse(const char *buf, size_t len, struct request *ret,
+                struct diag *d)
+{
+	struct request r = { 0 };
+	json_t *o, *version;
+	int e;
+
+	if (len > NETD_MSG_MAX)
+		return refuse(d, "it is too long");
+	o = json_loadb(buf, len, JSON_REJECT_DUPLICATES, NULL);
+	if (!json_is_object(o)) {
+		json_decref(o);
+		return refuse(d, "it is not a JSON object");
+	}
+	version = json_object_get(o, "version");
+	if (!json_is_integer(version) ||
+	    json_integer_value(version) != NETD_PROTO_VERSION)
+		e = refuse(d, "its version is not 1");
+	else
+		e = take_members(o, &r, d);
+	json_decref(o);
+	if (!e)
+		*ret = r;
+	return e;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The journal's two JSON documents: how the machine was before fairlead
+ * touched it, and what is being done to it now. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "netd/priv.h"
+
+static int torn(struct diag *d, const char *name)
+{
+	diag_fail(d, -EBADMSG, FL_NETD_JOURNAL, "the journal's %s is damaged",
+	          name);
+	diag_why(d, "it is not what fairlead-netd wrote");
+	diag_mend(d, "put it back from a backup of /var/lib/fairlead; or look "
+	             "at it, set the machine right by hand, and move it away");
+	return -EBADMSG;
+}
+
+/* -ENOENT when there is no such file. */
+static int read_document(int state_fd, const char *name, json_t **ret,
+                         struct diag *d)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len = 0;
+	json_t *doc;
+	int r = journal_get(state_fd, name, &text, &len, d);
+
+	if (r)
+		return r;
+	doc = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+	if (!json_is_object(doc)) {
+		json_decref(doc);
+		return torn(d, name);
+	}
+	*ret = doc;
+	return 0;
+}
+
+static int write_document(int state_fd, const char *name, json_t *doc,
+                          struct diag *d)
+{
+	_cleanup_free_ char *text =
+		doc ? json_dumps(doc, JSON_INDENT(1) | JSON_SORT_KEYS) : NULL;
+
+	json_decref(doc);
+	if (!text)
+		return diag_fail(d, -ENOMEM, FL_NETD_MEMORY, "no memory");
+	return journal_put(state_fd, name, text, strlen(text), d);
+}
+
+/* ---- original.json ---------------------------------------------------------
+ */
+
+int original_read(int state_fd, struct pol_state **ret, struct diag *d)
+{
+	json_t *doc;
+	int r = read_document(state_fd, JOURNAL_ORIGINAL, &doc, d);
+
+	if (r)
+		return r;
+	r = state_from_json(doc, ret);
+	json_decref(doc);
+	return r == -EBADMSG ? torn(d, JOURNAL_ORIGINAL) : r;
+}
+
+/* Those of `want` that are in `seen` and not yet in `doc`. */
+static bool add_missing(json_t *doc, const struct pol_state *have,
+                        const struct pol_state *fresh)
+{
+	json_t *list = json_object_get(doc, "pfs");
+	json_t *add = state_to_json(fresh);
+	json_t *pfs = json_object_get(add, "pfs");
+	bool any = false;
+
+	for (size_t i = 0; i < fresh->n_pfs; i++)
+		if (!have || !state_find_pf(have, fresh->pf[i].bdf)) {
+			json_array_append(list, json_array_get(pfs, i));
+			any = true;
+		}
+	json_decref(add);
+	return any;
+}
+
+int original_add(int state_fd, const struct pol_state *seen,
+                 const struct pol_state *want, struct diag *d)
+{
+	struct pol_state *have = NULL, *fresh = NULL;
+	json_t *doc = NULL;
+	int r = original_read(state_fd, &have, d);
+
+	if (r && r != -ENOENT)
+		return r;
+	r = state_of_pfs(seen, want, &fresh);
+	if (!r) {
+		doc = have ? state_to_json(have)
+		           : json_pack("{s:i, s:[]}", "version",
+		                       NETD_PROTO_VERSION, "pfs");
+		if (add_missing(doc, have, fresh))
+			r = write_document(state_fd, JOURNAL_ORIGINAL, doc, d);
+		else
+			json_decref(doc);
+	}
+	pol_state_free(have);
+	pol_state_free(fresh);
+	return r;
+}
+
+/* ---- intent.json -----------------------------------------------------------
+ */
+
+void intent_clear(struct intent *i)
+{
+	free(i->policy);
+	pol_state_free(i->before);
+	memset(i, 0, sizeof(*i));
+}
+
+int intent_write(int state_fd, const struct intent *i, struct diag *d)
+{
+	json_t *doc = json_pack(
+		"{s:i, s:s, s:s}", "version", NETD_PROTO_VERSION, "phase",
+		i->restore ? "restoring" : "applying", "file", i->file);
+
+	if (i->policy)
+		json_object_set_new(doc, "policy",
+		                    json_stringn(i->policy, i->policy_len));
+	json_object_set_new(doc, "before", state_to_json(i->before));
+	return write_document(state_fd, JOURNAL_INTENT, doc, d);
+}
+
+static int intent_decode(const json_t *doc, struct intent *i)
+{
+	const char *phase = json_string_value(json_object_get(doc, "phase"));
+	const char *file = json_string_value(json_object_get(doc, "file"));
+	const json_t *policy = json_object_get(doc, "policy");
+
+	if (!phase || !file || strlen(file) >= sizeof(i->file))
+		return -EBADMSG;
+	i->restore = !strcmp(phase, "restoring");
+	if (!i->restore && (strcmp(phase, "applying") != 0 || !policy))
+		return -EBADMSG;
+	snprintf(i->file, sizeof(i->file), "%s", file);
+	if (json_is_string(policy)) {
+		i->policy_len = json_string_length(policy);
+		i->policy = strndup(json_string_value(policy), i->policy_len);
+		if (!i->policy)
+			return -ENOMEM;
+	}
+	return state_from_json(json_object_get(doc, "before"), &i->before);
+}
+
+int intent_read(int state_fd, struct intent *ret, struct diag *d)
+{
+	struct intent i = { 0 };
+	json_t *doc;
+	int r = read_document(state_fd, JOURNAL_INTENT, &doc, d);
+
+	if (r)
+		return r;
+	r = intent_decode(doc, &i);
+	json_decref(doc);
+	if (r) {
+		intent_clear(&i);
+		return r == -EBADMSG ? torn(d, JOURNAL_INTENT) : r;
+	}
+	*ret = i;
+	return 0;
+}

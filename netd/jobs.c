@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Requests under way. Reads run side by side; changes one after the other:
+ * apply and restore are told "busy", leases and netd's own work wait.
+ *
+ * A deadline: the worker is killed; if the kernel does not let it go within
+ * a second it is called stuck, its client is answered, and the next change
+ * may begin (journal_lock() still keeps that from a device that is being
+ * written). A client that goes takes its read with it, but never a change:
+ * half a transaction is worse than one nobody waits for.
+ */
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "netd/server.h"
+
+#define KILL_GRACE_MS 1000u
+
+static void job_free(struct server *s, struct job *j)
+{
+	for (struct job **p = &s->jobs; *p; p = &(*p)->next)
+		if (*p == j) {
+			*p = j->next;
+			break;
+		}
+	if (s->changing == j)
+		s->changing = NULL;
+	if (j->client)
+		j->client->job = NULL;
+	close_fd(&j->policy_fd);
+	free(j);
+}
+
+static void detach(struct job *j)
+{
+	if (!j->client)
+		return;
+	j->client->job = NULL;
+	j->client->idle_since = now_ns();
+	j->client = NULL;
+}
+
+static void refuse(struct server *s, struct job *j, const struct diag *d)
+{
+	struct client *c = j->client;
+
+	log_diag(s->env->log, LOG_LVL_WARN, d);
+	detach(j);
+	if (c)
+		client_refuse(s, c, d);
+}
+
+static void refuse_busy(struct server *s, struct client *c,
+                        const struct permit *p)
+{
+	const struct job *j = s->changing;
+	struct diag d;
+
+	diag_fail(&d, -EBUSY, FL_NETD_BUSY, "%s: busy", p->verb);
+	if (j->peer.pid)
+		diag_why(&d, "%s by pid %d (uid %u) is under way since %u s",
+		         j->permit->verb, j->peer.pid, j->peer.uid,
+		         (unsigned)((now_ns() - j->begun) / 1000000000));
+	else
+		diag_why(&d, "fairlead-netd's own \"%s\" is under way",
+		         j->permit->verb);
+	diag_mend(&d, "wait for it, then try again");
+	client_refuse(s, c, &d);
+}
+
+/* ---- start --------------------------------------------------------------- */
+
+static int launch(struct server *s, struct job *j)
+{
+	struct env *e = s->env;
+	const int keep[] = { e->root_fd, e->state_fd, j->policy_fd,
+		             j->peer.pidfd };
+	_cleanup_free_ struct work *w = calloc(1, sizeof(*w));
+	int r;
+
+	if (!w)
+		return -ENOMEM;
+	w->env = e;
+	w->permit = j->permit;
+	w->req = j->req;
+	w->peer = j->peer;
+	w->policy_fd = j->policy_fd;
+	r = worker_start(&j->worker, w, keep, ARRAY_SIZE(keep),
+	                 j->permit->deadline_ms);
+	if (!r)
+		r = server_watch(s, j->worker.pidfd, j);
+	return r;
+}
+
+static void job_start(struct server *s, struct job *j)
+{
+	struct diag d;
+	int r = launch(s, j);
+
+	j->begun = now_ns();
+	if (!r) {
+		j->state = JOB_RUNNING;
+		if (j->permit->flags & PERMIT_CHANGES)
+			s->changing = j;
+		return;
+	}
+	diag_fail(&d, r, FL_NETD_MEMORY, "%s: cannot start a worker",
+	          j->permit->verb);
+	diag_why(&d, "%s", strerror(-r));
+	refuse(s, j, &d);
+	job_free(s, j);
+}
+
+static void start_next(struct server *s)
+{
+	for (struct job *j = s->jobs; j && !s->changing && !s->stopping;) {
+		struct job *next = j->next;
+
+		if (j->state == JOB_WAITING)
+			job_start(s, j);
+		j = next;
+	}
+}
+
+void job_submit(struct server *s, struct client *c, const struct permit *p,
+                const struct request *r, int policy_fd)
+{
+	struct job *j, **end = &s->jobs;
+
+	if (p->flags & PERMIT_CHANGES && s->changing &&
+	    !(p->flags & PERMIT_WAITS)) {
+		close_fd(&policy_fd);
+		refuse_busy(s, c, p);
+		return;
+	}
+	j = calloc(1, sizeof(*j));
+	if (!j) {
+		close_fd(&policy_fd);
+		if (c)
+			client_drop(s, c);
+		return;
+	}
+	*j = (struct job){ .source = SOURCE_JOB,
+		           .permit = p,
+		           .req = *r,
+		           .policy_fd = policy_fd,
+		           .client = c,
+		           .begun = now_ns() };
+	j->peer.pidfd = -1;
+	if (c) {
+		j->peer = c->peer;
+		c->job = j;
+	}
+	while (*end)
+		end = &(*end)->next;
+	*end = j;
+	if (!(p->flags & PERMIT_CHANGES) || !s->changing)
+		job_start(s, j);
+}
+
+/* ---- end ----------------------------------------------------------------- */
+
+static const char long_reply[] = "{\"version\":1,\"body\":\"memfd\"}";
+
+static void deliver(struct server *s, struct client *c, struct answer *a,
+                    char *text, size_t len)
+{
+	int fds[NETD_FDS_MAX + 1];
+
+	if (len <= NETD_MSG_MAX) {
+		client_send(s, c, text, len, a->fd, a->n_fds);
+		return;
+	}
+	fds[0] = a->body;
+	memcpy(fds + 1, a->fd, a->n_fds * sizeof(fds[0]));
+	client_send(s, c, long_reply, sizeof(long_reply) - 1, fds,
+	            a->n_fds + 1);
+}
+
+static int64_t wall_clock(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return t.tv_sec;
+}
+
+/* Before the answer leaves: whoever has it, has the lease. */
+static int begin_lease(struct server *s, struct client *c, const char *text,
+                       size_t len)
+{
+	json_t *doc = json_loadb(text, len, 0, NULL);
+
+	if (doc)
+		c->lease = lease_add(&s->env->leases, doc, c->peer.pid,
+		                     wall_clock());
+	json_decref(doc);
+	return c->lease ? 0 : -ENOSPC;
+}
+
+/* A refusal in one line; the client has all of it. */
+static void log_end(struct server *s, const struct job *j, bool ok,
+                    const char *text, size_t len)
+{
+	unsigned ms = (unsigned)((now_ns() - j->begun) / 1000000);
+	json_t *doc = ok ? NULL : json_loadb(text, len, 0, NULL);
+	const json_t *e = json_object_get(doc, "error");
+	const char *what = json_string_value(json_object_get(e, "what"));
+	const char *why = json_string_value(json_object_get(e, "why"));
+
+	log_line(s->env->log, ok ? LOG_LVL_INFO : LOG_LVL_WARN,
+	         "%s%s%s by pid %d: %s%s%s, %u ms", j->permit->verb,
+	         *j->req.guest ? " " : "", j->req.guest, j->peer.pid,
+	         ok     ? "done"
+	         : what ? what
+	                : "refused",
+	         why && *why ? ": " : "", why ? why : "", ms);
+	json_decref(doc);
+}
+
+static void take_reply(struct server *s, struct job *j, struct answer *a)
+{
+	_cleanup_free_ char *text = NULL;
+	struct client *c = j->client;
+	struct diag d;
+	size_t len = 0;
+	int r = fd_read_file(a->body, NETD_REPLY_MAX, &text, &len);
+
+	if (r < 0) {
+		diag_fail(&d, r, FL_NETD_MEMORY, "%s: no memory for the answer",
+		          j->permit->verb);
+		refuse(s, j, &d);
+		return;
+	}
+	log_end(s, j, a->ok, text, len);
+	detach(j);
+	if (!c)
+		return;
+	if (a->ok && j->permit->flags & PERMIT_LEASE &&
+	    begin_lease(s, c, text, len) < 0) {
+		diag_fail(&d, -ENOSPC, FL_NETD_FULL, "lease %s: no room",
+		          j->req.guest);
+		diag_why(&d, "%d guests are leased, or this one is",
+		         LEASES_MAX);
+		diag_mend(&d, "see `fairlead status`");
+		client_refuse(s, c, &d);
+		return;
+	}
+	deliver(s, c, a, text, len);
+}
+
+static void no_answer(struct server *s, struct job *j, int r)
+{
+	struct diag d;
+
+	diag_fail(&d, r, FL_NETD_DEADLINE, "%s did not end", j->permit->verb);
+	if (r == -ETIMEDOUT)
+		diag_why(&d, "no answer from the devices within %u s",
+		         j->permit->deadline_ms / 1000);
+	else
+		diag_why(&d, "its worker died");
+	if (j->permit->flags & PERMIT_CHANGES)
+		diag_mend(&d, "what it meant to do is in the journal: free the "
+		              "device (see dmesg), then `systemctl restart "
+		              "fairlead-netd` finishes it");
+	else
+		diag_mend(&d, "see dmesg for the device that hangs");
+	refuse(s, j, &d);
+}
+
+static void end_release(struct server *s, const struct job *j)
+{
+	if (!strcmp(j->permit->verb, "release"))
+		lease_end(&s->env->leases, j->req.guest);
+}
+
+void job_event(struct server *s, struct job *j)
+{
+	struct answer a = { .body = -1 };
+	int r;
+
+	/* Closing a descriptor that a fork may share does not unwatch it. */
+	epoll_ctl(s->epoll, EPOLL_CTL_DEL, j->worker.pidfd, NULL);
+	r = worker_finish(&j->worker, &a);
+	if (j->state == JOB_RUNNING) {
+		if (r < 0)
+			no_answer(s, j, r);
+		else
+			take_reply(s, j, &a);
+		end_release(s, j);
+	}
+	answer_close(&a);
+	job_free(s, j);
+	start_next(s);
+}
+
+static void call_stuck(struct server *s, struct job *j)
+{
+	no_answer(s, j, -ETIMEDOUT);
+	end_release(s, j);
+	j->state = JOB_STUCK;
+	if (s->changing == j)
+		s->changing = NULL;
+	start_next(s);
+}
+
+void jobs_deadlines(struct server *s, uint64_t now)
+{
+	for (struct job *j = s->jobs; j; j = j->next) {
+		if (j->state != JOB_RUNNING || now < j->worker.deadline_ns)
+			continue;
+		if (j->worker.killed) {
+			call_stuck(s, j);
+			return; /* the list has changed */
+		}
+		worker_kill(&j->worker);
+		j->worker.deadline_ns = now + KILL_GRACE_MS * 1000000ull;
+	}
+}
+
+void job_orphan(struct server *s, struct job *j)
+{
+	detach(j);
+	if (j->state == JOB_WAITING)
+		job_free(s, j);
+	else if (!(j->permit->flags & PERMIT_CHANGES))
+		worker_kill(&j->worker);
+}
+
+void jobs_close(struct server *s)
+{
+	while (s->jobs) {
+		struct job *j = s->jobs;
+
+		if (j->state == JOB_RUNNING)
+			worker_kill(&j->worker);
+		if (j->state != JOB_WAITING)
+			worker_close(&j->worker);
+		job_free(s, j);
+	}
+}

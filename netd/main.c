@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * fairlead-netd: the only privileged process.
+ *
+ *     clients                 main process                 workers (forks)
+ *     fairlead ---request---> server.c  frame.c
+ *                                 | permit.c: may this peer?
+ *                             jobs.c: its turn? ---------> verbs.c ...
+ *                                 |                          sysfs, netlink,
+ *     descriptors <--reply--- deadline, <---answer+fds---    /dev, journal
+ *                             lease.c
+ *
+ * Main never touches a device and never blocks: it moves messages, decides
+ * who may ask, keeps leases and deadlines. Everything that reads or changes
+ * the machine happens in a process of its own, forked for one request, that
+ * is killed at its deadline; and each write to a device in a child of that
+ * again (sriov/). So a driver that sleeps for ever costs one child.
+ *
+ * One change at a time (apply, restore, a lease, what follows a lease); reads
+ * side by side. The journal (journal.c, transact.c) makes a change whole over
+ * a crash. docs/netd.md tells all this at length.
+ */
+
+#include <fcntl.h>
+#include <getopt.h>
+#include <grp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "netd/priv.h"
+
+#define STATE_DIR "/var/lib/fairlead"
+
+struct options {
+	const char *root, *state, *socket;
+	enum log_level level;
+};
+
+static const char usage[] =
+	"Usage: fairlead-netd [OPTION]...\n"
+	"Carve, set and lease SR-IOV functions for fairlead.\n"
+	"\n"
+	"  --socket PATH   listen there (" NETD_SOCKET ")\n"
+	"  --state DIR     keep the journal there (" STATE_DIR ")\n"
+	"  --root DIR      find sys, proc and dev below DIR, for tests (/)\n"
+	"  -f, --foreground  accepted; it never goes to the background\n"
+	"  -v, --verbose   log more\n"
+	"  --help, --version\n"
+	"\n"
+	"Needs root. See docs/netd.md.\n";
+
+/* 0 = go on, 1 = done, -EINVAL. */
+static int parse_options(int argc, char **argv, struct options *o)
+{
+	static const struct option longs[] = {
+		{ "socket", required_argument, NULL, 's' },
+		{ "state", required_argument, NULL, 'd' },
+		{ "root", required_argument, NULL, 'r' },
+		{ "foreground", no_argument, NULL, 'f' },
+		{ "verbose", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "fvh", longs, NULL)) >= 0)
+		switch (c) {
+		case 's':
+			o->socket = optarg;
+			break;
+		case 'd':
+			o->state = optarg;
+			break;
+		case 'r':
+			o->root = optarg;
+			break;
+		case 'f':
+			break;
+		case 'v':
+			o->level = LOG_LVL_DEBUG;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return 1;
+		case 'V':
+			puts("fairlead-netd " FL_VERSION);
+			return 1;
+		default:
+			return -EINVAL;
+		}
+	if (optind == argc)
+		return 0;
+	fprintf(stderr, "fairlead-netd: unexpected \"%s\"\n", argv[optind]);
+	return -EINVAL;
+}
+
+/*
+ * vfio-pci is wanted by nearly every policy, and loading it wants a
+ * capability that is as good as all of them: so it is done once, before they
+ * go. Where it fails, an apply says which driver is missing.
+ */
+static void load_vfio(const struct env *e)
+{
+	static const char *const argv[] = { "modprobe", "-q", "vfio-pci",
+		                            NULL };
+	static const char *const envp[] = {
+		"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL
+	};
+	int status = -1;
+	pid_t pid;
+
+	if (sysfs_exists(e->root_fd, "sys/bus/pci/drivers/vfio-pci"))
+		return;
+	pid = fork();
+	if (pid == 0) {
+		execve("/sbin/modprobe", (char *const *)(uintptr_t)argv,
+		       (char *const *)(uintptr_t)envp);
+		_exit(127);
+	}
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (status)
+		log_line(e->log, LOG_LVL_WARN,
+		         "vfio-pci is not loaded, and modprobe could not; "
+		         "policies that want it will be refused");
+}
+
+static int open_root(const char *path, struct env *e, struct diag *d)
+{
+	e->root_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (e->root_fd >= 0)
+		return 0;
+	diag_fail(d, -errno, FL_NETD_START, "cannot open --root %s", path);
+	diag_why(d, "%s", strerror(errno));
+	return d->err;
+}
+
+static int serve(const struct options *o, struct env *e, struct diag *d)
+{
+	const struct group *g = getgrnam(NETD_GROUP);
+	struct server *s = NULL;
+	int r;
+
+	e->lease_gid = g ? g->gr_gid : (gid_t)-1;
+	r = open_root(o->root, e, d);
+	if (!r)
+		r = journal_open(o->state, &e->state_fd, d);
+	if (!r)
+		load_vfio(e);
+	if (!r)
+		r = server_open(e, o->socket, &s, d);
+	if (!r)
+		r = caps_reduce(e->log, d);
+	if (!r) {
+		log_line(e->log, LOG_LVL_INFO, "listening at %s", o->socket);
+		r = server_run(s);
+		if (r)
+			diag_fail(d, r, FL_NETD_START, "the event loop: %s",
+			          strerror(-r));
+	}
+	server_close(s);
+	close_fd(&e->state_fd);
+	close_fd(&e->root_fd);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { .root = "/",
+		             .state = STATE_DIR,
+		             .socket = NETD_SOCKET,
+		             .level = LOG_LVL_INFO };
+	const struct log log = { .fd = STDERR_FILENO,
+		                 .level = LOG_LVL_DEBUG,
+		                 .prefix = getenv("JOURNAL_STREAM") != NULL,
+		                 .ident = "fairlead-netd" };
+	_cleanup_free_ struct env *e = calloc(1, sizeof(*e));
+	struct log leveled = log;
+	struct diag d = { 0 };
+	int r = parse_options(argc, argv, &o);
+
+	if (r)
+		return r < 0 ? 2 : 0;
+	if (!e)
+		return 1;
+	leveled.level = o.level;
+	e->log = &leveled;
+	e->root_fd = -1;
+	e->state_fd = -1;
+	r = serve(&o, e, &d);
+	if (r)
+		log_diag(&leveled, LOG_LVL_ERROR, &d);
+	return r ? 1 : 0;
+}

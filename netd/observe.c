@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The machine as a pol_state: functions and drivers from sysfs, attributes of
+ * VFs from rtnetlink, groups from sysfs, holders from proc, labels from the
+ * leases. What a driver does not report is not set; it is never taken for 0.
+ */
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "iommu/iommu.h"
+#include "irq-remap/irq-remap.h"
+#include "netd/priv.h"
+
+#define MAKING_TRIES 40
+#define MAKING_STEP_NS 50000000l
+
+struct observer {
+	const struct env *env;
+	struct rtnl *rtnl;
+	struct sriov_holders *holders;
+	struct pol_state *s;
+	size_t room;
+	struct sriov_pf pf;    /* the one being read */
+	struct rtnl_link link; /* its link */
+	struct iommu_group group;
+	struct diag *d;
+};
+
+const struct pol_pf *state_find_pf(const struct pol_state *s, struct bdf b)
+{
+	for (size_t i = 0; i < s->n_pfs; i++)
+		if (bdf_equal(s->pf[i].bdf, b))
+			return &s->pf[i];
+	return NULL;
+}
+
+const struct pol_vf *state_find_vf(const struct pol_pf *pf, unsigned index)
+{
+	for (size_t i = 0; i < pf->n_vfs; i++)
+		if (pf->vf[i].index == index)
+			return &pf->vf[i];
+	return NULL;
+}
+
+/* ---- a VF ------------------------------------------------------------------
+ */
+
+static void see_attributes(const struct rtnl_vf *n, struct pol_vf *v)
+{
+	v->set |= n->has;
+	memcpy(v->mac, n->mac, sizeof(v->mac));
+	v->vlan = n->vlan;
+	v->qos = n->qos;
+	v->proto = n->proto;
+	v->spoof = n->spoof;
+	v->trust = n->trust;
+}
+
+/* The group's first member that a host driver has. */
+static void see_blocker(struct observer *o, struct pol_vf *v)
+{
+	const struct iommu_group *g = &o->group;
+	char b[BDF_STRLEN];
+
+	if (v->group < 0 ||
+	    iommu_group_read(o->env->root_fd, v->bdf, &o->group, NULL) < 0)
+		return;
+	for (size_t i = 0; i < g->n; i++) {
+		const struct iommu_member *m = &g->member[i];
+
+		if (m->bridge || !*m->driver ||
+		    iommu_driver_is_vfio(m->driver) ||
+		    bdf_equal(m->bdf, v->bdf))
+			continue;
+		snprintf(v->blocker, sizeof(v->blocker), "%s (%s)",
+		         bdf_format(m->bdf, b), m->driver);
+		return;
+	}
+}
+
+static int see_users(struct observer *o, struct pol_vf *v)
+{
+	struct sriov_holder h = { 0 };
+	const struct lease *l;
+	size_t k = 0;
+	int r = sriov_holders_find(o->holders, o->env->root_fd, v->bdf, &h);
+
+	if (r < 0)
+		return r;
+	if (r) {
+		v->holder_pid = h.pid;
+		snprintf(v->holder, sizeof(v->holder), "%.*s", POL_NAME - 1,
+		         h.comm);
+	}
+	l = lease_of_device(&o->env->leases, v->bdf, &k);
+	/* A lease that has ended protects nothing: only its holder does. */
+	if (l && !l->ending) {
+		snprintf(v->holder, sizeof(v->holder), "%s", l->guest);
+		v->holder_pid = l->pid;
+		snprintf(v->label, sizeof(v->label), "%s/%s", l->guest,
+		         l->device[k].nic);
+	}
+	return 0;
+}
+
+static int see_vf(struct observer *o, unsigned index, struct pol_vf *v)
+{
+	struct sriov_fn f;
+	int r;
+
+	v->index = (uint16_t)index;
+	v->bdf = o->pf.vf[index];
+	r = sriov_fn_read(o->env->root_fd, v->bdf, &f);
+	if (r)
+		return r;
+	v->group = f.group;
+	snprintf(v->driver, sizeof(v->driver), "%s", f.driver);
+	snprintf(v->override, sizeof(v->override), "%s", f.override);
+	v->set = POL_HAS_DRIVER | POL_HAS_OVERRIDE;
+	see_attributes(&o->link.vf[index], v);
+	see_blocker(o, v);
+	return see_users(o, v);
+}
+
+/* ---- a PF ------------------------------------------------------------------
+ */
+
+/* VFs that are just being made (by a write that outlived a killed netd) are
+ * waited for. */
+static int read_pf(struct observer *o, struct bdf b)
+{
+	const struct timespec step = { .tv_nsec = MAKING_STEP_NS };
+	int r = -EAGAIN;
+
+	for (int i = 0; r == -EAGAIN && i < MAKING_TRIES; i++) {
+		if (i)
+			nanosleep(&step, NULL);
+		r = sriov_pf_read(o->env->root_fd, b, &o->pf, o->d);
+	}
+	return r;
+}
+
+static void see_link(struct observer *o, struct pol_pf *p)
+{
+	memset(&o->link, 0, sizeof(o->link));
+	if (!*p->ifname || !o->rtnl ||
+	    rtnl_link_read(o->rtnl, p->ifname, &o->link, NULL) < 0)
+		return;
+	p->link_up = o->link.up;
+	p->set |= POL_HAS_LINK;
+}
+
+static int see_pf(struct observer *o, struct pol_pf *p)
+{
+	const struct sriov_pf *pf = &o->pf;
+	int r = 0;
+
+	*p = (struct pol_pf){ .set = POL_HAS_AUTOPROBE | POL_HAS_NUMVFS,
+		              .bdf = pf->fn.bdf,
+		              .num_vfs = pf->num_vfs,
+		              .autoprobe = pf->autoprobe,
+		              .vendor = pf->fn.vendor,
+		              .device = pf->fn.device,
+		              .total_vfs = pf->total_vfs,
+		              .vf_offset = pf->offset,
+		              .vf_stride = pf->stride };
+	snprintf(p->driver, sizeof(p->driver), "%s", pf->fn.driver);
+	snprintf(p->ifname, sizeof(p->ifname), "%s", pf->fn.ifname);
+	see_link(o, p);
+	if (!p->num_vfs)
+		return 0;
+	p->vf = calloc(p->num_vfs, sizeof(*p->vf));
+	if (!p->vf)
+		return -ENOMEM;
+	p->n_vfs = p->num_vfs;
+	for (unsigned i = 0; !r && i < p->num_vfs; i++)
+		r = see_vf(o, i, &p->vf[i]);
+	return r;
+}
+
+static int add_pf(struct bdf b, void *arg)
+{
+	struct observer *o = arg;
+	int r = read_pf(o, b);
+
+	if (r)
+		return r;
+	if (o->s->n_pfs == o->room) {
+		size_t room = o->room ? 2 * o->room : 8;
+		struct pol_pf *pf = realloc(o->s->pf, room * sizeof(*pf));
+
+		if (!pf)
+			return -ENOMEM;
+		o->s->pf = pf;
+		o->room = room;
+	}
+	r = see_pf(o, &o->s->pf[o->s->n_pfs]);
+	o->s->n_pfs++;
+	return r;
+}
+
+/* ---- all -------------------------------------------------------------------
+ */
+
+/* Where remapping cannot be told the kernel decides at the attach. */
+static void see_host(struct observer *o)
+{
+	_cleanup_free_ struct iommu_facts *f = calloc(1, sizeof(*f));
+	struct irq_facts i = { 0 };
+
+	if (f && !iommu_facts_read(o->env->root_fd, f))
+		o->s->iommu = !iommu_facts_check(f, NULL);
+	if (!irq_facts_read(o->env->root_fd, &i))
+		o->s->remapping = i.remapping != IRQ_FACT_NO;
+}
+
+static int see_all(struct observer *o)
+{
+	int r = sriov_holders_read(o->env->root_fd, &o->holders);
+
+	if (r) {
+		diag_fail(o->d, r, FL_NETD_DEVICE, "cannot read /proc");
+		diag_why(o->d, "%s; so nobody can tell who uses a VF",
+		         strerror(-r));
+		return r;
+	}
+	see_host(o);
+	r = sriov_each_pf(o->env->root_fd, add_pf, o);
+	sriov_holders_free(o->holders);
+	/* No PCI at all is a machine without PFs. */
+	return r == -ENOENT && !o->s->n_pfs ? 0 : r;
+}
+
+int observe(const struct env *e, struct rtnl *rtnl, struct pol_state **ret,
+            struct diag *d)
+{
+	struct diag said = { 0 };
+	struct observer *o = calloc(1, sizeof(*o));
+	int r = -ENOMEM;
+
+	if (o) {
+		*o = (struct observer){ .env = e, .rtnl = rtnl, .d = &said };
+		o->s = calloc(1, sizeof(*o->s));
+		r = o->s ? see_all(o) : -ENOMEM;
+	}
+	if (!r)
+		*ret = o->s;
+	else if (o)
+		pol_state_free(o->s);
+	free(o);
+	if (r && said.code && d)
+		*d = said;
+	else if (r)
+		diag_fail(d, r, FL_NETD_DEVICE, "cannot read the devices: %s",
+		          strerror(-r));
+	return r;
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The descriptors of a lease. The VMM opens nothing by name: what it is to
+ * have is opened here, checked, and passed on.
+ *
+ * Back end: iommufd where /dev/iommu is there and every VF has a character
+ * device, else groups. A group can be opened once on the whole host, so NICs
+ * that share one share the descriptor.
+ */
+
+#include <fcntl.h>
+#include <linux/iommufd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "netd/priv.h"
+
+static int fail(struct work *w, int err, const char *what, const char *path,
+                const char *mend)
+{
+	diag_fail(&w->diag, err, FL_NETD_OPEN, "lease %s: cannot open %s %s",
+	          w->req.guest, what, path);
+	diag_why(&w->diag, "%s", strerror(-err));
+	diag_mend(&w->diag, "%s", mend);
+	return err;
+}
+
+static int add(struct work *w, const char *name, int fd)
+{
+	json_t *names = json_object_get(w->reply, "fds");
+
+	if (w->n_fds == NETD_FDS_MAX) {
+		close_fd(&fd);
+		return -E2BIG;
+	}
+	w->fd[w->n_fds++] = fd;
+	return json_array_append_new(names, json_string(name)) ? -ENOMEM : 0;
+}
+
+/* Paths of the policy are absolute; they are taken below root_fd. */
+static const char *below(const char *path)
+{
+	while (*path == '/')
+		path++;
+	return path;
+}
+
+static int open_node(struct work *w, const char *name, const char *path,
+                     const char *mend)
+{
+	int fd = openat(w->env->root_fd, below(path), O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return fail(w, -errno, name, path, mend);
+	return add(w, name, fd);
+}
+
+/* Links are followed: the policy is root's. A FIFO or device would block. */
+static int open_image(struct work *w, const char *name, const char *path)
+{
+	static const char mend[] = "name a readable file in the policy";
+	struct stat st;
+	int fd;
+
+	if (!*path)
+		return 0;
+	fd = openat(w->env->root_fd, below(path),
+	            O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return fail(w, -errno, name, path, mend);
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		close_fd(&fd);
+		return fail(w, -EINVAL, name, path,
+		            "it must be a regular file");
+	}
+	return add(w, name, fd);
+}
+
+/* ---- VFIO ------------------------------------------------------------------
+ */
+
+static bool has_cdevs(const struct work *w, const struct bdf *vf, size_t n)
+{
+	char name[SRIOV_NAME];
+
+	if (!sysfs_exists(w->env->root_fd, "dev/iommu"))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (sriov_vfio_cdev(w->env->root_fd, vf[i], name) < 0)
+			return false;
+	return n > 0;
+}
+
+/*
+ * Pinned pages are counted against the process (as type1 does), not against
+ * its user, whose every guest shares one account. Only CAP_SYS_RESOURCE may
+ * say so, and only while the iommufd is empty: here.
+ */
+static int open_iommufd(struct work *w)
+{
+	struct iommu_option o = { .size = sizeof(o),
+		                  .option_id = IOMMU_OPTION_RLIMIT_MODE,
+		                  .op = IOMMU_OPTION_OP_SET,
+		                  .val64 = 1 };
+	int r = open_node(w, "iommu", "/dev/iommu", "modprobe iommufd");
+
+	if (!r && ioctl(w->fd[w->n_fds - 1], IOMMU_OPTION, &o) < 0)
+		reply_warn(w->reply,
+		           "pinned memory counts against the user, not the "
+		           "guest: %s",
+		           strerror(errno));
+	return r;
+}
+
+/* The descriptor of an earlier NIC in the same group. */
+static int shared_group(const struct work *w, const int *group, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (group[k] == group[i])
+			return w->fd[w->n_fds - i + k];
+	return -1;
+}
+
+static int open_device(struct work *w, const struct pol_guest *g,
+                       const struct bdf *vf, int *group, size_t i, bool cdev)
+{
+	char path[64], name[64], node[SRIOV_NAME];
+	struct sriov_fn f;
+	int r = sriov_fn_read(w->env->root_fd, vf[i], &f), fd;
+
+	if (r)
+		return fail(w, r, "VF of nic", g->nic[i].name,
+		            "fairlead apply FILE");
+	group[i] = f.group;
+	snprintf(name, sizeof(name), "device:%s", g->nic[i].name);
+	if (cdev) {
+		r = sriov_vfio_cdev(w->env->root_fd, vf[i], node);
+		if (r)
+			return fail(w, r, "device of nic", g->nic[i].name,
+			            "see `fairlead doctor`");
+		snprintf(path, sizeof(path), "/dev/vfio/devices/%s", node);
+	} else {
+		fd = shared_group(w, group, i);
+		fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		if (fd >= 0)
+			return add(w, name, fd);
+		snprintf(path, sizeof(path), "/dev/vfio/%d", f.group);
+	}
+	fd = openat(w->env->root_fd, below(path), O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return fail(w, -errno, "VFIO device", path,
+		            errno == EBUSY
+		                    ? "another process has it: fairlead status"
+		                    : "see `fairlead doctor`");
+	return add(w, name, fd);
+}
+
+static int open_devices(struct work *w, const struct pol_guest *g,
+                        const struct bdf *vf)
+{
+	bool cdev = has_cdevs(w, vf, g->n_nics);
+	int group[POL_GUEST_NICS_MAX];
+	int r = cdev ? open_iommufd(w)
+	             : open_node(w, "iommu", "/dev/vfio/vfio", "modprobe vfio");
+
+	for (size_t i = 0; !r && i < g->n_nics; i++)
+		r = open_device(w, g, vf, group, i, cdev);
+	json_object_set_new(w->reply, "backend",
+	                    json_string(cdev ? "iommufd" : "group"));
+	return r;
+}
+
+int open_guest(struct work *w, const struct pol_guest *g, const struct bdf *vf)
+{
+	int r;
+
+	json_object_set_new(w->reply, "fds", json_array());
+	r = open_node(w, "kvm", "/dev/kvm",
+	              "modprobe kvm_intel or kvm_amd; turn virtualization on "
+	              "in the firmware");
+	if (!r)
+		r = open_image(w, "kernel", g->kernel);
+	if (!r)
+		r = open_image(w, "initrd", g->initrd);
+	if (!r)
+		r = open_devices(w, g, vf);
+	return r;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Actions on the real machine. A VF's address is read when its turn comes:
+ * the plan's is foretold, and the capability may say otherwise once numvfs
+ * has changed (PCIe 6.0 9.3.3.9).
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "netd/priv.h"
+
+static int op_autoprobe(void *ctx, const struct pol_action *a, struct diag *d)
+{
+	const struct machine *m = ctx;
+
+	return sriov_set_autoprobe(m->env->root_fd, a->pf, a->number, d);
+}
+
+static int op_numvfs(void *ctx, const struct pol_action *a, struct diag *d)
+{
+	const struct machine *m = ctx;
+
+	return sriov_set_numvfs(m->env->root_fd, a->pf, a->number, d);
+}
+
+static int op_link(void *ctx, const struct pol_action *a, struct diag *d)
+{
+	const struct machine *m = ctx;
+	struct sriov_fn f;
+
+	if (sriov_fn_read(m->env->root_fd, a->pf, &f))
+		f.driver[0] = '\0';
+	return rtnl_set(m->rtnl, a, f.driver, d);
+}
+
+static int vf_address(const struct machine *m, const struct pol_action *a,
+                      struct bdf *ret, struct diag *d)
+{
+	_cleanup_free_ struct sriov_pf *pf = calloc(1, sizeof(*pf));
+	char b[BDF_STRLEN];
+	int r = pf ? sriov_pf_read(m->env->root_fd, a->pf, pf, d)
+	           : diag_fail(d, -ENOMEM, FL_NETD_MEMORY, "no memory");
+
+	if (r)
+		return r;
+	if (a->vf < 0 || (unsigned)a->vf >= pf->num_vfs) {
+		diag_fail(d, -ENODEV, FL_NETD_DEVICE, "%s has no VF %d",
+		          bdf_format(a->pf, b), a->vf);
+		diag_why(d, "it has %u", pf->num_vfs);
+		diag_mend(d, "somebody else removed it: fairlead apply FILE");
+		return -ENODEV;
+	}
+	*ret = pf->vf[a->vf];
+	return 0;
+}
+
+static int op_driver(void *ctx, const struct pol_action *a, struct diag *d)
+{
+	const struct machine *m = ctx;
+	struct bdf vf;
+	int r = vf_address(m, a, &vf, d);
+
+	if (r)
+		return r;
+	if (!strcmp(a->driver, POL_DRIVER_DEFAULT))
+		return sriov_bind_default(m->env->root_fd, vf, d);
+	return sriov_bind_restore(m->env->root_fd, vf, a->driver, a->override,
+	                          d);
+}
+
+static int op_observe(void *ctx, struct pol_state **ret, struct diag *d)
+{
+	struct machine *m = ctx;
+
+	return observe(m->env, m->rtnl, ret, d);
+}
+
+const struct apply_ops machine_ops = {
+	.act = {
+		[POL_OP_AUTOPROBE] = op_autoprobe,
+		[POL_OP_NUMVFS] = op_numvfs,
+		[POL_OP_PF_LINK] = op_link,
+		[POL_OP_VF_MAC] = op_link,
+		[POL_OP_VF_VLAN] = op_link,
+		[POL_OP_VF_SPOOF] = op_link,
+		[POL_OP_VF_TRUST] = op_link,
+		[POL_OP_VF_DRIVER] = op_driver,
+	},
+	.observe = op_observe,
+};
+
+int machine_open(const struct env *e, struct machine *ret, struct diag *d)
+{
+	struct machine m = { .env = e };
+	int r = rtnl_open(&m.rtnl, d);
+
+	if (!r)
+		*ret = m;
+	return r;
+}
+
+void machine_close(struct machine *m)
+{
+	rtnl_close(m->rtnl);
+	m->rtnl = NULL;
+}

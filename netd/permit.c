@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who may ask for what: one table, in the manner of OpenSSH's monitor. A verb
+ * that is not in it does not exist; its flags say all that is special about
+ * it. Nothing else in netd decides on permission.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "netd/priv.h"
+
+#define READ_MS 10000u
+#define CHANGE_MS 120000u /* some drivers need a second for each VF */
+#define LEASE_MS 30000u
+
+// clang-format off
+static const struct permit permits[] = {
+	{ "status",  WHO_ANYONE, 0,
+	  READ_MS,   verb_status },
+	{ "plan",    WHO_ANYONE, PERMIT_POLICY,
+	  READ_MS,   verb_plan },
+	{ "apply",   WHO_ROOT,   PERMIT_CHANGES | PERMIT_POLICY |
+	                         PERMIT_NEEDS_POLICY,
+	  CHANGE_MS, verb_apply },
+	{ "restore", WHO_ROOT,   PERMIT_CHANGES,
+	  CHANGE_MS, verb_restore },
+	{ "lease",   WHO_ROOT | WHO_GROUP, PERMIT_CHANGES | PERMIT_WAITS |
+	                         PERMIT_GUEST | PERMIT_LEASE,
+	  LEASE_MS,  verb_lease },
+	/* netd's own: after a crash, and when a lease ends */
+	{ "recover", WHO_NOBODY, PERMIT_CHANGES | PERMIT_WAITS,
+	  CHANGE_MS, verb_recover },
+	{ "release", WHO_NOBODY, PERMIT_CHANGES | PERMIT_WAITS | PERMIT_GUEST,
+	  LEASE_MS,  verb_release },
+};
+// clang-format on
+
+const struct permit *permit_find(const char *verb)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(permits); i++)
+		if (!strcmp(permits[i].verb, verb))
+			return &permits[i];
+	return NULL;
+}
+
+static bool in_group(const struct peer *p, gid_t gid)
+{
+	if (gid == (gid_t)-1)
+		return false;
+	for (size_t i = 0; i < p->n_groups; i++)
+		if (p->group[i] == gid)
+			return true;
+	return p->gid == gid;
+}
+
+int permit_check(const struct permit *p, const struct peer *peer,
+                 gid_t lease_gid, struct diag *d)
+{
+	if (!p || p->who == WHO_NOBODY) {
+		diag_fail(d, -EPERM, FL_NETD_DENIED, "no such verb");
+		diag_why(d, "fairlead-netd knows status, plan, apply, restore "
+		            "and lease");
+		diag_mend(d, "use the fairlead and fairlead-netd of one "
+		             "version");
+		return -EPERM;
+	}
+	if (p->who & WHO_ANYONE || (p->who & WHO_ROOT && peer->uid == 0) ||
+	    (p->who & WHO_GROUP && in_group(peer, lease_gid)))
+		return 0;
+	diag_fail(d, -EPERM, FL_NETD_DENIED, "%s is not allowed to uid %u",
+	          p->verb, peer->uid);
+	if (p->who & WHO_GROUP) {
+		diag_why(d, "only root and members of the group " NETD_GROUP
+		            " may");
+		diag_mend(d, "adduser NAME " NETD_GROUP ", then log in anew; "
+		             "or run as root");
+	} else {
+		diag_why(d, "only root may");
+		diag_mend(d, "run as root");
+	}
+	return -EPERM;
+}
+
+static int incomplete(struct diag *d, const char *verb, const char *why)
+{
+	diag_fail(d, -EPROTO, FL_NETD_REQUEST, "%s: request not complete",
+	          verb);
+	diag_why(d, "%s", why);
+	diag_mend(d, "see netd/netd-proto.h");
+	return -EPROTO;
+}
+
+int permit_request(const struct permit *p, const struct request *r,
+                   size_t n_fds, struct diag *d)
+{
+	if (n_fds > (p->flags & PERMIT_POLICY ? 1 : 0))
+		return incomplete(d, p->verb, "too many descriptors");
+	if (p->flags & PERMIT_NEEDS_POLICY && !n_fds)
+		return incomplete(d, p->verb, "the policy is missing");
+	if (p->flags & PERMIT_GUEST && !*r->guest)
+		return incomplete(d, p->verb, "the guest's name is missing");
+	if (!(p->flags & PERMIT_GUEST) && *r->guest)
+		return incomplete(d, p->verb, "it takes no guest");
+	return 0;
+}

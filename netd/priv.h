@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef FL_NETD_PRIV_H
+#define FL_NETD_PRIV_H
+
+/*
+ * Inside netd. Two worlds, and each function belongs to one:
+ *
+ *   main process  main.c server.c jobs.c lease.c frame.c permit.c caps.c
+ *                 sockets, permissions, leases, deadlines. Opens no device,
+ *                 reads no sysfs, never blocks.
+ *   a worker      verbs.c transact.c apply.c ops.c observe.c rtnl*.c grant.c
+ *                 open.c memlock.c status.c journal.c intent.c
+ *                 a fork of main for one request; may block, is killed at
+ *                 its deadline, ends with one answer.
+ */
+
+#include <jansson.h>
+#include <sys/types.h>
+
+#include "base/base.h"
+#include "netd/netd-proto.h"
+#include "policy/policy.h"
+#include "sriov/sriov.h"
+
+/* ---- leases: kept by main, seen by workers as they were at the fork ------ */
+
+#define LEASES_MAX 64
+struct lease {
+	char guest[POL_NAME]; /* "" = free entry */
+	pid_t pid;
+	int64_t since; /* CLOCK_REALTIME, seconds */
+	bool ending;   /* its connection is gone, the device is looked after */
+	size_t n;
+	struct {
+		char nic[POL_NAME];
+		struct bdf bdf;
+	} device[POL_GUEST_NICS_MAX];
+};
+struct leases {
+	struct lease l[LEASES_MAX];
+};
+const struct lease *lease_find(const struct leases *all, const char *guest);
+const struct lease *lease_of_device(const struct leases *all, struct bdf b,
+                                    size_t *ret_index);
+/* From a granted lease's reply. NULL when the table is full or the reply is
+ * none of ours. */
+struct lease *lease_add(struct leases *all, const json_t *reply, pid_t pid,
+                        int64_t now);
+/* Frees the entry, if its connection is gone. */
+void lease_end(struct leases *all, const char *guest);
+
+/* ---- requests ------------------------------------------------------------ */
+
+#define NETD_VERB_MAX 16
+#define NETD_NAME_MAX 256
+struct request {
+	char verb[NETD_VERB_MAX];
+	char guest[POL_NAME];
+	char file[NETD_NAME_MAX]; /* for people; never opened */
+};
+/* Pure. -EPROTO FL_NETD_REQUEST; *ret untouched then. */
+_must_check_ int frame_parse(const char *buf, size_t len, struct request *ret,
+                             struct diag *d);
+
+#define PEER_GROUPS_MAX 64
+struct peer {
+	pid_t pid;
+	uid_t uid;
+	gid_t gid;
+	gid_t group[PEER_GROUPS_MAX];
+	size_t n_groups;
+	int pidfd; /* -1 = not known */
+};
+
+struct work;
+typedef int verb_fn(struct work *w);
+enum {
+	WHO_NOBODY = 0, /* netd itself */
+	WHO_ROOT = 1 << 0,
+	WHO_GROUP = 1 << 1, /* NETD_GROUP */
+	WHO_ANYONE = 1 << 2,
+};
+enum {
+	PERMIT_CHANGES = 1 << 0, /* one at a time */
+	PERMIT_WAITS = 1 << 1,   /* for its turn, instead of "busy" */
+	PERMIT_POLICY = 1 << 2,  /* may bring a policy */
+	PERMIT_NEEDS_POLICY = 1 << 3,
+	PERMIT_GUEST = 1 << 4, /* names a guest */
+	PERMIT_LEASE = 1 << 5, /* the answer begins a lease */
+};
+struct permit {
+	const char *verb;
+	unsigned who, flags, deadline_ms;
+	verb_fn *run;
+};
+const struct permit *permit_find(const char *verb);
+/* 0, or -EPERM FL_NETD_DENIED. `lease_gid`: NETD_GROUP's, or (gid_t)-1. */
+_must_check_ int permit_check(const struct permit *p, const struct peer *peer,
+                              gid_t lease_gid, struct diag *d);
+/* Does the request have what the verb needs? -EPROTO FL_NETD_REQUEST. */
+_must_check_ int permit_request(const struct permit *p, const struct request *r,
+                                size_t n_fds, struct diag *d);
+
+/* ---- work: what a verb sees ---------------------------------------------- */
+
+struct env {
+	int root_fd, state_fd;
+	const struct log *log;
+	struct leases leases;
+	gid_t lease_gid;
+};
+struct work {
+	const struct env *env;
+	const struct permit *permit;
+	struct request req;
+	struct peer peer;
+	int policy_fd;
+	/* the answer */
+	json_t *reply;
+	int fd[NETD_FDS_MAX];
+	size_t n_fds;
+	struct diag diag;
+	struct pol_errors errs;
+};
+verb_fn verb_status, verb_plan, verb_apply, verb_restore, verb_recover,
+	verb_lease, verb_release;
+
+/* reply.c: JSON of answers. */
+json_t *reply_error(const struct diag *d);
+json_t *reply_refusal(const struct diag *d, const struct pol_errors *errs);
+json_t *reply_actions(const struct pol_plan *plan);
+void reply_warn(json_t *reply, const char *fmt, ...) _printf_(2, 3);
+
+/* ---- worker.c ------------------------------------------------------------ */
+
+struct worker {
+	pid_t pid;
+	int pidfd, sock;
+	uint64_t deadline_ns;
+	bool killed;
+};
+struct answer {
+	bool ok;
+	int body; /* memfd of JSON */
+	int fd[NETD_FDS_MAX];
+	size_t n_fds;
+};
+#define WORKER_KEEP_MAX 8
+/* Forks. `run` fills the work's answer in the child; of all descriptors only
+ * 0 to 2 and keep[] (negative ones are passed over) are open there. */
+_must_check_ int worker_start(struct worker *ret, struct work *w,
+                              const int *keep, size_t n_keep, unsigned ms);
+/* The process has ended (pidfd is readable): its answer. -ETIMEDOUT when the
+ * deadline killed it, -EIO when it died without one. */
+_must_check_ int worker_finish(struct worker *w, struct answer *ret);
+/* Kill it and all that it started. */
+void worker_kill(struct worker *w);
+void worker_close(struct worker *w);
+void answer_close(struct answer *a);
+
+/* ---- rtnl.c, rtnl-link.c, rtnl-set.c ------------------------------------- */
+
+struct rtnl;
+struct nl_msg;
+struct nlmsghdr;
+_must_check_ int rtnl_open(struct rtnl **ret, struct diag *d);
+void rtnl_close(struct rtnl *r);
+#define RTNL_WORDS 160
+/* Sends, and waits for the answer. `reply` (may be NULL) gets each message
+ * that is not an acknowledgement. `words` gets the kernel's own explanation
+ * or "". Frees `msg`. */
+_must_check_ int rtnl_talk(struct rtnl *r, struct nl_msg *msg,
+                           int (*reply)(struct nlmsghdr *h, void *arg),
+                           void *arg, char words[static RTNL_WORDS]);
+
+struct rtnl_vf {
+	uint32_t has; /* POL_HAS_MAC, _VLAN, _SPOOF, _TRUST */
+	uint8_t mac[6], qos;
+	uint16_t vlan, proto;
+	bool spoof, trust;
+};
+struct rtnl_link {
+	int ifindex;
+	bool up;
+	struct rtnl_vf vf[POL_VFS_MAX];
+};
+_must_check_ int rtnl_link_read(struct rtnl *r, const char *ifname,
+                                struct rtnl_link *ret, struct diag *d);
+/* Pure: fills `ret` from one RTM_NEWLINK. */
+_must_check_ int rtnl_link_decode(struct nlmsghdr *h, struct rtnl_link *ret);
+
+/* One attribute of one VF, or (PF_LINK) of the PF: as the action says. Reads
+ * it back. FL_NETD_LINK, FL_NETD_READBACK. `driver` is for the message. */
+_must_check_ int rtnl_set(struct rtnl *r, const struct pol_action *a,
+                          const char *driver, struct diag *d);
+
+/* ---- observe.c ----------------------------------------------------------- */
+
+/* `rtnl` may be NULL: then nothing is known that netlink tells. */
+_must_check_ int observe(const struct env *e, struct rtnl *rtnl,
+                         struct pol_state **ret, struct diag *d);
+const struct pol_pf *state_find_pf(const struct pol_state *s, struct bdf b);
+const struct pol_vf *state_find_vf(const struct pol_pf *pf, unsigned index);
+
+/* ---- state-json.c, journal.c, intent.c: what survives a crash ------------ */
+
+json_t *state_to_json(const struct pol_state *s);
+/* -EBADMSG when it is no such document. */
+_must_check_ int state_from_json(const json_t *j, struct pol_state **ret);
+
+enum journal_phase {
+	JOURNAL_NONE,
+	JOURNAL_APPLIED,
+	JOURNAL_APPLYING
+};
+const char *journal_phase_name(enum journal_phase p);
+enum journal_phase journal_phase(int state_fd);
+/* Makes `path` and its parents, 0700. */
+_must_check_ int journal_open(const char *path, int *ret_fd, struct diag *d);
+/* Held as long as the descriptor is open in any process. -EBUSY. */
+_must_check_ int journal_lock(int state_fd, unsigned ms, int *ret_fd,
+                              struct diag *d);
+/* Durable: the file is either the old or the new one after a crash. */
+_must_check_ int journal_put(int state_fd, const char *name, const char *text,
+                             size_t len, struct diag *d);
+/* -ENOENT without a diag when there is none. */
+_must_check_ int journal_get(int state_fd, const char *name, char **ret,
+                             size_t *ret_len, struct diag *d);
+_must_check_ int journal_drop(int state_fd, const char *name, struct diag *d);
+#define JOURNAL_ORIGINAL "original.json"
+#define JOURNAL_INTENT "intent.json"
+#define JOURNAL_APPLIED_FILE "applied.yaml"
+
+/* Adds those PFs of `want` that the file does not have yet, as seen. */
+_must_check_ int original_add(int state_fd, const struct pol_state *seen,
+                              const struct pol_state *want, struct diag *d);
+_must_check_ int original_read(int state_fd, struct pol_state **ret,
+                               struct diag *d);
+
+struct intent {
+	bool restore;
+	char *policy; /* text; NULL with restore */
+	size_t policy_len;
+	char file[NETD_NAME_MAX];
+	struct pol_state *before;
+};
+void intent_clear(struct intent *i);
+_must_check_ int intent_write(int state_fd, const struct intent *i,
+                              struct diag *d);
+_must_check_ int intent_read(int state_fd, struct intent *ret, struct diag *d);
+
+/* ---- apply.c, ops.c, transact.c: plans done ------------------------------ */
+
+/* The seam between the order of things (tested with a mock) and the machine
+ * (tested in the lab). */
+struct apply_ops {
+	int (*act[POL_OP_MAX])(void *ctx, const struct pol_action *a,
+	                       struct diag *d);
+	int (*observe)(void *ctx, struct pol_state **ret, struct diag *d);
+};
+/* In order, until one fails. *ret_done counts those that succeeded. */
+_must_check_ int apply_plan(const struct apply_ops *ops, void *ctx,
+                            const struct pol_plan *plan, size_t *ret_done,
+                            struct diag *d);
+/* Back to what `before` says of the PFs in `want`, from whatever is. */
+_must_check_ int apply_undo(const struct apply_ops *ops, void *ctx,
+                            const struct pol_state *before,
+                            const struct pol_state *want, struct diag *d);
+/* Only what `keep` names, deep copy. */
+_must_check_ int state_of_pfs(const struct pol_state *s,
+                              const struct pol_state *keep,
+                              struct pol_state **ret);
+/* Adds to `s` those PFs of `more` that it does not have. */
+_must_check_ int state_add(struct pol_state *s, const struct pol_state *more);
+
+struct machine {
+	const struct env *env;
+	struct rtnl *rtnl;
+};
+extern const struct apply_ops machine_ops;
+_must_check_ int machine_open(const struct env *e, struct machine *ret,
+                              struct diag *d);
+void machine_close(struct machine *m);
+
+/* transact.c */
+struct transaction {
+	const struct env *env;
+	const struct apply_ops *ops;
+	void *ctx;
+	json_t *reply;
+	struct diag *d;
+};
+/* Journal, do, undo on failure, journal. `in` is consumed. */
+_must_check_ int transact_policy(struct transaction *t, struct intent *in,
+                                 struct pol_errors *errs);
+_must_check_ int transact_restore(struct transaction *t, struct intent *in);
+/* Of a wanted state only what concerns one guest's VFs. */
+_must_check_ int want_of_guest(const struct pol_state *want, const char *guest,
+                               struct pol_state **ret);
+
+/* verbs.c */
+_must_check_ int policy_parse(const char *text, size_t len,
+                              struct pol_policy **ret, struct pol_errors *errs,
+                              struct diag *d);
+_must_check_ int policy_applied(const struct env *e, struct pol_policy **ret,
+                                struct pol_errors *errs, struct diag *d);
+
+/* ---- grant.c (lease, release), open.c, memlock.c ------------------------- */
+
+/* Everything the guest's VMM needs, into w->fd, named in the reply's "fds";
+ * "backend" too. vf[i] is the VF of nic i. */
+_must_check_ int open_guest(struct work *w, const struct pol_guest *g,
+                            const struct bdf *vf);
+/* Lets the peer pin `bytes` more. A failure is a warning in the reply. */
+void memlock_raise(struct work *w, uint64_t bytes);
+
+/* ---- server.c, jobs.c, caps.c -------------------------------------------- */
+
+struct server;
+_must_check_ int server_open(struct env *e, const char *path,
+                             struct server **ret, struct diag *d);
+_must_check_ int server_run(struct server *s);
+void server_close(struct server *s);
+
+_must_check_ int caps_reduce(const struct log *log, struct diag *d);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef FL_NETD_SERVER_H
+#define FL_NETD_SERVER_H
+
+/* Shared by server.c (connections) and jobs.c (requests under way). */
+
+#include "netd/priv.h"
+
+#define CLIENTS_MAX 64
+#define CLIENTS_UID_MAX 16 /* of one uid that is not root */
+#define CLIENTS_ROOT 8     /* kept free for root */
+#define IDLE_MS 30000u
+
+enum source { /* first member of all that epoll points at */
+	SOURCE_LISTENER,
+	SOURCE_SIGNALS,
+	SOURCE_CLIENT,
+	SOURCE_JOB,
+};
+struct client {
+	enum source source;
+	int fd;
+	struct peer peer;
+	struct job *job;     /* its request under way */
+	struct lease *lease; /* what it holds */
+	uint64_t idle_since;
+	bool dead;
+	struct client *next;
+};
+enum job_state {
+	JOB_WAITING, /* for its turn */
+	JOB_RUNNING,
+	JOB_STUCK, /* killed, but the kernel holds it; nobody waits for it */
+};
+struct job {
+	enum source source;
+	enum job_state state;
+	const struct permit *permit;
+	struct request req;
+	struct peer peer;
+	int policy_fd;
+	struct client *client; /* NULL: netd's own, or gone */
+	struct worker worker;
+	uint64_t begun;
+	struct job *next;
+};
+struct server {
+	struct env *env;
+	int epoll, listener, signals, lock;
+	enum source listener_source, signals_source;
+	struct client *clients;
+	size_t n_clients;
+	struct job *jobs; /* in the order of their arrival */
+	struct job *changing;
+	bool stopping;
+	struct ratelimit noise;
+};
+
+/* server.c */
+int server_watch(struct server *s, int fd, void *source);
+/* Sends; the client is dropped where it does not take it at once. */
+void client_send(struct server *s, struct client *c, const char *text,
+                 size_t len, const int *fds, size_t n);
+void client_refuse(struct server *s, struct client *c, const struct diag *d);
+/* Marks it; it is freed when the batch of events is done. */
+void client_drop(struct server *s, struct client *c);
+
+/* jobs.c */
+/* Takes policy_fd. `c` NULL: netd's own. */
+void job_submit(struct server *s, struct client *c, const struct permit *p,
+                const struct request *r, int policy_fd);
+void job_event(struct server *s, struct job *j);
+/* Its client has gone. */
+void job_orphan(struct server *s, struct job *j);
+void jobs_deadlines(struct server *s, uint64_t now);
+void jobs_close(struct server *s);
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The machine as it is, read from the kernel for each question. What is not
+ * known is null. */
+
+#include <stdio.h>
+#include <time.h>
+
+#include "iommu/iommu.h"
+#include "irq-remap/irq-remap.h"
+#include "netd/priv.h"
+
+static json_t *known(uint32_t set, uint32_t has, json_t *v)
+{
+	if (set & has)
+		return v;
+	json_decref(v);
+	return json_null();
+}
+
+static json_t *holder(const struct pol_vf *v)
+{
+	if (*v->label)
+		return json_sprintf("%s (pid %d)", v->label, v->holder_pid);
+	if (v->holder_pid)
+		return json_sprintf("%s (pid %d)", v->holder, v->holder_pid);
+	return json_string("");
+}
+
+static const char *proto(uint16_t p)
+{
+	return p == 0x88a8 ? "802.1ad" : "802.1q";
+}
+
+static json_t *vf_json(const struct pol_vf *v)
+{
+	uint32_t s = v->set;
+	char b[BDF_STRLEN], mac[MAC_STRLEN];
+
+	return json_pack(
+		"{s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"index", v->index, "bdf", bdf_format(v->bdf, b), "driver",
+		v->driver, "mac",
+		known(s, POL_HAS_MAC, json_string(mac_format(v->mac, mac))),
+		"vlan", known(s, POL_HAS_VLAN, json_integer(v->vlan)), "qos",
+		known(s, POL_HAS_VLAN, json_integer(v->qos)), "proto",
+		known(s, POL_HAS_VLAN, json_string(proto(v->proto))),
+		"spoof-check", known(s, POL_HAS_SPOOF, json_boolean(v->spoof)),
+		"trust", known(s, POL_HAS_TRUST, json_boolean(v->trust)),
+		"group", v->group < 0 ? json_null() : json_integer(v->group),
+		"holder", holder(v));
+}
+
+static json_t *pf_json(const struct pol_pf *p)
+{
+	json_t *vfs = json_array();
+	char b[BDF_STRLEN];
+
+	for (size_t i = 0; i < p->n_vfs; i++)
+		json_array_append_new(vfs, vf_json(&p->vf[i]));
+	return json_pack("{s:s, s:s, s:s, s:i, s:i, s:b, s:o, s:o}", "bdf",
+	                 bdf_format(p->bdf, b), "ifname", p->ifname, "driver",
+	                 p->driver, "total-vfs", p->total_vfs, "num-vfs",
+	                 p->num_vfs, "autoprobe", p->autoprobe, "link",
+	                 known(p->set, POL_HAS_LINK,
+	                       json_string(p->link_up ? "up" : "down")),
+	                 "vfs", vfs);
+}
+
+static json_t *host_json(int root_fd)
+{
+	_cleanup_free_ struct iommu_facts *f = calloc(1, sizeof(*f));
+	struct irq_facts i = { .remapping = IRQ_FACT_UNKNOWN,
+		               .posting = IRQ_FACT_UNKNOWN };
+	bool known_iommu = f && !iommu_facts_read(root_fd, f);
+
+	(void)!irq_facts_read(root_fd, &i);
+	return json_pack("{s:o, s:s, s:s, s:s, s:s, s:o}", "iommu",
+	                 known_iommu ? json_boolean(!iommu_facts_check(f, NULL))
+	                             : json_null(),
+	                 "remapping", irq_fact_name(i.remapping),
+	                 "remapping-evidence", i.remapping_evidence, "posting",
+	                 irq_fact_name(i.posting), "posting-evidence",
+	                 i.posting_evidence, "cdev",
+	                 known_iommu ? json_boolean(f->cdev) : json_null());
+}
+
+static json_t *lease_json(const struct lease *l)
+{
+	json_t *devices = json_array();
+	char b[BDF_STRLEN], since[32] = "";
+	time_t t = l->since;
+	struct tm tm;
+
+	if (gmtime_r(&t, &tm))
+		strftime(since, sizeof(since), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	for (size_t i = 0; i < l->n; i++)
+		json_array_append_new(
+			devices, json_string(bdf_format(l->device[i].bdf, b)));
+	return json_pack("{s:s, s:i, s:s, s:o}", "guest", l->guest, "pid",
+	                 l->pid, "since", since, "devices", devices);
+}
+
+int verb_status(struct work *w)
+{
+	json_t *pfs = json_array(), *leases = json_array();
+	struct pol_state *s = NULL;
+	struct machine m = { 0 };
+	int r = machine_open(w->env, &m, &w->diag);
+
+	if (!r)
+		r = observe(w->env, m.rtnl, &s, &w->diag);
+	for (size_t i = 0; !r && i < s->n_pfs; i++)
+		json_array_append_new(pfs, pf_json(&s->pf[i]));
+	for (size_t i = 0; i < LEASES_MAX; i++)
+		if (*w->env->leases.l[i].guest && !w->env->leases.l[i].ending)
+			json_array_append_new(leases,
+			                      lease_json(&w->env->leases.l[i]));
+	json_object_set_new(w->reply, "host", host_json(w->env->root_fd));
+	json_object_set_new(w->reply, "pfs", pfs);
+	json_object_set_new(w->reply, "leases", leases);
+	json_object_set_new(w->reply, "journal",
+	                    json_string(journal_phase_name(
+				    journal_phase(w->env->state_fd))));
+	pol_state_free(s);
+	machine_close(&m);
+	return r;
+}

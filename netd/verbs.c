@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* plan, apply, restore, and recover: what their workers do. */
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "netd/priv.h"
+
+/* A device write of a killed netd may take this long to come back. */
+#define LOCK_MS (SRIOV_WRITE_MS + 5000u)
+
+int policy_parse(const char *text, size_t len, struct pol_policy **ret,
+                 struct pol_errors *errs, struct diag *d)
+{
+	int r = pol_parse(text, len, ret, errs);
+
+	if (r == -ENOMEM)
+		diag_fail(d, r, FL_NETD_MEMORY, "no memory for the policy");
+	return r;
+}
+
+static int no_policy(struct diag *d)
+{
+	diag_fail(d, -ENOENT, FL_NETD_NO_POLICY, "no policy is applied");
+	diag_mend(d, "fairlead apply FILE");
+	return -ENOENT;
+}
+
+int policy_applied(const struct env *e, struct pol_policy **ret,
+                   struct pol_errors *errs, struct diag *d)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len = 0;
+	int r = journal_get(e->state_fd, JOURNAL_APPLIED_FILE, &text, &len, d);
+
+	if (r == -ENOENT)
+		return no_policy(d);
+	return r ? r : policy_parse(text, len, ret, errs, d);
+}
+
+/* The client's memfd must not change while it is read, nor block. */
+static int read_policy(struct work *w, char **ret, size_t *ret_len)
+{
+	static const int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK;
+	int have = fcntl(w->policy_fd, F_GET_SEALS), r;
+
+	if (have < 0 || (have & seals) != seals) {
+		diag_fail(&w->diag, -EPROTO, FL_NETD_REQUEST,
+		          "%s: the policy is no sealed memfd", w->permit->verb);
+		diag_mend(&w->diag, "see netd/netd-proto.h");
+		return -EPROTO;
+	}
+	r = fd_read_file(w->policy_fd, NETD_POLICY_MAX, ret, ret_len);
+	if (r < 0) {
+		diag_fail(&w->diag, r, FL_NETD_REQUEST,
+		          "%s: cannot read the policy", w->permit->verb);
+		diag_why(&w->diag, "%s", strerror(-r));
+	}
+	return MIN(r, 0);
+}
+
+/* ---- plan ------------------------------------------------------------------
+ */
+
+static int plan_policy(struct work *w, const struct machine *m,
+                       const struct pol_policy *p)
+{
+	struct pol_state *seen = NULL, *want = NULL;
+	struct pol_plan *plan = NULL;
+	int r = observe(w->env, m->rtnl, &seen, &w->diag);
+
+	if (!r)
+		r = pol_resolve(p, seen, &want, &w->errs);
+	if (!r)
+		r = pol_plan(want, seen, &plan, &w->diag);
+	if (!r)
+		json_object_set_new(w->reply, "actions", reply_actions(plan));
+	pol_plan_free(plan);
+	pol_state_free(want);
+	pol_state_free(seen);
+	return r;
+}
+
+int verb_plan(struct work *w)
+{
+	_cleanup_free_ char *text = NULL;
+	struct pol_policy *p = NULL;
+	struct machine m = { 0 };
+	size_t len = 0;
+	int r;
+
+	if (w->policy_fd >= 0) {
+		r = read_policy(w, &text, &len);
+		if (!r)
+			r = policy_parse(text, len, &p, &w->errs, &w->diag);
+	} else {
+		r = policy_applied(w->env, &p, &w->errs, &w->diag);
+	}
+	if (!r)
+		r = machine_open(w->env, &m, &w->diag);
+	if (!r)
+		r = plan_policy(w, &m, p);
+	machine_close(&m);
+	pol_free(p);
+	return r;
+}
+
+/* ---- changes ---------------------------------------------------------------
+ */
+
+/* Lock, machine, transaction. `in` is consumed. */
+static int transact(struct work *w, struct intent *in)
+{
+	_cleanup_close_ int lock = -1;
+	struct machine m = { 0 };
+	struct transaction t = { .env = w->env,
+		                 .ops = &machine_ops,
+		                 .ctx = &m,
+		                 .reply = w->reply,
+		                 .d = &w->diag };
+	int r = journal_lock(w->env->state_fd, LOCK_MS, &lock, &w->diag);
+
+	if (!r)
+		r = machine_open(w->env, &m, &w->diag);
+	if (r)
+		intent_clear(in);
+	else
+		r = in->restore ? transact_restore(&t, in)
+		                : transact_policy(&t, in, &w->errs);
+	machine_close(&m);
+	return r;
+}
+
+/* What an unfinished change began from is still where to go back to. */
+static int inherit_before(struct work *w, struct intent *in)
+{
+	struct intent old = { 0 };
+	int r = intent_read(w->env->state_fd, &old, &w->diag);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r)
+		return r;
+	in->before = TAKE_PTR(old.before);
+	intent_clear(&old);
+	return 0;
+}
+
+int verb_apply(struct work *w)
+{
+	struct intent in = { 0 };
+	int r = read_policy(w, &in.policy, &in.policy_len);
+
+	memcpy(in.file, w->req.file, sizeof(in.file));
+	if (!r)
+		r = inherit_before(w, &in);
+	if (r) {
+		intent_clear(&in);
+		return r;
+	}
+	return transact(w, &in);
+}
+
+int verb_restore(struct work *w)
+{
+	struct intent in = { .restore = true };
+	int r = inherit_before(w, &in);
+
+	return r ? r : transact(w, &in);
+}
+
+int verb_recover(struct work *w)
+{
+	struct intent in = { 0 };
+	int r = intent_read(w->env->state_fd, &in, &w->diag);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r)
+		return r;
+	log_line(w->env->log, LOG_LVL_WARN,
+	         "an earlier %s%s%s was cut short: finishing it",
+	         in.restore ? "restore" : "apply", *in.file ? " of " : "",
+	         in.file);
+	return transact(w, &in);
+}
