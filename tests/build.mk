@@ -33,6 +33,10 @@ $(foreach t,$(MICRO),$(eval $(call test_rule,$(t),vmm)))
 
 LAB_PROGRAMS := $(patsubst %.c,$(O)/%,$(wildcard tests/lab/*.c))
 
+# What the compiler finds for netd, its tests and its linter must find too.
+NETD_BESIDE := $(O)/tests/unit/netd/%.o $(O)/fuzz/netd/%.o $(O)/fuzz/tests/fuzz/fuzz_netd%.o $(O)/tidy/netd/%.ok $(O)/tidy/tests/unit/netd/%.ok
+$(NETD_BESIDE): override CPPFLAGS += -isystem /usr/include/libnl3
+
 # ---- fuzz -----------------------------------------------------------------
 
 FUZZ := $(patsubst %.c,$(O)/%,$(wildcard tests/fuzz/fuzz_*.c))
