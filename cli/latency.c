@@ -66,7 +66,7 @@ static int print(const struct cli *c, char *const *args, struct lat_hist *h[2],
 		return lat_report(stdout, args[0], h[0], n > 1 ? args[1] : NULL,
 		                  h[1], d);
 	runs = json_array();
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < 2 && h[i]; i++)
 		json_array_append_new(runs, hist_json(args[i], h[i]));
 	return cli_print_json(json_pack("{s:b, s:o}", "ok", 1, "runs", runs));
 }
@@ -77,7 +77,7 @@ int cli_latency(const struct cli *c, char *const *args, unsigned n)
 	struct diag d = { 0 };
 	int r = 0;
 
-	for (unsigned i = 0; i < n && r == 0; i++)
+	for (unsigned i = 0; i < MIN(n, 2u) && r == 0; i++)
 		r = load(args[i], &h[i], &d);
 	if (r == 0)
 		r = print(c, args, h, n, &d);

@@ -2,6 +2,7 @@
 # Tests are found by their names:
 #   tests/unit/FOLDER/test_*.c   linked with what FOLDER may use, no more
 #   tests/micro/test_*.c         tiny guests on /dev/kvm, linked as the VMM is
+#   tests/micro/guest/*.c        the guests themselves
 #   tests/fuzz/fuzz_FOLDER*.c    libFuzzer with ASan and UBSan, FOLDER's sources
 #                                compiled anew for it below $(O)/fuzz
 #   tests/lab/*.c                programs that scenarios run
@@ -30,6 +31,20 @@ $(1): $(1).o $$(call test_help,$(patsubst $(O)/%/,%,$(dir $(1)))) $$(call archiv
 endef
 $(foreach t,$(UNIT),$(eval $(call test_rule,$(t),$(notdir $(patsubst %/,%,$(dir $(t)))))))
 $(foreach t,$(MICRO),$(eval $(call test_rule,$(t),vmm)))
+
+# The guests of micro tests, for the test to open: 32-bit code, no libraries,
+# in the 64-bit ELF that a kernel image is.
+MICRO_GUESTS := $(patsubst %.c,$(O)/%.elf,$(wildcard tests/micro/guest/*.c))
+GUEST_CFLAGS := -m32 -O2 -std=gnu17 -Wall -Wextra -ffreestanding -nostdlib -static \
+	-fno-pie -no-pie -fno-stack-protector -fcf-protection=none \
+	-fno-asynchronous-unwind-tables -mgeneral-regs-only -Wl,--build-id=none \
+	-Wl,--no-warn-rwx-segments -Wl,-T,tests/micro/guest/guest.ld
+$(O)/tests/micro/guest/%.elf: tests/micro/guest/%.c $(wildcard tests/micro/guest/*.[hS] tests/micro/guest/*.ld)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -I. $(GUEST_CFLAGS) -o $(@:.elf=.32) tests/micro/guest/start.S $< && \
+		objcopy -O elf64-x86-64 $(@:.elf=.32) $@
+	$(if $(Q),@echo "  GUEST $@")
+$(MICRO): | $(MICRO_GUESTS)
 
 LAB_PROGRAMS := $(patsubst %.c,$(O)/%,$(wildcard tests/lab/*.c))
 
@@ -134,6 +149,8 @@ lint-cppcheck:
 		--suppress=missingIncludeSystem --suppress=unreadVariable \
 		-I. -D_GNU_SOURCE $(addsuffix /,$(wildcard $(FOLDERS)))
 
+# Warnings of clang's that gcc's dialect has no part in.
+TIDY_WNO := -Wno-unknown-warning-option -Wno-gnu-variable-sized-type-not-at-end
 # One stamp a file, so that only what changed is read again.
 TIDY = $(patsubst %,$(O)/tidy/%.ok,$(C_SRCS))
 lint-tidy:
@@ -142,7 +159,7 @@ lint-tidy:
 tidy-files: $(TIDY)
 $(O)/tidy/%.ok: % .clang-tidy $(HEADERS)
 	@mkdir -p $(@D)
-	$(Q)clang-tidy --quiet $< -- $(CPPFLAGS) -std=gnu17 -Wno-unknown-warning-option \
+	$(Q)clang-tidy --quiet $< -- $(CPPFLAGS) -std=gnu17 $(TIDY_WNO) \
 		>$@.log 2>$@.err || { cat $@.log $@.err; exit 1; }
 	@touch $@
 	$(if $(Q),@echo "  TIDY  $<")
