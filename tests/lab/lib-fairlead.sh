@@ -39,14 +39,15 @@ report_field() {
 	jq -rs --arg event "$2" "map(select(.event == \$event)) | last | .$3" "$1"
 }
 
-# What the host says of a PF and its VFs, for "as it was before" to be a comparison, not a hope.
+# What the host says of a PF and its VFs, for "as it was before" to be a comparison, not a hope. The
+# qdisc is left out: an interface that was never up has none (noop), and gets one for good.
 host_state() { # PF
 	local f
 	for f in sriov_numvfs sriov_drivers_autoprobe driver_override; do
 		echo "$f $(cat "$PCI/$1/$f" 2>/dev/null)"
 	done
 	echo "driver $(pci_driver "$1")"
-	ip -d link show "$(pci_netdev "$1")" | sed 's/ state [A-Z]*//; s/,LOWER_UP//'
+	ip -d link show "$(pci_netdev "$1")" | sed 's/ state [A-Z]*//; s/,LOWER_UP//; s/ qdisc [a-z]*//'
 }
 
 # The demo's policy with another command line for the guest, and other changes by sed where wanted.
