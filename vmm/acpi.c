@@ -193,7 +193,7 @@ static uint64_t add_madt(struct aml *a, unsigned cpus)
 /* ---- MCFG, PCI Firmware 3.3, 4.1.2 -----------------------------------------
  */
 
-static uint64_t add_mcfg(struct aml *a)
+static uint64_t add_mcfg(struct aml *a, const struct acpi_machine *m)
 {
 	size_t at = table_begin(a, "MCFG", MCFG_REVISION);
 
@@ -201,7 +201,7 @@ static uint64_t add_mcfg(struct aml *a)
 	aml_le(a, MAP_ECAM, 8);
 	aml_le(a, 0, 2); /* segment */
 	aml_le(a, 0, 1);
-	aml_le(a, (MAP_ECAM_SIZE >> 20) - 1, 1);
+	aml_le(a, m->last_bus, 1);
 	aml_le(a, 0, 4);
 	return table_end(a, at);
 }
@@ -249,7 +249,7 @@ int acpi_write(const struct acpi_machine *m, uint8_t *buf, size_t size)
 	dsdt = add_dsdt(&a, m);
 	table[0] = add_fadt(&a, dsdt);
 	table[1] = add_madt(&a, m->cpus);
-	table[2] = add_mcfg(&a);
+	table[2] = add_mcfg(&a, m);
 	xsdt = add_xsdt(&a, table, ARRAY_SIZE(table));
 	if (a.full)
 		return -ENOSPC;
@@ -264,6 +264,7 @@ int acpi_build(struct vm *vm, struct gpa *ret_rsdp, struct diag *d)
 		.cpus = vm->cfg.cpus,
 		.mem64 = vm->mem.mmio64,
 		.mem64_end = assign_mem64_end(vm),
+		.last_bus = (uint8_t)vm->cfg.n_devices, /* one a port */
 	};
 	uint8_t *buf = memory_at(vm, at, MAP_ACPI_SIZE);
 	int r = buf ? acpi_write(&m, buf, MAP_ACPI_SIZE) : -EFAULT;

@@ -11,6 +11,9 @@
 struct acpi_machine {
 	unsigned cpus;             /* APIC id = processor UID = index */
 	uint64_t mem64, mem64_end; /* window of 64-bit BARs */
+	/* Linux asks for every device of every bus up to here that it has not
+	 * found, by 0xCF8: 255 would be 8192 exits. */
+	uint8_t last_bus;
 };
 
 /* Writes all tables from address MAP_ACPI on into `buf`, which stands for the

@@ -114,7 +114,7 @@ static void add_host_bridge(struct aml *a, const struct acpi_machine *m)
 	name_int(a, "_UID", 0);
 	/* DMA is coherent: with no _CCA it would be so as well on x86. */
 	crs = aml_crs(a);
-	aml_res_buses(a, 0, 255);
+	aml_res_buses(a, 0, m->last_bus);
 	aml_res_io(a, PORT_PCI_ADDR, 8);
 	aml_res_ports(a, 0, PORT_PCI_ADDR - 1);
 	aml_res_ports(a, PORT_PCI_ADDR + 8, 0xffff);
