@@ -34,7 +34,7 @@ static const char *hex_field(const char *s, unsigned min, unsigned max,
 
 int bdf_parse(const char *s, struct bdf *ret)
 {
-	uint32_t domain, bus, dev, fn;
+	uint32_t domain = 0, bus = 0, dev = 0, fn = 0;
 
 	s = hex_field(s, 4, 8, ':', &domain);
 	if (s)

@@ -90,7 +90,7 @@ int cli_doctor(const struct cli *c, char *const *args, unsigned n)
 	_cleanup_close_ int root = -1;
 	json_t *list = json_array();
 	struct diag d = { 0 };
-	struct bdf b;
+	struct bdf b = { 0 };
 	int r;
 
 	root = open_root(c, &d);

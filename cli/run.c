@@ -159,9 +159,8 @@ static int drop_root(const struct cli *c, struct diag *d)
 
 static int become(const struct cli *c, struct launch *l, struct diag *d)
 {
-	char *argv[] = { (char[]){ "fairlead-vmm" },
-		         c->no_reboot ? (char[]){ "--no-reboot" } : NULL,
-		         NULL };
+	char name[] = "fairlead-vmm", no_reboot[] = "--no-reboot";
+	char *argv[] = { name, c->no_reboot ? no_reboot : NULL, NULL };
 	char *envp[] = { NULL };
 	int r = arrange(l);
 
