@@ -305,7 +305,8 @@ int assign_reset_all(struct vm *vm, struct diag *d)
 {
 	int r = 0;
 
-	for (unsigned i = 0; r == 0 && i < vm->cfg.n_devices; i++) {
+	for (unsigned i = 0; r == 0 && vm->assigned && i < vm->cfg.n_devices;
+	     i++) {
 		struct assigned *a = &vm->assigned[i];
 
 		if (a->dev)
@@ -404,7 +405,8 @@ struct assign_window assign_window(struct vm *vm, uint8_t slot)
 {
 	struct assigned *a = find(vm, slot);
 
-	return a ? a->window : (struct assign_window){ 0 };
+	return a ? a->window
+	         : (struct assign_window){ .bus = bus_of(&vm->cfg, slot) };
 }
 
 void assign_match_link(struct vm *vm, uint8_t slot, struct cfg_port *p)

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef FL_MICRO_MACHINE_H
+#define FL_MICRO_MACHINE_H
+
+/*
+ * A whole machine around a tiny guest: the real vm_new() and vm_run(), with
+ * two root ports that have nothing behind them, its console on a pipe.
+ */
+
+#include "vmm/priv.h"
+
+#define TEST_PORT 0x5000
+#define TEST_DEADLINE_S 15u
+
+struct machine {
+	struct vm *vm;
+	struct diag diag;
+	int console;     /* read end */
+	char text[8192]; /* what the guest has said */
+	size_t len;
+	pthread_t thread;
+	enum vm_end end;
+	_Atomic unsigned writes[256]; /* to TEST_PORT, by value */
+	_Atomic unsigned answer;      /* what TEST_PORT reads */
+};
+
+/* Exits 77 with the reason where there is no /dev/kvm. */
+void machine_need_kvm(void);
+/* `guest`: tests/micro/guest/GUEST.c. */
+void machine_start(struct machine *m, const char *guest, unsigned cpus);
+/* Reads the console until it holds `word`, or the guest has ended; false
+ * after the deadline. */
+bool machine_expect(struct machine *m, const char *word);
+/* Waits for the guest's own end; the machine stays for a look. */
+enum vm_end machine_wait(struct machine *m);
+void machine_free(struct machine *m);
+
+#endif
