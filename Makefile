@@ -79,6 +79,13 @@ $(O)/%.o: %.c
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 	$(if $(Q),@echo "  CC    $<")
 
+# `make`, then `make install PREFIX=/usr`: what knows the prefix is made anew.
+$(addprefix $(O)/,$(patsubst %.c,%.o,$(shell grep -l FL_LIBEXEC */*.c))): $(O)/prefix
+$(O)/prefix: FORCE
+	@mkdir -p $(@D)
+	@echo '$(PREFIX)' | cmp -s - $@ || echo '$(PREFIX)' >$@
+.PHONY: FORCE
+
 # A program: its main's object, its folder's archive, and the archives below.
 define program_rules
 $(O)/$(1): $(O)/$(2)/main.o $$(call archives,$(2))
