@@ -5,11 +5,12 @@
  * the device itself raises, its reset. Only KVM is played: routes and irqfds
  * are recorded, and this program reads the eventfds.
  *
- *   vfio-probe iommufd|group BDF SPACE-NODE DEVICE-NODE [hold]
+ *   vfio-probe iommufd|group BDF SPACE-NODE DEVICE-NODE [hold|any]
  *
- * With "hold" it opens, says so, and lets go when the host asks for it. The PF
- * must be up: the VF's interrupts are off otherwise. Exit status 0 when all
- * was as it must be; the first thing that was not ends it.
+ * With "hold" it opens, says so, and lets go when the host asks for it; with
+ * "any" the device may be any: its BARs, its vectors by VFIO's loopback, its
+ * reset. The PF must be up: the VF's interrupts are off otherwise. Exit status
+ * 0 when all was as it must be; the first thing that was not ends it.
  */
 
 #include <fcntl.h>
@@ -34,7 +35,7 @@
 #define RAM_SIZE (64ull << 20)
 #define BAR0_AT 0xc0000000ull
 #define BAR3_AT 0xc0010000ull
-#define VECTORS_MAX 16
+#define VECTORS_MAX 16u
 
 #define CHECK(cond, ...)                                                       \
 	do {                                                                   \
@@ -466,6 +467,104 @@ static void hold(struct probe *p)
 	ok("let go");
 }
 
+/* ---- any device ---- */
+
+static void place_all(struct probe *p)
+{
+	const struct cfg_bar *bar = vfio_dev_bars(p->dev);
+	uint64_t at32 = 0xc0000000, at64 = 1ull << 40;
+
+	for (unsigned i = 0; i < CFG_BARS; i++) {
+		uint64_t *at = bar[i].kind == CFG_BAR_MEM64 ? &at64 : &at32;
+		uint64_t addr;
+
+		if (!bar[i].size || (bar[i].kind != CFG_BAR_MEM32 &&
+		                     bar[i].kind != CFG_BAR_MEM64))
+			continue;
+		addr = ALIGN_UP(*at, bar[i].size);
+		*at = addr + bar[i].size;
+		CHECK(!vfio_dev_bar_place(p->dev, i, addr), "place BAR %u", i);
+		CHECK(IS_ALIGNED((uintptr_t)p->dev->bar[i].base,
+		                 MIN(bar[i].size, GIANT_PAGE)),
+		      "BAR %u is mapped at %p", i, p->dev->bar[i].base);
+		ok("BAR %u: %" PRIu64 " KiB, %u windows", i, bar[i].size >> 10,
+		   p->dev->bar[i].n_spans);
+	}
+}
+
+/* Every vector by VFIO's loopback; none is lost while its route waits. */
+static void loopback_all(struct probe *p, uint32_t index, unsigned n)
+{
+	struct vfio_irq_set set = {
+		.argsz = sizeof(set),
+		.flags = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER,
+		.index = index,
+		.count = n,
+	};
+
+	CHECK(vfio_dev_stats(p->dev).vectors == n, "%u of %u vectors armed",
+	      vfio_dev_stats(p->dev).vectors, n);
+	CHECK(vfio_kern_linux.ioctl(p->dev->fd, VFIO_DEVICE_SET_IRQS, &set) >=
+	              0,
+	      "loopback");
+	for (unsigned i = 0; i < n; i++)
+		CHECK(count_of(p, i, 2000) == 1, "vector %u: nothing", i);
+	vfio_dev_late_settle(p->dev);
+	CHECK(p->play.commits == 1 && p->play.irqfds == n,
+	      "%u commits, %u irqfds", p->play.commits, p->play.irqfds);
+	ok("%s: %u vectors, 1 commit, loopback on each, %u SET_IRQS in all",
+	   index == VFIO_PCI_MSIX_IRQ_INDEX ? "MSI-X" : "MSI", n,
+	   vfio_dev_stats(p->dev).set_irqs);
+}
+
+static void check_vectors(struct probe *p)
+{
+	const struct cfg_layout *l = vfio_dev_layout(p->dev);
+	uint16_t msi = l->msi.cap;
+
+	if (l->msix.cap) {
+		unsigned n = MIN((unsigned)l->msix.vectors, VECTORS_MAX);
+
+		for (unsigned i = 0; i < n; i++) {
+			set_message(p, i, 0x40 + i);
+			mask(p, i, false);
+		}
+		msix_control(p, PCI_MSIX_FLAGS_ENABLE);
+		loopback_all(p, VFIO_PCI_MSIX_IRQ_INDEX, n);
+		msix_control(p, 0);
+	} else if (msi) {
+		unsigned data =
+			l->msi.addr64 ? PCI_MSI_DATA_64 : PCI_MSI_DATA_32;
+
+		vfio_dev_cfg_write(p->dev, msi + PCI_MSI_ADDRESS_LO, 4,
+		                   0xfee00000);
+		vfio_dev_cfg_write(p->dev, msi + data, 2, 0x40);
+		vfio_dev_cfg_write(p->dev, msi + PCI_MSI_FLAGS, 2,
+		                   PCI_MSI_FLAGS_ENABLE);
+		loopback_all(p, VFIO_PCI_MSI_IRQ_INDEX, 1);
+	}
+	CHECK(!p->play.irqfds || !l->msix.cap, "irqfds are left");
+}
+
+static void check_any(struct probe *p)
+{
+	struct diag d = { 0 };
+
+	place_all(p);
+	vfio_dev_cfg_write(p->dev, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	CHECK(p->play.windows == vfio_dev_stats(p->dev).windows, "%u windows",
+	      p->play.windows);
+	check_vectors(p);
+	must(vfio_dev_reset(p->dev, &d), &d, __LINE__);
+	CHECK(!p->play.windows && !p->play.irqfds, "left after the reset");
+	CHECK(!vfio_dev_take_fault(p->dev, &d), "a fault: %s (%s)", d.what,
+	      d.why);
+	close_device(p);
+	ok("closed");
+}
+
+/* ---- an igb VF ---- */
+
 static void check_all(struct probe *p)
 {
 	unsigned n = vfio_dev_layout(p->dev)->msix.vectors;
@@ -492,7 +591,7 @@ int main(int argc, char **argv)
 	if (argc < 5 || argc > 6) {
 		fprintf(stderr,
 		        "usage: %s iommufd|group BDF SPACE-NODE "
-		        "DEVICE-NODE [hold]\n",
+		        "DEVICE-NODE [hold|any]\n",
 		        argv[0]);
 		return 2;
 	}
@@ -501,7 +600,9 @@ int main(int argc, char **argv)
 	p.space_node = argv[3];
 	p.device_node = argv[4];
 	open_device(&p);
-	if (argc == 6)
+	if (argc == 6 && !strcmp(argv[5], "any"))
+		check_any(&p);
+	else if (argc == 6)
 		hold(&p);
 	else
 		check_all(&p);
