@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is read of functions, PFs, VFs and holders. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "sriov/sriov.h"
+#include "tests/unit/sriov/tree.h"
+
+#define DEVICES "sys/bus/pci/devices/"
+
+static int setup(void **state)
+{
+	struct tree *t = calloc(1, sizeof(*t));
+
+	tree_make(t);
+	tree_add_pf(t, 7, 2);
+	*state = t;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	tree_drop(*state);
+	free(*state);
+	return 0;
+}
+
+static void test_function(void **state)
+{
+	struct tree *t = *state;
+	struct sriov_fn f;
+
+	assert_int_equal(sriov_fn_read(t->root_fd, bdf_of(PF), &f), 0);
+	assert_int_equal(f.vendor, 0x8086);
+	assert_int_equal(f.device, 0x10c9);
+	assert_int_equal(f.class_code, 0x020000);
+	assert_int_equal(f.numa, -1);
+	assert_int_equal(f.group, -1);
+	assert_string_equal(f.driver, "igb");
+	assert_string_equal(f.override, ""); /* the file says (null) */
+	assert_string_equal(f.ifname, "eth0");
+	assert_int_equal(sriov_fn_read(t->root_fd, vf_bdf(1), &f), 0);
+	assert_int_equal(f.group, 21);
+	assert_string_equal(f.driver, "");
+	assert_string_equal(f.ifname, "");
+	assert_int_equal(sriov_fn_read(t->root_fd, vf_bdf(6), &f), -ENODEV);
+}
+
+static void test_pf(void **state)
+{
+	struct tree *t = *state;
+	struct sriov_pf pf;
+	struct diag d = { 0 };
+
+	assert_int_equal(sriov_pf_read(t->root_fd, bdf_of(PF), &pf, &d), 0);
+	assert_int_equal(pf.total_vfs, 7);
+	assert_int_equal(pf.num_vfs, 2);
+	assert_int_equal(pf.offset, 384);
+	assert_int_equal(pf.stride, 2);
+	assert_true(pf.autoprobe);
+	assert_true(bdf_equal(pf.vf[1], vf_bdf(1)));
+}
+
+static void test_no_pf(void **state)
+{
+	struct tree *t = *state;
+	struct sriov_pf pf;
+	struct diag d = { 0 };
+
+	assert_int_equal(
+		sriov_pf_read(t->root_fd, bdf_of("0000:7f:00.0"), &pf, &d),
+		-ENODEV);
+	assert_int_equal(d.code, FL_SRIOV_NO_DEVICE);
+	assert_non_null(strstr(d.what, "0000:7f:00.0"));
+	assert_int_equal(sriov_pf_read(t->root_fd, vf_bdf(0), &pf, &d),
+	                 -EOPNOTSUPP);
+	assert_int_equal(d.code, FL_SRIOV_NO_CAP);
+	assert_non_null(strstr(d.mend, PF)); /* it is a VF: of whom */
+}
+
+/* The count is ahead of the links while VFs are made. */
+static void test_pf_between(void **state)
+{
+	struct tree *t = *state;
+	struct sriov_pf pf;
+	struct diag d = { 0 };
+
+	tree_put(t, "3\n", DEVICES PF "/sriov_numvfs");
+	assert_int_equal(sriov_pf_read(t->root_fd, bdf_of(PF), &pf, &d),
+	                 -EAGAIN);
+	assert_int_equal(d.code, FL_SRIOV_WAIT);
+	tree_put(t, "nonsense\n", DEVICES PF "/sriov_numvfs");
+	assert_int_equal(sriov_pf_read(t->root_fd, bdf_of(PF), &pf, &d),
+	                 -EINVAL);
+	tree_put(t, "70000\n", DEVICES PF "/sriov_numvfs");
+	assert_int_equal(sriov_pf_read(t->root_fd, bdf_of(PF), &pf, &d),
+	                 -ERANGE);
+}
+
+static int count(struct bdf b, void *arg)
+{
+	unsigned *n = arg;
+
+	assert_true(bdf_equal(b, bdf_of(PF)));
+	++*n;
+	return 0;
+}
+
+static void test_walk(void **state)
+{
+	struct tree *t = *state;
+	unsigned n = 0;
+	struct bdf b;
+
+	assert_int_equal(sriov_each_pf(t->root_fd, count, &n), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(sriov_pf_of(t->root_fd, vf_bdf(0), &b), 0);
+	assert_true(bdf_equal(b, bdf_of(PF)));
+	assert_int_equal(sriov_pf_of(t->root_fd, bdf_of(PF), &b), -ENOENT);
+}
+
+static void test_cdev(void **state)
+{
+	struct tree *t = *state;
+	char name[SRIOV_NAME] = "untouched";
+
+	assert_int_equal(sriov_vfio_cdev(t->root_fd, vf_bdf(0), name), -ENOENT);
+	tree_put(t, "", DEVICES VF_FMT "/vfio-dev/vfio3/dev", 0u);
+	assert_int_equal(sriov_vfio_cdev(t->root_fd, vf_bdf(0), name), 0);
+	assert_string_equal(name, "vfio3");
+}
+
+static void check_holder(struct tree *t, unsigned vf, int pid, const char *comm)
+{
+	struct sriov_holder h = { 0 };
+
+	assert_int_equal(sriov_holder(t->root_fd, vf_bdf(vf), &h), pid != 0);
+	assert_int_equal(h.pid, pid);
+	assert_string_equal(h.comm, comm);
+}
+
+static void test_holder_by_group(void **state)
+{
+	struct tree *t = *state;
+
+	tree_link(t, "/dev/vfio/vfio", "proc/70/fd/3"); /* the container */
+	tree_link(t, "/dev/vfio/2", "proc/70/fd/4");    /* not 20 */
+	check_holder(t, 0, 0, "");
+	tree_put(t, "qemu-system-x86\n", "proc/71/comm");
+	tree_link(t, "/dev/vfio/20", "proc/71/fd/9");
+	check_holder(t, 0, 71, "qemu-system-x86");
+	check_holder(t, 1, 0, "");
+}
+
+static void test_holder_by_cdev(void **state)
+{
+	struct tree *t = *state;
+
+	tree_put(t, "", DEVICES VF_FMT "/vfio-dev/vfio3/dev", 1u);
+	tree_link(t, "/dev/vfio/devices/vfio33", "proc/72/fd/4");
+	check_holder(t, 1, 0, "");
+	tree_put(t, "vmm\n", "proc/73/comm");
+	tree_link(t, "/dev/vfio/devices/vfio3", "proc/73/fd/4");
+	check_holder(t, 1, 73, "vmm");
+	check_holder(t, 0, 0, "");
+}
+
+/* A process without an fd folder has just ended: nobody. */
+static void test_holder_ended(void **state)
+{
+	struct tree *t = *state;
+
+	tree_put(t, "gone\n", "proc/74/comm");
+	check_holder(t, 0, 0, "");
+	tree_remove(t, "proc");
+	{
+		struct sriov_holder h;
+
+		assert_int_equal(sriov_holder(t->root_fd, vf_bdf(0), &h),
+		                 -ENOENT);
+	}
+	tree_put(t, "", "proc/keep");
+}
+
+static void test_describe(void **state)
+{
+	struct sriov_fn f = { .vendor = 0xfffe, .device = 0xfffd };
+	char buf[128];
+
+	(void)state;
+	sriov_describe(&f, buf, sizeof(buf));
+	assert_string_equal(buf, "fffe:fffd");
+	f = (struct sriov_fn){ .vendor = 0x8086, .device = 0x10ca };
+	sriov_describe(&f, buf, sizeof(buf));
+	/* The machine may lack pci.ids. */
+	assert_true(strstr(buf, "82576") || !strcmp(buf, "8086:10ca"));
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(test_function),
+		T(test_pf),
+		T(test_no_pf),
+		T(test_pf_between),
+		T(test_walk),
+		T(test_cdev),
+		T(test_holder_by_group),
+		T(test_holder_by_cdev),
+		T(test_holder_ended),
+		T(test_describe),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
