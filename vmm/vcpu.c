@@ -172,8 +172,6 @@ static void exit_rare(struct vcpu *c)
 		fail_run(c, 0);
 		break;
 	}
-	/* This vCPU has nothing to go on with: wait for the main loop. */
-	c->run->immediate_exit = 1;
 }
 
 static void *vcpu_thread(void *arg)
@@ -202,6 +200,11 @@ static void *vcpu_thread(void *arg)
 		} else {
 			exit_rare(c);
 		}
+		/* The exit may have been a power off: go no further, a kernel
+		 * polls until it takes effect. */
+		if (atomic_load_explicit(&c->vm->request,
+		                         memory_order_relaxed) != VM_REQ_NONE)
+			c->run->immediate_exit = 1;
 	}
 }
 
