@@ -8,7 +8,7 @@
 
 #include "latency/latency.h"
 
-#define SUB_COUNT (1u << LAT_SUB_BITS)
+#define SUB_COUNT ((size_t)1 << LAT_SUB_BITS)
 
 static size_t index_of(uint64_t v)
 {

@@ -82,7 +82,7 @@ int journal_open(const char *path, int *ret_fd, struct diag *d)
 
 int journal_lock(int state_fd, unsigned ms, int *ret_fd, struct diag *d)
 {
-	const struct timespec step = { .tv_nsec = LOCK_STEP_MS * 1000000l };
+	const struct timespec step = { .tv_nsec = LOCK_STEP_MS * 1000000L };
 	uint64_t end = now_ns() + ms * 1000000ull;
 	_cleanup_close_ int fd = -1;
 

@@ -39,9 +39,11 @@ static int vf_address(const struct machine *m, const struct pol_action *a,
 {
 	_cleanup_free_ struct sriov_pf *pf = calloc(1, sizeof(*pf));
 	char b[BDF_STRLEN];
-	int r = pf ? sriov_pf_read(m->env->root_fd, a->pf, pf, d)
-	           : diag_fail(d, -ENOMEM, FL_NETD_MEMORY, "no memory");
+	int r;
 
+	if (!pf)
+		return diag_fail(d, -ENOMEM, FL_NETD_MEMORY, "no memory");
+	r = sriov_pf_read(m->env->root_fd, a->pf, pf, d);
 	if (r)
 		return r;
 	if (a->vf < 0 || (unsigned)a->vf >= pf->num_vfs) {
@@ -58,7 +60,7 @@ static int vf_address(const struct machine *m, const struct pol_action *a,
 static int op_driver(void *ctx, const struct pol_action *a, struct diag *d)
 {
 	const struct machine *m = ctx;
-	struct bdf vf;
+	struct bdf vf = { 0 };
 	int r = vf_address(m, a, &vf, d);
 
 	if (r)

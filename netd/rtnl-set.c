@@ -172,9 +172,11 @@ static int read_back(struct rtnl *r, const struct pol_action *a, struct diag *d)
 	_cleanup_free_ struct rtnl_link *l = calloc(1, sizeof(*l));
 	char text[DIAG_LINE];
 	bool same;
-	int e = l ? rtnl_link_read(r, a->ifname, l, d)
-	          : diag_fail(d, -ENOMEM, FL_NETD_MEMORY, "no memory");
+	int e;
 
+	if (!l)
+		return diag_fail(d, -ENOMEM, FL_NETD_MEMORY, "no memory");
+	e = rtnl_link_read(r, a->ifname, l, d);
 	if (e)
 		return e;
 	same = a->op == POL_OP_PF_LINK ? l->up == !!a->number

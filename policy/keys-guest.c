@@ -17,6 +17,7 @@ static size_t find_named(struct read *r, const struct key *k,
                          const struct node *v, const void *array, size_t size,
                          size_t n)
 {
+	// NOLINTNEXTLINE(bugprone-branch-clone): the limits happen to be equal
 	const char *names[MAX(POL_POOLS_MAX, POL_NETWORKS_MAX)], *near;
 	char text[SHOWN];
 	struct diag *d;

@@ -166,6 +166,7 @@ static int load_alias(struct loader *l, yaml_event_t *ev, struct node **ret)
 	return 0;
 }
 
+// NOLINTBEGIN(misc-no-recursion): no deeper than POL_DEPTH_MAX
 static int load_value(struct loader *l, yaml_event_t *ev, unsigned depth,
                       struct node **ret);
 
@@ -265,6 +266,7 @@ static int load_value(struct loader *l, yaml_event_t *ev, unsigned depth,
 		return load_collection(l, ev, depth, ret);
 	}
 }
+// NOLINTEND(misc-no-recursion)
 
 /* The event after the first document must be the end. */
 static int check_one_document(struct loader *l)
@@ -336,6 +338,8 @@ int node_load(const char *text, size_t len, struct node **ret,
 	return r;
 }
 
+/* As deep as it was loaded. */
+// NOLINTNEXTLINE(misc-no-recursion)
 void node_free(struct node *n)
 {
 	if (!n)
@@ -377,7 +381,7 @@ const char *node_show(const struct node *n, char buf[static SHOWN])
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)n->text[i];
 
-		buf[i] = c >= 0x20 && c < 0x7f ? (char)c : '?';
+		buf[i] = (char)(c >= 0x20 && c < 0x7f ? c : '?');
 	}
 	buf[len] = '\0';
 	if (n->len > len)

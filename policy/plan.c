@@ -367,8 +367,9 @@ static bool must_hold(const struct job *j)
 	size_t stated = 0;
 
 	for (size_t i = 0; i < j->want->n_vfs; i++)
-		stated += !!(j->want->vf[i].set & POL_HAS_DRIVER) &&
-		          strcmp(j->want->vf[i].driver, POL_DRIVER_DEFAULT);
+		stated +=
+			!!(j->want->vf[i].set & POL_HAS_DRIVER) &&
+			strcmp(j->want->vf[i].driver, POL_DRIVER_DEFAULT) != 0;
 	return j->fresh && j->want->set & POL_HAS_AUTOPROBE &&
 	       j->want->autoprobe && j->want->num_vfs &&
 	       stated == j->want->num_vfs;

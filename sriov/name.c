@@ -18,7 +18,8 @@ struct names {
 };
 static _Thread_local struct names *in_use;
 
-static _Noreturn void leave(char *msg, ...)
+// NOLINTBEGIN(readability-non-const-parameter): the types are libpci's
+__attribute__((noreturn)) static void leave(char *msg, ...)
 {
 	(void)msg;
 	longjmp(in_use->failed, 1);
@@ -28,6 +29,7 @@ static void silent(char *msg, ...)
 {
 	(void)msg;
 }
+// NOLINTEND(readability-non-const-parameter)
 
 static bool look_up(struct names *n, const struct sriov_fn *f, char *buf,
                     size_t size)

@@ -35,7 +35,7 @@ int write_attr(int root_fd, const char *path, const char *value,
 int wait_until(const struct patience *p, bool (*done)(const void *arg),
                const void *arg)
 {
-	const struct timespec step = { .tv_nsec = SRIOV_STEP_MS * 1000000l };
+	const struct timespec step = { .tv_nsec = SRIOV_STEP_MS * 1000000L };
 	uint64_t end = now_ns() + p->wait_ms * 1000000ull;
 
 	while (!done(arg)) {

@@ -88,7 +88,7 @@ static int initrd_fail(struct diag *d, int err, const char *why)
 int boot_initrd(struct vm *vm, uint64_t floor, uint64_t ceiling,
                 uint64_t *ret_at, uint64_t *ret_size, struct diag *d)
 {
-	uint64_t size, at;
+	uint64_t size = 0, at;
 	int r;
 
 	if (vm->cfg.initrd_fd < 0) {
@@ -157,7 +157,7 @@ static int kernel_unknown(struct diag *d)
 int boot_load(struct vm *vm, struct boot_entry *ret, struct diag *d)
 {
 	uint8_t head[HEAD_SIZE] = { 0 };
-	uint64_t size;
+	uint64_t size = 0;
 	size_t len;
 	int r = file_size(vm->cfg.kernel_fd, &size);
 

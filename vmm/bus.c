@@ -188,11 +188,15 @@ static uint64_t ones(unsigned width)
  * byte enables would. */
 static uint64_t read_bytes(struct bus *b, uint64_t addr, unsigned width)
 {
-	uint64_t v = 0, byte;
+	uint64_t v = 0;
 
 	for (unsigned i = 0; i < width; i++) {
-		bus_read(b, addr + i, 1, &byte);
-		v |= (byte & 0xff) << 8 * i;
+		struct hit h;
+		uint64_t byte = 0xff;
+
+		if (find(b, addr + i, &h))
+			byte = h.ops->read(h.ctx, addr + i - h.base, 1) & 0xff;
+		v |= byte << 8 * i;
 	}
 	return v;
 }
@@ -220,8 +224,13 @@ enum exit_class bus_read(struct bus *b, uint64_t addr, unsigned width,
 static void write_bytes(struct bus *b, uint64_t addr, unsigned width,
                         uint64_t value)
 {
-	for (unsigned i = 0; i < width; i++)
-		bus_write(b, addr + i, 1, value >> 8 * i & 0xff);
+	for (unsigned i = 0; i < width; i++) {
+		struct hit h;
+
+		if (find(b, addr + i, &h))
+			h.ops->write(h.ctx, addr + i - h.base, 1,
+			             value >> 8 * i & 0xff);
+	}
 }
 
 enum exit_class bus_write(struct bus *b, uint64_t addr, unsigned width,

@@ -81,10 +81,10 @@ static void *map_aligned(int fd, uint64_t bytes)
  * for 512 MiB: so 194 million, page by page 1045 million. Only a hint: what
  * it could not bring in, the DMA map's pinning will.
  */
-static void bring_in(char *hva, uint64_t bytes)
+static void bring_in(void *hva, uint64_t bytes)
 {
 	for (uint64_t at = 0; at < bytes; at += HUGE)
-		*(volatile char *)(hva + at) = 0;
+		((volatile char *)hva)[at] = 0;
 	madvise(hva, bytes, MADV_COLLAPSE);
 }
 

@@ -169,7 +169,7 @@ static int by_alignment(const void *a, const void *b)
 static int place_kind(struct vm *vm, enum kind kind, struct space *s,
                       struct diag *d)
 {
-	struct want want[VM_DEVICES_MAX];
+	struct want want[VM_DEVICES_MAX] = { 0 };
 	unsigned n = 0;
 	int r = 0;
 

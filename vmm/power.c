@@ -75,7 +75,8 @@ static const struct bus_ops kbc_ops = {
 
 int power_init(struct vm *vm)
 {
-	int r = bus_add(vm->pio, PORT_ACPI, ACPI_PORTS, EXIT_POWER, &power_ops, vm);
+	int r = bus_add(vm->pio, PORT_ACPI, ACPI_PORTS, EXIT_POWER, &power_ops,
+	                vm);
 
 	if (r == 0)
 		r = bus_add(vm->pio, KBC_COMMAND, 1, EXIT_POWER, &kbc_ops, vm);
