@@ -88,7 +88,7 @@ static void bring_in(void *hva, uint64_t bytes)
 	madvise(hva, bytes, MADV_COLLAPSE);
 }
 
-static void lay_out(struct memory *m, char *hva, uint64_t bytes)
+static void lay_out(struct memory *m, void *hva, uint64_t bytes)
 {
 	uint64_t low = MIN(bytes, MAP_LOW_RAM_END);
 
@@ -99,7 +99,7 @@ static void lay_out(struct memory *m, char *hva, uint64_t bytes)
 		m->region[1] = (struct mem_region){
 			.gpa = { MAP_HIGH_RAM },
 			.size = bytes - low,
-			.hva = hva + low,
+			.hva = (char *)hva + low,
 			.memfd_off = low,
 		};
 		m->n = 2;
