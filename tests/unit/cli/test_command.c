@@ -331,8 +331,10 @@ static void run_as_root(void **state)
 	static const char *const args[] = { "run", "g", "--user", "root",
 		                            NULL };
 
-	if (geteuid() != 0)
+	if (geteuid() != 0) {
+		print_message("skipped: only root can give up being root\n");
 		skip();
+	}
 	run_served(&o, *state, args, OK_HEAD "\"guest\": {}}", NULL, 0);
 	assert_int_equal(o.status, 1);
 	expect_text(&o, "run", o.err, "FL-0805: ");
