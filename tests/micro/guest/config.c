@@ -85,6 +85,24 @@ static void writes(void)
 	EXPECT(read32(buses), 0x00020200);
 }
 
+/* What tests/micro/machine.c gave the ports. */
+static void windows(void)
+{
+	const uint32_t none = ecam(0, DEVFN(1, 0), 0);
+	const uint32_t some = ecam(0, DEVFN(3, 0), 0);
+
+	EXPECT(read32(none + 0x18), 0x00010100);
+	EXPECT(read16(none + 0x1c), 0x00f0);
+	EXPECT(read32(none + 0x20), 0x0000fff0);
+	EXPECT(read32(none + 0x24), 0x0001fff1);
+	EXPECT(read32(some + 0x18), 0x00020200);
+	EXPECT(read16(some + 0x1c), 0xc0c0);
+	EXPECT(read32(some + 0x20), 0xc020c010);
+	EXPECT(read32(some + 0x24), 0x0001fff1);
+	EXPECT(read32(some + 0x28), 1);
+	EXPECT(read32(some + 0x2c), 2);
+}
+
 void guest_main(void)
 {
 	EXPECT(read32(ecam(0, DEVFN(0, 0), 0)), BRIDGE);
@@ -92,6 +110,7 @@ void guest_main(void)
 	EXPECT(read32(ecam(0, DEVFN(3, 0), 0)), PORT);
 	for (uint32_t i = 0; i < sizeof(present) / sizeof(present[0]); i++)
 		compare(present[i]);
+	windows();
 	address_port();
 	straddle();
 	absent();
