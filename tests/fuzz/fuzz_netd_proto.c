@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What netd decodes that others wrote: a client's request, a kernel's link
+ * message (the first byte chooses), a journal's state. Whatever is accepted
+ * must keep the promises of priv.h; the sanitizers watch the rest.
+ *
+ * Seeds: tests/fuzz/corpus-netd_proto.
+ */
+
+#include <linux/netlink.h>
+#include <string.h>
+
+#include "netd/priv.h"
+
+#define CHECK(cond)                                                            \
+	do {                                                                   \
+		if (!(cond))                                                   \
+			abort();                                               \
+	} while (0)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_text(const char *s, size_t size)
+{
+	CHECK(strnlen(s, size) < size);
+	for (; *s; s++)
+		CHECK((unsigned char)*s >= 0x20 && *s != 0x7f);
+}
+
+static void fuzz_request(const char *data, size_t size)
+{
+	const struct peer stranger = { .uid = 1, .gid = 1 };
+	struct request r, before;
+	struct diag d = { 0 };
+	const struct permit *p;
+
+	memset(&r, 0x55, sizeof(r));
+	before = r;
+	if (frame_parse(data, size, &r, &d)) {
+		CHECK(d.code == FL_NETD_REQUEST);
+		CHECK(!memcmp(&r, &before, sizeof(r)));
+		return;
+	}
+	check_text(r.verb, sizeof(r.verb));
+	check_text(r.guest, sizeof(r.guest));
+	check_text(r.file, sizeof(r.file));
+	p = permit_find(r.verb);
+	if (permit_check(p, &stranger, (gid_t)-1, &d) == 0)
+		CHECK(!(p->flags & PERMIT_CHANGES));
+}
+
+static void fuzz_link(const uint8_t *data, size_t size)
+{
+	struct rtnl_link *l = calloc(1, sizeof(*l));
+	struct nlmsghdr *h = calloc(1, NLMSG_HDRLEN + size);
+
+	CHECK(l && h);
+	memcpy(h + 1, data, size);
+	h->nlmsg_len = (uint32_t)(NLMSG_HDRLEN + size);
+	h->nlmsg_type = 16; /* RTM_NEWLINK */
+	(void)!rtnl_link_decode(h, l);
+	free(h);
+	free(l);
+}
+
+/* What was understood is the same after another round. */
+static void fuzz_state(const char *data, size_t size)
+{
+	json_t *doc = json_loadb(data, size, 0, NULL);
+	struct pol_state *s = NULL, *again = NULL;
+
+	if (!state_from_json(doc, &s)) {
+		json_t *back = state_to_json(s);
+
+		CHECK(back && !state_from_json(back, &again));
+		CHECK(again->n_pfs == s->n_pfs);
+		json_decref(back);
+		pol_state_free(again);
+		pol_state_free(s);
+	}
+	json_decref(doc);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (!size)
+		return 0;
+	switch (data[0]) {
+	case 'n':
+		fuzz_link(data + 1, size - 1);
+		break;
+	case 's':
+		fuzz_state((const char *)data + 1, size - 1);
+		break;
+	default:
+		fuzz_request((const char *)data, size);
+	}
+	return 0;
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "tests/unit/netd/sim.h"
+
+#define ETH_P_8021Q 0x8100
+
+struct sim *sim_new(void)
+{
+	struct sim *s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE,
+	                     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (s == MAP_FAILED)
+		abort();
+	s->autoprobe = true;
+	return s;
+}
+
+void sim_free(struct sim *s)
+{
+	munmap(s, sizeof(*s));
+}
+
+static void new_vf(struct sim *s, unsigned i)
+{
+	s->vf[i] = (struct pol_vf){
+		.set = POL_HAS_MAC | POL_HAS_VLAN | POL_HAS_SPOOF |
+		       POL_HAS_TRUST | POL_HAS_DRIVER | POL_HAS_OVERRIDE,
+		.index = (uint16_t)i,
+		.bdf = { 0, 1, 16, (uint8_t)i },
+		.proto = ETH_P_8021Q,
+		.spoof = true,
+		.group = 20 + (int)i,
+	};
+	strcpy(s->vf[i].driver, s->autoprobe ? "igbvf" : "");
+}
+
+static void act(struct sim *s, const struct pol_action *a)
+{
+	struct pol_vf *v = a->vf >= 0 ? &s->vf[a->vf] : NULL;
+
+	switch (a->op) {
+	case POL_OP_AUTOPROBE:
+		s->autoprobe = a->number;
+		break;
+	case POL_OP_NUMVFS:
+		if (s->num_vfs && a->number)
+			abort(); /* the kernel says EBUSY */
+		for (unsigned i = 0; i < a->number; i++)
+			new_vf(s, i);
+		s->num_vfs = a->number;
+		break;
+	case POL_OP_PF_LINK:
+		s->up = a->number;
+		break;
+	case POL_OP_VF_MAC:
+		memcpy(v->mac, a->mac, 6);
+		break;
+	case POL_OP_VF_VLAN:
+		v->vlan = a->vlan;
+		v->qos = a->qos;
+		v->proto = a->proto;
+		break;
+	case POL_OP_VF_SPOOF:
+		v->spoof = a->number;
+		break;
+	case POL_OP_VF_TRUST:
+		v->trust = a->number;
+		break;
+	case POL_OP_VF_DRIVER:
+		strcpy(v->driver, a->driver);
+		strcpy(v->override, a->override);
+		break;
+	case POL_OP_MAX:
+		abort();
+	}
+}
+
+static int sim_act(void *ctx, const struct pol_action *a, struct diag *d)
+{
+	struct sim *s = ctx;
+
+	s->log[s->n % 256] = a->op;
+	s->n++;
+	if (s->n == s->die_at)
+		_exit(9);
+	if (s->fail_at &&
+	    (s->n == s->fail_at || (s->fail_always && s->n > s->fail_at))) {
+		diag_fail(d, s->fail_errno, s->fail_code, "refused by the sim");
+		return s->fail_errno;
+	}
+	act(s, a);
+	return 0;
+}
+
+static int sim_observe(void *ctx, struct pol_state **ret, struct diag *d)
+{
+	const struct sim *s = ctx;
+	struct pol_state *st = calloc(1, sizeof(*st));
+	struct pol_pf *pf = calloc(1, sizeof(*pf));
+
+	(void)d;
+	if (!st || !pf)
+		abort();
+	st->pf = pf;
+	st->n_pfs = 1;
+	st->iommu = true;
+	st->remapping = true;
+	*pf = (struct pol_pf){ .set = POL_HAS_AUTOPROBE | POL_HAS_NUMVFS |
+		                      POL_HAS_LINK,
+		               .bdf = { 0, 1, 0, 0 },
+		               .num_vfs = s->num_vfs,
+		               .autoprobe = s->autoprobe,
+		               .link_up = s->up,
+		               .vendor = 0x8086,
+		               .device = 0x10c9,
+		               .total_vfs = SIM_VFS,
+		               .vf_offset = 128,
+		               .vf_stride = 1 };
+	strcpy(pf->driver, "igb");
+	strcpy(pf->ifname, "eth0");
+	if (s->num_vfs) {
+		pf->vf = calloc(s->num_vfs, sizeof(*pf->vf));
+		pf->n_vfs = s->num_vfs;
+		memcpy(pf->vf, s->vf, s->num_vfs * sizeof(*pf->vf));
+	}
+	*ret = st;
+	return 0;
+}
+
+const struct apply_ops sim_ops = {
+	.act = {
+		[POL_OP_AUTOPROBE] = sim_act,
+		[POL_OP_NUMVFS] = sim_act,
+		[POL_OP_PF_LINK] = sim_act,
+		[POL_OP_VF_MAC] = sim_act,
+		[POL_OP_VF_VLAN] = sim_act,
+		[POL_OP_VF_SPOOF] = sim_act,
+		[POL_OP_VF_TRUST] = sim_act,
+		[POL_OP_VF_DRIVER] = sim_act,
+	},
+	.observe = sim_observe,
+};
+
+const char *sim_text(const struct sim *s, char buf[2048])
+{
+	char mac[MAC_STRLEN];
+	int n = snprintf(buf, 2048, "%u autoprobe %d up %d\n", s->num_vfs,
+	                 s->autoprobe, s->up);
+
+	for (unsigned i = 0; i < s->num_vfs; i++) {
+		const struct pol_vf *v = &s->vf[i];
+
+		n += snprintf(buf + n, 2048 - (size_t)n,
+		              "%u %s vlan %u/%u spoof %d trust %d \"%s\" "
+		              "\"%s\"\n",
+		              i, mac_format(v->mac, mac), v->vlan, v->qos,
+		              v->spoof, v->trust, v->driver, v->override);
+	}
+	return buf;
+}
+
+/* ---- a state folder --------------------------------------------------------
+ */
+
+void dir_make(struct state_dir *d)
+{
+	strcpy(d->path, "/tmp/fl-netd-XXXXXX");
+	if (!mkdtemp(d->path))
+		abort();
+	d->fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+void dir_drop(struct state_dir *d)
+{
+	char command[128];
+
+	close(d->fd);
+	snprintf(command, sizeof(command), "rm -rf '%s'", d->path);
+	if (system(command))
+		abort();
+}
+
+static int add_name(const char *name, void *arg)
+{
+	char *buf = arg;
+
+	if (!strcmp(name, "lock"))
+		return 0;
+	if (*buf)
+		strcat(buf, " ");
+	strcat(buf, name);
+	return 0;
+}
+
+const char *dir_list(const struct state_dir *d, char buf[256])
+{
+	buf[0] = '\0';
+	if (sysfs_each(d->fd, ".", add_name, buf))
+		abort();
+	return buf;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef FL_TEST_NETD_SIM_H
+#define FL_TEST_NETD_SIM_H
+
+/*
+ * A machine made of memory behind struct apply_ops: one PF with up to seven
+ * VFs. It is a mock, and stands only where the order of things is tested; what
+ * sysfs and netlink really do is tested in the lab (netd-*.sh).
+ *
+ * The memory is shared, so that a process may do half a transaction and die.
+ */
+
+#include "netd/priv.h"
+
+#define SIM_VFS 7
+
+struct sim {
+	unsigned num_vfs;
+	bool autoprobe, up;
+	struct pol_vf vf[SIM_VFS];
+	/* what goes wrong: the Nth action (from 1) from now on */
+	int fail_at, die_at, fail_errno, fail_code;
+	bool fail_always;
+	int n; /* actions so far */
+	enum pol_op log[256];
+};
+
+struct sim *sim_new(void);
+void sim_free(struct sim *s);
+extern const struct apply_ops sim_ops;
+/* The machine as text, to compare. */
+const char *sim_text(const struct sim *s, char buf[2048]);
+
+struct state_dir {
+	char path[64];
+	int fd;
+};
+void dir_make(struct state_dir *d);
+void dir_drop(struct state_dir *d);
+/* "applied.yaml original.json": the journal's files, sorted, without lock. */
+const char *dir_list(const struct state_dir *d, char buf[256]);
+
+#endif

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The daemon over its socket, on a tree of files: what clients may do to it
+ * (nothing), and that a device that hangs does not hold it up. */
+
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "netd/server.h"
+#include "tests/unit/netd/sim.h"
+
+#define PF "sys/bus/pci/devices/0000:01:00.0"
+/* A FIFO that nobody writes is an attribute that never returns. */
+#define HANG                                                                   \
+	"mkdir -p " PF " && echo 7 > " PF "/sriov_totalvfs && mkfifo " PF      \
+	"/sriov_numvfs"
+
+struct daemon {
+	struct state_dir dir;
+	char socket[128];
+	pid_t pid;
+};
+
+static void shell(const struct daemon *d, const char *commands)
+{
+	char line[512];
+
+	snprintf(line, sizeof(line), "cd %s && %s", d->dir.path, commands);
+	assert_int_equal(system(line), 0);
+}
+
+static _Noreturn void serve(struct daemon *d)
+{
+	const struct log log = { .fd = open("/dev/null", O_WRONLY) };
+	struct env *e = calloc(1, sizeof(*e));
+	struct server *s = NULL;
+	struct diag diag;
+	char state[128];
+
+	snprintf(state, sizeof(state), "%s/state", d->dir.path);
+	e->log = &log;
+	e->root_fd = d->dir.fd;
+	e->lease_gid = (gid_t)-1;
+	if (journal_open(state, &e->state_fd, &diag) ||
+	    server_open(e, d->socket, &s, &diag))
+		_exit(1);
+	_exit(server_run(s) ? 1 : 0);
+}
+
+static int dial(const struct daemon *d)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	strcpy(a.sun_path, d->socket);
+	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
+		close_fd(&fd);
+	return fd;
+}
+
+static int setup(void **state)
+{
+	struct daemon *d = calloc(1, sizeof(*d));
+	int fd = -1;
+
+	dir_make(&d->dir);
+	shell(d, "mkdir -p sys/bus/pci/devices proc");
+	snprintf(d->socket, sizeof(d->socket), "%s/run/s", d->dir.path);
+	d->pid = fork();
+	if (!d->pid)
+		serve(d);
+	for (int i = 0; fd < 0 && i < 200; i++) {
+		usleep(10000);
+		fd = dial(d);
+	}
+	assert_true(fd >= 0);
+	close(fd);
+	*state = d;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct daemon *d = *state;
+	int status;
+
+	kill(d->pid, SIGTERM);
+	usleep(20000);
+	kill(d->pid, SIGTERM); /* not waiting for a change that hangs */
+	waitpid(d->pid, &status, 0);
+	dir_drop(&d->dir);
+	free(d);
+	/* It must end as asked, not by a signal or a sanitizer. */
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	return 0;
+}
+
+/* NULL when nothing came within `ms`, or the connection ended. */
+static json_t *receive(int fd, int ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	static char buf[NETD_MSG_MAX];
+	int fds[NETD_FDS_MAX];
+	json_t *doc;
+	size_t n = 0;
+	ssize_t len;
+
+	if (poll(&p, 1, ms) != 1)
+		return NULL;
+	len = fd_recv(fd, buf, sizeof(buf), fds, ARRAY_SIZE(fds), &n);
+	if (len <= 0)
+		return NULL;
+	doc = json_loadb(buf, (size_t)len, 0, NULL);
+	assert_non_null(doc);
+	return doc;
+}
+
+static bool is_closed(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	char c;
+
+	return poll(&p, 1, 2000) == 1 && recv(fd, &c, 1, 0) <= 0;
+}
+
+static void say(int fd, const char *text)
+{
+	assert_int_equal(fd_send(fd, text, strlen(text), NULL, 0), 0);
+}
+
+static void expect(int fd, int code)
+{
+	json_t *doc = receive(fd, 5000);
+	const json_t *e = json_object_get(doc, "error");
+
+	assert_non_null(doc);
+	assert_int_equal(json_is_true(json_object_get(doc, "ok")), code == 0);
+	if (code)
+		assert_int_equal(json_integer_value(json_object_get(e, "code")),
+		                 code);
+	json_decref(doc);
+}
+
+static void send_policy(int fd, const char *verb, const char *text)
+{
+	int mem = memfd_create("policy", MFD_ALLOW_SEALING);
+	char req[128];
+
+	assert_int_equal(fd_pwrite_full(mem, text, strlen(text), 0), 0);
+	assert_int_equal(fcntl(mem, F_ADD_SEALS,
+	                       F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK),
+	                 0);
+	snprintf(req, sizeof(req), "{\"version\":1,\"verb\":\"%s\"}", verb);
+	assert_int_equal(fd_send(fd, req, strlen(req), &mem, 1), 0);
+	close(mem);
+}
+
+static const char ask_status[] = "{\"version\":1,\"verb\":\"status\"}";
+
+static void test_status(void **state)
+{
+	struct daemon *d = *state;
+	int fd = dial(d);
+
+	for (int i = 0; i < 3; i++) { /* a connection may ask again */
+		say(fd, ask_status);
+		expect(fd, 0);
+	}
+	close(fd);
+}
+
+static void test_garbage(void **state)
+{
+	static const char *const bad[] = {
+		"garbage",
+		"{}",
+		"{\"version\":1,\"verb\":\"status\",\"x\":1}",
+		"{\"version\":1,\"verb\":\"lease\"}",
+	};
+	struct daemon *d = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		int fd = dial(d);
+
+		say(fd, bad[i]);
+		expect(fd, FL_NETD_REQUEST);
+		assert_true(is_closed(fd));
+		close(fd);
+	}
+	test_status(state);
+}
+
+static void test_too_long(void **state)
+{
+	struct daemon *d = *state;
+	char *text = malloc(NETD_MSG_MAX + 1);
+	int fd = dial(d);
+
+	memset(text, ' ', NETD_MSG_MAX + 1);
+	assert_int_equal(fd_send(fd, text, NETD_MSG_MAX + 1, NULL, 0), 0);
+	expect(fd, FL_NETD_REQUEST);
+	assert_true(is_closed(fd));
+	close(fd);
+	free(text);
+}
+
+/* Descriptors that nobody asked for are closed again. */
+static void test_descriptors(void **state)
+{
+	struct daemon *d = *state;
+	int pipe_fd[2], fd = dial(d);
+	char c;
+
+	assert_int_equal(pipe2(pipe_fd, O_CLOEXEC), 0);
+	assert_int_equal(
+		fd_send(fd, ask_status, strlen(ask_status), &pipe_fd[1], 1), 0);
+	close(pipe_fd[1]);
+	expect(fd, FL_NETD_REQUEST);
+	assert_int_equal(read(pipe_fd[0], &c, 1), 0);
+	close(pipe_fd[0]);
+	close(fd);
+}
+
+static void test_unknown_verb(void **state)
+{
+	struct daemon *d = *state;
+	int fd = dial(d);
+
+	say(fd, "{\"version\":1,\"verb\":\"recover\"}");
+	expect(fd, FL_NETD_DENIED);
+	say(fd, ask_status); /* asking for too much is no rubbish */
+	expect(fd, 0);
+	close(fd);
+}
+
+static void test_unsealed(void **state)
+{
+	static const char req[] = "{\"version\":1,\"verb\":\"plan\"}";
+	struct daemon *d = *state;
+	int fd = dial(d), mem = memfd_create("policy", MFD_ALLOW_SEALING);
+
+	assert_int_equal(fd_send(fd, req, strlen(req), &mem, 1), 0);
+	expect(fd, FL_NETD_REQUEST);
+	close(mem);
+	close(fd);
+}
+
+static void test_policy_errors(void **state)
+{
+	struct daemon *d = *state;
+	int fd = dial(d);
+	const json_t *first;
+	json_t *doc;
+
+	send_policy(fd, "plan", "version: 1\nnicz: []\n");
+	doc = receive(fd, 5000);
+	first = json_array_get(json_object_get(doc, "errors"), 0);
+	assert_int_equal(json_integer_value(json_object_get(first, "line")), 2);
+	assert_int_equal(json_integer_value(json_object_get(first, "code")),
+	                 FL_POL_KEY);
+	json_decref(doc);
+	close(fd);
+}
+
+static void test_no_policy(void **state)
+{
+	struct daemon *d = *state;
+	int fd = dial(d);
+
+	say(fd, "{\"version\":1,\"verb\":\"lease\",\"guest\":\"g\"}");
+	expect(fd, FL_NETD_NO_POLICY);
+	close(fd);
+}
+
+static void test_full(void **state)
+{
+	struct daemon *d = *state;
+	int fd[CLIENTS_MAX + 1];
+
+	for (int i = 0; i < CLIENTS_MAX; i++) {
+		fd[i] = dial(d);
+		assert_true(fd[i] >= 0);
+	}
+	say(fd[0], ask_status); /* all are accepted by now */
+	expect(fd[0], 0);
+	fd[CLIENTS_MAX] = dial(d);
+	expect(fd[CLIENTS_MAX], FL_NETD_FULL);
+	assert_true(is_closed(fd[CLIENTS_MAX]));
+	for (int i = 0; i <= CLIENTS_MAX; i++)
+		close(fd[i]);
+	usleep(50000);
+	test_status(state);
+}
+
+/* Two requests without waiting for the first one's answer. */
+static void test_impatient(void **state)
+{
+	struct daemon *d = *state;
+	int fd;
+
+	shell(d, HANG);
+	fd = dial(d);
+	say(fd, ask_status);
+	usleep(50000);
+	say(fd, ask_status);
+	expect(fd, FL_NETD_REQUEST);
+	assert_true(is_closed(fd));
+	close(fd);
+}
+
+/* Whoever reads the device hangs. The daemon must not, and must say who is at
+ * it. */
+static void test_hang(void **state)
+{
+	struct daemon *d = *state;
+	int apply = dial(d), other = dial(d), read_only = dial(d);
+	uint64_t begun;
+	char pid[32];
+	json_t *doc;
+
+	shell(d, HANG);
+	send_policy(apply, "apply", "version: 1\n");
+	say(read_only, ask_status);
+	usleep(100000);
+	begun = now_ns();
+	send_policy(other, "apply", "version: 1\n");
+	doc = receive(other, 2000);
+	assert_non_null(doc);
+	snprintf(pid, sizeof(pid), "apply by pid %d", getpid());
+	assert_non_null(strstr(json_string_value(json_object_get(
+				       json_object_get(doc, "error"), "why")),
+	                       pid));
+	json_decref(doc);
+	/* What needs no device is answered at once. */
+	send_policy(other, "plan", "not a policy");
+	expect(other, FL_POL_TYPE);
+	assert_true(now_ns() - begun < 2000000000ull);
+	assert_null(receive(read_only, 100));
+	close(apply);
+	close(other);
+	close(read_only);
+}
+
+static void test_socket_in_use(void **state)
+{
+	struct daemon *d = *state;
+	struct env *e = calloc(1, sizeof(*e));
+	struct server *s = NULL;
+	struct diag diag = { 0 };
+	struct stat st;
+
+	assert_int_equal(stat(d->socket, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0666);
+	assert_int_equal(server_open(e, d->socket, &s, &diag), -EADDRINUSE);
+	assert_int_equal(diag.code, FL_NETD_START);
+	free(e);
+	test_status(state); /* and the first one still listens */
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(test_status),        T(test_garbage),
+		T(test_too_long),      T(test_descriptors),
+		T(test_unknown_verb),  T(test_unsealed),
+		T(test_policy_errors), T(test_no_policy),
+		T(test_full),          T(test_impatient),
+		T(test_hang),          T(test_socket_in_use),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
