@@ -99,7 +99,7 @@ $(eval $(call program_rules,fairlead,cli))
 $(eval $(call program_rules,fairlead-netd,netd))
 $(eval $(call program_rules,fairlead-vmm,vmm))
 
-.PHONY: programs install deps demo clean
+.PHONY: programs install deps demo bench clean
 programs: $(foreach f,$(FOLDERS),$(if $(SRCS_$(f)),$(O)/$(f).a)) $(addprefix $(O)/,$(PROGRAMS))
 
 install: all
@@ -121,6 +121,10 @@ deps:
 
 demo:
 	tests/demo
+
+# The figures of docs/performance.md; LKVM=PATH adds kvmtool.
+bench:
+	tests/bench/run
 
 clean:
 	rm -rf $(O)

@@ -38,6 +38,13 @@ exits_now() {
 
 host_irqs() { awk -v a="($VF)" 'index($0, a) { for (i = 2; $i ~ /^[0-9]+$/; i++) n += $i } END { print n + 0 }' /proc/interrupts; }
 
+# How the host says interrupts are delivered; posted ones only where that is proved.
+delivery() {
+	jq -r '.host | if .posting == "yes" then "posted to the vCPU"
+		elif .remapping == "yes" then "MSI-X, remapped by the IOMMU; posting is not available here"
+		else "MSI-X, remapping \(.remapping)" end' "$LAB_LOG/status"
+}
+
 step "look at the host: $(basename "$FAIRLEAD") doctor"
 pf=$(pf_igb)
 before=$(host_state "$pf")
@@ -60,6 +67,7 @@ step "start the guest with its own VF"
 guest_start demo "$FAIRLEAD" run --report "$REPORT" demo
 guest_expect demo 60 ready
 VF=$(pci_vf "$pf" 0)
+device=$(lspci -D -s "$VF")
 
 step "the guest brings its NIC up"
 guest_verb 30 net
@@ -75,7 +83,7 @@ snapshot
 exits=$(($(exits_now) - exits_before)) irqs=$(($(host_irqs) - irqs_before))
 pinged=$(guest_said demo "ping ok $PINGS/$PINGS")
 [ -n "$pinged" ] || fail "the guest says: $(guest_said demo ping); $(guest_last demo)"
-"$FAIRLEAD" status >"$LAB_LOG/status"
+"$FAIRLEAD" -j status >"$LAB_LOG/status"
 pss=$(vmm_pss "$(guest_pid demo)")
 group=$(pci_group "$VF")
 backend=$([ -n "$(vfio_cdev "$VF")" ] && echo iommufd || echo group)
@@ -93,10 +101,10 @@ end_step ok
 
 cat <<TABLE
 
-  device               $VF ($(cat "$LAB_LOG/demo.vf" 2>/dev/null || echo 82576 Virtual Function))
+  device               $device
   IOMMU group          $group
   backend              $backend
-  interrupts           MSI-X remapped by the IOMMU, eventfd shared with KVM; $irqs in the host while pinging
+  interrupts           $(delivery); $irqs taken by the host while pinging
   MAC set / seen       $mac_set / $mac_seen
   packets              $PINGS echo requests, $PINGS replies (${pinged#*rtt })
   exits to userspace   $exits while the packets flowed
