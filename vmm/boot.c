@@ -154,6 +154,32 @@ static int kernel_unknown(struct diag *d)
 	return -ENOEXEC;
 }
 
+/*
+ * The one piece of firmware: what a processor would run after RESET, at
+ * F000:FFF0. Linux on a hardware-reduced machine believes that EFI must reset
+ * it, finds none, and jumps here in real mode. It asks for the reset:
+ *	mov $(PORT_ACPI + ACPI_RESET), %dx; mov $ACPI_RESET_VALUE, %al
+ *	out %al, %dx; hlt; jmp the hlt
+ */
+static void put_reset_vector(struct vm *vm)
+{
+	static const uint8_t code[] = {
+		0xba,
+		(PORT_ACPI + ACPI_RESET) & 0xff,
+		(PORT_ACPI + ACPI_RESET) >> 8,
+		0xb0,
+		ACPI_RESET_VALUE,
+		0xee,
+		0xf4,
+		0xeb,
+		0xfd,
+	};
+	void *at = memory_at(vm, (struct gpa){ MAP_RESET }, sizeof(code));
+
+	if (at)
+		memcpy(at, code, sizeof(code));
+}
+
 int boot_load(struct vm *vm, struct boot_entry *ret, struct diag *d)
 {
 	uint8_t head[HEAD_SIZE] = { 0 };
@@ -163,6 +189,7 @@ int boot_load(struct vm *vm, struct boot_entry *ret, struct diag *d)
 
 	if (r < 0)
 		return kernel_unreadable(d, r);
+	put_reset_vector(vm);
 	len = (size_t)MIN(size, sizeof(head));
 	r = fd_pread_full(vm->cfg.kernel_fd, head, len, 0);
 	if (r < 0)

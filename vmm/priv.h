@@ -38,6 +38,7 @@
 #define MAP_MMIO64_SIZE (64ull << 30)
 #define MAP_ACPI 0xe0000u /* RSDP and tables, below 1M */
 #define MAP_ACPI_SIZE 0x20000u
+#define MAP_RESET 0xffff0u /* the reset vector, in the last page of these */
 #define MAP_BOOT_GDT 0x500u
 #define MAP_BOOT_PARAMS 0x7000u
 #define MAP_BOOT_PVH 0x6000u   /* hvm_start_info, PVH */
