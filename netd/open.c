@@ -185,7 +185,8 @@ int open_guest(struct work *w, const struct pol_guest *g, const struct bdf *vf)
 		r = open_image(w, "kernel", g->kernel);
 	if (!r)
 		r = open_image(w, "initrd", g->initrd);
-	if (!r)
+	/* Without a device there is no DMA to remap, and no back end. */
+	if (!r && g->n_nics)
 		r = open_devices(w, g, vf);
 	return r;
 }

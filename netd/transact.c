@@ -151,6 +151,18 @@ static int commit_policy(struct transaction *t, const struct intent *in)
 	return e ? e : journal_drop(state, JOURNAL_INTENT, t->d);
 }
 
+/* An original.json beside neither a policy nor an intent was written by a
+ * change that never began. It may be old by now: it must not pass for how
+ * the machine was before this one. */
+static int forget_stale(struct transaction *t)
+{
+	int state = t->env->state_fd;
+
+	return journal_phase(state) == JOURNAL_NONE
+	               ? journal_drop(state, JOURNAL_ORIGINAL, t->d)
+	               : 0;
+}
+
 int transact_policy(struct transaction *t, struct intent *in,
                     struct pol_errors *errs)
 {
@@ -162,6 +174,8 @@ int transact_policy(struct transaction *t, struct intent *in,
 		json_object_set_new(t->reply, "actions", reply_actions(r.plan));
 		e = note_before(in, &r);
 	}
+	if (!e)
+		e = forget_stale(t);
 	if (!e)
 		e = original_add(state, in->before, r.want, t->d);
 	if (!e)
@@ -179,7 +193,10 @@ int transact_policy(struct transaction *t, struct intent *in,
 static int prepare_restore(struct transaction *t, struct run *r)
 {
 	struct pol_state *original = NULL;
-	int e = original_read(t->env->state_fd, &original, t->d);
+	int e = forget_stale(t);
+
+	if (!e)
+		e = original_read(t->env->state_fd, &original, t->d);
 
 	if (!e)
 		e = pol_want_from_state(original, &r->want);

@@ -334,6 +334,27 @@ static void test_die_then_fail(void **state)
 	check_files(f, "");
 }
 
+/* Left by a crash before the intent; the machine was changed by hand since. */
+static void test_stale_original(void **state)
+{
+	struct fixture *f = *state;
+	struct pol_state *seen = NULL;
+	char by_hand[2048];
+
+	assert_int_equal(sim_ops.observe(f->sim, &seen, NULL), 0);
+	assert_int_equal(original_add(f->dir.fd, seen, seen, &f->d), 0);
+	f->sim->up = true;
+	f->sim->autoprobe = false;
+	sim_text(f->sim, by_hand);
+	assert_int_equal(restore(f), 0); /* nothing is ours */
+	check_machine(f, by_hand);
+	assert_int_equal(original_add(f->dir.fd, seen, seen, &f->d), 0);
+	assert_int_equal(apply(f), 0);
+	assert_int_equal(restore(f), 0);
+	check_machine(f, by_hand);
+	pol_state_free(seen);
+}
+
 static void test_refused_before(void **state)
 {
 	struct fixture *f = *state;
@@ -356,6 +377,7 @@ int main(void)
 		T(test_undo_fails),     T(test_stuck),
 		T(test_die_each_apply), T(test_die_each_restore),
 		T(test_die_then_fail),  T(test_refused_before),
+		T(test_stale_original),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
