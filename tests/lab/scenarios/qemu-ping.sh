@@ -1,5 +1,6 @@
 #!/bin/bash
 # The peer's figures: QEMU q35 starts a guest with an igb VF, the guest pings the world.
+# check: long, it is the peer that it runs
 # lab: devices=igb timeout=300 quiet=40 tries=4
 #
 # qemu-ping.sh ioctls: also counts the peer's ioctls, in a second, slower boot. Figures for
