@@ -49,7 +49,8 @@ static void refuse(struct server *s, struct job *j, const struct diag *d)
 {
 	struct client *c = j->client;
 
-	log_diag(s->env->log, LOG_LVL_WARN, d);
+	if (ratelimit_pass(&s->noise, now_ns()))
+		log_diag(s->env->log, LOG_LVL_WARN, d);
 	detach(j);
 	if (c)
 		client_refuse(s, c, d);
@@ -207,15 +208,20 @@ static int begin_lease(struct server *s, struct client *c, const char *text,
 static void log_end(struct server *s, const struct job *j, bool ok,
                     const char *text, size_t len)
 {
+	/* What anybody may ask at any rate must not fill the log. */
+	enum log_level level = !(j->permit->flags & PERMIT_CHANGES)
+	                               ? LOG_LVL_DEBUG
+	                       : ok ? LOG_LVL_INFO
+	                            : LOG_LVL_WARN;
 	unsigned ms = (unsigned)((now_ns() - j->begun) / 1000000);
 	json_t *doc = ok ? NULL : json_loadb(text, len, 0, NULL);
 	const json_t *e = json_object_get(doc, "error");
 	const char *what = json_string_value(json_object_get(e, "what"));
 	const char *why = json_string_value(json_object_get(e, "why"));
 
-	log_line(s->env->log, ok ? LOG_LVL_INFO : LOG_LVL_WARN,
-	         "%s%s%s by pid %d: %s%s%s, %u ms", j->permit->verb,
-	         *j->req.guest ? " " : "", j->req.guest, j->peer.pid,
+	log_line(s->env->log, level, "%s%s%s by pid %d: %s%s%s, %u ms",
+	         j->permit->verb, *j->req.guest ? " " : "", j->req.guest,
+	         j->peer.pid,
 	         ok     ? "done"
 	         : what ? what
 	                : "refused",

@@ -185,6 +185,13 @@ static int add_pf(struct bdf b, void *arg)
 	struct observer *o = arg;
 	int r = read_pf(o, b);
 
+	/* One that has just gone, or has more VFs than we can hold, is none of
+	 * ours; it must not hide the others. */
+	if (r == -ENODEV || r == -ERANGE) {
+		log_diag(o->env->log, LOG_LVL_DEBUG, o->d);
+		memset(o->d, 0, sizeof(*o->d));
+		return 0;
+	}
 	if (r)
 		return r;
 	if (o->s->n_pfs == o->room) {

@@ -24,7 +24,7 @@ static int op_numvfs(void *ctx, const struct pol_action *a, struct diag *d)
 	return sriov_set_numvfs(m->env->root_fd, a->pf, a->number, d);
 }
 
-static int op_link(void *ctx, const struct pol_action *a, struct diag *d)
+static int op_netlink(void *ctx, const struct pol_action *a, struct diag *d)
 {
 	const struct machine *m = ctx;
 	struct sriov_fn f;
@@ -82,11 +82,11 @@ const struct apply_ops machine_ops = {
 	.act = {
 		[POL_OP_AUTOPROBE] = op_autoprobe,
 		[POL_OP_NUMVFS] = op_numvfs,
-		[POL_OP_PF_LINK] = op_link,
-		[POL_OP_VF_MAC] = op_link,
-		[POL_OP_VF_VLAN] = op_link,
-		[POL_OP_VF_SPOOF] = op_link,
-		[POL_OP_VF_TRUST] = op_link,
+		[POL_OP_PF_LINK] = op_netlink,
+		[POL_OP_VF_MAC] = op_netlink,
+		[POL_OP_VF_VLAN] = op_netlink,
+		[POL_OP_VF_SPOOF] = op_netlink,
+		[POL_OP_VF_TRUST] = op_netlink,
 		[POL_OP_VF_DRIVER] = op_driver,
 	},
 	.observe = op_observe,
