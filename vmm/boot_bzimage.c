@@ -61,7 +61,7 @@ static int check(struct image *im, uint64_t file_size, struct diag *d)
 		return refuse(d, -ENOEXEC,
 		              "it is a zImage, loaded below 1 MiB");
 	im->payload = ((h->setup_sects ? h->setup_sects : 4u) + 1ull) * 512;
-	if (im->payload >= file_size)
+	if (im->payload + ENTRY_64 >= file_size)
 		return refuse(d, -ENOEXEC, "it is truncated: %llu bytes",
 		              (unsigned long long)file_size);
 	im->payload_size = file_size - im->payload;

@@ -135,13 +135,26 @@ int sandbox_files(struct vm *vm, struct diag *d)
 	return r < 0 ? sandbox_fail(d, r, "Landlock") : 0;
 }
 
+/* The kernel looks at the lower half of the request only. */
+static int allow_ioctl(scmp_filter_ctx f, uint32_t request)
+{
+	const struct scmp_arg_cmp cmp = {
+		.arg = 1,
+		.op = SCMP_CMP_MASKED_EQ,
+		.datum_a = UINT32_MAX,
+		.datum_b = request,
+	};
+
+	return seccomp_rule_add_array(f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+	                              &cmp);
+}
+
 static int add_rules(scmp_filter_ctx f)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(ioctls); i++)
-		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-		                     SCMP_A1_32(SCMP_CMP_EQ, ioctls[i]));
+		r = allow_ioctl(f, ioctls[i]);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(allowed); i++)
 		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, allowed[i], 0);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(refused); i++)
