@@ -58,7 +58,8 @@ FUZZ := $(patsubst %.c,$(O)/%,$(wildcard tests/fuzz/fuzz_*.c))
 FO := $(O)/fuzz
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
-FUZZ_CFLAGS := -std=gnu17 -O1 -g -Wall -Wextra -MMD -MP $(SANITIZE)
+FUZZ_CFLAGS := -std=gnu17 -O1 -g -Wall -Wextra -Wno-gnu-variable-sized-type-not-at-end \
+	-MMD -MP $(SANITIZE)
 
 $(FO)/%.o: %.c
 	@mkdir -p $(@D)
