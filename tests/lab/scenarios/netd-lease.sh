@@ -12,11 +12,13 @@ no_lease() { [ "$(leases)" = 0 ]; }
 lease() { jq -r "$1" <"/proc/$VMM/fd/3"; } # JQ-PATH of the lease that the VMM has
 links() { readlink "/proc/$VMM"/fd/*; }
 
+end_process() { kill -9 "$1" 2>/dev/null || true; }
+
 vmm_start() {
 	mkfifo "$LAB_LOG/in.$1"
 	"$FAIRLEAD" run demo <>"$LAB_LOG/in.$1" >"$LAB_LOG/vmm.$1" 2>&1 &
 	VMM=$!
-	at_end kill -9 "$VMM"
+	at_end end_process "$VMM"
 	wait_for 10 "VMM with a lease ($(cat "$LAB_LOG/vmm.$1"))" vmm_runs
 }
 vmm_runs() { [ "$(cat "/proc/$VMM/comm")" = fairlead-vmm ] || [ "$(cat "/proc/$VMM/comm")" = cat ]; }

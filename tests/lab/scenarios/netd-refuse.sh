@@ -27,10 +27,12 @@ refused() { # CODE WORDS COMMAND...: it fails with that code, says WORDS, and ch
 	equal "the host after it" "$(state)" "$was"
 }
 
+end_process() { kill -9 "$1" 2>/dev/null || true; }
+
 hold() { # FILE: a process that has it open, as a VMM would
 	bash -c 'exec 9<>"$0"; exec sleep 1000' "$1" &
 	HOLDER=$!
-	at_end kill -9 "$HOLDER"
+	at_end end_process "$HOLDER"
 	wait_for 5 "process with $1 open" test -e "/proc/$HOLDER/fd/9"
 }
 
