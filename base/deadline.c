@@ -9,7 +9,7 @@
  * kernel and reported (a later wait by the caller, or init, reaps it).
  */
 
-#include <fcntl.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -27,6 +27,10 @@ static _Noreturn void child_write(int root_fd, const char *path,
 	sigset_t none;
 	int r;
 
+	/* A child that hangs must hold nobody's connection or device open. */
+	if (root_fd > 0)
+		close_range(0, (unsigned)root_fd - 1, 0);
+	close_range((unsigned)root_fd + 1, ~0u, 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	r = sysfs_write(root_fd, path, value);

@@ -5,6 +5,7 @@
  */
 
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -191,12 +192,53 @@ static void deadline_passes(void **state)
 	assert_int_equal(errno, ECHILD);
 }
 
+static int held = -1;
+
+static void let_go(int sig _unused_)
+{
+	close_fd(&held);
+}
+
+/* A hung write must not keep a client's connection open: when the daemon
+ * closes it in the meantime, the other end learns. */
+static void deadline_holds_nothing(void **state)
+{
+	const struct tree *t = *state;
+	struct sigaction sa = { .sa_handler = let_go };
+	int pair[2], status;
+	pid_t peer;
+
+	assert_int_equal(mkfifoat(t->fd, "hung", 0600), 0);
+	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+	peer = fork();
+	assert_true(peer >= 0);
+	if (!peer) {
+		struct pollfd p = { .fd = pair[0], .events = POLLIN };
+
+		close(pair[1]);
+		_exit(poll(&p, 1, 1000) == 1 && p.revents & POLLHUP ? 0 : 1);
+	}
+	held = pair[1];
+	assert_int_equal(sigaction(SIGALRM, &sa, NULL), 0);
+	ualarm(100000, 0);
+	assert_int_equal(sysfs_write_deadline(t->fd, "hung", "1", 1500, NULL),
+	                 -ETIMEDOUT);
+	assert_int_equal(waitpid(peer, &status, 0), peer);
+	assert_int_equal(status, 0);
+	close_fd(&pair[0]);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	static const struct CMUnitTest tests[] = {
-		T(reading), T(links),          T(each),
-		T(writing), T(deadline_errno), T(deadline_passes),
+		T(reading),
+		T(links),
+		T(each),
+		T(writing),
+		T(deadline_errno),
+		T(deadline_passes),
+		T(deadline_holds_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
