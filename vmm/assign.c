@@ -16,6 +16,7 @@
  */
 
 #include <string.h>
+#include <sys/eventfd.h>
 
 #include "vmm/assign.h"
 
@@ -24,6 +25,49 @@
 #define SYSTEM MAP_MMIO32_END
 #define SYSTEM_SIZE (MAP_HIGH_RAM - MAP_MMIO32_END)
 #define LOW_MEGABYTE 0x100000u
+
+/* A guest can cause refusals as fast as it likes: five in ten seconds. */
+#define FAULT_INTERVAL_NS 10000000000ull
+#define FAULT_BURST 5
+
+/* ---- refusals, for people --------------------------------------------------
+ */
+
+static void keep_fault(struct assigned *a, const struct diag *d)
+{
+	if (!ratelimit_pass(&a->limit, now_ns()))
+		return;
+	a->fault = *d;
+	a->has_fault = true;
+	/* Full already is awake already. */
+	(void)!eventfd_write(a->vm->event_fd, 1);
+}
+
+/* After each access, under the lock. */
+static void collect_fault(struct assigned *a)
+{
+	struct diag d;
+
+	if (a->dev && vfio_dev_take_fault(a->dev, &d))
+		keep_fault(a, &d);
+}
+
+bool assign_take_fault(struct vm *vm, unsigned i, struct diag *ret)
+{
+	struct assigned *a;
+	bool has;
+
+	if (!vm->assigned || i >= vm->cfg.n_devices)
+		return false;
+	a = &vm->assigned[i];
+	pthread_mutex_lock(&a->lock);
+	has = a->has_fault;
+	if (has)
+		*ret = a->fault;
+	a->has_fault = false;
+	pthread_mutex_unlock(&a->lock);
+	return has;
+}
 
 /* ---- trapped accesses ------------------------------------------------------
  */
@@ -51,6 +95,7 @@ static void trap_write(void *ctx, uint64_t off, unsigned width, uint64_t value)
 	pthread_mutex_lock(&a->lock);
 	if (a->dev)
 		vfio_dev_bar_write(a->dev, b->index, off, width, value);
+	collect_fault(a);
 	pthread_mutex_unlock(&a->lock);
 }
 
@@ -174,6 +219,8 @@ static int alloc_all(struct vm *vm, struct diag *d)
 
 		a->vm = vm;
 		a->index = i;
+		a->limit.interval_ns = FAULT_INTERVAL_NS;
+		a->limit.burst = FAULT_BURST;
 		pthread_mutex_init(&a->lock, NULL);
 		for (unsigned k = 0; k < CFG_BARS; k++)
 			a->bar[k] =
@@ -325,10 +372,9 @@ void assign_bus_reset(struct vm *vm, uint8_t slot)
 	if (!a)
 		return;
 	pthread_mutex_lock(&a->lock);
-	/* Refused by the host: the guest's view is reset all the same, and
-	 * the device's statistics say how many resets were done. */
-	if (a->dev)
-		(void)!vfio_dev_reset(a->dev, &d);
+	/* Refused by the host: the guest's view is reset all the same. */
+	if (a->dev && vfio_dev_reset(a->dev, &d) < 0)
+		keep_fault(a, &d);
 	pthread_mutex_unlock(&a->lock);
 }
 
@@ -360,6 +406,7 @@ void assign_cfg_write(struct vm *vm, uint8_t slot, unsigned off, unsigned width,
 	pthread_mutex_lock(&a->lock);
 	if (a->dev)
 		vfio_dev_cfg_write(a->dev, off, width, value);
+	collect_fault(a);
 	pthread_mutex_unlock(&a->lock);
 }
 
@@ -395,10 +442,15 @@ int assign_late_fd(struct vm *vm, unsigned i)
 
 void assign_late_settle(struct vm *vm, unsigned i)
 {
-	struct vfio_dev *v = nth(vm, i);
+	struct assigned *a;
 
-	if (v)
-		vfio_dev_late_settle(v);
+	if (!nth(vm, i))
+		return;
+	a = &vm->assigned[i];
+	vfio_dev_late_settle(a->dev);
+	pthread_mutex_lock(&a->lock);
+	collect_fault(a);
+	pthread_mutex_unlock(&a->lock);
 }
 
 struct assign_window assign_window(struct vm *vm, uint8_t slot)

@@ -17,6 +17,9 @@ struct assigned {
 	unsigned index;       /* of cfg.device */
 	pthread_mutex_t lock; /* of `dev`: release against accesses */
 	struct vfio_dev *dev; /* NULL once released */
+	struct diag fault;    /* to be told; under `lock`, too */
+	bool has_fault;
+	struct ratelimit limit; /* of what a guest may cause to be told */
 	struct assigned_bar bar[CFG_BARS];
 	uint64_t at[CFG_BARS]; /* where its BARs go; 0 = nowhere */
 	struct assign_window window;

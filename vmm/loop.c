@@ -81,6 +81,24 @@ static void settle(struct loop *l)
 			assign_late_settle(l->vm, i);
 }
 
+/* What the host refused a guest's access: the guest sees a device that does
+ * not do it, its owner should know why. */
+static void tell_faults(struct vm *vm)
+{
+	char text[4 * DIAG_LINE];
+	struct diag d;
+
+	for (unsigned i = 0; i < vm->cfg.n_devices; i++)
+		if (assign_take_fault(vm, i, &d)) {
+			diag_format(&d, text, sizeof(text));
+			for (char *line = text, *end;
+			     (end = strchr(line, '\n')); line = end + 1) {
+				*end = '\0';
+				say(line);
+			}
+		}
+}
+
 static void conn_event(struct loop *l)
 {
 	if (!(l->p[P_CONN].revents & (POLLRDHUP | POLLHUP | POLLERR)))
@@ -128,6 +146,7 @@ static bool on_request(struct loop *l, enum vm_end *ret, struct diag *d)
 	uint64_t n;
 
 	(void)!read(vm->event_fd, &n, sizeof(n));
+	tell_faults(vm);
 	switch (atomic_load(&vm->request)) {
 	case VM_REQ_NONE:
 		return false;

@@ -49,7 +49,7 @@
 #define PORT_COM1 0x3f8
 #define PORT_PCI_ADDR 0xcf8
 #define PORT_PCI_DATA 0xcfc
-#define PORT_ACPI 0x600    /* sleep control, sleep status, reset */
+#define PORT_ACPI 0x600 /* sleep control, sleep status, reset */
 /* Byte registers there: power.c answers, the FADT tells. */
 enum {
 	ACPI_SLEEP_CONTROL, /* bits 4:2 SLP_TYP, bit 5 SLP_EN */
@@ -290,6 +290,9 @@ void assign_release(struct vm *vm, unsigned i);
 struct vfio_dev *assign_find(struct vm *vm, uint8_t slot);
 /* vfio_dev_request_fd() of cfg.device[i]; -1 = none. */
 int assign_request_fd(struct vm *vm, unsigned i);
+/* What the host refused a guest's access to cfg.device[i], once; the loop is
+ * woken for it, at a limited rate. */
+bool assign_take_fault(struct vm *vm, unsigned i, struct diag *ret);
 /* vfio_dev_late_fd(); the loop polls it for input, then settles. */
 int assign_late_fd(struct vm *vm, unsigned i);
 void assign_late_settle(struct vm *vm, unsigned i);
@@ -375,7 +378,7 @@ struct vm {
 	pthread_cond_t park_cond;
 	unsigned parked;
 	_Atomic bool park_wanted, stopping;
-	int event_fd;        /* wakes the main loop */
+	int event_fd; /* wakes the main loop */
 	int signal_fd;
 	_Atomic int request; /* enum vm_request */
 	struct diag fail;    /* of VM_REQ_FAIL, under park_lock */
