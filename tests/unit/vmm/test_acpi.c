@@ -303,8 +303,8 @@ static void test_iasl(void **state)
 		RUN("cd %s && iasl -d %s.aml >%s.log 2>&1", dir, all[i],
 		    all[i]);
 		RUN("cd %s && ! grep -iE 'warning|error' %s.log", dir, all[i]);
-		RUN("cd %s && iasl -oa -p new-%s %s.dsl >%s.log 2>&1", dir, all[i],
-		    all[i], all[i]);
+		RUN("cd %s && iasl -oa -p new-%s %s.dsl >%s.log 2>&1", dir,
+		    all[i], all[i], all[i]);
 		RUN("cd %s && grep -q ' 0 Errors, 0 Warnings' %s.log || "
 		    "{ cat %s.log; false; }",
 		    dir, all[i], all[i]);
