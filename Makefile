@@ -111,9 +111,12 @@ install: all
 	done
 	install -D -m 644 contrib/completion/fairlead.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/fairlead
-	for file in $(wildcard docs/examples/*.yaml); do \
-		install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/doc/fairlead/examples/$${file##*/} || exit 1; \
+	for file in README.md $(wildcard docs/*.md docs/examples/*.yaml); do \
+		install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/doc/fairlead/$${file#docs/} || exit 1; \
 	done
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/local|$(PREFIX)|; s|file:/usr/|file:$(PREFIX)/|' contrib/systemd/fairlead-netd.service \
+		>$(DESTDIR)$(PREFIX)/lib/systemd/system/fairlead-netd.service
 
 # What compiling needs; `make check` and `make demo` also set up the lab.
 deps:
