@@ -41,6 +41,7 @@ guest_start() { # NAME COMMAND...
 	mkdir -p "$dir"
 	rm -f "$dir/$name".{in,out}
 	mkfifo "$dir/$name.in" "$dir/$name.out"
+	: >"$LAB_LOG/$name.log" # an earlier run's words must not answer for this one
 	stamp_lines "$LAB_LOG/$name.log" <"$dir/$name.out" &
 	STAMP_PID[$name]=$!
 	# Read and write: the console never sees an end of file, and neither open waits.
