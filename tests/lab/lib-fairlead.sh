@@ -54,3 +54,92 @@ host_state() { # PF
 policy_with() { # FILE GUEST-WORDS [SED-SCRIPT]
 	sed -e "s|^\( *cmdline:\).*|\1 \"$(guest_cmdline "$2")\"|" ${3:+-e "$3"} docs/examples/demo.yaml >"$1"
 }
+
+# ---- guests that obey their console (fl.mode=idle), started by `fairlead run` ----
+
+# run_guest NAME GUEST [OPTION...]: a guest of the policy; its console goes by NAME, as does its report.
+run_guest() {
+	local name=$1 guest=$2
+	shift 2
+	guest_start "$name" "$FAIRLEAD" run "$@" --report "$LAB_LOG/$name.report" "$guest"
+	guest_expect "$name" 60 ready
+}
+
+console_count() { grep -cE "FL-GUEST: ($2)" "$LAB_LOG/$1.log" || true; } # NAME REGEX
+said_more() { [ "$(console_count "$1" "$2")" -gt "$3" ]; }              # NAME REGEX COUNT
+said_last() { sed -nE "s/.*FL-GUEST: (($2).*)/\1/p" "$LAB_LOG/$1.log" | tail -n 1; }
+
+# order NAME SECONDS WORDS...: the guest does it, and has said that it is done.
+order() {
+	local name=$1 seconds=$2 before
+	before=$(console_count "$name" 'done ')
+	shift 2
+	guest_send "$name" "$*"
+	wait_for "$seconds" "end of \"$*\" in guest $name" said_more "$name" 'done ' "$before"
+}
+
+pings() { # NAME COUNT
+	order "$1" 60 ping "$2"
+	case $(said_last "$1" ping) in
+	"ping ok $2/$2"*) ;;
+	*) fail "guest $1 says: $(said_last "$1" 'ping|error'); $(guest_last "$1")" ;;
+	esac
+}
+
+power_off() { # NAME
+	guest_send "$1" off
+	guest_wait "$1" 30
+}
+
+# The VMM ends by itself within the time, with that status.
+guest_ends() { # NAME SECONDS STATUS
+	local status=0
+	wait_for "$2" "end of guest $1's VMM" eval "! kill -0 $(guest_pid "$1")"
+	wait "$(guest_pid "$1")" || status=$?
+	wait "${STAMP_PID[$1]}" || true
+	GUEST_PID[$1]=''
+	equal "exit status of guest $1's VMM; $(guest_last "$1")" "$status" "$3"
+}
+
+# ---- what the VMM counts ----
+
+snapshot_count() { grep -c '"snapshot"' "$LAB_LOG/$1.report" || true; }
+snapshots_beyond() { [ "$(snapshot_count "$1")" -gt "$2" ]; }
+
+snapshot() { # NAME: a line of counters now; the loop of a VMM that gives none is stuck
+	local before
+	before=$(snapshot_count "$1")
+	kill -USR1 "$(guest_pid "$1")"
+	wait_for 5 "report of guest $1's VMM" snapshots_beyond "$1" "$before"
+}
+
+# Exits to userspace but the console's, through which the guest talks, and those of the asking.
+exits_but_console() { # NAME
+	jq -rs 'map(select(.event == "snapshot")) | last | .exits | .total - .serial - .signal' \
+		"$LAB_LOG/$1.report"
+}
+
+# ---- what must be so afterwards ----
+
+leases() { "$FAIRLEAD" -j status | jq -r '[.leases[].guest] | join(" ")'; }
+no_lease() { [ -z "$(leases)" ]; }
+holder_of() { "$FAIRLEAD" -j status | jq -r ".pfs[].vfs[] | select(.bdf == \"$1\") | .holder"; }
+is_free() { [ -z "$(holder_of "$1")" ]; }
+
+# The host's kernel complains of nothing that a guest or we made it do.
+host_quiet() {
+	local bad
+	bad=$(dmesg | grep -E 'WARNING: CPU|BUG:|Oops|DMAR:.*[Ff]ault|PCIe Bus Error|blocked for more than' || true)
+	[ -z "$bad" ] || fail "the host's kernel says: $(head -n 3 <<<"$bad")"
+}
+
+# refused CODE WORDS COMMAND...: it fails with that number, says WORDS and a mend.
+refused() {
+	local code=$1 words=$2 out
+	shift 2
+	if out=$("$@" 2>&1 </dev/null); then fail "not refused: $*: $out"; fi
+	printf '%s\n' "$out" | tr -d '\r' | sed 's/^/       /'
+	case $out in *"$code"*) ;; *) fail "no $code in: $out" ;; esac
+	case $out in *"$words"*) ;; *) fail "not said, \"$words\": $out" ;; esac
+	case $out in *mend:*) ;; *) fail "no mend in: $out" ;; esac
+}

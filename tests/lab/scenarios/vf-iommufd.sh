@@ -1,0 +1,7 @@
+#!/bin/bash
+# A guest with a VF by iommufd: MAC, pings without exits, counts; free again at once.
+# lab: devices=igb timeout=120 quiet=45
+. "$LAB_DIR/vf-backend.sh"
+
+[ "$LAB_IOMMUFD" = yes ] || skip "no iommufd here"
+test_backend iommufd
