@@ -3,7 +3,7 @@
  * fairlead-netd: the only privileged process.
  *
  *     clients                 main process                 workers (forks)
- *     fairlead ---request---> server.c  frame.c
+ *     fairlead ---request---> client.c  frame.c
  *                                 | permit.c: may this peer?
  *                             jobs.c: its turn? ---------> verbs.c ...
  *                                 |                          sysfs, netlink,

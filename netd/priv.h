@@ -2,17 +2,19 @@
 #ifndef FL_NETD_PRIV_H
 #define FL_NETD_PRIV_H
 
+// clang-format off
 /*
  * Inside netd. Two worlds, and each function belongs to one:
  *
- *   main process  main.c server.c jobs.c lease.c frame.c permit.c caps.c
- *                 sockets, permissions, leases, deadlines. Opens no device,
- *                 reads no sysfs, never blocks.
+ *   main process  main.c server.c client.c jobs.c lease.c frame.c permit.c
+ *                 caps.c: sockets, permissions, leases, deadlines. Opens no
+ *                 device, reads no sysfs, never blocks.
  *   a worker      verbs.c transact.c apply.c ops.c observe.c rtnl*.c grant.c
- *                 open.c memlock.c status.c journal.c intent.c
- *                 a fork of main for one request; may block, is killed at
- *                 its deadline, ends with one answer.
+ *                 open.c memlock.c status.c journal.c intent.c: a fork of
+ *                 main for one request; may block, is killed at its deadline,
+ *                 ends with one answer.
  */
+// clang-format on
 
 #include <jansson.h>
 #include <sys/types.h>

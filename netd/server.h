@@ -2,7 +2,8 @@
 #ifndef FL_NETD_SERVER_H
 #define FL_NETD_SERVER_H
 
-/* Shared by server.c (connections) and jobs.c (requests under way). */
+/* Shared by server.c (the loop), client.c (connections) and jobs.c (requests
+ * under way). */
 
 #include "netd/priv.h"
 
@@ -58,12 +59,18 @@ struct server {
 
 /* server.c */
 int server_watch(struct server *s, int fd, void *source);
+
+/* client.c */
+void client_accept(struct server *s);
+void client_event(struct server *s, struct client *c);
 /* Sends; the client is dropped where it does not take it at once. */
 void client_send(struct server *s, struct client *c, const char *text,
                  size_t len, const int *fds, size_t n);
 void client_refuse(struct server *s, struct client *c, const struct diag *d);
 /* Marks it; it is freed when the batch of events is done. */
 void client_drop(struct server *s, struct client *c);
+void clients_drop_idle(struct server *s, uint64_t now);
+void clients_free_dead(struct server *s);
 
 /* jobs.c */
 /* Takes policy_fd. `c` NULL: netd's own. */

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Connections: who it is, one request, one answer. A client that sends
+ * rubbish is told so and dropped; one that says nothing for IDLE_MS, or does
+ * not take its answer, is dropped. The end of a connection ends its lease.
+ */
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "netd/server.h"
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77 /* Linux 6.5 */
+#endif
+
+/* ---- clients ---------------------------------------------------------------
+ */
+
+static void end_lease(struct server *s, struct client *c)
+{
+	const struct permit *p = permit_find("release");
+	struct request r = { .verb = "release" };
+
+	if (!c->lease)
+		return;
+	c->lease->ending = true;
+	memcpy(r.guest, c->lease->guest, sizeof(r.guest));
+	c->lease = NULL;
+	log_line(s->env->log, LOG_LVL_INFO, "lease of %s ends: pid %d", r.guest,
+	         c->peer.pid);
+	if (!s->stopping)
+		job_submit(s, NULL, p, &r, -1);
+}
+
+void client_drop(struct server *s, struct client *c)
+{
+	if (c->dead)
+		return;
+	c->dead = true;
+	epoll_ctl(s->epoll, EPOLL_CTL_DEL, c->fd, NULL);
+	if (c->job)
+		job_orphan(s, c->job);
+	end_lease(s, c);
+	close_fd(&c->fd);
+}
+
+void clients_free_dead(struct server *s)
+{
+	struct client **p = &s->clients;
+
+	while (*p) {
+		struct client *c = *p;
+
+		if (!c->dead) {
+			p = &c->next;
+			continue;
+		}
+		*p = c->next;
+		close_fd(&c->peer.pidfd);
+		free(c);
+		s->n_clients--;
+	}
+}
+
+void client_send(struct server *s, struct client *c, const char *text,
+                 size_t len, const int *fds, size_t n)
+{
+	if (c->dead)
+		return;
+	c->idle_since = now_ns();
+	if (fd_send(c->fd, text, len, fds, n) < 0)
+		client_drop(s, c);
+}
+
+void client_refuse(struct server *s, struct client *c, const struct diag *d)
+{
+	json_t *doc = reply_refusal(d, NULL);
+	_cleanup_free_ char *text = json_dumps(doc, JSON_COMPACT);
+
+	json_decref(doc);
+	if (text)
+		client_send(s, c, text, strlen(text), NULL, 0);
+	else
+		client_drop(s, c);
+}
+
+static void drop_with(struct server *s, struct client *c, const struct diag *d)
+{
+	if (ratelimit_pass(&s->noise, now_ns()))
+		log_line(s->env->log, LOG_LVL_WARN,
+		         "client pid %d uid %u dropped: %s", c->peer.pid,
+		         c->peer.uid, *d->why ? d->why : d->what);
+	client_refuse(s, c, d);
+	client_drop(s, c);
+}
+
+/* Who it is, as the kernel noted at connect(2). */
+static int read_peer(int fd, struct peer *p)
+{
+	struct ucred u;
+	socklen_t len = sizeof(u);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &u, &len) < 0)
+		return -errno;
+	*p = (struct peer){ .pid = u.pid, .uid = u.uid, .gid = u.gid };
+	len = sizeof(p->group);
+	if (!getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, p->group, &len))
+		p->n_groups = len / sizeof(gid_t);
+	len = sizeof(p->pidfd);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &p->pidfd, &len) < 0)
+		p->pidfd = -1;
+	return 0;
+}
+
+static bool have_room(const struct server *s, const struct peer *p)
+{
+	size_t same = 0;
+
+	for (const struct client *c = s->clients; c; c = c->next)
+		same += c->peer.uid == p->uid;
+	return s->n_clients < CLIENTS_MAX &&
+	       (p->uid == 0 || (s->n_clients < CLIENTS_MAX - CLIENTS_ROOT &&
+	                        same < CLIENTS_UID_MAX));
+}
+
+static void refuse_full(struct server *s, struct client *c)
+{
+	struct diag d;
+
+	diag_fail(&d, -EMFILE, FL_NETD_FULL, "too many connections");
+	diag_why(&d, "%d in all, %d of one user", CLIENTS_MAX, CLIENTS_UID_MAX);
+	diag_mend(&d, "see `ss -xp src " NETD_SOCKET "`");
+	drop_with(s, c, &d);
+}
+
+void client_accept(struct server *s)
+{
+	int fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct client *c = fd < 0 ? NULL : calloc(1, sizeof(*c));
+	bool room;
+
+	if (!c) {
+		close_fd(&fd);
+		return;
+	}
+	*c = (struct client){ .source = SOURCE_CLIENT,
+		              .fd = fd,
+		              .idle_since = now_ns() };
+	if (read_peer(fd, &c->peer) < 0 || server_watch(s, fd, c) < 0) {
+		close_fd(&fd);
+		close_fd(&c->peer.pidfd);
+		free(c);
+		return;
+	}
+	room = have_room(s, &c->peer);
+	c->next = s->clients;
+	s->clients = c;
+	s->n_clients++;
+	if (!room)
+		refuse_full(s, c);
+}
+
+/* ---- requests --------------------------------------------------------------
+ */
+
+static int check_request(struct server *s, struct client *c, const char *buf,
+                         size_t len, size_t n_fds, struct request *r,
+                         const struct permit **ret, struct diag *d)
+{
+	const struct permit *p;
+	int e = frame_parse(buf, len, r, d);
+
+	if (e)
+		return e;
+	p = permit_find(r->verb);
+	e = permit_check(p, &c->peer, s->env->lease_gid, d);
+	if (!e)
+		e = permit_request(p, r, n_fds, d);
+	if (!e && c->job)
+		e = diag_fail(d, -EPROTO, FL_NETD_REQUEST,
+		              "a request is under way on this connection");
+	if (!e && c->lease && p->flags & PERMIT_LEASE)
+		e = diag_fail(d, -EPROTO, FL_NETD_REQUEST,
+		              "this connection holds a lease already");
+	*ret = p;
+	return e;
+}
+
+static void take_request(struct server *s, struct client *c, const char *buf,
+                         size_t len, int *fds, size_t n_fds)
+{
+	const struct permit *p = NULL;
+	struct diag d = { 0 };
+	struct request r;
+	int policy_fd, e;
+
+	e = check_request(s, c, buf, len, n_fds, &r, &p, &d);
+	if (e) {
+		while (n_fds)
+			close_fd(&fds[--n_fds]);
+		if (e == -EPERM)
+			client_refuse(s, c, &d);
+		else
+			drop_with(s, c, &d);
+		return;
+	}
+	policy_fd = n_fds ? TAKE_FD(fds[0]) : -1;
+	job_submit(s, c, p, &r, policy_fd);
+}
+
+void client_event(struct server *s, struct client *c)
+{
+	_cleanup_free_ char *buf = malloc(NETD_MSG_MAX);
+	int fds[NETD_FDS_MAX];
+	struct diag d = { 0 };
+	size_t n = 0;
+	ssize_t len;
+
+	if (!buf) {
+		client_drop(s, c);
+		return;
+	}
+	len = fd_recv(c->fd, buf, NETD_MSG_MAX, fds, ARRAY_SIZE(fds), &n);
+	if (len == -EAGAIN)
+		return;
+	if (len == -EMSGSIZE) {
+		diag_fail(&d, -EPROTO, FL_NETD_REQUEST,
+		          "request not understood");
+		diag_why(&d,
+		         "it is longer than %d bytes, or has more than %d "
+		         "descriptors",
+		         NETD_MSG_MAX, NETD_FDS_MAX);
+		drop_with(s, c, &d);
+		return;
+	}
+	if (len <= 0) {
+		while (len == 0 && n)
+			close_fd(&fds[--n]);
+		client_drop(s, c);
+		return;
+	}
+	take_request(s, c, buf, (size_t)len, fds, n);
+}
+
+void clients_drop_idle(struct server *s, uint64_t now)
+{
+	for (struct client *c = s->clients; c; c = c->next)
+		if (!c->dead && !c->job && !c->lease &&
+		    now > c->idle_since + IDLE_MS * 1000000ull)
+			client_drop(s, c);
+}
