@@ -12,159 +12,12 @@
  * because a character device stays open as long as one of them is there.
  *
  * Locks: a function's `lock` keeps it alive through an access; vfio has its
- * own inside it. Host ops are called under both and take neither.
+ * own inside it.
  */
 
 #include <string.h>
-#include <sys/eventfd.h>
 
 #include "vmm/assign.h"
-
-/* Of the system, below 4G and above the 32-bit BARs: IOAPIC, local APICs, the
- * pages KVM keeps for itself, the reset vector. */
-#define SYSTEM MAP_MMIO32_END
-#define SYSTEM_SIZE (MAP_HIGH_RAM - MAP_MMIO32_END)
-#define LOW_MEGABYTE 0x100000u
-
-/* A guest can cause refusals as fast as it likes: five in ten seconds. */
-#define FAULT_INTERVAL_NS 10000000000ull
-#define FAULT_BURST 5
-
-/* ---- refusals, for people --------------------------------------------------
- */
-
-static void keep_fault(struct assigned *a, const struct diag *d)
-{
-	if (!ratelimit_pass(&a->limit, now_ns()))
-		return;
-	a->fault = *d;
-	a->has_fault = true;
-	/* Full already is awake already. */
-	(void)!eventfd_write(a->vm->event_fd, 1);
-}
-
-/* After each access, under the lock. */
-static void collect_fault(struct assigned *a)
-{
-	struct diag d;
-
-	if (a->dev && vfio_dev_take_fault(a->dev, &d))
-		keep_fault(a, &d);
-}
-
-bool assign_take_fault(struct vm *vm, unsigned i, struct diag *ret)
-{
-	struct assigned *a;
-	bool has;
-
-	if (!vm->assigned || i >= vm->cfg.n_devices)
-		return false;
-	a = &vm->assigned[i];
-	pthread_mutex_lock(&a->lock);
-	has = a->has_fault;
-	if (has)
-		*ret = a->fault;
-	a->has_fault = false;
-	pthread_mutex_unlock(&a->lock);
-	return has;
-}
-
-/* ---- trapped accesses ------------------------------------------------------
- */
-
-/* The range may have been deleted, and the function closed, since the bus
- * looked it up. */
-static uint64_t trap_read(void *ctx, uint64_t off, unsigned width)
-{
-	struct assigned_bar *b = ctx;
-	struct assigned *a = b->owner;
-	uint64_t value = UINT64_MAX;
-
-	pthread_mutex_lock(&a->lock);
-	if (a->dev)
-		value = vfio_dev_bar_read(a->dev, b->index, off, width);
-	pthread_mutex_unlock(&a->lock);
-	return value;
-}
-
-static void trap_write(void *ctx, uint64_t off, unsigned width, uint64_t value)
-{
-	struct assigned_bar *b = ctx;
-	struct assigned *a = b->owner;
-
-	pthread_mutex_lock(&a->lock);
-	if (a->dev)
-		vfio_dev_bar_write(a->dev, b->index, off, width, value);
-	collect_fault(a);
-	pthread_mutex_unlock(&a->lock);
-}
-
-static const struct bus_ops trap_ops = {
-	.read = trap_read,
-	.write = trap_write,
-};
-
-/* ---- what vfio is lent -----------------------------------------------------
- */
-
-/* The bus knows other BARs and the ECAM; RAM and the interrupt controllers are
- * the kernel's, not on it. */
-static bool is_taken(const struct vm *vm, uint64_t addr, uint64_t size)
-{
-	for (unsigned i = 0; i < vm->mem.n; i++) {
-		const struct mem_region *r = &vm->mem.region[i];
-
-		if (ranges_overlap(addr, size, r->gpa.v, r->size))
-			return true;
-	}
-	return ranges_overlap(addr, size, SYSTEM, SYSTEM_SIZE) ||
-	       ranges_overlap(addr, size, 0, LOW_MEGABYTE);
-}
-
-static int host_trap_add(void *ctx, unsigned bar, bool io, uint64_t addr,
-                         uint64_t size)
-{
-	struct assigned *a = ctx;
-	struct vm *vm = a->vm;
-
-	if (io && !range_inside(addr, size, 0x10000))
-		return -EADDRINUSE;
-	if (!io && is_taken(vm, addr, size))
-		return -EADDRINUSE;
-	return bus_add(io ? vm->pio : vm->mmio, addr, size, EXIT_BAR, &trap_ops,
-	               &a->bar[bar]);
-}
-
-static void host_trap_del(void *ctx, unsigned bar, bool io, uint64_t addr,
-                          uint64_t size)
-{
-	struct assigned *a = ctx;
-
-	(void)bar;
-	bus_del(io ? a->vm->pio : a->vm->mmio, addr, size);
-}
-
-static int host_window_add(void *ctx, struct gpa gpa, void *hva, uint64_t size)
-{
-	struct assigned *a = ctx;
-
-	return slot_add(a->vm, gpa, hva, size);
-}
-
-static int host_window_del(void *ctx, struct gpa gpa, void *hva, uint64_t size)
-{
-	struct assigned *a = ctx;
-
-	(void)hva;
-	return slot_del(a->vm, gpa, size);
-}
-
-static const struct vfio_host_ops host_ops = {
-	.window_add = host_window_add,
-	.window_del = host_window_del,
-	.trap_add = host_trap_add,
-	.trap_del = host_trap_del,
-};
 
 /* ---- attaching -------------------------------------------------------------
  */
@@ -219,8 +72,6 @@ static int alloc_all(struct vm *vm, struct diag *d)
 
 		a->vm = vm;
 		a->index = i;
-		a->limit.interval_ns = FAULT_INTERVAL_NS;
-		a->limit.burst = FAULT_BURST;
 		pthread_mutex_init(&a->lock, NULL);
 		for (unsigned k = 0; k < CFG_BARS; k++)
 			a->bar[k] =
@@ -251,7 +102,7 @@ static int open_one(struct vm *vm, unsigned i, struct diag *d)
 		.irqs = vm->irqs,
 		.guest_devid = (uint32_t)a->window.bus << 8,
 		.place = { .behind_port = true },
-		.host = &host_ops,
+		.host = &assign_host_ops,
 		.host_ctx = a,
 		.late_routes = true,
 	};
@@ -374,7 +225,7 @@ void assign_bus_reset(struct vm *vm, uint8_t slot)
 	pthread_mutex_lock(&a->lock);
 	/* Refused by the host: the guest's view is reset all the same. */
 	if (a->dev && vfio_dev_reset(a->dev, &d) < 0)
-		keep_fault(a, &d);
+		assign_keep_fault(a, &d);
 	pthread_mutex_unlock(&a->lock);
 }
 
@@ -406,7 +257,7 @@ void assign_cfg_write(struct vm *vm, uint8_t slot, unsigned off, unsigned width,
 	pthread_mutex_lock(&a->lock);
 	if (a->dev)
 		vfio_dev_cfg_write(a->dev, off, width, value);
-	collect_fault(a);
+	assign_collect_fault(a);
 	pthread_mutex_unlock(&a->lock);
 }
 
@@ -449,7 +300,7 @@ void assign_late_settle(struct vm *vm, unsigned i)
 	a = &vm->assigned[i];
 	vfio_dev_late_settle(a->dev);
 	pthread_mutex_lock(&a->lock);
-	collect_fault(a);
+	assign_collect_fault(a);
 	pthread_mutex_unlock(&a->lock);
 }
 

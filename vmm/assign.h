@@ -2,7 +2,8 @@
 #ifndef FL_VMM_ASSIGN_H
 #define FL_VMM_ASSIGN_H
 
-/* Between assign.c (life and accesses) and place.c (addresses). */
+/* Between assign.c (life, cycles), assign_ops.c (BARs) and place.c (addresses).
+ */
 
 #include "vmm/priv.h"
 
@@ -24,6 +25,11 @@ struct assigned {
 	uint64_t at[CFG_BARS]; /* where its BARs go; 0 = nowhere */
 	struct assign_window window;
 };
+
+extern const struct vfio_host_ops assign_host_ops;
+/* Under the function's lock: a refusal to be told, its own or vfio's latest. */
+void assign_keep_fault(struct assigned *a, const struct diag *d);
+void assign_collect_fault(struct assigned *a);
 
 /* Gives every BAR of every function its address: at[] and window. -ENOSPC
  * FL_VMM_SLOT. */

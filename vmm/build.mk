@@ -4,6 +4,7 @@ SRCS_vmm := \
 	acpi_dsdt.c \
 	aml.c \
 	assign.c \
+	assign_ops.c \
 	boot.c \
 	boot_bzimage.c \
 	boot_pvh.c \
