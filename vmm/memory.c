@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "vmm/priv.h"
@@ -120,12 +121,37 @@ static int check_size(uint64_t bytes, struct diag *d)
 	return -EINVAL;
 }
 
+/* To pin what is not there has the kernel kill some process for it, which may
+ * be any. Without a device memory is taken as it is used, and may be swapped.
+ */
+static int check_host(const struct vm *vm, uint64_t bytes, struct diag *d)
+{
+	struct sysinfo s;
+	uint64_t total;
+
+	if (!vm->cfg.n_devices || sysinfo(&s) < 0)
+		return 0;
+	total = (uint64_t)s.totalram * s.mem_unit;
+	if (bytes < total)
+		return 0;
+	diag_fail(d, -ENOMEM, FL_VMM_MEMORY, "%llu MiB of guest memory",
+	          (unsigned long long)(bytes >> 20));
+	diag_why(d,
+	         "the host has %llu MiB in all, and a guest with devices "
+	         "holds its memory whole",
+	         (unsigned long long)(total >> 20));
+	diag_mend(d, "lower memory: in the policy");
+	return -ENOMEM;
+}
+
 int memory_init(struct vm *vm, uint64_t bytes, struct diag *d)
 {
 	struct memory *m = &vm->mem;
 	void *hva;
 	int r = check_size(bytes, d);
 
+	if (r == 0)
+		r = check_host(vm, bytes, d);
 	if (r < 0)
 		return r;
 	m->memfd = make_memfd(vm->cfg.name, bytes);
