@@ -155,12 +155,25 @@ static void read_bar_sizes(int root_fd, struct bdf b, uint64_t size[CFG_BARS])
 	}
 }
 
-static void tell_vectors(int root_fd, struct bdf b, json_t *list)
+/* A VF's own IDs read as all ones (PCIe 6.0 9.3.4.1.1, 9.3.4.1.2), which is no
+ * sign that it is gone; the kernel has them from its PF. */
+static void put_ids(const struct sriov_fn *f, uint8_t raw[CFG_SIZE])
+{
+	static const uint8_t none[] = { 0xff, 0xff, 0xff, 0xff };
+	const uint8_t ids[] = { (uint8_t)f->vendor, (uint8_t)(f->vendor >> 8),
+		                (uint8_t)f->device, (uint8_t)(f->device >> 8) };
+
+	if (!memcmp(raw, none, sizeof(none)) &&
+	    memcmp(raw + 8, none, sizeof(none)) != 0)
+		memcpy(raw, ids, sizeof(ids));
+}
+
+static void tell_vectors(int root_fd, const struct sriov_fn *f, json_t *list)
 {
 	_cleanup_free_ struct cfg_layout *l = calloc(1, sizeof(*l));
 	uint64_t bar_size[CFG_BARS] = { 0 };
 	uint8_t raw[CFG_SIZE];
-	size_t size = read_config(root_fd, b, raw);
+	size_t size = read_config(root_fd, f->bdf, raw);
 	struct diag d = { 0 };
 
 	if (!l)
@@ -171,7 +184,8 @@ static void tell_vectors(int root_fd, struct bdf b, json_t *list)
 		            "unknown: the configuration space cannot be read");
 		return;
 	}
-	read_bar_sizes(root_fd, b, bar_size);
+	put_ids(f, raw);
+	read_bar_sizes(root_fd, f->bdf, bar_size);
 	if (cfg_layout_parse(raw, size, bar_size, l, &d) < 0) {
 		finding_add_diag(list, "configuration", &d);
 		return;
@@ -218,7 +232,7 @@ int doctor_device(int root_fd, struct bdf b, json_t *list, struct diag *d)
 		return 0;
 	}
 	tell_sriov(root_fd, b, list);
-	tell_vectors(root_fd, b, list);
+	tell_vectors(root_fd, &f, list);
 	check_group(root_fd, b, list);
 	check_holder(root_fd, b, list);
 	check_reset(root_fd, b, list);
