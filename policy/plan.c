@@ -379,13 +379,19 @@ static int check_indexes(struct job *j)
 {
 	uint32_t n = j->fresh ? j->want->num_vfs : j->seen->num_vfs;
 
-	for (size_t i = 0; i < j->want->n_vfs; i++)
-		if (j->want->vf[i].index >= n)
-			return diag_fail(j->d, -EINVAL, FL_POL_RANGE,
-			                 "%s will have no VF %u",
-			                 *j->seen->ifname ? j->seen->ifname
-			                                  : j->want->name,
-			                 j->want->vf[i].index);
+	for (size_t i = 0; i < j->want->n_vfs; i++) {
+		if (j->want->vf[i].index < n)
+			continue;
+		diag_fail(j->d, -EINVAL, FL_POL_RANGE, "%s has no VF %u",
+		          *j->seen->ifname ? j->seen->ifname : j->want->name,
+		          j->want->vf[i].index);
+		diag_why(j->d, "it %s %u", j->fresh ? "is to have" : "has", n);
+		diag_mend(j->d,
+		          "fairlead apply FILE, with a "
+		          "virtual-function-count of at least %u",
+		          j->want->vf[i].index + 1u);
+		return -EINVAL;
+	}
 	return 0;
 }
 
