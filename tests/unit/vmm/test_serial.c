@@ -9,10 +9,12 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <pty.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "vmm/priv.h"
@@ -291,6 +293,40 @@ static void flags_are_put_back(void **state)
 	assert_false(fcntl(r->vm.cfg.in_fd, F_GETFL) & O_NONBLOCK);
 }
 
+/* On a terminal: raw, every key for the guest but ^A, and as it was after. */
+static void terminal(void **state)
+{
+	struct rig *r = *state;
+	struct termios before, raw, after;
+	struct diag d;
+	int tty;
+
+	console_free(r->vm.console);
+	r->vm.console = NULL;
+	assert_int_equal(openpty(&r->in, &tty, NULL, NULL, NULL), 0);
+	assert_int_equal(dup2(tty, r->vm.cfg.in_fd), r->vm.cfg.in_fd);
+	close(tty);
+	tcgetattr(r->vm.cfg.in_fd, &before);
+	assert_int_equal(console_new(&r->vm, &r->vm.console, &d), 0);
+	tcgetattr(r->vm.cfg.in_fd, &raw);
+	assert_false(raw.c_lflag & (ISIG | ICANON | ECHO));
+	out(r, FCR, 1);
+	assert_int_equal(write(r->in, "\003a\001\001\001h", 6), 6);
+	assert_false(console_read(r->vm.console));
+	assert_int_equal(in(r, RBR), 3);
+	assert_int_equal(in(r, RBR), 'a');
+	assert_int_equal(in(r, RBR), 1);
+	assert_int_equal(in(r, LSR) & 1, 0);
+	assert_int_equal(write(r->in, "\001x", 2), 2);
+	assert_true(console_read(r->vm.console));
+	console_free(r->vm.console);
+	r->vm.console = NULL;
+	tcgetattr(r->vm.cfg.in_fd, &after);
+	assert_int_equal(after.c_lflag, before.c_lflag);
+	assert_int_equal(after.c_iflag, before.c_iflag);
+	assert_int_equal(after.c_oflag, before.c_oflag);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -302,6 +338,7 @@ int main(void)
 		TEST(wide_access),        TEST(output_reaches_reader),
 		TEST(reader_that_sleeps), TEST(reader_that_left),
 		TEST(input_from_pipe),    TEST(flags_are_put_back),
+		TEST(terminal),
 	};
 
 	signal(SIGPIPE, SIG_IGN); /* as loop_init() does */

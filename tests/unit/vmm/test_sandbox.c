@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the sandbox leaves, tried in children that enter it. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "vmm/priv.h"
+
+/* Runs `f` inside the sandbox; returns the child's wait status. */
+static int inside(int (*f)(void))
+{
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (!pid) {
+		struct vm vm = { .fd = -1 };
+		struct rlimit none = { 0, 0 };
+		struct diag d;
+
+		setrlimit(RLIMIT_CORE, &none);
+		if (sandbox_files(&vm, &d) < 0 || sandbox_syscalls(&vm, &d) < 0)
+			_exit(99);
+		_exit(f());
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static void assert_killed(int (*f)(void))
+{
+	int status = inside(f);
+
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGSYS);
+}
+
+static void assert_allowed(int (*f)(void))
+{
+	int status = inside(f);
+
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static int nothing(void)
+{
+	return 0;
+}
+
+static int open_file(void)
+{
+	return open("/etc/passwd", O_RDONLY | O_CLOEXEC) < 0 && errno == EACCES
+	               ? 0
+	               : 1;
+}
+
+static int make_socket(void)
+{
+	return socket(AF_INET, SOCK_STREAM, 0);
+}
+
+static int exec_file(void)
+{
+	return execl("/bin/true", "true", NULL);
+}
+
+static int fork_child(void)
+{
+	return fork();
+}
+
+static int trace_init(void)
+{
+	return (int)syscall(SYS_ptrace, 0, 0, 0, 0);
+}
+
+static int make_vm(void)
+{
+	return ioctl(-1, KVM_CREATE_VM, 0);
+}
+
+static int steal_terminal(void)
+{
+	return ioctl(0, TIOCSTI, "x");
+}
+
+static int run_vcpu(void)
+{
+	return ioctl(-1, KVM_RUN, 0) < 0 && errno == EBADF ? 0 : 1;
+}
+
+/* The filter sees 64 bits, the kernel 32. */
+static int run_vcpu_wide(void)
+{
+	return syscall(SYS_ioctl, -1, (unsigned long)KVM_RUN | 1ul << 40, 0) <
+	                               0 &&
+	                       errno == EBADF
+	               ? 0
+	               : 1;
+}
+
+static int use_memory(void)
+{
+	char *p = malloc(1 << 20), *q;
+
+	if (!p)
+		return 1;
+	p[4096] = 1;
+	free(p);
+	q = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+	         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return q == MAP_FAILED || munmap(q, 4096) < 0;
+}
+
+static void what_is_left(void **state)
+{
+	(void)state;
+	assert_allowed(nothing);
+	assert_allowed(run_vcpu);
+	assert_allowed(run_vcpu_wide);
+	assert_allowed(use_memory);
+	assert_allowed(open_file);
+}
+
+static void what_kills(void **state)
+{
+	(void)state;
+	assert_killed(make_socket);
+	assert_killed(exec_file);
+	assert_killed(fork_child);
+	assert_killed(trace_init);
+	assert_killed(make_vm);
+	assert_killed(steal_terminal);
+}
+
+/* The filter reaches threads that were there before it. */
+static _Atomic bool go;
+
+static void *late_socket(void *arg)
+{
+	(void)arg;
+	while (!atomic_load(&go))
+		sched_yield();
+	return (void *)(intptr_t)socket(AF_INET, SOCK_STREAM, 0);
+}
+
+static void all_threads(void **state)
+{
+	pid_t pid = fork();
+	int status;
+
+	(void)state;
+	assert_true(pid >= 0);
+	if (!pid) {
+		struct vm vm = { .fd = -1 };
+		struct rlimit none = { 0, 0 };
+		pthread_t t;
+		struct diag d;
+
+		setrlimit(RLIMIT_CORE, &none);
+		if (sandbox_files(&vm, &d) < 0 ||
+		    pthread_create(&t, NULL, late_socket, NULL) ||
+		    sandbox_syscalls(&vm, &d) < 0)
+			_exit(99);
+		atomic_store(&go, true);
+		pthread_join(t, NULL);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGSYS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_left),
+		cmocka_unit_test(what_kills),
+		cmocka_unit_test(all_threads),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
