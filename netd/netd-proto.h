@@ -48,7 +48,8 @@
  *    "memlock": bytes that netd let the holder pin (RLIMIT_MEMLOCK)}
  *   "fds" names the descriptors of the datagram in their order; "initrd" is
  *   left out when the guest has none. "iommu" is /dev/iommu or
- *   /dev/vfio/vfio; "device:NAME" the VFIO cdev, or the group.
+ *   /dev/vfio/vfio; "device:NAME" the VFIO cdev, or the group. A guest
+ *   without a device has neither, and no "backend".
  *   "warnings": [text] may be present.
  *
  * How the command starts the VMM: descriptors at fixed numbers,

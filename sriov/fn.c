@@ -122,13 +122,19 @@ int sriov_pf_of(int root_fd, struct bdf vf, struct bdf *ret)
 	return bdf_parse(name, ret);
 }
 
+/* From Linux 6.1 on vfio-dev names the device; only where it has a number
+ * (6.6, VFIO_DEVICE_CDEV) is there a character device of that name. */
 int sriov_vfio_cdev(int root_fd, struct bdf b, char ret[static SRIOV_NAME])
 {
-	char path[SRIOV_PATH];
+	char path[SRIOV_PATH], name[SRIOV_NAME], number[2 * SRIOV_NAME];
 	int r = sysfs_each(root_fd, fn_path(path, b, "vfio-dev"), first_name,
-	                   ret);
+	                   name);
 
 	if (r < 0)
 		return r;
-	return r ? 0 : -ENOENT;
+	snprintf(number, sizeof(number), "vfio-dev/%s/dev", r ? name : "");
+	if (!r || !sysfs_exists(root_fd, fn_path(path, b, number)))
+		return -ENOENT;
+	memcpy(ret, name, sizeof(name));
+	return 0;
 }

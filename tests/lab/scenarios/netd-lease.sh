@@ -15,8 +15,8 @@ links() { readlink "/proc/$VMM"/fd/*; }
 end_process() { kill -9 "$1" 2>/dev/null || true; }
 
 vmm_start() {
-	mkfifo "$LAB_LOG/in.$1"
-	"$FAIRLEAD" run demo <>"$LAB_LOG/in.$1" >"$LAB_LOG/vmm.$1" 2>&1 &
+	mkfifo "/run/in.$1"
+	"$FAIRLEAD" run demo <>"/run/in.$1" >"$LAB_LOG/vmm.$1" 2>&1 &
 	VMM=$!
 	at_end end_process "$VMM"
 	wait_for 10 "VMM with a lease ($(cat "$LAB_LOG/vmm.$1"))" vmm_runs

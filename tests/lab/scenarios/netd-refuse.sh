@@ -39,7 +39,7 @@ hold() { # FILE: a process that has it open, as a VMM would
 node_of() { # ADDRESS
 	local cdev
 	cdev=$(vfio_cdev "$1")
-	echo "${cdev:-/dev/vfio/$(pci_group "$1")}"
+	if [ -e "$cdev" ]; then echo "$cdev"; else echo "/dev/vfio/$(pci_group "$1")"; fi
 }
 
 as_nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }

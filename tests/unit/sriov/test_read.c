@@ -131,6 +131,10 @@ static void test_cdev(void **state)
 	char name[SRIOV_NAME] = "untouched";
 
 	assert_int_equal(sriov_vfio_cdev(t->root_fd, vf_bdf(0), name), -ENOENT);
+	/* Linux 6.1 to 6.5: a name, no device. */
+	tree_put(t, "", DEVICES VF_FMT "/vfio-dev/vfio3/uevent", 0u);
+	assert_int_equal(sriov_vfio_cdev(t->root_fd, vf_bdf(0), name), -ENOENT);
+	assert_string_equal(name, "untouched");
 	tree_put(t, "", DEVICES VF_FMT "/vfio-dev/vfio3/dev", 0u);
 	assert_int_equal(sriov_vfio_cdev(t->root_fd, vf_bdf(0), name), 0);
 	assert_string_equal(name, "vfio3");
