@@ -62,7 +62,30 @@ run_guest() {
 	local name=$1 guest=$2
 	shift 2
 	guest_start "$name" "$FAIRLEAD" run "$@" --report "$LAB_LOG/$name.report" "$guest"
-	guest_expect "$name" 60 ready
+	wait_ready "$name"
+}
+
+# Longer than a scenario may be silent: a guest that deadlocks (README, Traps) may have another try.
+wait_ready() { # NAME
+	local until=$(($(now_ms) + 20000))
+	until [ -n "$(guest_said "$1" ready)" ]; do
+		kill -0 "$(guest_pid "$1")" 2>/dev/null || break
+		if [ "$(now_ms)" -ge "$until" ]; then
+			note "guest $1 is silent: $(exits_twice "$1")"
+			break
+		fi
+		sleep 0.2
+	done
+	guest_expect "$1" 100 ready
+}
+
+# Does it still run? Exits to userspace, now and a second later.
+exits_twice() { # NAME
+	kill -USR1 "$(guest_pid "$1")"
+	sleep 1
+	kill -USR1 "$(guest_pid "$1")"
+	sleep 0.5
+	jq -c '[.uptime_ns, .exits]' "$LAB_LOG/$1.report" | tr '\n' ' '
 }
 
 console_count() { grep -cE "FL-GUEST: ($2)" "$LAB_LOG/$1.log" || true; } # NAME REGEX
