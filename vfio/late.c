@@ -22,20 +22,38 @@ int vfio_late_init(struct vfio_dev *v)
 	return v->irq.late_fd < 0 ? -errno : 0;
 }
 
+static void stop_waiting(struct vfio_irqs *q, unsigned i)
+{
+	if (!q->late[i])
+		return;
+	q->late[i] = false;
+	/* Not there is as good as removed. */
+	(void)epoll_ctl(q->late_fd, EPOLL_CTL_DEL, irq_bank_eventfd(q->bank, i),
+	                NULL);
+}
+
 void vfio_late_forget(struct vfio_dev *v)
+{
+	for (unsigned i = 0; i < v->irq.max; i++)
+		stop_waiting(&v->irq, i);
+}
+
+void vfio_vector_unmask(struct vfio_dev *v, unsigned i, struct irq_msg msg)
+{
+	v->irq.want[i] = irq_bank_stage(v->irq.bank, i, msg) >= 0;
+}
+
+/* An interrupt that came before is counted in the eventfd, and would be
+ * delivered by another vector's commit: a vector without a route gets none
+ * while it is masked. The count stays for the unmask. */
+void vfio_vector_mask(struct vfio_dev *v, unsigned i)
 {
 	struct vfio_irqs *q = &v->irq;
 
-	for (unsigned i = 0; i < q->max; i++) {
-		int fd;
-
-		if (!q->late[i])
-			continue;
-		q->late[i] = false;
-		fd = irq_bank_eventfd(q->bank, i);
-		/* Not there is as good as removed. */
-		(void)epoll_ctl(q->late_fd, EPOLL_CTL_DEL, fd, NULL);
-	}
+	q->want[i] = false;
+	stop_waiting(q, i);
+	if (irq_bank_state(q->bank, i) == IRQ_VECTOR_NEW)
+		irq_bank_unstage(q->bank, i);
 }
 
 /* Whatever becomes of the commit, nobody waits any more: a set that stays

@@ -16,10 +16,11 @@ static void follow(struct vfio_dev *v, const struct cfg_msi_state *s,
 			.addr = s->addr,
 			.data = (s->data & ~(uint32_t)(n - 1)) | i,
 		};
-		bool want = !(s->mask >> i & 1);
 
-		v->irq.want[i] =
-			want && irq_bank_stage(v->irq.bank, i, msg) >= 0;
+		if (!(s->mask >> i & 1))
+			vfio_vector_unmask(v, i, msg);
+		else
+			vfio_vector_mask(v, i);
 	}
 	vfio_irqs_apply(v, VFIO_PCI_MSI_IRQ_INDEX, n, 0, n);
 }

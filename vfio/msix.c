@@ -38,10 +38,11 @@ static void follow(struct vfio_dev *v, bool masked, unsigned lo, unsigned hi)
 	for (unsigned i = lo; i < hi; i++) {
 		const struct cfg_msix_entry *e = &v->msix.entry[i];
 		struct irq_msg msg = { .addr = e->addr, .data = e->data };
-		bool want = !masked && !cfg_msix_masked(&v->msix, i);
 
-		v->irq.want[i] =
-			want && irq_bank_stage(v->irq.bank, i, msg) >= 0;
+		if (!masked && !cfg_msix_masked(&v->msix, i))
+			vfio_vector_unmask(v, i, msg);
+		else
+			vfio_vector_mask(v, i);
 	}
 	vfio_irqs_apply(v, VFIO_PCI_MSIX_IRQ_INDEX, v->msix.vectors, lo, hi);
 }

@@ -115,6 +115,9 @@ int vfio_set_irqs(struct vfio_dev *v, struct vfio_irq_set *set);
 
 /* late.c */
 int vfio_late_init(struct vfio_dev *v);
+/* What the guest wants of a vector; vfio_irqs_apply() then has it so. */
+void vfio_vector_unmask(struct vfio_dev *v, unsigned i, struct irq_msg msg);
+void vfio_vector_mask(struct vfio_dev *v, unsigned i);
 /* Commit, or let wait, the routes of the wanted vectors lo..hi-1. */
 void vfio_routes_update(struct vfio_dev *v, unsigned lo, unsigned hi);
 void vfio_late_forget(struct vfio_dev *v);

@@ -6,6 +6,7 @@
 
 #include <linux/pci_regs.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 static int setup(void **state)
@@ -162,6 +163,38 @@ static void test_late_off(void **state)
 	fake_forget(f);
 	vfio_dev_late_settle(f->dev);
 	fake_expect(f, "routes 2\nirqfd 24\nirqfd 25\n");
+}
+
+/* A masked vector is not delivered by way of another one's first interrupt;
+ * what came before waits for the unmask. */
+static void test_late_masked(void **state)
+{
+	struct fake *f = *state;
+	struct pollfd pfd = { .events = POLLIN };
+
+	open_ok(f, true);
+	guest_entry(f, 0, 0x40, false);
+	guest_entry(f, 1, 0x41, false);
+	guest_msix(f, true, false);
+	pfd.fd = vfio_dev_late_fd(f->dev);
+	assert_int_equal(
+		eventfd_write(irq_bank_eventfd(f->dev->irq.bank, 0), 1), 0);
+	assert_int_equal(poll(&pfd, 1, 0), 1);
+	/* Masked before anybody looked: it must wait for the unmask. */
+	guest_mask(f, 0, true);
+	assert_int_equal(poll(&pfd, 1, 0), 0);
+	assert_int_equal(
+		eventfd_write(irq_bank_eventfd(f->dev->irq.bank, 1), 1), 0);
+	fake_forget(f);
+	vfio_dev_late_settle(f->dev);
+	fake_expect(f, "routes 1\nirqfd 24\n"); /* vector 1 alone */
+	assert_int_equal(f->route[0].msg.data, 0x41);
+	guest_mask(f, 0, false);
+	fake_expect(f, "irqs MSIX 0: +\n");
+	assert_int_equal(poll(&pfd, 1, 0), 1); /* its count is still there */
+	vfio_dev_late_settle(f->dev);
+	fake_expect(f, "routes 2\nirqfd 25\n");
+	expect_no_fault(f);
 }
 
 /* A mask and an unmask are one SET_IRQS each, and no route commit. */
@@ -375,13 +408,14 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_burst),        T(test_linux_immediate),
-		T(test_linux_late),   T(test_late_stale),
-		T(test_late_off),     T(test_mask),
-		T(test_runs),         T(test_static),
-		T(test_few_vectors),  T(test_one_refused),
-		T(test_all_refused),  T(test_msi),
-		T(test_msi_and_msix), T(test_table_edges),
+		T(test_burst),       T(test_linux_immediate),
+		T(test_linux_late),  T(test_late_stale),
+		T(test_late_off),    T(test_late_masked),
+		T(test_mask),        T(test_runs),
+		T(test_static),      T(test_few_vectors),
+		T(test_one_refused), T(test_all_refused),
+		T(test_msi),         T(test_msi_and_msix),
+		T(test_table_edges),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
