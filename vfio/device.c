@@ -7,10 +7,14 @@
  * the kernel clears bus master and resets the function.
  */
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "vfio/priv.h"
+
+#define RESET_RETRIES 10
+#define RESET_RETRY_MS 10
 
 struct diag *vfio_fault(struct vfio_dev *v)
 {
@@ -187,6 +191,20 @@ void vfio_dev_close(struct vfio_dev *v)
 
 /* ---- reset ---- */
 
+/* The kernel only tries for the device's lock (pci_try_reset_function), and
+ * somebody else may have it for a moment. By poll: the VMM's sandbox has no
+ * sleep. */
+static int device_reset(struct vfio_dev *v)
+{
+	int r = v->kern->ioctl(v->fd, VFIO_DEVICE_RESET, NULL);
+
+	for (int i = 0; r == -EAGAIN && i < RESET_RETRIES; i++) {
+		(void)poll(NULL, 0, RESET_RETRY_MS);
+		r = v->kern->ioctl(v->fd, VFIO_DEVICE_RESET, NULL);
+	}
+	return r;
+}
+
 /* Interrupts and windows go first: they must not meet a device in reset. */
 int vfio_reset_locked(struct vfio_dev *v, struct diag *d)
 {
@@ -194,7 +212,7 @@ int vfio_reset_locked(struct vfio_dev *v, struct diag *d)
 
 	vfio_irqs_off(v);
 	vfio_windows_withdraw_all(v);
-	r = v->kern->ioctl(v->fd, VFIO_DEVICE_RESET, NULL);
+	r = device_reset(v);
 	cfg_reset(&v->cfg);
 	cfg_msix_reset(&v->msix);
 	vfio_command_write(v);

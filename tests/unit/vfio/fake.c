@@ -151,6 +151,11 @@ static int fake_ioctl(int fd, unsigned long request, void *arg)
 		return set_irqs(arg);
 	case VFIO_DEVICE_RESET:
 		assert_int_equal(now->index, IRQ_OFF);
+		if (now->reset_busy) {
+			now->reset_busy--;
+			note(now, "busy\n");
+			return -EAGAIN;
+		}
 		note(now, "reset\n");
 		return now->reset_error;
 	default:

@@ -44,6 +44,7 @@ struct fake {
 	unsigned available; /* host vectors when enabling; 0 = all */
 	int refuse_vector;  /* SET_IRQS that arms it fails; -1 = none */
 	int reset_error;
+	unsigned reset_busy; /* so many resets answer -EAGAIN */
 	uint32_t reg[FAKE_BAR0_SIZE / 4];
 	uint32_t index; /* enabled */
 	bool armed[FAKE_VECTORS_MAX];

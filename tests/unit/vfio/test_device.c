@@ -234,8 +234,8 @@ static void test_reset_refused(void **state)
 	struct diag d = { 0 };
 
 	placed(f);
-	f->reset_error = -EAGAIN;
-	assert_int_equal(vfio_dev_reset(f->dev, &d), -EAGAIN);
+	f->reset_error = -EIO;
+	assert_int_equal(vfio_dev_reset(f->dev, &d), -EIO);
 	assert_int_equal(d.code, FL_VFIO_RESET);
 	fake_expect(f, GONE "reset\ncfg 4=0000\n");
 	assert_int_equal(vfio_dev_stats(f->dev).resets, 1);
@@ -245,6 +245,23 @@ static void test_reset_refused(void **state)
 	                   PCI_EXP_DEVCTL_BCR_FLR);
 	assert_true(vfio_dev_take_fault(f->dev, &d));
 	assert_int_equal(d.code, FL_VFIO_RESET);
+}
+
+/* Somebody else has the device for a moment: tried again, but not for ever. */
+static void test_reset_busy(void **state)
+{
+	struct fake *f = *state;
+	struct diag d = { 0 };
+
+	placed(f);
+	f->reset_busy = 2;
+	assert_int_equal(vfio_dev_reset(f->dev, &d), 0);
+	fake_expect(f, GONE "busy\nbusy\nreset\ncfg 4=0000\n");
+	assert_int_equal(vfio_dev_stats(f->dev).resets, 2);
+	f->reset_busy = 1000;
+	assert_int_equal(vfio_dev_reset(f->dev, &d), -EAGAIN);
+	assert_int_equal(d.code, FL_VFIO_RESET);
+	assert_true(f->reset_busy > 900);
 }
 
 /* Whatever is written where, the device answers and closes clean. */
@@ -425,6 +442,7 @@ int main(void)
 		T(test_config_gone),
 		T(test_flr),
 		T(test_reset_refused),
+		T(test_reset_busy),
 		T(test_noise),
 		cmocka_unit_test(test_carve),
 		cmocka_unit_test(test_carve_full),
