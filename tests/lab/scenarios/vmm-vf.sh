@@ -1,10 +1,10 @@
 #!/bin/bash
 # The VMM alone, without netd: a VF by iommufd, then by group: enumerated as it was placed, MSI-X,
 # ping, a reset of the guest, and BARs where no BAR may be.
-# lab: devices=igb timeout=240
+# lab: devices=igb timeout=300
 . "$LAB_DIR/lib.sh"
 
-MAC=02:00:00:00:00:01
+MAC=02:00:00:00:00:01 MAC2=02:00:00:00:00:02
 FN=/sys/bus/pci/devices/0000:01:00.0 # in the guest: behind the first root port
 
 # ask NAME SECONDS COMMAND: answers are the lines between two markers, so that each is the last one's.
@@ -72,6 +72,18 @@ check_bad_bars() { # NAME
 	[ -n "$(guest_said "$1" 'ping ok 4/4')" ] || fail "after the BAR came back: $(guest_last "$1")"
 }
 
+# By the port's Bridge Control, as the guest's kernel does it.
+check_bus_reset() { # NAME
+	ask "$1" 20 sh "cd $FN; echo 0000:01:00.0 >driver/unbind; echo bus >reset_method; echo FL-GUEST: method \$(cat reset_method)"
+	equal "reset method" "$(said_all "$1" method)" bus
+	ask "$1" 20 sh "cd $FN; echo 1 >reset; echo FL-GUEST: reset \$?"
+	equal "secondary bus reset" "$(said_all "$1" reset)" 0
+	ask "$1" 20 sh "echo 0000:01:00.0 >/sys/bus/pci/drivers/igbvf/bind"
+	ask "$1" 40 net
+	ask "$1" 40 ping 7
+	[ -n "$(guest_said "$1" 'ping ok 7/7')" ] || fail "after the bus reset: $(guest_last "$1")"
+}
+
 boot() { # NAME VMM-LAUNCH-WORDS...
 	local name=$1
 	shift
@@ -86,7 +98,7 @@ check_report() { # NAME
 	local got
 	got=$(jq -rs '.[-1] | "\(.reason) maps \(.dma_maps)/\(.ram_regions) resets \(.resets) guest-resets \(.guest_resets)"' \
 		"$LAB_LOG/$1.report")
-	equal "report" "$got" "poweroff maps 1/1 resets 2 guest-resets 1"
+	equal "report" "$got" "poweroff maps 1/1 resets 3 guest-resets 1"
 	note "$(jq -rs '.[-1] | "exits \(.exits.total), route commits \(.route_commits), SET_IRQS \(.set_irqs)"' "$LAB_LOG/$1.report")"
 }
 
@@ -99,6 +111,8 @@ whole() { # NAME VMM-LAUNCH-WORDS...
 	check_devices "$name"
 	step "$name: BARs over RAM, ECAM and APIC"
 	check_bad_bars "$name"
+	step "$name: a secondary bus reset"
+	check_bus_reset "$name"
 	step "$name: the guest resets itself, and pings again"
 	# The markers of its first life must not answer for its second.
 	guest_send "$name" "sh reboot -f"
@@ -111,13 +125,37 @@ whole() { # NAME VMM-LAUNCH-WORDS...
 	check_report "$name"
 }
 
-step "carve a VF, give it a MAC, bind it to vfio-pci"
+# Each behind a port of its own, on buses and in windows that do not meet.
+two_functions() {
+	local name=two
+	step "two functions, each behind its own root port"
+	boot $name --device "$vf2"
+	ask $name 20 sh "for d in /sys/bus/pci/devices/*; do echo FL-GUEST: fn \${d##*/}; done"
+	equal "functions" "$(said_all $name fn | tr '\n' ' ')" \
+		"0000:00:00.0 0000:00:01.0 0000:00:02.0 0000:01:00.0 0000:02:00.0 "
+	ask $name 20 sh "dmesg | sed 's/^/FL-GUEST: dmesg /'"
+	equal "what the guest's kernel complains of" "$(said_all $name dmesg | complaints)" ""
+	equal "BARs its kernel had to assign" "$(said_all $name dmesg | grep -c 'BAR.*: assigned' || true)" 0
+	ask $name 20 sh "cat /sys/bus/pci/devices/0000:02:00.0/net/*/address | sed 's/^/FL-GUEST: second /'"
+	equal "MAC of the second" "$(said_all $name second)" "$MAC2"
+	ask $name 40 net
+	ask $name 40 ping 5
+	[ -n "$(guest_said $name 'ping ok 5/5')" ] || fail "$(guest_said $name 'ping|error'); $(guest_last $name)"
+	guest_send $name off
+	guest_wait $name 30
+}
+
+step "carve two VFs, give them MACs, bind them to vfio-pci"
 pf=$(pf_igb)
-carve_vfs "$pf" 1
+carve_vfs "$pf" 2
 ip link set "$(pci_netdev "$pf")" up
 vf=$(pci_vf "$pf" 0)
+vf2=$(pci_vf "$pf" 1)
 set_vf_mac "$pf" 0 $MAC
+set_vf_mac "$pf" 1 $MAC2
 bind_vfio "$vf"
+bind_vfio "$vf2"
 
 [ "$LAB_IOMMUFD" != yes ] || whole iommufd
 whole group --group
+two_functions
