@@ -137,7 +137,7 @@ int vm_new(const struct vm_config *c, struct vm **ret, struct diag *d)
 
 int vm_reset(struct vm *vm, struct diag *d)
 {
-	int r;
+	int r, done = VM_REQ_RESET;
 
 	vcpus_park(vm);
 	vm->guest_resets++;
@@ -153,7 +153,8 @@ int vm_reset(struct vm *vm, struct diag *d)
 		r = load(vm, d);
 	if (r < 0)
 		return r;
-	atomic_store(&vm->request, VM_REQ_NONE);
+	/* A vCPU that failed on its way to the parking place stays so. */
+	(void)atomic_compare_exchange_strong(&vm->request, &done, VM_REQ_NONE);
 	vcpus_unpark(vm);
 	return 0;
 }
