@@ -126,6 +126,12 @@ static bool device_taken(struct loop *l)
 	return false;
 }
 
+/* Why a reset fails may be that the host has begun to take the device. */
+static bool device_taken_meanwhile(struct loop *l)
+{
+	return poll(l->p + P_DEVICE, VM_DEVICES_MAX, 0) > 0 && device_taken(l);
+}
+
 /* True when the guest is to end. */
 static bool on_signal(struct loop *l)
 {
@@ -160,7 +166,8 @@ static bool on_request(struct loop *l, enum vm_end *ret, struct diag *d)
 		}
 		if (vm_reset(vm, d) == 0)
 			return false;
-		*ret = VM_END_FAILED;
+		*ret = device_taken_meanwhile(l) ? VM_END_DEVICE
+		                                 : VM_END_FAILED;
 		return true;
 	default:
 		pthread_mutex_lock(&vm->park_lock);
