@@ -10,11 +10,14 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "vfio/priv.h"
 
 #define RESET_RETRIES 10
 #define RESET_RETRY_MS 10
+#define NS_PER_S 1000000000ull
+#define LOCK_SOON_NS 10000000ull
 
 struct diag *vfio_fault(struct vfio_dev *v)
 {
@@ -23,11 +26,25 @@ struct diag *vfio_fault(struct vfio_dev *v)
 	return &v->fault;
 }
 
+/* A guest that loops over resets has the lock nearly always, and each takes
+ * hundreds of milliseconds: a thread with other duties does not queue. */
+bool vfio_lock_soon(struct vfio_dev *v)
+{
+	uint64_t at = now_ns() + LOCK_SOON_NS;
+	const struct timespec until = {
+		.tv_sec = (time_t)(at / NS_PER_S),
+		.tv_nsec = (long)(at % NS_PER_S),
+	};
+
+	return pthread_mutex_clocklock(&v->lock, CLOCK_MONOTONIC, &until) == 0;
+}
+
 bool vfio_dev_take_fault(struct vfio_dev *v, struct diag *ret)
 {
 	bool has;
 
-	pthread_mutex_lock(&v->lock);
+	if (!vfio_lock_soon(v))
+		return false;
 	has = v->has_fault;
 	if (has)
 		*ret = v->fault;
@@ -252,14 +269,30 @@ int vfio_dev_request_fd(const struct vfio_dev *v)
 	return v->request_fd;
 }
 
+static struct vfio_stats stats_locked(const struct vfio_dev *v)
+{
+	struct vfio_stats s = v->stats;
+
+	for (unsigned i = 0; i < v->irq.max; i++)
+		s.vectors += v->irq.armed[i];
+	return s;
+}
+
 struct vfio_stats vfio_dev_stats(struct vfio_dev *v)
 {
 	struct vfio_stats s;
 
 	pthread_mutex_lock(&v->lock);
-	s = v->stats;
-	for (unsigned i = 0; i < v->irq.max; i++)
-		s.vectors += v->irq.armed[i];
+	s = stats_locked(v);
 	pthread_mutex_unlock(&v->lock);
 	return s;
+}
+
+bool vfio_dev_stats_soon(struct vfio_dev *v, struct vfio_stats *ret)
+{
+	if (!vfio_lock_soon(v))
+		return false;
+	*ret = stats_locked(v);
+	pthread_mutex_unlock(&v->lock);
+	return true;
 }

@@ -118,7 +118,8 @@ void vfio_dev_late_settle(struct vfio_dev *v)
 {
 	bool any = false;
 
-	pthread_mutex_lock(&v->lock);
+	if (!vfio_lock_soon(v))
+		return;
 	for (unsigned i = 0; i < v->irq.max; i++)
 		any |= v->irq.late[i];
 	if (any)

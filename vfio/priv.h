@@ -167,6 +167,8 @@ struct vfio_dev {
  * success only. */
 int vfio_dev_setup(const struct vfio_open *o, const struct vfio_kern *kern,
                    int fd, struct vfio_dev **ret, struct diag *d);
+/* False when the lock stays taken for 10 ms. */
+bool vfio_lock_soon(struct vfio_dev *v);
 /* To be filled by diag_fail; counts. */
 struct diag *vfio_fault(struct vfio_dev *v);
 /* Interrupts, windows and view as after a reset, and the device too. */

@@ -134,11 +134,14 @@ _must_check_ int vfio_dev_reset(struct vfio_dev *v, struct diag *d);
 int vfio_dev_request_fd(const struct vfio_dev *v);
 
 /* See "late routes"; -1 without them. Borrowed; poll it for input, then
- * settle. Settling without need does nothing. */
+ * settle. Settling without need does nothing. It waits for a busy device (a
+ * guest may reset it again and again) 10 ms at most; the descriptor then stays
+ * readable. */
 int vfio_dev_late_fd(const struct vfio_dev *v);
 void vfio_dev_late_settle(struct vfio_dev *v);
 
 /* The latest refusal that a guest access met, once: true and *ret filled.
+ * False, too, when the device stays busy for 10 ms; a refusal is then kept.
  * The caller limits the rate of what it logs. */
 bool vfio_dev_take_fault(struct vfio_dev *v, struct diag *ret);
 
@@ -152,5 +155,9 @@ struct vfio_stats {
 	bool dynamic_msix;
 };
 struct vfio_stats vfio_dev_stats(struct vfio_dev *v);
+/* For a thread that must not wait for a reset: false, and *ret untouched, when
+ * the device stays busy for 10 ms. */
+_must_check_ bool vfio_dev_stats_soon(struct vfio_dev *v,
+                                      struct vfio_stats *ret);
 
 #endif

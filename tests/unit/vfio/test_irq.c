@@ -165,6 +165,45 @@ static void test_late_off(void **state)
 	fake_expect(f, "routes 2\nirqfd 24\nirqfd 25\n");
 }
 
+static void *settle_beside(void *arg)
+{
+	struct fake *f = arg;
+	struct vfio_stats s = { .resets = 77 };
+	struct diag d;
+
+	vfio_dev_late_settle(f->dev);
+	assert_false(vfio_dev_stats_soon(f->dev, &s));
+	assert_int_equal(s.resets, 77);
+	assert_false(vfio_dev_take_fault(f->dev, &d));
+	return NULL;
+}
+
+/* Another thread is in a reset: the loop goes on, and settles later. */
+static void test_late_busy(void **state)
+{
+	struct fake *f = *state;
+	struct pollfd pfd = { .events = POLLIN };
+	struct vfio_stats s;
+	pthread_t beside;
+
+	open_ok(f, true);
+	linux_enable(f, 1);
+	pfd.fd = vfio_dev_late_fd(f->dev);
+	assert_int_equal(
+		eventfd_write(irq_bank_eventfd(f->dev->irq.bank, 0), 1), 0);
+	fake_forget(f);
+	pthread_mutex_lock(&f->dev->lock);
+	assert_int_equal(pthread_create(&beside, NULL, settle_beside, f), 0);
+	assert_int_equal(pthread_join(beside, NULL), 0);
+	pthread_mutex_unlock(&f->dev->lock);
+	fake_expect(f, "");
+	assert_int_equal(poll(&pfd, 1, 0), 1); /* not forgotten */
+	vfio_dev_late_settle(f->dev);
+	fake_expect(f, "routes 1\nirqfd 24\n");
+	assert_true(vfio_dev_stats_soon(f->dev, &s));
+	assert_int_equal(s.vectors, 1);
+}
+
 /* A masked vector is not delivered by way of another one's first interrupt;
  * what came before waits for the unmask. */
 static void test_late_masked(void **state)
@@ -408,14 +447,14 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_burst),       T(test_linux_immediate),
-		T(test_linux_late),  T(test_late_stale),
-		T(test_late_off),    T(test_late_masked),
-		T(test_mask),        T(test_runs),
-		T(test_static),      T(test_few_vectors),
-		T(test_one_refused), T(test_all_refused),
-		T(test_msi),         T(test_msi_and_msix),
-		T(test_table_edges),
+		T(test_burst),        T(test_linux_immediate),
+		T(test_linux_late),   T(test_late_stale),
+		T(test_late_off),     T(test_late_masked),
+		T(test_late_busy),    T(test_mask),
+		T(test_runs),         T(test_static),
+		T(test_few_vectors),  T(test_one_refused),
+		T(test_all_refused),  T(test_msi),
+		T(test_msi_and_msix), T(test_table_edges),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
