@@ -73,6 +73,7 @@ static int alloc_all(struct vm *vm, struct diag *d)
 		a->vm = vm;
 		a->index = i;
 		pthread_mutex_init(&a->lock, NULL);
+		pthread_mutex_init(&a->fault_lock, NULL);
 		for (unsigned k = 0; k < CFG_BARS; k++)
 			a->bar[k] =
 				(struct assigned_bar){ .owner = a, .index = k };
@@ -191,8 +192,10 @@ void assign_free_all(struct vm *vm)
 	for (unsigned i = 0; i < vm->cfg.n_devices; i++)
 		assign_release(vm, i);
 	iommu_space_close(TAKE_PTR(vm->space));
-	for (unsigned i = 0; i < vm->cfg.n_devices; i++)
+	for (unsigned i = 0; i < vm->cfg.n_devices; i++) {
+		pthread_mutex_destroy(&vm->assigned[i].fault_lock);
 		pthread_mutex_destroy(&vm->assigned[i].lock);
+	}
 	free(TAKE_PTR(vm->assigned));
 }
 
@@ -299,7 +302,9 @@ void assign_late_settle(struct vm *vm, unsigned i)
 		return;
 	a = &vm->assigned[i];
 	vfio_dev_late_settle(a->dev);
-	pthread_mutex_lock(&a->lock);
+	/* Whoever is at work on the device collects for us. */
+	if (pthread_mutex_trylock(&a->lock) != 0)
+		return;
 	assign_collect_fault(a);
 	pthread_mutex_unlock(&a->lock);
 }

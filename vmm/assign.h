@@ -18,7 +18,10 @@ struct assigned {
 	unsigned index;       /* of cfg.device */
 	pthread_mutex_t lock; /* of `dev`: release against accesses */
 	struct vfio_dev *dev; /* NULL once released */
-	struct diag fault;    /* to be told; under `lock`, too */
+	/* A refusal to be told. Its lock is never held for long: `lock` is,
+	 * through a reset, and the main thread must not wait for that. */
+	pthread_mutex_t fault_lock;
+	struct diag fault;
 	bool has_fault;
 	struct ratelimit limit; /* of what a guest may cause to be told */
 	struct assigned_bar bar[CFG_BARS];

@@ -26,14 +26,16 @@
 
 void assign_keep_fault(struct assigned *a, const struct diag *d)
 {
+	pthread_mutex_lock(&a->fault_lock);
 	a->limit.interval_ns = FAULT_INTERVAL_NS;
 	a->limit.burst = FAULT_BURST;
-	if (!ratelimit_pass(&a->limit, now_ns()))
-		return;
-	a->fault = *d;
-	a->has_fault = true;
-	/* It fails when the count is full, and then the loop is awake. */
-	(void)!eventfd_write(a->vm->event_fd, 1);
+	if (ratelimit_pass(&a->limit, now_ns())) {
+		a->fault = *d;
+		a->has_fault = true;
+		/* It fails when the count is full: the loop is awake then. */
+		(void)!eventfd_write(a->vm->event_fd, 1);
+	}
+	pthread_mutex_unlock(&a->fault_lock);
 }
 
 /* After each access, under the lock. */
@@ -53,12 +55,12 @@ bool assign_take_fault(struct vm *vm, unsigned i, struct diag *ret)
 	if (!vm->assigned || i >= vm->cfg.n_devices)
 		return false;
 	a = &vm->assigned[i];
-	pthread_mutex_lock(&a->lock);
+	pthread_mutex_lock(&a->fault_lock);
 	has = a->has_fault;
 	if (has)
 		*ret = a->fault;
 	a->has_fault = false;
-	pthread_mutex_unlock(&a->lock);
+	pthread_mutex_unlock(&a->fault_lock);
 	return has;
 }
 

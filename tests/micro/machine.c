@@ -79,6 +79,7 @@ static void add_ports(struct machine *m)
 	for (unsigned i = 0; i < 2; i++) {
 		a[i] = (struct assigned){ .vm = vm, .index = i };
 		pthread_mutex_init(&a[i].lock, NULL);
+		pthread_mutex_init(&a[i].fault_lock, NULL);
 		a[i].window.bus = (uint8_t)(i + 1);
 	}
 	a[1].window.io = 0xc000;
