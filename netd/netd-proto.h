@@ -61,7 +61,9 @@
  *   {"event": "snapshot" | "exit", "reason": "...", "exits": {"total", "pio",
  *    "mmio", "serial", "config", "bar", "power", "other", "signal"},
  *    "dma_maps", "ram_regions", "resets", "route_commits", "set_irqs",
- *    "vectors", "ram_bytes", "uptime_ns"}
+ *    "vectors", "faults", "guest_resets", "console_dropped", "ram_bytes",
+ *    "uptime_ns"}
+ *   faults: refusals that guests' accesses met, of all its devices
  */
 
 /* ---- errors: FL-07xx ---- */

@@ -178,17 +178,18 @@ static bool on_request(struct loop *l, enum vm_end *ret, struct diag *d)
 	}
 }
 
-/* Most urgent first: a device that the host waits for. */
+/* Most urgent first: a device that the host waits for; then whoever wants the
+ * guest to end, before what a guest could make slow. */
 static bool serve(struct loop *l, enum vm_end *ret, struct diag *d)
 {
 	if (device_taken(l)) {
 		*ret = VM_END_DEVICE;
 		return true;
 	}
-	settle(l);
 	*ret = VM_END_STOPPED;
 	if (l->p[P_SIGNAL].revents && on_signal(l))
 		return true;
+	settle(l);
 	if (l->p[P_IN].revents && console_read(l->vm->console))
 		return true;
 	conn_event(l);

@@ -365,6 +365,7 @@ struct vm {
 	struct gpa rsdp; /* acpi_build()'s, for the kernel */
 	struct boot_entry entry;
 	unsigned guest_resets;
+	struct vfio_stats seen[VM_DEVICES_MAX]; /* by the last report */
 	uint64_t started_ns;
 	struct kvm_saved *saved; /* kvm.c: state at power-on */
 	struct coalesced {

@@ -14,7 +14,7 @@
 struct totals {
 	uint64_t cls[EXIT_CLASSES];
 	uint64_t pio, mmio, signals, total;
-	uint32_t resets, set_irqs, vectors;
+	uint32_t resets, set_irqs, vectors, faults;
 };
 
 static void add_cpu(struct totals *t, const struct vcpu *c)
@@ -31,14 +31,16 @@ static void add_cpu(struct totals *t, const struct vcpu *c)
 static void add_device(struct totals *t, struct vm *vm, unsigned i)
 {
 	struct vfio_dev *v = assign_find(vm, vm->cfg.device[i].slot);
-	struct vfio_stats s;
+	struct vfio_stats *s = &vm->seen[i];
 
 	if (!v)
 		return;
-	s = vfio_dev_stats(v);
-	t->resets += s.resets;
-	t->set_irqs += s.set_irqs;
-	t->vectors += s.vectors;
+	/* A guest may keep it busy: then the figures of the last time. */
+	(void)!vfio_dev_stats_soon(v, s);
+	t->resets += s->resets;
+	t->set_irqs += s->set_irqs;
+	t->vectors += s->vectors;
+	t->faults += s->faults;
 }
 
 static uint64_t ram_bytes(const struct vm *vm)
@@ -65,13 +67,14 @@ static void write_line(struct vm *vm, const struct totals *t, const char *event,
 		", \"power\": %" PRIu64 ", \"other\": %" PRIu64
 		", \"signal\": %" PRIu64 "}, \"dma_maps\": %u"
 		", \"ram_regions\": %u, \"resets\": %u, \"route_commits\": %u"
-		", \"set_irqs\": %u, \"vectors\": %u, \"guest_resets\": %u"
+		", \"set_irqs\": %u, \"vectors\": %u, \"faults\": %u"
+		", \"guest_resets\": %u"
 		", \"console_dropped\": %" PRIu64 ", \"ram_bytes\": %" PRIu64
 		", \"uptime_ns\": %" PRIu64 "}\n",
 		event, reason, t->total, t->pio, t->mmio, t->cls[EXIT_SERIAL],
 		t->cls[EXIT_CONFIG], t->cls[EXIT_BAR], t->cls[EXIT_POWER],
 		t->cls[EXIT_OTHER], t->signals, maps, vm->mem.n, t->resets,
-		commits, t->set_irqs, t->vectors, vm->guest_resets,
+		commits, t->set_irqs, t->vectors, t->faults, vm->guest_resets,
 		vm->console ? console_dropped(vm->console) : 0, ram_bytes(vm),
 		now_ns() - vm->started_ns);
 
