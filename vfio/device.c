@@ -248,6 +248,7 @@ int vfio_dev_reset(struct vfio_dev *v, struct diag *d)
 
 	pthread_mutex_lock(&v->lock);
 	r = vfio_reset_locked(v, d);
+	v->stats.faults += r < 0;
 	pthread_mutex_unlock(&v->lock);
 	return r;
 }

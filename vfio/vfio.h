@@ -151,7 +151,7 @@ struct vfio_stats {
 	uint32_t vectors;  /* with an eventfd armed now */
 	uint32_t windows;  /* mapped into the guest now */
 	uint64_t cfg_reads, cfg_writes, bar_reads, bar_writes; /* trapped */
-	uint32_t faults; /* refusals met, see vfio_dev_take_fault */
+	uint32_t faults; /* refusals met: take_fault's, and vfio_dev_reset's */
 	bool dynamic_msix;
 };
 struct vfio_stats vfio_dev_stats(struct vfio_dev *v);
