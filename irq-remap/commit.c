@@ -3,7 +3,8 @@
  * Telling the kernel, in two phases. Order: vectors no more wanted are untied;
  * every new or changed message goes into the table; one table write if there
  * was any; then irqfds for vectors that have none. When the write fails, the
- * slots get their old messages back: the kernel still has those.
+ * slots get their old messages back: the kernel still has those. A vector for
+ * which the table has no slot keeps no other from being served.
  */
 
 #include <string.h>
@@ -73,33 +74,44 @@ static int place_vector(struct irq_bank *b, struct irq_vector *v,
 	return 1;
 }
 
-static int fail_no_gsi(const struct irq_bank *b, struct diag *d)
+static int fail_no_gsi(const struct irq_bank *b, unsigned without,
+                       struct diag *d)
 {
 	diag_fail(d, -ENOSPC, FL_IRQ_NO_GSI,
-	          "no interrupt route left for device %02x:%02x.%x",
-	          b->devid >> 8 & 0xff, b->devid >> 3 & 0x1f, b->devid & 7);
+	          "no interrupt route left for %u vectors of device "
+	          "%02x:%02x.%x",
+	          without, b->devid >> 8 & 0xff, b->devid >> 3 & 0x1f,
+	          b->devid & 7);
 	diag_why(d, "all %u routes of this guest are in use", b->table->max);
 	diag_mend(d, "give the guest fewer devices, or their drivers fewer "
 	             "queues");
 	return -ENOSPC;
 }
 
-static int place_routes(struct irq_bank *b, struct undo *undo, struct diag *d)
+/* How many vectors found no slot; *ret_any when the table is to be written. */
+static unsigned place_vectors(struct irq_bank *b, struct undo *undo,
+                              bool *ret_any)
 {
+	unsigned without = 0;
 	bool any = false;
-	int r;
 
 	for (unsigned i = 0; i < b->n; i++) {
+		int r;
+
 		if (!b->v[i].staged)
 			continue;
 		r = place_vector(b, &b->v[i], &undo[i]);
-		if (r < 0)
-			return fail_no_gsi(b, d);
+		without += r < 0;
 		any |= r > 0;
 	}
-	if (!any)
-		return 0;
-	r = irq_table_write(b->table);
+	*ret_any = any;
+	return without;
+}
+
+static int write_routes(struct irq_bank *b, struct diag *d)
+{
+	int r = irq_table_write(b->table);
+
 	if (r < 0) {
 		diag_fail(d, r, FL_IRQ_ROUTES, "write %u interrupt routes",
 		          b->table->stats.routes);
@@ -140,7 +152,7 @@ static int tie_irqfds(struct irq_bank *b, struct diag *d)
 
 	/* One vector's failure is no reason to leave the others dead. */
 	for (unsigned i = 0; i < b->n; i++) {
-		if (!b->v[i].staged || b->v[i].tied)
+		if (!b->v[i].staged || b->v[i].tied || b->v[i].slot == NO_SLOT)
 			continue;
 		r = tie_vector(b, i, d);
 		if (r < 0)
@@ -152,18 +164,25 @@ static int tie_irqfds(struct irq_bank *b, struct diag *d)
 int irq_bank_commit(struct irq_bank *b, struct diag *d)
 {
 	_cleanup_free_ struct undo *undo = calloc(b->n, sizeof(*undo));
-	int r;
+	unsigned without;
+	bool any;
+	int r = 0;
 
 	if (!undo)
 		return diag_fail(d, -ENOMEM, FL_IRQ_ROUTES,
 		                 "no memory for %u interrupt routes", b->n);
 	pthread_mutex_lock(&b->table->lock);
 	drop_unstaged(b);
-	r = place_routes(b, undo, d);
+	without = place_vectors(b, undo, &any);
+	if (any)
+		r = write_routes(b, d);
 	if (r < 0)
 		undo_all(b, undo);
 	else
 		r = tie_irqfds(b, d);
+	/* Said, but not in the others' way. */
+	if (r == 0 && without)
+		r = fail_no_gsi(b, without, d);
 	pthread_mutex_unlock(&b->table->lock);
 	return r;
 }

@@ -57,7 +57,10 @@ struct irq_msg {
 struct irq_route {
 	uint32_t gsi;
 	struct irq_msg msg;
-	uint32_t devid; /* guest requester id (bus << 8 | devfn) */
+	/* Guest requester id (bus << 8 | devfn), as the machine was built: KVM
+	 * looks at it only where an ITS would, not on x86, so a guest that
+	 * renumbers its buses changes nothing. */
+	uint32_t devid;
 };
 
 /* Lent by the VMM. Each returns 0 or negative errno. */
@@ -108,7 +111,8 @@ enum irq_vector_state {
 enum irq_vector_state irq_bank_state(const struct irq_bank *b, unsigned vector);
 
 /* See theory of operation. On error the staged state is kept, what was live
- * stays live, and the diag says which limit was met. */
+ * stays live, and the diag says which limit was met. -ENOSPC (no GSI left) and
+ * refused irqfds concern single vectors: the others are live all the same. */
 _must_check_ int irq_bank_commit(struct irq_bank *b, struct diag *d);
 /* The vector's eventfd (made on first need) for VFIO to trigger; borrowed.
  * Negative errno when it cannot be made. */
