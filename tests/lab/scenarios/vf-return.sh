@@ -1,0 +1,61 @@
+#!/bin/bash
+# The host wants its VF back from a running guest: it gets it within seconds, by unbind and by numvfs.
+# lab: devices=igb timeout=200 quiet=45 tries=2
+. "$LAB_DIR/lib.sh"
+. "$LAB_DIR/lib-fairlead.sh"
+
+DEADLINE=10 # seconds; without VFIO's request interrupt the writer sleeps for ever
+
+# A write that may hang in the kernel: a child does it, and we watch.
+writes() { # TEXT FILE
+	local child began
+	began=$(now_ms)
+	(echo "$1" >"$2") &
+	child=$!
+	wait_for $DEADLINE "end of the write of $1 to $2" eval "! kill -0 $child"
+	wait "$child" || fail "$1 > $2: refused"
+	note "the writer was back after $(($(now_ms) - began)) ms"
+}
+
+taken() { # NAME
+	guest_ends "$1" 10 11
+	grep -q "the host takes $vf (wan) back" "$LAB_LOG/$1.log" || fail "no word of why: $(guest_last "$1")"
+	equal "the VMM's last report" "$(report_field "$LAB_LOG/$1.report" exit reason)" device
+	wait_for 10 "end of the lease" no_lease
+}
+
+runs_and_pings() { # NAME
+	run_guest "$1" demo
+	order "$1" 40 net
+	pings "$1" 2
+}
+
+step "apply; a guest pings"
+install_images
+pf=$(pf_igb) before=$(host_state "$pf")
+netd_start
+expect "apply" "$FAIRLEAD" apply docs/examples/demo.yaml
+vf=$(pci_vf "$pf" 0)
+runs_and_pings unbound
+guest_send unbound ping 200
+
+step "somebody unbinds vfio-pci: the VMM lets go and says so"
+writes "$vf" "/sys/bus/pci/drivers/vfio-pci/unbind"
+taken unbound
+
+step "the next run puts the driver back; then all VFs go"
+runs_and_pings removed
+guest_send removed ping 200
+writes 0 "$PCI/$pf/sriov_numvfs"
+taken removed
+equal "VFs" "$(cat "$PCI/$pf/sriov_numvfs")" 0
+
+step "apply makes them anew, restore takes them away"
+refused FL-0109 "no VF 0" "$FAIRLEAD" run demo
+expect "apply" "$FAIRLEAD" apply docs/examples/demo.yaml
+vf=$(pci_vf "$pf" 0)
+equal "driver" "$(pci_driver "$vf")" vfio-pci
+expect "restore" "$FAIRLEAD" restore
+equal "the host" "$(host_state "$pf")" "$before"
+host_quiet
+netd_stop
