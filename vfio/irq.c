@@ -76,8 +76,13 @@ static int set_run(struct vfio_dev *v, uint32_t index, unsigned start,
 	r = vfio_set_irqs(v, set);
 	if (r != 0)
 		return r;
-	for (unsigned i = start; i < start + count; i++)
-		v->irq.armed[i] = v->irq.want[i];
+	/* As sent, not as wanted: what could not be had is tried again. */
+	for (unsigned i = 0; i < count; i++) {
+		int32_t fd;
+
+		memcpy(&fd, set->data + i * sizeof(fd), sizeof(fd));
+		v->irq.armed[start + i] = fd >= 0;
+	}
 	return 0;
 }
 
@@ -87,20 +92,22 @@ static void arm_one(struct vfio_dev *v, unsigned i)
 
 	if (r >= 0)
 		return;
-	v->irq.armed[i] = false;
+	/* A refused vector is left masked. One that could not be masked is
+	 * tried again. */
+	if (v->irq.want[i])
+		v->irq.armed[i] = false;
 	fault_irq(v, r, v->irq.index, i, 1);
 }
 
-/* After a refusal the kernel has masked the whole run. One by one, those that
- * can be served are. */
+/* After a refusal the kernel has masked the run up to the vector that it
+ * refused, and not looked at what comes after. One by one, each gets what it
+ * can. */
 static void arm_run(struct vfio_dev *v, unsigned start, unsigned count)
 {
 	if (set_run(v, v->irq.index, start, count) >= 0)
 		return;
-	memset(v->irq.armed + start, 0, count * sizeof(v->irq.armed[0]));
 	for (unsigned i = start; i < start + count; i++)
-		if (v->irq.want[i])
-			arm_one(v, i);
+		arm_one(v, i);
 }
 
 /* ---- runs ---- */

@@ -76,11 +76,12 @@ static const char *index_name(uint32_t index)
 	                                         : "?";
 }
 
-/* The whole block masked, as the kernel does when one of it fails. */
+/* The block is masked up to the vector that failed, as the kernel does; what
+ * comes after it stays as it was. */
 static int refuse_block(const struct vfio_irq_set *set)
 {
-	for (unsigned i = 0; i < set->count; i++)
-		now->armed[set->start + i] = false;
+	for (unsigned i = set->start; (int)i <= now->refuse_vector; i++)
+		now->armed[i] = false;
 	note(now, " refused\n");
 	return -ENOSPC;
 }

@@ -7,6 +7,7 @@
 #include <linux/pci_regs.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static int setup(void **state)
@@ -333,6 +334,63 @@ static void test_one_refused(void **state)
 	expect_fault(f, FL_VFIO_IRQ);
 }
 
+static void guest_msi(struct fake *f, uint32_t data, unsigned log,
+                      uint32_t mask, bool enable)
+{
+	struct vfio_dev *v = f->dev;
+
+	vfio_dev_cfg_write(v, FAKE_MSI_CAP + PCI_MSI_ADDRESS_LO, 4, 0xfee00000);
+	vfio_dev_cfg_write(v, FAKE_MSI_CAP + PCI_MSI_ADDRESS_HI, 4, 0);
+	vfio_dev_cfg_write(v, FAKE_MSI_CAP + PCI_MSI_DATA_64, 2, data);
+	vfio_dev_cfg_write(v, FAKE_MSI_CAP + PCI_MSI_MASK_64, 4, mask);
+	vfio_dev_cfg_write(v, FAKE_MSI_CAP + PCI_MSI_FLAGS, 2,
+	                   log << 4 | (enable ? PCI_MSI_FLAGS_ENABLE : 0u));
+}
+
+/* The same, in a run that also masks: what is to be masked behind it, is. */
+static void test_refused_then_mask(void **state)
+{
+	struct fake *f = *state;
+
+	f->vectors = 0;
+	f->msi_vectors = 4;
+	open_ok(f, false);
+	guest_msi(f, 0x40, 2, 0x5, true); /* 1 and 3 of four */
+	assert_true(!f->armed[0] && f->armed[1] && f->armed[3]);
+	f->refuse_vector = 2;
+	fake_forget(f);
+	vfio_dev_cfg_write(f->dev, FAKE_MSI_CAP + PCI_MSI_MASK_64, 4, 0x8);
+	assert_true(f->armed[0] && f->armed[1] && !f->armed[2] && !f->armed[3]);
+	assert_int_equal(vfio_dev_stats(f->dev).vectors, 2);
+	expect_fault(f, FL_VFIO_IRQ);
+}
+
+/* No descriptor left for a vector: not armed, said, and armed when there is
+ * one again. */
+static void test_no_eventfd(void **state)
+{
+	struct fake *f = *state;
+	struct rlimit old, none;
+
+	open_ok(f, false);
+	guest_entry(f, 0, 0x40, false);
+	guest_msix(f, true, false);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none = (struct rlimit){ .rlim_cur = 3, .rlim_max = old.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	guest_entry(f, 1, 0x41, false);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_int_equal(vfio_dev_stats(f->dev).vectors, 1);
+	expect_fault(f, FL_IRQ_EVENTFD);
+	fake_forget(f);
+	guest_mask(f, 1, false);
+	guest_mask(f, 1, true);
+	guest_mask(f, 1, false);
+	assert_true(f->armed[1]);
+	assert_int_equal(vfio_dev_stats(f->dev).vectors, 2);
+	expect_no_fault(f);
+}
+
 /* MSI-X cannot be enabled at all; the guest goes on, and off again. */
 static void test_all_refused(void **state)
 {
@@ -351,19 +409,6 @@ static void test_all_refused(void **state)
 }
 
 /* ---- MSI ---- */
-
-static void guest_msi(struct fake *f, uint32_t data, unsigned log,
-                      uint32_t mask, bool enable)
-{
-	struct vfio_dev *v = f->dev;
-
-	vfio_dev_cfg_write(v, FAKE_MSI_CAP + PCI_MSI_ADDRESS_LO, 4, 0xfee00000);
-	vfio_dev_cfg_write(v, FAKE_MSI_CAP + PCI_MSI_ADDRESS_HI, 4, 0);
-	vfio_dev_cfg_write(v, FAKE_MSI_CAP + PCI_MSI_DATA_64, 2, data);
-	vfio_dev_cfg_write(v, FAKE_MSI_CAP + PCI_MSI_MASK_64, 4, mask);
-	vfio_dev_cfg_write(v, FAKE_MSI_CAP + PCI_MSI_FLAGS, 2,
-	                   log << 4 | (enable ? PCI_MSI_FLAGS_ENABLE : 0u));
-}
 
 static void test_msi(void **state)
 {
@@ -447,14 +492,24 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_burst),        T(test_linux_immediate),
-		T(test_linux_late),   T(test_late_stale),
-		T(test_late_off),     T(test_late_masked),
-		T(test_late_busy),    T(test_mask),
-		T(test_runs),         T(test_static),
-		T(test_few_vectors),  T(test_one_refused),
-		T(test_all_refused),  T(test_msi),
-		T(test_msi_and_msix), T(test_table_edges),
+		T(test_burst),
+		T(test_linux_immediate),
+		T(test_linux_late),
+		T(test_late_stale),
+		T(test_late_off),
+		T(test_late_masked),
+		T(test_refused_then_mask),
+		T(test_no_eventfd),
+		T(test_late_busy),
+		T(test_mask),
+		T(test_runs),
+		T(test_static),
+		T(test_few_vectors),
+		T(test_one_refused),
+		T(test_all_refused),
+		T(test_msi),
+		T(test_msi_and_msix),
+		T(test_table_edges),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
