@@ -107,16 +107,13 @@ int want_of_guest(const struct pol_state *want, const char *guest,
 }
 
 int apply_undo(const struct apply_ops *ops, void *ctx,
-               const struct pol_state *before, const struct pol_state *want,
-               struct diag *d)
+               const struct pol_state *before, struct diag *d)
 {
-	struct pol_state *mine = NULL, *back = NULL, *seen = NULL;
+	struct pol_state *back = NULL, *seen = NULL;
 	struct pol_plan *plan = NULL;
 	size_t done;
-	int r = state_of_pfs(before, want, &mine);
+	int r = pol_want_from_state(before, &back);
 
-	if (!r)
-		r = pol_want_from_state(mine, &back);
 	if (!r)
 		r = ops->observe(ctx, &seen, d);
 	if (!r)
@@ -126,6 +123,5 @@ int apply_undo(const struct apply_ops *ops, void *ctx,
 	pol_plan_free(plan);
 	pol_state_free(seen);
 	pol_state_free(back);
-	pol_state_free(mine);
 	return r;
 }

@@ -264,10 +264,10 @@ struct apply_ops {
 _must_check_ int apply_plan(const struct apply_ops *ops, void *ctx,
                             const struct pol_plan *plan, size_t *ret_done,
                             struct diag *d);
-/* Back to what `before` says of the PFs in `want`, from whatever is. */
+/* Back to all that `before` says, from whatever is: it may name PFs of an
+ * earlier change that was cut short. */
 _must_check_ int apply_undo(const struct apply_ops *ops, void *ctx,
-                            const struct pol_state *before,
-                            const struct pol_state *want, struct diag *d);
+                            const struct pol_state *before, struct diag *d);
 /* Only what `keep` names, deep copy. */
 _must_check_ int state_of_pfs(const struct pol_state *s,
                               const struct pol_state *keep,

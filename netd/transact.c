@@ -60,8 +60,7 @@ static void say_not_undone(struct transaction *t, const struct diag *u)
 }
 
 /* After a failed action; true when the machine is as before. */
-static bool go_back(struct transaction *t, const struct intent *in,
-                    const struct pol_state *want)
+static bool go_back(struct transaction *t, const struct intent *in)
 {
 	struct diag u = { 0 };
 
@@ -71,7 +70,7 @@ static bool go_back(struct transaction *t, const struct intent *in,
 		say_not_undone(t, &u);
 		return false;
 	}
-	if (apply_undo(t->ops, t->ctx, in->before, want, &u) < 0) {
+	if (apply_undo(t->ops, t->ctx, in->before, &u) < 0) {
 		say_not_undone(t, &u);
 		return false;
 	}
@@ -95,13 +94,12 @@ static int note_before(struct intent *in, const struct run *r)
 	return e;
 }
 
-static int end_failed(struct transaction *t, const struct intent *in,
-                      const struct run *r, int err)
+static int end_failed(struct transaction *t, const struct intent *in, int err)
 {
 	int state = t->env->state_fd;
 	struct diag ignored = { 0 };
 
-	if (!go_back(t, in, r->want))
+	if (!go_back(t, in))
 		return err;
 	if (journal_drop(state, JOURNAL_INTENT, &ignored) < 0)
 		return err;
@@ -121,7 +119,7 @@ static int do_plan(struct transaction *t, const struct intent *in,
 		return e;
 	e = apply_plan(t->ops, t->ctx, r->plan, &done, t->d);
 	json_object_set_new(t->reply, "done", json_integer((json_int_t)done));
-	return e ? end_failed(t, in, r, e) : 0;
+	return e ? end_failed(t, in, e) : 0;
 }
 
 /* ---- apply -----------------------------------------------------------------

@@ -40,6 +40,16 @@ static void new_vf(struct sim *s, unsigned i)
 	strcpy(s->vf[i].driver, s->autoprobe ? "igbvf" : "");
 }
 
+static void act_second(struct sim *s, const struct pol_action *a)
+{
+	if (a->op == POL_OP_AUTOPROBE)
+		s->autoprobe2 = a->number;
+	else if (a->op == POL_OP_PF_LINK)
+		s->up2 = a->number;
+	else
+		abort();
+}
+
 static void act(struct sim *s, const struct pol_action *a)
 {
 	struct pol_vf *v = a->vf >= 0 ? &s->vf[a->vf] : NULL;
@@ -94,7 +104,10 @@ static int sim_act(void *ctx, const struct pol_action *a, struct diag *d)
 		diag_fail(d, s->fail_errno, s->fail_code, "refused by the sim");
 		return s->fail_errno;
 	}
-	act(s, a);
+	if (a->pf.bus == 2)
+		act_second(s, a);
+	else
+		act(s, a);
 	return 0;
 }
 
@@ -102,7 +115,7 @@ static int sim_observe(void *ctx, struct pol_state **ret, struct diag *d)
 {
 	const struct sim *s = ctx;
 	struct pol_state *st = calloc(1, sizeof(*st));
-	struct pol_pf *pf = calloc(1, sizeof(*pf));
+	struct pol_pf *pf = calloc(2, sizeof(*pf));
 
 	(void)d;
 	if (!st || !pf)
@@ -129,6 +142,16 @@ static int sim_observe(void *ctx, struct pol_state **ret, struct diag *d)
 		pf->n_vfs = s->num_vfs;
 		memcpy(pf->vf, s->vf, s->num_vfs * sizeof(*pf->vf));
 	}
+	if (s->two) {
+		st->n_pfs = 2;
+		pf[1] = *pf;
+		pf[1].bdf.bus = 2;
+		pf[1].vf = NULL;
+		pf[1].n_vfs = pf[1].num_vfs = 0;
+		pf[1].link_up = s->up2;
+		pf[1].autoprobe = s->autoprobe2;
+		strcpy(pf[1].ifname, "eth1");
+	}
 	*ret = st;
 	return 0;
 }
@@ -152,6 +175,11 @@ const char *sim_text(const struct sim *s, char buf[2048])
 	char mac[MAC_STRLEN];
 	int n = snprintf(buf, 2048, "%u autoprobe %d up %d\n", s->num_vfs,
 	                 s->autoprobe, s->up);
+
+	if (s->two)
+		n += snprintf(buf + n, 2048 - (size_t)n,
+		              "second autoprobe %d up %d\n", s->autoprobe2,
+		              s->up2);
 
 	for (unsigned i = 0; i < s->num_vfs; i++) {
 		const struct pol_vf *v = &s->vf[i];

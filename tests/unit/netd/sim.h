@@ -4,8 +4,9 @@
 
 /*
  * A machine made of memory behind struct apply_ops: one PF with up to seven
- * VFs. It is a mock, and stands only where the order of things is tested; what
- * sysfs and netlink really do is tested in the lab (netd-*.sh).
+ * VFs, and where `two` says so a second one that has only a link. It is a
+ * mock, and stands only where the order of things is tested; what sysfs and
+ * netlink really do is tested in the lab (netd-*.sh).
  *
  * The memory is shared, so that a process may do half a transaction and die.
  */
@@ -17,6 +18,7 @@
 struct sim {
 	unsigned num_vfs;
 	bool autoprobe, up;
+	bool two, up2, autoprobe2; /* 0000:02:00.0 */
 	struct pol_vf vf[SIM_VFS];
 	/* what goes wrong: the Nth action (from 1) from now on */
 	int fail_at, die_at, fail_errno, fail_code;

@@ -334,6 +334,41 @@ static void test_die_then_fail(void **state)
 	check_files(f, "");
 }
 
+/* One change is cut short and cannot be finished; the next, of another nic,
+ * fails: what the first one did goes back, too. */
+static void test_die_then_fail_elsewhere(void **state)
+{
+	static const char other[] =
+		"version: 1\n"
+		"nics:\n"
+		"  - { name: second, match: { pci: \"0000:02:00.0\" }, link: up,\n"
+		"      drivers-autoprobe: true }\n";
+	struct fixture *f = *state;
+	struct intent old = { 0 };
+	struct intent in = { .policy = strdup(other),
+		             .policy_len = strlen(other) };
+	struct transaction t;
+
+	f->sim->two = true;
+	sim_text(f->sim, f->before);
+	run_and_die(f, 6, apply);
+	f->sim->fail_at = 1;
+	f->sim->fail_always = true;
+	f->sim->fail_errno = -EIO;
+	f->sim->fail_code = FL_NETD_LINK;
+	assert_int_equal(recover(f), -EIO);
+	check_files(f, "intent.json original.json");
+	f->sim->fail_at = 2;
+	f->sim->fail_always = false;
+	assert_int_equal(intent_read(f->dir.fd, &old, &f->d), 0);
+	in.before = TAKE_PTR(old.before);
+	intent_clear(&old);
+	t = begin(f);
+	assert_int_equal(transact_policy(&t, &in, &f->errs), -EIO);
+	check_machine(f, f->before);
+	check_files(f, "");
+}
+
 /* Left by a crash before the intent; the machine was changed by hand since. */
 static void test_stale_original(void **state)
 {
@@ -377,7 +412,7 @@ int main(void)
 		T(test_undo_fails),     T(test_stuck),
 		T(test_die_each_apply), T(test_die_each_restore),
 		T(test_die_then_fail),  T(test_refused_before),
-		T(test_stale_original),
+		T(test_stale_original), T(test_die_then_fail_elsewhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
