@@ -78,14 +78,36 @@ static bool go_back(struct transaction *t, const struct intent *in)
 	return true;
 }
 
+/* original.json is written once: what it does not have of a PF's link and its
+ * VFs could never be put back. */
+static int check_links(const struct pol_state *now, struct diag *d)
+{
+	for (size_t i = 0; i < now->n_pfs; i++) {
+		const struct pol_pf *p = &now->pf[i];
+
+		if (!*p->ifname || p->set & POL_HAS_LINK)
+			continue;
+		diag_fail(d, -EIO, FL_NETD_LINK,
+		          "cannot read the link %s before changing it",
+		          p->ifname);
+		diag_why(d, "netlink did not answer for it");
+		diag_mend(d, "see `ip -d link show dev %s`, then try again",
+		          p->ifname);
+		return -EIO;
+	}
+	return 0;
+}
+
 /* The state at the transaction's begin. A crashed one's is kept, so that
  * going back means where it began, not where it was cut; what it did not
  * know of is as seen now. */
-static int note_before(struct intent *in, const struct run *r)
+static int note_before(struct intent *in, const struct run *r, struct diag *d)
 {
 	struct pol_state *now = NULL;
 	int e = state_of_pfs(r->seen, r->want, &now);
 
+	if (!e)
+		e = check_links(now, d);
 	if (!e && in->before)
 		e = state_add(in->before, now);
 	else if (!e)
@@ -170,7 +192,7 @@ int transact_policy(struct transaction *t, struct intent *in,
 
 	if (!e) {
 		json_object_set_new(t->reply, "actions", reply_actions(r.plan));
-		e = note_before(in, &r);
+		e = note_before(in, &r, t->d);
 	}
 	if (!e)
 		e = forget_stale(t);
@@ -230,7 +252,7 @@ int transact_restore(struct transaction *t, struct intent *in)
 		if (!e) {
 			json_object_set_new(t->reply, "actions",
 			                    reply_actions(r.plan));
-			e = note_before(in, &r);
+			e = note_before(in, &r, t->d);
 		}
 		if (!e)
 			e = do_plan(t, in, &r);

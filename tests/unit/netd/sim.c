@@ -135,6 +135,8 @@ static int sim_observe(void *ctx, struct pol_state **ret, struct diag *d)
 		               .total_vfs = SIM_VFS,
 		               .vf_offset = 128,
 		               .vf_stride = 1 };
+	if (s->no_link)
+		pf->set &= ~(uint32_t)POL_HAS_LINK;
 	strcpy(pf->driver, "igb");
 	strcpy(pf->ifname, "eth0");
 	if (s->num_vfs) {

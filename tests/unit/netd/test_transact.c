@@ -403,16 +403,35 @@ static void test_refused_before(void **state)
 	check_files(f, "");
 }
 
+/* What cannot be read now could not be put back. */
+static void test_link_unread(void **state)
+{
+	struct fixture *f = *state;
+
+	f->sim->no_link = true;
+	assert_int_equal(apply(f), -EIO);
+	assert_int_equal(f->d.code, FL_NETD_LINK);
+	check_machine(f, f->before);
+	check_files(f, "");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_apply_restore),  T(test_order),
-		T(test_fail_each),      T(test_fail_over_applied),
-		T(test_undo_fails),     T(test_stuck),
-		T(test_die_each_apply), T(test_die_each_restore),
-		T(test_die_then_fail),  T(test_refused_before),
-		T(test_stale_original), T(test_die_then_fail_elsewhere),
+		T(test_apply_restore),
+		T(test_order),
+		T(test_fail_each),
+		T(test_fail_over_applied),
+		T(test_undo_fails),
+		T(test_stuck),
+		T(test_die_each_apply),
+		T(test_die_each_restore),
+		T(test_die_then_fail),
+		T(test_refused_before),
+		T(test_stale_original),
+		T(test_link_unread),
+		T(test_die_then_fail_elsewhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
