@@ -256,10 +256,12 @@ int vfio_regions_map(struct vfio_dev *v, struct diag *d)
 	return 0;
 }
 
+/* A window that could not be taken away would show the guest whatever is
+ * mapped there next: such a BAR stays, until the process ends. */
 void vfio_regions_unmap(struct vfio_dev *v)
 {
 	for (unsigned i = 0; i < CFG_BARS; i++) {
-		if (v->bar[i].base)
+		if (v->bar[i].base && !v->bar[i].placed)
 			munmap(v->bar[i].base, v->bar[i].reserved);
 		v->bar[i].base = NULL;
 	}

@@ -15,8 +15,11 @@
 
 #include "vfio/priv.h"
 
-static void hide_windows(struct vfio_dev *v, struct vfio_bar *bar)
+/* False when one could not be taken away. */
+static bool hide_windows(struct vfio_dev *v, struct vfio_bar *bar)
 {
+	bool all = true;
+
 	for (unsigned i = 0; i < bar->n_spans; i++) {
 		const struct vfio_span *s = &bar->span[i];
 		struct gpa gpa = { .v = bar->at + s->off };
@@ -26,13 +29,20 @@ static void hide_windows(struct vfio_dev *v, struct vfio_bar *bar)
 			continue;
 		r = v->host->window_del(v->host_ctx, gpa,
 		                        (char *)bar->base + s->off, s->size);
-		if (r < 0)
-			diag_fail(vfio_fault(v), r, FL_VFIO_WINDOW,
+		if (r < 0) {
+			struct diag *d = vfio_fault(v);
+
+			diag_fail(d, r, FL_VFIO_WINDOW,
 			          "take %s's memory away from the guest",
 			          v->bdf);
+			diag_why(d, "%s; it is tried again", strerror(-r));
+			all = false;
+			continue;
+		}
 		bar->shown[i] = false;
 		v->stats.windows--;
 	}
+	return all;
 }
 
 static void show_windows(struct vfio_dev *v, struct vfio_bar *bar)
@@ -63,7 +73,10 @@ static void withdraw(struct vfio_dev *v, unsigned i)
 {
 	struct vfio_bar *bar = &v->bar[i];
 
-	hide_windows(v, bar);
+	/* The guest still has a part of it: the range is not free, and the
+	 * next change of COMMAND or a BAR tries again. */
+	if (!hide_windows(v, bar))
+		return;
 	v->host->trap_del(v->host_ctx, i, bar->io, bar->at, bar->size);
 	bar->placed = false;
 }

@@ -264,7 +264,11 @@ static int window_add(void *ctx, struct gpa gpa, void *hva, uint64_t size)
 
 static int window_del(void *ctx, struct gpa gpa, void *hva, uint64_t size)
 {
+	const struct fake *f = ctx;
+
 	assert_non_null(hva);
+	if (f->keep_window)
+		return -ENOMEM;
 	note(ctx, "-win %llx %llx\n", (unsigned long long)gpa.v,
 	     (unsigned long long)size);
 	return 0;

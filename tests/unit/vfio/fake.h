@@ -50,9 +50,9 @@ struct fake {
 	bool armed[FAKE_VECTORS_MAX];
 	unsigned allocated; /* host vectors taken by enabling */
 	/* the VMM */
-	uint64_t refuse_trap; /* address that trap_add refuses */
-	bool refuse_window;
-	int eventfd[FAKE_VECTORS_MAX]; /* by GSI */
+	uint64_t refuse_trap;            /* address that trap_add refuses */
+	bool refuse_window, keep_window; /* window_add, window_del */
+	int eventfd[FAKE_VECTORS_MAX];   /* by GSI */
 	struct irq_route route[FAKE_VECTORS_MAX];
 	size_t n_routes;
 	/* both */

@@ -5,6 +5,7 @@
 #include "tests/unit/vfio/fake.h"
 
 #include <linux/pci_regs.h>
+#include <sys/mman.h>
 
 #define AT 0xc0000000ull
 #define MEM_MASTER (PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER)
@@ -265,6 +266,42 @@ static void test_reset_busy(void **state)
 	assert_true(f->reset_busy > 900);
 }
 
+/* A window that stays keeps the BAR's place until it can be taken away, and
+ * its pages as long as it is there. */
+static void test_window_stays(void **state)
+{
+	struct fake *f = *state;
+	struct diag d = { 0 };
+
+	placed(f);
+	f->keep_window = true;
+	vfio_dev_cfg_write(f->dev, PCI_BASE_ADDRESS_0, 4, 0xd0000000);
+	fake_expect(f, "");
+	assert_true(vfio_dev_take_fault(f->dev, &d));
+	assert_int_equal(d.code, FL_VFIO_WINDOW);
+	assert_int_equal(vfio_dev_stats(f->dev).windows, 2);
+	f->keep_window = false;
+	guest_command(f, 0);
+	fake_expect(f, GONE "cfg 4=0000\n");
+	assert_int_equal(vfio_dev_stats(f->dev).windows, 0);
+}
+
+static void test_window_stays_closed(void **state)
+{
+	struct fake *f = *state;
+	volatile const char *page;
+	void *base;
+
+	placed(f);
+	base = f->dev->bar[0].base;
+	page = base;
+	f->keep_window = true;
+	vfio_dev_close(f->dev);
+	f->dev = NULL;
+	assert_int_equal(page[0], 0); /* else SIGSEGV */
+	assert_int_equal(munmap(base, FAKE_BAR0_SIZE), 0);
+}
+
 /* Whatever is written where, the device answers and closes clean. */
 static void test_noise(void **state)
 {
@@ -444,6 +481,8 @@ int main(void)
 		T(test_flr),
 		T(test_reset_refused),
 		T(test_reset_busy),
+		T(test_window_stays),
+		T(test_window_stays_closed),
 		T(test_noise),
 		cmocka_unit_test(test_carve),
 		cmocka_unit_test(test_carve_full),
