@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "netd/netd-proto.h"
@@ -135,6 +136,19 @@ static int run(bool no_reboot)
 	return exit_status[end];
 }
 
+/* Each vector of a device is an eventfd, made when the guest first needs it:
+ * the soft limit, 1024 nearly everywhere, is for programs that use select(). */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	/* Refused: fewer vectors, and each that is missing is told. */
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int main(int argc, char **argv)
 {
 	bool no_reboot = false;
@@ -147,5 +161,6 @@ int main(int argc, char **argv)
 	/* One heap for all threads: they allocate little, and another heap
 	 * would be mapped and sized by reading /sys, inside the sandbox. */
 	mallopt(M_ARENA_MAX, 1);
+	raise_descriptors();
 	return run(no_reboot);
 }
