@@ -40,13 +40,25 @@
  *   irqfds). Close: interrupts off -> windows -> device -> (the kernel resets
  *   the function).
  *
- * Threads: every function locks the device; calls for two devices do not
- * wait for one another.
+ * Threads: every function that changes or reads a device's state locks it;
+ * calls for two devices do not wait for one another. A reset keeps the lock
+ * for its whole length; vfio_dev_take_fault(), vfio_dev_late_settle() and
+ * vfio_dev_stats_soon() give up after 10 ms, for a thread with other duties.
+ * What is fixed at open (bars, layout, the two descriptors) is read without.
+ * Nobody else may be in a call when the device is closed.
  * Trust: off, width and value come from the guest; any value is answered.
  * What the kernel refuses on the guest's behalf meanwhile is kept for
  * vfio_dev_take_fault(); the guest sees a device that does not interrupt.
- * Limits: no INTx (compose with intx_pin 0; its place is irq.c, a third
- * index); no expansion ROM; BARs smaller than a page are trapped, not mapped.
+ * Limits:
+ *   - no INTx (compose with intx_pin 0; its place is irq.c, a third index);
+ *   - no expansion ROM;
+ *   - BARs smaller than a page are trapped, not mapped;
+ *   - a BAR that trap_add refused, because another function's lay there, is
+ *     offered again when its own function's COMMAND, BARs or power state
+ *     change, not when the other one moves away;
+ *   - where the host has fewer vectors than the guest enables, FL-0405 is said
+ *     once, at the enabling; unmasking one beyond them does nothing until the
+ *     guest toggles MSI or MSI-X.
  */
 
 #include "base/base.h"
@@ -97,7 +109,7 @@ struct vfio_open {
 	bool late_routes; /* the VMM serves vfio_dev_late_fd(); see above */
 };
 /* Errors: those of iommu_attach, FL-04xx, FL-09xx. On success the function is
- * reset, decodes nothing, and is no bus master. */
+ * reset and no bus master, and the guest's view of it decodes nothing. */
 _must_check_ int vfio_dev_open(const struct vfio_open *o, struct vfio_dev **ret,
                                struct diag *d);
 /* NULL is allowed. With a character device the kernel lets go when `fd` of
