@@ -22,9 +22,12 @@
  *     BAR placement -> ACPI tables -> kernel image -> vCPU state ->
  *     Landlock, seccomp -> first KVM_RUN.
  *
- *   Threads: the main thread (event loop: console, signals, request
- *   interrupts) and one thread a vCPU. A vCPU thread handles its own exits;
- *   the bus is read-mostly under a lock, each device locks itself.
+ *   Threads: the main thread (event loop: console, signals, devices that the
+ *   host wants back, routes that waited for a first interrupt, the machine's
+ *   reset) and one thread a vCPU. A vCPU thread handles its own exits, a
+ *   function's reset among them; the bus is read-mostly under a lock, each
+ *   device locks itself. The main thread alone makes and releases devices,
+ *   and never waits long for one that a vCPU keeps busy.
  *
  *   Trust: everything from the guest is hostile. A vCPU exit never ends the
  *   process for what the guest put in it; it is answered as hardware would.
