@@ -60,9 +60,11 @@ static int no_guest(struct work *w, const struct pol_policy *p)
 
 static int find_guest(struct work *w, struct guest_run *r)
 {
-	int e;
+	int e = journal_phase(w->env->state_fd, &w->diag);
 
-	if (journal_phase(w->env->state_fd) == JOURNAL_APPLYING) {
+	if (e < 0)
+		return e;
+	if (e == JOURNAL_APPLYING) {
 		diag_fail(&w->diag, -EAGAIN, FL_NETD_UNFINISHED,
 		          "%s %s: an earlier change is not finished",
 		          w->permit->verb, w->req.guest);

@@ -30,15 +30,6 @@ const char *journal_phase_name(enum journal_phase p)
 	return names[p];
 }
 
-enum journal_phase journal_phase(int state_fd)
-{
-	if (!faccessat(state_fd, JOURNAL_INTENT, F_OK, 0))
-		return JOURNAL_APPLYING;
-	if (!faccessat(state_fd, JOURNAL_APPLIED_FILE, F_OK, 0))
-		return JOURNAL_APPLIED;
-	return JOURNAL_NONE;
-}
-
 static int fail(struct diag *d, int err, const char *what, const char *name)
 {
 	diag_fail(d, err, FL_NETD_JOURNAL, "%s the journal's %s", what, name);
@@ -46,6 +37,23 @@ static int fail(struct diag *d, int err, const char *what, const char *name)
 	diag_mend(d, "see the folder of --state (/var/lib/fairlead): it must "
 	             "be writable, and its disk not full");
 	return err;
+}
+
+int journal_phase(int state_fd, struct diag *d)
+{
+	static const struct {
+		const char *name;
+		enum journal_phase phase;
+	} files[] = { { JOURNAL_INTENT, JOURNAL_APPLYING },
+		      { JOURNAL_APPLIED_FILE, JOURNAL_APPLIED } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		if (!faccessat(state_fd, files[i].name, F_OK, 0))
+			return (int)files[i].phase;
+		if (errno != ENOENT)
+			return fail(d, -errno, "cannot see", files[i].name);
+	}
+	return JOURNAL_NONE;
 }
 
 /* Every missing folder of the path. */

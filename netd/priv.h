@@ -216,7 +216,8 @@ enum journal_phase {
 	JOURNAL_APPLYING
 };
 const char *journal_phase_name(enum journal_phase p);
-enum journal_phase journal_phase(int state_fd);
+/* A phase, or a negative errno: a file that cannot be seen is not absent. */
+_must_check_ int journal_phase(int state_fd, struct diag *d);
 /* Makes `path` and its parents, 0700. */
 _must_check_ int journal_open(const char *path, int *ret_fd, struct diag *d);
 /* Held as long as the descriptor is open in any process. -EBUSY. */

@@ -82,8 +82,11 @@ int server_run(struct server *s)
 {
 	struct epoll_event e[EVENTS];
 	struct request r = { .verb = "recover" };
+	int phase;
 
-	if (journal_phase(s->env->state_fd) == JOURNAL_APPLYING)
+	/* Where that cannot be told, recovery says why. */
+	phase = journal_phase(s->env->state_fd, NULL);
+	if (phase < 0 || phase == JOURNAL_APPLYING)
 		job_submit(s, NULL, permit_find("recover"), &r, -1);
 	sd_notify(0, "READY=1");
 	while (!s->stopping || s->changing) {

@@ -105,8 +105,11 @@ int verb_status(struct work *w)
 	json_t *pfs = json_array(), *leases = json_array();
 	struct pol_state *s = NULL;
 	struct machine m = { 0 };
-	int r = machine_open(w->env, &m, &w->diag);
+	int phase = journal_phase(w->env->state_fd, &w->diag);
+	int r = MIN(phase, 0);
 
+	if (!r)
+		r = machine_open(w->env, &m, &w->diag);
 	if (!r)
 		r = observe(w->env, m.rtnl, &s, &w->diag);
 	for (size_t i = 0; !r && i < s->n_pfs; i++)
@@ -118,9 +121,10 @@ int verb_status(struct work *w)
 	json_object_set_new(w->reply, "host", host_json(w->env->root_fd));
 	json_object_set_new(w->reply, "pfs", pfs);
 	json_object_set_new(w->reply, "leases", leases);
-	json_object_set_new(w->reply, "journal",
-	                    json_string(journal_phase_name(
-				    journal_phase(w->env->state_fd))));
+	if (phase >= 0)
+		json_object_set_new(w->reply, "journal",
+		                    json_string(journal_phase_name(
+					    (enum journal_phase)phase)));
 	pol_state_free(s);
 	machine_close(&m);
 	return r;

@@ -126,7 +126,7 @@ static int end_failed(struct transaction *t, const struct intent *in, int err)
 	if (journal_drop(state, JOURNAL_INTENT, &ignored) < 0)
 		return err;
 	/* Nothing of ours is on the machine: then nothing is to restore. */
-	if (journal_phase(state) == JOURNAL_NONE)
+	if (journal_phase(state, &ignored) == JOURNAL_NONE)
 		(void)!journal_drop(state, JOURNAL_ORIGINAL, &ignored);
 	return err;
 }
@@ -177,10 +177,17 @@ static int commit_policy(struct transaction *t, const struct intent *in)
 static int forget_stale(struct transaction *t)
 {
 	int state = t->env->state_fd;
+	struct pol_state *stale = NULL;
+	int e = journal_phase(state, t->d);
 
-	return journal_phase(state) == JOURNAL_NONE
-	               ? journal_drop(state, JOURNAL_ORIGINAL, t->d)
-	               : 0;
+	if (e != JOURNAL_NONE)
+		return MIN(e, 0);
+	/* A damaged one is never thrown away: who knows what it was. */
+	e = original_read(state, &stale, t->d);
+	pol_state_free(stale);
+	if (e)
+		return e == -ENOENT ? 0 : e;
+	return journal_drop(state, JOURNAL_ORIGINAL, t->d);
 }
 
 int transact_policy(struct transaction *t, struct intent *in,
@@ -210,14 +217,17 @@ int transact_policy(struct transaction *t, struct intent *in,
 /* ---- restore ---------------------------------------------------------------
  */
 
-static int prepare_restore(struct transaction *t, struct run *r)
+/* *ret_none: never applied, or cut at the very end. No other -ENOENT may
+ * pass for that: the journal goes then. */
+static int prepare_restore(struct transaction *t, struct run *r, bool *ret_none)
 {
 	struct pol_state *original = NULL;
 	int e = forget_stale(t);
 
-	if (!e)
+	if (!e) {
 		e = original_read(t->env->state_fd, &original, t->d);
-
+		*ret_none = e == -ENOENT;
+	}
 	if (!e)
 		e = pol_want_from_state(original, &r->want);
 	if (!e)
@@ -242,9 +252,10 @@ static int commit_restore(struct transaction *t)
 int transact_restore(struct transaction *t, struct intent *in)
 {
 	struct run r = { 0 };
-	int e = prepare_restore(t, &r);
+	bool none = false;
+	int e = prepare_restore(t, &r, &none);
 
-	if (e == -ENOENT) { /* never applied, or cut at the very end */
+	if (none) {
 		json_object_set_new(t->reply, "actions", json_array());
 		json_object_set_new(t->reply, "done", json_integer(0));
 		e = commit_restore(t);

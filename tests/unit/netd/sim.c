@@ -114,10 +114,13 @@ static int sim_act(void *ctx, const struct pol_action *a, struct diag *d)
 static int sim_observe(void *ctx, struct pol_state **ret, struct diag *d)
 {
 	const struct sim *s = ctx;
-	struct pol_state *st = calloc(1, sizeof(*st));
-	struct pol_pf *pf = calloc(2, sizeof(*pf));
+	struct pol_state *st;
+	struct pol_pf *pf;
 
-	(void)d;
+	if (s->observe_errno)
+		return diag_fail(d, s->observe_errno, FL_NETD_DEVICE, "sim");
+	st = calloc(1, sizeof(*st));
+	pf = calloc(2, sizeof(*pf));
 	if (!st || !pf)
 		abort();
 	st->pf = pf;

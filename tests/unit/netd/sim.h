@@ -22,6 +22,7 @@ struct sim {
 	struct pol_vf vf[SIM_VFS];
 	/* what goes wrong: the Nth action (from 1) from now on */
 	int fail_at, die_at, fail_errno, fail_code;
+	int observe_errno;
 	bool fail_always, no_link; /* no_link: the link cannot be read */
 	int n; /* actions so far */
 	enum pol_op log[256];

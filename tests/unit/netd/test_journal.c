@@ -140,7 +140,7 @@ static void test_files(void **state)
 	char *text = NULL, list[256];
 	size_t len;
 
-	assert_int_equal(journal_phase(dir->fd), JOURNAL_NONE);
+	assert_int_equal(journal_phase(dir->fd, NULL), JOURNAL_NONE);
 	assert_int_equal(journal_get(dir->fd, "a", &text, &len, &d), -ENOENT);
 	assert_int_equal(d.code, 0);
 	assert_int_equal(journal_put(dir->fd, "a", "one", 3, &d), 0);
@@ -164,7 +164,7 @@ static void test_left_over(void **state)
 
 	assert_int_equal(journal_put(dir->fd, "intent.json.new", "{", 1, &d),
 	                 0);
-	assert_int_equal(journal_phase(dir->fd), JOURNAL_NONE);
+	assert_int_equal(journal_phase(dir->fd, NULL), JOURNAL_NONE);
 	assert_int_equal(journal_put(dir->fd, "intent.json", "{}", 2, &d), 0);
 	assert_int_equal(journal_get(dir->fd, "intent.json", &text, &len, &d),
 	                 0);
@@ -196,7 +196,7 @@ static void test_intent(void **state)
 	struct diag d = { 0 };
 
 	assert_int_equal(intent_write(dir->fd, &in, &d), 0);
-	assert_int_equal(journal_phase(dir->fd), JOURNAL_APPLYING);
+	assert_int_equal(journal_phase(dir->fd, NULL), JOURNAL_APPLYING);
 	assert_int_equal(intent_read(dir->fd, &back, &d), 0);
 	assert_false(back.restore);
 	assert_string_equal(back.policy, "version: 1\n");

@@ -138,7 +138,7 @@ static void test_apply_restore(void **state)
 
 	assert_int_equal(apply(f), 0);
 	check_files(f, "applied.yaml original.json");
-	assert_int_equal(journal_phase(f->dir.fd), JOURNAL_APPLIED);
+	assert_int_equal(journal_phase(f->dir.fd, NULL), JOURNAL_APPLIED);
 	assert_int_equal(f->sim->num_vfs, 3);
 	assert_int_equal(json_array_size(json_object_get(f->reply, "actions")),
 	                 f->sim->n);
@@ -295,7 +295,8 @@ static void test_die_each_apply(void **state)
 	assert_int_equal(restore(f), 0);
 	for (int i = 1; i <= n; i++) {
 		run_and_die(f, i, apply);
-		assert_int_equal(journal_phase(f->dir.fd), JOURNAL_APPLYING);
+		assert_int_equal(journal_phase(f->dir.fd, NULL),
+		                 JOURNAL_APPLYING);
 		assert_int_equal(recover(f), 0);
 		check_machine(f, desired);
 		check_files(f, "applied.yaml original.json");
@@ -403,6 +404,46 @@ static void test_refused_before(void **state)
 	check_files(f, "");
 }
 
+/* Only a missing original.json means that nothing is to restore. */
+static void test_stray_enoent(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(apply(f), 0);
+	f->sim->observe_errno = -ENOENT;
+	assert_int_equal(restore(f), -ENOENT);
+	check_files(f, "applied.yaml original.json");
+	f->sim->observe_errno = 0;
+	assert_int_equal(restore(f), 0);
+	check_machine(f, f->before);
+}
+
+/* Beside no policy, too: it may be the only trace of how things were. */
+static void test_damaged_original(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(journal_put(f->dir.fd, JOURNAL_ORIGINAL, "{", 1, NULL),
+	                 0);
+	assert_int_equal(apply(f), -EBADMSG);
+	assert_int_equal(f->d.code, FL_NETD_JOURNAL);
+	assert_int_equal(restore(f), -EBADMSG);
+	check_machine(f, f->before);
+	check_files(f, "original.json");
+}
+
+/* A file that cannot be looked at is not absent. */
+static void test_phase_unknown(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(symlinkat(JOURNAL_INTENT, f->dir.fd, JOURNAL_INTENT),
+	                 0);
+	assert_int_equal(journal_phase(f->dir.fd, &f->d), -ELOOP);
+	assert_int_equal(f->d.code, FL_NETD_JOURNAL);
+	assert_int_equal(restore(f), -ELOOP);
+}
+
 /* What cannot be read now could not be put back. */
 static void test_link_unread(void **state)
 {
@@ -419,19 +460,14 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_apply_restore),
-		T(test_order),
-		T(test_fail_each),
-		T(test_fail_over_applied),
-		T(test_undo_fails),
-		T(test_stuck),
-		T(test_die_each_apply),
-		T(test_die_each_restore),
-		T(test_die_then_fail),
-		T(test_refused_before),
-		T(test_stale_original),
-		T(test_link_unread),
-		T(test_die_then_fail_elsewhere),
+		T(test_apply_restore),  T(test_order),
+		T(test_fail_each),      T(test_fail_over_applied),
+		T(test_undo_fails),     T(test_stuck),
+		T(test_die_each_apply), T(test_die_each_restore),
+		T(test_die_then_fail),  T(test_refused_before),
+		T(test_stale_original), T(test_link_unread),
+		T(test_stray_enoent),   T(test_damaged_original),
+		T(test_phase_unknown),  T(test_die_then_fail_elsewhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
