@@ -90,15 +90,17 @@ static const struct pol_vf *seen_vf(const struct job *j, const struct pol_vf *w)
 /*
  * An attribute of a VF that runs may change only for the one who has it: a
  * guest put before others in the file shifts theirs, and the VF under a
- * running guest must not become another's.
+ * running guest must not become another's. Who has it may be unknown (its
+ * lease was given by a netd that has ended): then nothing may change.
  */
 static int check_owner(struct job *j, const struct pol_vf *w,
                        const struct pol_vf *s)
 {
-	if (held(s) && *s->label && strcmp(s->label, w->label) != 0)
+	if (held(s) && (!*s->label || strcmp(s->label, w->label) != 0))
 		return in_use(j, s,
-		              *w->label ? "it would become another guest's"
-		                        : "its settings would change");
+		              *w->label && *s->label
+		                      ? "it would become another guest's"
+		                      : "its settings would change");
 	return 0;
 }
 

@@ -245,8 +245,8 @@ struct pol_vf {
 	int holder_pid;   /* 0 = nobody has it open through VFIO */
 	char holder[POL_NAME]; /* that process, or the guest that leases it */
 	/* "guest/nic". Wanted: whom it is for, "" = spare. Observed: who
-	 * leases it, "" = nobody known; it then keeps its attributes unless
-	 * the same one is to have it. */
+	 * leases it, "" = nobody known. While it is held its attributes change
+	 * only where the same one is known to have it and is to have it. */
 	char label[2 * POL_NAME];
 };
 #define POL_DRIVER_DEFAULT "netdev"
