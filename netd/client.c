@@ -183,9 +183,6 @@ static int check_request(struct server *s, struct client *c, const char *buf,
 	if (!e && c->job)
 		e = diag_fail(d, -EPROTO, FL_NETD_REQUEST,
 		              "a request is under way on this connection");
-	if (!e && c->lease && p->flags & PERMIT_LEASE)
-		e = diag_fail(d, -EPROTO, FL_NETD_REQUEST,
-		              "this connection holds a lease already");
 	*ret = p;
 	return e;
 }
@@ -212,6 +209,24 @@ static void take_request(struct server *s, struct client *c, const char *buf,
 	job_submit(s, c, p, &r, policy_fd);
 }
 
+/* A VMM has the connection of the command that started it, and with it the
+ * credentials of whoever called that: perhaps root's. Nothing is taken from
+ * it, be it well formed or not; the lease stays. */
+static void refuse_holder(struct server *s, struct client *c, int *fds,
+                          size_t n)
+{
+	struct diag d;
+
+	while (n)
+		close_fd(&fds[--n]);
+	diag_fail(&d, -EPERM, FL_NETD_DENIED,
+	          "this connection holds the lease of guest %s",
+	          c->lease->guest);
+	diag_why(&d, "it takes no further request");
+	diag_mend(&d, "ask on a connection of its own");
+	client_refuse(s, c, &d);
+}
+
 void client_event(struct server *s, struct client *c)
 {
 	_cleanup_free_ char *buf = malloc(NETD_MSG_MAX);
@@ -227,6 +242,10 @@ void client_event(struct server *s, struct client *c)
 	len = fd_recv(c->fd, buf, NETD_MSG_MAX, fds, ARRAY_SIZE(fds), &n);
 	if (len == -EAGAIN)
 		return;
+	if (c->lease && (len > 0 || len == -EMSGSIZE)) {
+		refuse_holder(s, c, fds, len > 0 ? n : 0);
+		return;
+	}
 	if (len == -EMSGSIZE) {
 		diag_fail(&d, -EPROTO, FL_NETD_REQUEST,
 		          "request not understood");

@@ -34,6 +34,9 @@
  * Where the failed apply or restore was undone, "undo" says how that went:
  * {"ok": true} or {"ok": false, "error": {...}}.
  *
+ * A connection that holds a lease takes no further request (FL_NETD_DENIED;
+ * the lease stays): whoever has it now need not be who connected.
+ *
  * A lease lasts as long as the connection it was given on. Whoever holds the
  * connection's last descriptor holds the lease: `fairlead run` hands it to
  * the VMM, and a VMM that dies, however it dies, gives everything back.

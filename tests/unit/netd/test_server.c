@@ -286,6 +286,33 @@ static void test_no_policy(void **state)
 	close(fd);
 }
 
+/* Whoever has the connection of a lease has no say. */
+static void test_lease_is_mute(void **state)
+{
+	struct daemon *d = *state;
+	int fd = dial(d), other = dial(d);
+	json_t *doc;
+
+	shell(d, "mkdir -p dev && touch dev/kvm k && printf '%s\\n' "
+	         "'version: 1' 'guests:' '  - name: g' "
+	         "'    memory: { size: 512M }' '    kernel: /k' "
+	         "> state/applied.yaml");
+	say(fd, "{\"version\":1,\"verb\":\"lease\",\"guest\":\"g\"}");
+	expect(fd, 0);
+	say(fd, ask_status);
+	expect(fd, FL_NETD_DENIED);
+	say(fd, "{\"version\":1,\"verb\":\"restore\"}");
+	expect(fd, FL_NETD_DENIED);
+	say(fd, "rubbish");
+	expect(fd, FL_NETD_DENIED);
+	say(other, ask_status);
+	doc = receive(other, 5000);
+	assert_int_equal(json_array_size(json_object_get(doc, "leases")), 1);
+	json_decref(doc);
+	close(fd);
+	close(other);
+}
+
 static void test_full(void **state)
 {
 	struct daemon *d = *state;
@@ -379,8 +406,9 @@ int main(void)
 		T(test_too_long),      T(test_descriptors),
 		T(test_unknown_verb),  T(test_unsealed),
 		T(test_policy_errors), T(test_no_policy),
-		T(test_full),          T(test_impatient),
-		T(test_hang),          T(test_socket_in_use),
+		T(test_lease_is_mute), T(test_full),
+		T(test_impatient),     T(test_hang),
+		T(test_socket_in_use),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
