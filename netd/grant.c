@@ -16,6 +16,7 @@
 #include "irq-remap/irq-remap.h"
 #include "netd/priv.h"
 
+#define SETTLE_LOCK_MS 10000u /* of a lease's 30 s */
 #define LET_GO_TRIES 100
 #define LET_GO_STEP_NS 50000000l
 
@@ -95,16 +96,46 @@ static int look(struct work *w, struct guest_run *r)
 	return e;
 }
 
+/* After the plan: what is told is what is. */
+static int look_again(struct work *w, struct guest_run *r)
+{
+	struct pol_state *s = NULL;
+	int e = observe(w->env, r->m.rtnl, &s, &w->diag);
+
+	if (e)
+		return e;
+	pol_state_free(r->seen);
+	r->seen = s;
+	return 0;
+}
+
+/* With the lock: a write of an earlier change may just have come back, so
+ * the plan is made from what is now. */
+static int settle_locked(struct work *w, struct guest_run *r, size_t *ret_n)
+{
+	_cleanup_close_ int lock = -1;
+	struct pol_plan *plan = NULL;
+	int e = journal_lock(w->env->state_fd, SETTLE_LOCK_MS, &lock, &w->diag);
+
+	if (!e)
+		e = look_again(w, r);
+	if (!e)
+		e = pol_plan(r->want, r->seen, &plan, &w->diag);
+	if (!e)
+		e = apply_plan(&machine_ops, &r->m, plan, ret_n, &w->diag);
+	pol_plan_free(plan);
+	return e;
+}
+
 /* The guest's VFs as the policy says. *ret_n counts what had drifted. */
 static int settle(struct work *w, struct guest_run *r, size_t *ret_n)
 {
 	struct pol_plan *plan = NULL;
 	int e = pol_plan(r->want, r->seen, &plan, &w->diag);
+	size_t n = e ? 0 : plan->n;
 
-	if (!e)
-		e = apply_plan(&machine_ops, &r->m, plan, ret_n, &w->diag);
-	pol_plan_free(plan);
-	return e;
+	pol_plan_free(e ? NULL : plan);
+	return e || !n ? e : settle_locked(w, r, ret_n);
 }
 
 /* The VF of each nic of the guest, as observed. */
@@ -129,6 +160,17 @@ static const struct pol_vf *nic_vf(const struct guest_run *r, size_t i)
 /* ---- give ------------------------------------------------------------------
  */
 
+static int no_vf(struct work *w, const struct guest_run *r, size_t i)
+{
+	diag_fail(&w->diag, -ENODEV, FL_NETD_DEVICE,
+	          "guest %s: the VF of nic %s is not there", r->guest->name,
+	          r->guest->nic[i].name);
+	diag_why(&w->diag, "somebody else removed it since the policy was "
+	                   "applied");
+	diag_mend(&w->diag, "fairlead apply FILE");
+	return -ENODEV;
+}
+
 static int check_free(struct work *w, const struct guest_run *r)
 {
 	const struct lease *l = lease_find(&w->env->leases, r->guest->name);
@@ -144,7 +186,9 @@ static int check_free(struct work *w, const struct guest_run *r)
 		const struct pol_vf *v = nic_vf(r, i);
 		char b[BDF_STRLEN];
 
-		if (!v || !v->holder_pid)
+		if (!v)
+			return no_vf(w, r, i);
+		if (!v->holder_pid)
 			continue;
 		diag_fail(&w->diag, -EBUSY, FL_NETD_LEASED,
 		          "guest %s: VF %s of nic %s is in use", r->guest->name,
@@ -184,17 +228,6 @@ static int check_group(struct work *w, struct bdf vf)
 	          : -ENOMEM;
 
 	return e ? e : iommu_group_check(g, vf, &w->diag);
-}
-
-static int no_vf(struct work *w, const struct guest_run *r, size_t i)
-{
-	diag_fail(&w->diag, -ENODEV, FL_NETD_DEVICE,
-	          "guest %s: the VF of nic %s is not there", r->guest->name,
-	          r->guest->nic[i].name);
-	diag_why(&w->diag, "somebody else removed it since the policy was "
-	                   "applied");
-	diag_mend(&w->diag, "fairlead apply FILE");
-	return -ENODEV;
 }
 
 static int check_host(struct work *w)
@@ -253,19 +286,6 @@ static void describe(struct work *w, const struct guest_run *r)
 		json_array_append_new(devices,
 		                      device_json(&g->nic[i], nic_vf(r, i)));
 	json_object_set_new(w->reply, "devices", devices);
-}
-
-/* After the plan: what is told is what is. */
-static int look_again(struct work *w, struct guest_run *r)
-{
-	struct pol_state *s = NULL;
-	int e = observe(w->env, r->m.rtnl, &s, &w->diag);
-
-	if (e)
-		return e;
-	pol_state_free(r->seen);
-	r->seen = s;
-	return 0;
 }
 
 int verb_lease(struct work *w)
