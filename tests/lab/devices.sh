@@ -1,7 +1,7 @@
 # Device sets of L0's machine: each adds to the QEMU array and to LOAD, the modules L1 loads.
 # Sourced by lab.
 
-SETS="igb igb2 nvme display edu e1000e multifn bigbar netdevsim none"
+SETS="igb igb2 igbnoacs nvme display edu e1000e multifn bigbar netdevsim none"
 
 PORT=0
 # One root port for each device, as on real boards: a function alone behind its port has an IOMMU
@@ -26,6 +26,15 @@ add_igb2() {
 	root_port
 	QEMU+=(-netdev hubport,id=h2,hubid=0 -device "igb,bus=$port,netdev=h2,id=nic1")
 	LOAD+=" igb"
+}
+
+# Behind a port that forwards between functions unseen by the IOMMU: PF and VFs are one group.
+add_igbnoacs() {
+	add_igb
+	local i
+	for i in "${!QEMU[@]}"; do
+		case ${QEMU[i]} in pcie-root-port,id=$port,*) QEMU[i]+=,disable-acs=on ;; esac
+	done
 }
 
 add_nvme() {

@@ -47,7 +47,7 @@ host_state() { # PF
 		echo "$f $(cat "$PCI/$1/$f" 2>/dev/null)"
 	done
 	echo "driver $(pci_driver "$1")"
-	ip -d link show "$(pci_netdev "$1")" | sed 's/ state [A-Z]*//; s/,LOWER_UP//; s/ qdisc [a-z]*//'
+	ip -d link show "$(pci_netdev "$1")" | sed 's/ state [A-Z]*//; s/,LOWER_UP//; s/NO-CARRIER,//; s/ qdisc [a-z]*//'
 }
 
 # The demo's policy with another command line for the guest, and other changes by sed where wanted.
