@@ -186,9 +186,7 @@ static int check_free(struct work *w, const struct guest_run *r)
 		const struct pol_vf *v = nic_vf(r, i);
 		char b[BDF_STRLEN];
 
-		if (!v)
-			return no_vf(w, r, i);
-		if (!v->holder_pid)
+		if (!v || !v->holder_pid)
 			continue;
 		diag_fail(&w->diag, -EBUSY, FL_NETD_LEASED,
 		          "guest %s: VF %s of nic %s is in use", r->guest->name,
