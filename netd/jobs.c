@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Requests under way. Reads run side by side; changes one after the other:
- * apply and restore are told "busy", leases and netd's own work wait.
+ * leases and netd's own work wait for their turn, and so do apply and restore
+ * where only such is before them; behind another one they are told "busy".
  *
  * A deadline: the worker is killed; if the kernel does not let it go within
  * a second it is called stuck, its client is answered, and the next change
@@ -56,10 +57,21 @@ static void refuse(struct server *s, struct job *j, const struct diag *d)
 		client_refuse(s, c, d);
 }
 
-static void refuse_busy(struct server *s, struct client *c,
-                        const struct permit *p)
+/* An apply, restore or recovery that is under way or waits. What guests need
+ * (leases, releases) is short and waits itself: it refuses nobody. */
+static const struct job *big_change(const struct server *s)
 {
-	const struct job *j = s->changing;
+	for (const struct job *j = s->jobs; j; j = j->next)
+		if (j->state != JOB_STUCK &&
+		    j->permit->flags & PERMIT_CHANGES &&
+		    !(j->permit->flags & PERMIT_GUEST))
+			return j;
+	return NULL;
+}
+
+static void refuse_busy(struct server *s, struct client *c,
+                        const struct permit *p, const struct job *j)
+{
 	struct diag d;
 
 	diag_fail(&d, -EBUSY, FL_NETD_BUSY, "%s: busy", p->verb);
@@ -93,8 +105,13 @@ static int launch(struct server *s, struct job *j)
 	w->policy_fd = j->policy_fd;
 	r = worker_start(&j->worker, w, keep, ARRAY_SIZE(keep),
 	                 j->permit->deadline_ms);
-	if (!r)
-		r = server_watch(s, j->worker.pidfd, j);
+	if (r)
+		return r;
+	r = server_watch(s, j->worker.pidfd, j);
+	if (r) {
+		worker_kill(&j->worker);
+		worker_close(&j->worker);
+	}
 	return r;
 }
 
@@ -131,12 +148,12 @@ static void start_next(struct server *s)
 void job_submit(struct server *s, struct client *c, const struct permit *p,
                 const struct request *r, int policy_fd)
 {
+	const struct job *other = big_change(s);
 	struct job *j, **end = &s->jobs;
 
-	if (p->flags & PERMIT_CHANGES && s->changing &&
-	    !(p->flags & PERMIT_WAITS)) {
+	if (p->flags & PERMIT_CHANGES && other && !(p->flags & PERMIT_WAITS)) {
 		close_fd(&policy_fd);
-		refuse_busy(s, c, p);
+		refuse_busy(s, c, p, other);
 		return;
 	}
 	j = calloc(1, sizeof(*j));

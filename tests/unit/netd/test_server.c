@@ -382,6 +382,27 @@ static void test_hang(void **state)
 	close(read_only);
 }
 
+/* Behind a lease, which is short, an apply waits; behind that, it is told. */
+static void test_apply_waits(void **state)
+{
+	struct daemon *d = *state;
+	int lease = dial(d), apply = dial(d), other = dial(d);
+
+	shell(d, "mkfifo state/applied.yaml");
+	say(lease, "{\"version\":1,\"verb\":\"lease\",\"guest\":\"g\"}");
+	usleep(50000);
+	send_policy(apply, "apply", "not a policy");
+	assert_null(receive(apply, 200));
+	send_policy(other, "apply", "not a policy");
+	expect(other, FL_NETD_BUSY);
+	shell(d, ": > state/applied.yaml"); /* lets the lease go on */
+	expect(lease, FL_NETD_JOURNAL); /* a FIFO is no file */
+	expect(apply, FL_POL_TYPE);
+	close(lease);
+	close(apply);
+	close(other);
+}
+
 static void test_socket_in_use(void **state)
 {
 	struct daemon *d = *state;
@@ -408,7 +429,7 @@ int main(void)
 		T(test_policy_errors), T(test_no_policy),
 		T(test_lease_is_mute), T(test_full),
 		T(test_impatient),     T(test_hang),
-		T(test_socket_in_use),
+		T(test_apply_waits),   T(test_socket_in_use),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
