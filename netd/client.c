@@ -98,18 +98,42 @@ static void drop_with(struct server *s, struct client *c, const struct diag *d)
 	client_drop(s, c);
 }
 
+/* Of more groups than fit (the kernel then says how long the list is) the one
+ * that is asked for is kept. */
+static void read_groups(int fd, gid_t lease_gid, struct peer *p)
+{
+	_cleanup_free_ gid_t *all = NULL;
+	socklen_t len = sizeof(p->group);
+
+	if (!getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, p->group, &len)) {
+		p->n_groups = len / sizeof(gid_t);
+		return;
+	}
+	if (errno != ERANGE)
+		return;
+	all = malloc(len);
+	if (!all || getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, all, &len) < 0)
+		return;
+	for (size_t i = 0; i < len / sizeof(gid_t); i++)
+		if (all[i] == lease_gid) {
+			p->group[0] = lease_gid;
+			p->n_groups = 1;
+		}
+}
+
 /* Who it is, as the kernel noted at connect(2). */
-static int read_peer(int fd, struct peer *p)
+static int read_peer(int fd, gid_t lease_gid, struct peer *p)
 {
 	struct ucred u;
 	socklen_t len = sizeof(u);
 
+	p->pidfd = -1;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &u, &len) < 0)
 		return -errno;
-	*p = (struct peer){ .pid = u.pid, .uid = u.uid, .gid = u.gid };
-	len = sizeof(p->group);
-	if (!getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, p->group, &len))
-		p->n_groups = len / sizeof(gid_t);
+	*p = (struct peer){
+		.pid = u.pid, .uid = u.uid, .gid = u.gid, .pidfd = -1
+	};
+	read_groups(fd, lease_gid, p);
 	len = sizeof(p->pidfd);
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &p->pidfd, &len) < 0)
 		p->pidfd = -1;
@@ -150,7 +174,8 @@ void client_accept(struct server *s)
 	*c = (struct client){ .source = SOURCE_CLIENT,
 		              .fd = fd,
 		              .idle_since = now_ns() };
-	if (read_peer(fd, &c->peer) < 0 || server_watch(s, fd, c) < 0) {
+	if (read_peer(fd, s->env->lease_gid, &c->peer) < 0 ||
+	    server_watch(s, fd, c) < 0) {
 		close_fd(&fd);
 		close_fd(&c->peer.pidfd);
 		free(c);

@@ -69,7 +69,7 @@ struct peer {
 	pid_t pid;
 	uid_t uid;
 	gid_t gid;
-	gid_t group[PEER_GROUPS_MAX];
+	gid_t group[PEER_GROUPS_MAX]; /* of more: NETD_GROUP, if in it */
 	size_t n_groups;
 	int pidfd; /* -1 = not known */
 };

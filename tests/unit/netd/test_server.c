@@ -3,6 +3,7 @@
  * (nothing), and that a device that hangs does not hold it up. */
 
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -27,6 +28,8 @@
 #define HANG                                                                   \
 	"mkdir -p " PF " && echo 7 > " PF "/sriov_totalvfs && mkfifo " PF      \
 	"/sriov_numvfs"
+
+#define LEASE_GID 54321
 
 struct daemon {
 	struct state_dir dir;
@@ -53,7 +56,7 @@ static _Noreturn void serve(struct daemon *d)
 	snprintf(state, sizeof(state), "%s/state", d->dir.path);
 	e->log = &log;
 	e->root_fd = d->dir.fd;
-	e->lease_gid = (gid_t)-1;
+	e->lease_gid = LEASE_GID;
 	if (journal_open(state, &e->state_fd, &diag) ||
 	    server_open(e, d->socket, &s, &diag))
 		_exit(1);
@@ -286,6 +289,36 @@ static void test_no_policy(void **state)
 	close(fd);
 }
 
+/* A user of more groups than we keep is still in the one that counts. */
+static void test_many_groups(void **state)
+{
+	struct daemon *d = *state;
+	gid_t groups[3 * PEER_GROUPS_MAX];
+	int status;
+	pid_t pid;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(groups); i++)
+		groups[i] = 1000 + i;
+	groups[ARRAY_SIZE(groups) - 1] = LEASE_GID;
+	assert_int_equal(chmod(d->dir.path, 0755), 0);
+	pid = fork();
+	if (!pid) {
+		int fd;
+
+		if (setgroups(ARRAY_SIZE(groups), groups) || setgid(999) ||
+		    setuid(999))
+			_exit(3);
+		fd = dial(d);
+		say(fd, "{\"version\":1,\"verb\":\"lease\","
+		        "\"guest\":\"g\"}");
+		expect(fd, FL_NETD_NO_POLICY); /* and not "denied" */
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 /* Whoever has the connection of a lease has no say. */
 static void test_lease_is_mute(void **state)
 {
@@ -396,7 +429,7 @@ static void test_apply_waits(void **state)
 	send_policy(other, "apply", "not a policy");
 	expect(other, FL_NETD_BUSY);
 	shell(d, ": > state/applied.yaml"); /* lets the lease go on */
-	expect(lease, FL_NETD_JOURNAL); /* a FIFO is no file */
+	expect(lease, FL_NETD_JOURNAL);     /* a FIFO is no file */
 	expect(apply, FL_POL_TYPE);
 	close(lease);
 	close(apply);
@@ -427,9 +460,10 @@ int main(void)
 		T(test_too_long),      T(test_descriptors),
 		T(test_unknown_verb),  T(test_unsealed),
 		T(test_policy_errors), T(test_no_policy),
-		T(test_lease_is_mute), T(test_full),
-		T(test_impatient),     T(test_hang),
-		T(test_apply_waits),   T(test_socket_in_use),
+		T(test_lease_is_mute), T(test_many_groups),
+		T(test_full),          T(test_impatient),
+		T(test_hang),          T(test_apply_waits),
+		T(test_socket_in_use),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
