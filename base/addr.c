@@ -43,7 +43,7 @@ int bdf_parse(const char *s, struct bdf *ret)
 		s = hex_field(s, 2, 2, '.', &dev);
 	if (s)
 		s = hex_field(s, 1, 1, '\0', &fn);
-	if (!s || domain > UINT16_MAX || dev > 31 || fn > 7)
+	if (!s || dev > 31 || fn > 7)
 		return -EINVAL;
 	*ret = (struct bdf){ domain, (uint8_t)bus, (uint8_t)dev, (uint8_t)fn };
 	return 0;
@@ -52,7 +52,7 @@ int bdf_parse(const char *s, struct bdf *ret)
 const char *bdf_format(struct bdf b, char buf[static BDF_STRLEN])
 {
 	snprintf(buf, BDF_STRLEN, "%04x:%02x:%02x.%x",
-	         (unsigned)(uint16_t)b.domain, b.bus, b.dev & 31u, b.fn & 7u);
+	         (unsigned)b.domain, b.bus, b.dev & 31u, b.fn & 7u);
 	return buf;
 }
 
