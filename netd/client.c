@@ -140,15 +140,18 @@ static int read_peer(int fd, gid_t lease_gid, struct peer *p)
 	return 0;
 }
 
+/* For the one that is in the list already. A client that has gone counts as
+ * long as its worker has not ended. */
 static bool have_room(const struct server *s, const struct peer *p)
 {
-	size_t same = 0;
+	size_t all = s->n_clients + jobs_left(s, NULL);
+	size_t same = jobs_left(s, &p->uid);
 
 	for (const struct client *c = s->clients; c; c = c->next)
 		same += c->peer.uid == p->uid;
-	return s->n_clients < CLIENTS_MAX &&
-	       (p->uid == 0 || (s->n_clients < CLIENTS_MAX - CLIENTS_ROOT &&
-	                        same < CLIENTS_UID_MAX));
+	return all <= CLIENTS_MAX &&
+	       (p->uid == 0 ||
+	        (all <= CLIENTS_MAX - CLIENTS_ROOT && same <= CLIENTS_UID_MAX));
 }
 
 static void refuse_full(struct server *s, struct client *c)
@@ -165,8 +168,9 @@ void client_accept(struct server *s)
 {
 	int fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct client *c = fd < 0 ? NULL : calloc(1, sizeof(*c));
-	bool room;
 
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+		server_deaf(s);
 	if (!c) {
 		close_fd(&fd);
 		return;
@@ -181,11 +185,10 @@ void client_accept(struct server *s)
 		free(c);
 		return;
 	}
-	room = have_room(s, &c->peer);
 	c->next = s->clients;
 	s->clients = c;
 	s->n_clients++;
-	if (!room)
+	if (!have_room(s, &c->peer))
 		refuse_full(s, c);
 }
 
@@ -231,6 +234,11 @@ static void take_request(struct server *s, struct client *c, const char *buf,
 		return;
 	}
 	policy_fd = n_fds ? TAKE_FD(fds[0]) : -1;
+	if (!have_room(s, &c->peer)) { /* earlier requests of it hang */
+		close_fd(&policy_fd);
+		refuse_full(s, c);
+		return;
+	}
 	job_submit(s, c, p, &r, policy_fd);
 }
 

@@ -346,6 +346,15 @@ void jobs_deadlines(struct server *s, uint64_t now)
 	}
 }
 
+size_t jobs_left(const struct server *s, const uid_t *uid)
+{
+	size_t n = 0;
+
+	for (const struct job *j = s->jobs; j; j = j->next)
+		n += !j->client && j->peer.pid && (!uid || j->peer.uid == *uid);
+	return n;
+}
+
 void job_orphan(struct server *s, struct job *j)
 {
 	detach(j);

@@ -29,6 +29,23 @@ int server_watch(struct server *s, int fd, void *source)
 	return epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
 }
 
+void server_deaf(struct server *s)
+{
+	if (ratelimit_pass(&s->noise, now_ns()))
+		log_line(s->env->log, LOG_LVL_WARN,
+		         "no descriptor left for a client");
+	epoll_ctl(s->epoll, EPOLL_CTL_DEL, s->listener, NULL);
+	s->deaf_until = now_ns() + DEAF_MS * 1000000ull;
+}
+
+static void listen_again(struct server *s, uint64_t now)
+{
+	if (!s->deaf_until || now < s->deaf_until || s->stopping)
+		return;
+	if (!server_watch(s, s->listener, &s->listener_source))
+		s->deaf_until = 0;
+}
+
 /* ---- the loop --------------------------------------------------------------
  */
 
@@ -70,7 +87,7 @@ static void dispatch(struct server *s, void *source)
 /* Nothing has a deadline: sleep for good. */
 static int patience(const struct server *s)
 {
-	if (s->jobs)
+	if (s->jobs || s->deaf_until)
 		return TICK_MS;
 	for (const struct client *c = s->clients; c; c = c->next)
 		if (!c->lease)
@@ -100,6 +117,7 @@ int server_run(struct server *s)
 		jobs_deadlines(s, now);
 		clients_drop_idle(s, now);
 		clients_free_dead(s);
+		listen_again(s, now);
 	}
 	return 0;
 }

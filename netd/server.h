@@ -11,6 +11,7 @@
 #define CLIENTS_UID_MAX 16 /* of one uid that is not root */
 #define CLIENTS_ROOT 8     /* kept free for root */
 #define IDLE_MS 30000u
+#define DEAF_MS 500u
 
 enum source { /* first member of all that epoll points at */
 	SOURCE_LISTENER,
@@ -54,11 +55,15 @@ struct server {
 	struct job *jobs; /* in the order of their arrival */
 	struct job *changing;
 	bool stopping;
+	uint64_t deaf_until; /* no descriptor was left; 0 = listening */
 	struct ratelimit noise;
 };
 
 /* server.c */
 int server_watch(struct server *s, int fd, void *source);
+/* Does not listen for DEAF_MS: whoever knocks would only be asked again and
+ * again, until a descriptor is free. */
+void server_deaf(struct server *s);
 
 /* client.c */
 void client_accept(struct server *s);
@@ -79,6 +84,9 @@ void job_submit(struct server *s, struct client *c, const struct permit *p,
 void job_event(struct server *s, struct job *j);
 /* Its client has gone. */
 void job_orphan(struct server *s, struct job *j);
+/* Those of clients that have gone (of one uid, or NULL: of all) and that have
+ * not ended: each still is a process. */
+size_t jobs_left(const struct server *s, const uid_t *uid);
 void jobs_deadlines(struct server *s, uint64_t now);
 void jobs_close(struct server *s);
 

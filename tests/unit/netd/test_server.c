@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -366,6 +367,44 @@ static void test_full(void **state)
 	test_status(state);
 }
 
+static long ticks(pid_t pid)
+{
+	char path[64], buf[512];
+	unsigned long user = 0, kernel = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	assert_non_null(fgets(buf, sizeof(buf), f));
+	fclose(f);
+	assert_int_equal(sscanf(strrchr(buf, ')'),
+	                        ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u "
+	                        "%*u %lu %lu",
+	                        &user, &kernel),
+	                 2);
+	return (long)(user + kernel);
+}
+
+/* Without a descriptor for it a client waits, and the daemon does not spin. */
+static void test_no_descriptors(void **state)
+{
+	struct daemon *d = *state;
+	struct rlimit few = { 3, 4096 }, many = { 1024, 4096 };
+	long before;
+	int fd;
+
+	assert_int_equal(prlimit(d->pid, RLIMIT_NOFILE, &few, NULL), 0);
+	fd = dial(d);
+	before = ticks(d->pid);
+	sleep(1);
+	assert_true(ticks(d->pid) - before < sysconf(_SC_CLK_TCK) / 4);
+	assert_int_equal(prlimit(d->pid, RLIMIT_NOFILE, &many, NULL), 0);
+	say(fd, ask_status);
+	expect(fd, 0);
+	close(fd);
+}
+
 /* Two requests without waiting for the first one's answer. */
 static void test_impatient(void **state)
 {
@@ -456,14 +495,14 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_status),        T(test_garbage),
-		T(test_too_long),      T(test_descriptors),
-		T(test_unknown_verb),  T(test_unsealed),
-		T(test_policy_errors), T(test_no_policy),
-		T(test_lease_is_mute), T(test_many_groups),
-		T(test_full),          T(test_impatient),
-		T(test_hang),          T(test_apply_waits),
-		T(test_socket_in_use),
+		T(test_status),         T(test_garbage),
+		T(test_too_long),       T(test_descriptors),
+		T(test_unknown_verb),   T(test_unsealed),
+		T(test_policy_errors),  T(test_no_policy),
+		T(test_lease_is_mute),  T(test_many_groups),
+		T(test_no_descriptors), T(test_full),
+		T(test_impatient),      T(test_hang),
+		T(test_apply_waits),    T(test_socket_in_use),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
