@@ -51,8 +51,8 @@ int bdf_parse(const char *s, struct bdf *ret)
 
 const char *bdf_format(struct bdf b, char buf[static BDF_STRLEN])
 {
-	snprintf(buf, BDF_STRLEN, "%04x:%02x:%02x.%x",
-	         (unsigned)b.domain, b.bus, b.dev & 31u, b.fn & 7u);
+	snprintf(buf, BDF_STRLEN, "%04x:%02x:%02x.%x", (unsigned)b.domain,
+	         b.bus, b.dev & 31u, b.fn & 7u);
 	return buf;
 }
 
