@@ -11,7 +11,9 @@
 #include "netd/priv.h"
 
 #define READ_MS 10000u
-#define CHANGE_MS 120000u /* some drivers need a second for each VF */
+/* The VFs of a large PF taken away and made anew (SRIOV_NUMVFS_MS each), all
+ * the rest, and an earlier write waited for. */
+#define CHANGE_MS 900000u
 #define LEASE_MS 30000u
 
 // clang-format off

@@ -8,7 +8,7 @@
 #include "netd/priv.h"
 
 /* A device write of a killed netd may take this long to come back. */
-#define LOCK_MS (SRIOV_WRITE_MS + 5000u)
+#define LOCK_MS (SRIOV_NUMVFS_MS + 5000u)
 
 int policy_parse(const char *text, size_t len, struct pol_policy **ret,
                  struct pol_errors *errs, struct diag *d)

@@ -153,7 +153,10 @@ static int refuse_many(const struct job *j, const struct sriov_pf *pf,
 int set_numvfs(int root_fd, struct bdf b, unsigned n, const struct patience *p,
                struct diag *d)
 {
-	struct job j = { .root_fd = root_fd, .pf = b, .n = n, .p = p, .d = d };
+	struct patience more = *p;
+	struct job j = {
+		.root_fd = root_fd, .pf = b, .n = n, .p = &more, .d = d
+	};
 	_cleanup_free_ struct sriov_pf *pf = calloc(1, sizeof(*pf));
 	int r;
 
@@ -164,6 +167,7 @@ int set_numvfs(int root_fd, struct bdf b, unsigned n, const struct patience *p,
 		r = refuse_many(&j, pf, n);
 	if (r || pf->num_vfs == n)
 		return r;
+	more.write_ms += p->vf_ms * MAX(n, pf->num_vfs);
 	if (pf->num_vfs) {
 		r = refuse_users(&j, pf);
 		if (!r)

@@ -19,6 +19,7 @@ _must_check_ int fn_check(int root_fd, struct bdf b, struct diag *d);
 /* How long to be patient; tests are less so. */
 struct patience {
 	unsigned write_ms, wait_ms;
+	unsigned vf_ms; /* of a write, for each VF that a numvfs moves */
 };
 
 /* Write an attribute within p->write_ms. -ETIMEDOUT FL_SRIOV_STUCK, anything

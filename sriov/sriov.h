@@ -18,7 +18,9 @@
  *       descriptors of the VF's group or cdev in proc/PID/fd, and the netdevs'
  *       state), and the write is refused with FL_SRIOV_IN_USE.
  *     - Every device write runs in a child with a deadline; one stuck driver
- *       gives -ETIMEDOUT, FL_SRIOV_STUCK, and nothing else waits.
+ *       gives -ETIMEDOUT, FL_SRIOV_STUCK, and nothing else waits. Reads are
+ *       not guarded: sriov_pf_read sleeps while a write to sriov_numvfs
+ *       hangs, so a caller that must not wait reads in a process of its own.
  *     - After numvfs, the VFs' sysfs entries are waited for.
  *     - A driver is chosen by driver_override, then drivers_probe; never by
  *       new_id (which would grab other devices).
@@ -93,6 +95,9 @@ _must_check_ int sriov_holders_find(const struct sriov_holders *h, int root_fd,
                                     struct bdf b, struct sriov_holder *ret);
 
 #define SRIOV_WRITE_MS 10000u
+/* Drivers take up to a second for each VF that comes or goes. */
+#define SRIOV_VF_MS 1000u
+#define SRIOV_NUMVFS_MS (SRIOV_WRITE_MS + SRIOV_VF_MS * SRIOV_VFS_MAX)
 _must_check_ int sriov_set_autoprobe(int root_fd, struct bdf pf, bool on,
                                      struct diag *d);
 /* To `n` from whatever it is, through 0 where the kernel wants it, after

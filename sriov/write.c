@@ -7,7 +7,8 @@
 
 #include "sriov/priv.h"
 
-static const struct patience usual = { SRIOV_WRITE_MS, SRIOV_WAIT_MS };
+static const struct patience usual = { SRIOV_WRITE_MS, SRIOV_WAIT_MS,
+	                               SRIOV_VF_MS };
 
 int write_attr(int root_fd, const char *path, const char *value,
                const struct patience *p, int code, const char *what,
