@@ -179,13 +179,19 @@ static int read_back(struct rtnl *r, const struct pol_action *a, struct diag *d)
 	e = rtnl_link_read(r, a->ifname, l, d);
 	if (e)
 		return e;
-	same = a->op == POL_OP_PF_LINK ? l->up == !!a->number
-	                               : knobs[a->op].is(&l->vf[a->vf], a);
+	/* One attribute may not be reported by the driver; a VF of which
+	 * nothing is, has gone. */
+	same = a->op == POL_OP_PF_LINK
+	               ? l->up == !!a->number
+	               : l->vf[a->vf].has && knobs[a->op].is(&l->vf[a->vf], a);
 	if (same)
 		return 0;
 	pol_action_text(a, text, sizeof(text));
 	diag_fail(d, -EIO, FL_NETD_READBACK, "cannot %s", text);
-	diag_why(d, "the driver accepted it, but reports another value");
+	diag_why(d, "the driver accepted it, but reports %s",
+	         a->op == POL_OP_PF_LINK || l->vf[a->vf].has
+	                 ? "another value"
+	                 : "nothing of that VF");
 	diag_mend(d, "see `ip -d link show dev %s` and `dmesg`", a->ifname);
 	return -EIO;
 }
