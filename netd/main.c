@@ -149,6 +149,8 @@ static int serve(const struct options *o, struct env *e, struct diag *d)
 	if (!r)
 		r = journal_open(o->state, &e->state_fd, d);
 	if (!r)
+		r = journal_boot(e, d);
+	if (!r)
 		load_vfio(e);
 	if (!r)
 		r = server_open(e, o->socket, &s, d);

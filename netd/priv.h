@@ -6,13 +6,16 @@
 /*
  * Inside netd. Two worlds, and each function belongs to one:
  *
- *   main process  main.c server.c client.c jobs.c lease.c frame.c permit.c
- *                 caps.c: sockets, permissions, leases, deadlines. Opens no
+ *   main process  main.c server.c client.c jobs.c frame.c permit.c caps.c:
+ *                 sockets, permissions, leases, deadlines. Opens no
  *                 device, reads no sysfs, never blocks.
  *   a worker      verbs.c transact.c apply.c ops.c observe.c rtnl*.c grant.c
- *                 open.c memlock.c status.c journal.c intent.c: a fork of
- *                 main for one request; may block, is killed at its deadline,
- *                 ends with one answer.
+ *                 open.c memlock.c status.c intent.c: a fork of main for one
+ *                 request; may block, is killed at its deadline, ends with
+ *                 one answer.
+ *   both          reply.c lease.c journal.c. Of the journal main only looks
+ *                 whether there is an intent; boot.c is main's, before it
+ *                 listens.
  */
 // clang-format on
 
@@ -230,6 +233,10 @@ _must_check_ int journal_put(int state_fd, const char *name, const char *text,
 _must_check_ int journal_get(int state_fd, const char *name, char **ret,
                              size_t *ret_len, struct diag *d);
 _must_check_ int journal_drop(int state_fd, const char *name, struct diag *d);
+#define JOURNAL_BOOT "boot"
+#define JOURNAL_BEFORE_BOOT "applied-before-boot.yaml"
+/* Puts away what an earlier boot left. Once, before the journal is read. */
+_must_check_ int journal_boot(const struct env *e, struct diag *d);
 #define JOURNAL_ORIGINAL "original.json"
 #define JOURNAL_INTENT "intent.json"
 #define JOURNAL_APPLIED_FILE "applied.yaml"
@@ -314,7 +321,9 @@ _must_check_ int policy_applied(const struct env *e, struct pol_policy **ret,
  * "backend" too. vf[i] is the VF of nic i. */
 _must_check_ int open_guest(struct work *w, const struct pol_guest *g,
                             const struct bdf *vf);
-/* Lets the peer pin `bytes` more. A failure is a warning in the reply. */
+/* Raises the peer's RLIMIT_MEMLOCK to at least `bytes` and 64 MiB; never
+ * lowers it, and does not take it back when the lease ends. A failure is a
+ * warning in the reply. */
 void memlock_raise(struct work *w, uint64_t bytes);
 
 /* ---- server.c, jobs.c, caps.c -------------------------------------------- */

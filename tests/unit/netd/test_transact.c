@@ -456,18 +456,54 @@ static void test_link_unread(void **state)
 	check_files(f, "");
 }
 
+/* After a reboot nothing of it is true any more. */
+static void test_reboot(void **state)
+{
+	struct fixture *f = *state;
+	const struct log log = { .fd = -1, .level = LOG_LVL_ERROR };
+	char line[256];
+
+	f->env.log = &log;
+	f->env.root_fd = f->dir.fd;
+	snprintf(line, sizeof(line),
+	         "cd %s && mkdir -p proc/sys/kernel/random && "
+	         "echo one > proc/sys/kernel/random/boot_id",
+	         f->dir.path);
+	assert_int_equal(system(line), 0);
+	assert_int_equal(apply(f), 0);
+	assert_int_equal(journal_boot(&f->env, &f->d), 0);
+	assert_int_equal(journal_boot(&f->env, &f->d), 0); /* the same boot */
+	assert_int_equal(journal_phase(f->dir.fd, NULL), JOURNAL_APPLIED);
+	check_files(f, "applied.yaml boot original.json proc");
+	snprintf(line, sizeof(line),
+	         "echo two > %s/proc/sys/kernel/random/boot_id", f->dir.path);
+	assert_int_equal(system(line), 0);
+	assert_int_equal(journal_boot(&f->env, &f->d), 0);
+	assert_int_equal(journal_phase(f->dir.fd, NULL), JOURNAL_NONE);
+	check_files(f, "applied-before-boot.yaml boot proc");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_apply_restore),  T(test_order),
-		T(test_fail_each),      T(test_fail_over_applied),
-		T(test_undo_fails),     T(test_stuck),
-		T(test_die_each_apply), T(test_die_each_restore),
-		T(test_die_then_fail),  T(test_refused_before),
-		T(test_stale_original), T(test_link_unread),
-		T(test_stray_enoent),   T(test_damaged_original),
-		T(test_phase_unknown),  T(test_die_then_fail_elsewhere),
+		T(test_apply_restore),
+		T(test_order),
+		T(test_fail_each),
+		T(test_fail_over_applied),
+		T(test_undo_fails),
+		T(test_stuck),
+		T(test_die_each_apply),
+		T(test_die_each_restore),
+		T(test_die_then_fail),
+		T(test_refused_before),
+		T(test_stale_original),
+		T(test_link_unread),
+		T(test_stray_enoent),
+		T(test_damaged_original),
+		T(test_phase_unknown),
+		T(test_reboot),
+		T(test_die_then_fail_elsewhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
