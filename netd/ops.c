@@ -67,8 +67,7 @@ static int op_driver(void *ctx, const struct pol_action *a, struct diag *d)
 		return r;
 	if (!strcmp(a->driver, POL_DRIVER_DEFAULT))
 		return sriov_bind_default(m->env->root_fd, vf, d);
-	return sriov_bind_restore(m->env->root_fd, vf, a->driver, a->override,
-	                          d);
+	return sriov_bind_to(m->env->root_fd, vf, a->driver, a->override, d);
 }
 
 static int op_observe(void *ctx, struct pol_state **ret, struct diag *d)

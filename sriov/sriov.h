@@ -104,18 +104,14 @@ _must_check_ int sriov_set_autoprobe(int root_fd, struct bdf pf, bool on,
  * asking who uses the VFs. Returns when the VFs' entries are there. */
 _must_check_ int sriov_set_numvfs(int root_fd, struct bdf pf, unsigned n,
                                   struct diag *d);
-/* Bind to `driver` ("" = leave unbound): override, unbind, probe, read back.
- * The override stays set while the driver is ours, so that nothing else
- * takes the device. No-op when already so. */
-_must_check_ int sriov_bind(int root_fd, struct bdf b, const char *driver,
-                            struct diag *d);
+/* Bind to `driver` ("" = leave unbound), with `override` set in the end:
+ * override, unbind, probe, read back. An override that names the driver keeps
+ * all others from the device. No-op when already so. */
+_must_check_ int sriov_bind_to(int root_fd, struct bdf b, const char *driver,
+                               const char *override, struct diag *d);
 /* Clear the override and let the kernel choose; a driver other than a vfio
  * one that is bound already may stay. FL_SRIOV_BIND when nothing takes it. */
 _must_check_ int sriov_bind_default(int root_fd, struct bdf b, struct diag *d);
-/* Put back `driver` and `override` exactly as they were. */
-_must_check_ int sriov_bind_restore(int root_fd, struct bdf b,
-                                    const char *driver, const char *override,
-                                    struct diag *d);
 
 /* Names of VFIO's character device ("vfio3", -ENOENT where the kernel has no
  * cdev) for a function bound to a vfio driver. */

@@ -74,15 +74,10 @@ int sriov_set_numvfs(int root_fd, struct bdf pf, unsigned n, struct diag *d)
 	return set_numvfs(root_fd, pf, n, &usual, d);
 }
 
-int sriov_bind_restore(int root_fd, struct bdf b, const char *driver,
-                       const char *override, struct diag *d)
+int sriov_bind_to(int root_fd, struct bdf b, const char *driver,
+                  const char *override, struct diag *d)
 {
 	return bind_to(root_fd, b, driver, override, &usual, d);
-}
-
-int sriov_bind(int root_fd, struct bdf b, const char *driver, struct diag *d)
-{
-	return bind_to(root_fd, b, driver, driver, &usual, d);
 }
 
 int sriov_bind_default(int root_fd, struct bdf b, struct diag *d)

@@ -231,11 +231,13 @@ static void test_already(void **state)
 	tree_add_vf(t, 0, "vfio-pci");
 	tree_put(t, "vfio-pci\n", VF0 "/driver_override");
 	tree_fifo(t, "sys/bus/pci/drivers_probe");
-	assert_int_equal(sriov_bind(t->root_fd, vf_bdf(0), "vfio-pci", NULL),
+	assert_int_equal(sriov_bind_to(t->root_fd, vf_bdf(0), "vfio-pci",
+	                               "vfio-pci", NULL),
 	                 0);
 	/* The override alone differs: that is mended without a rebind. */
 	tree_put(t, "(null)\n", VF0 "/driver_override");
-	assert_int_equal(sriov_bind(t->root_fd, vf_bdf(0), "vfio-pci", NULL),
+	assert_int_equal(sriov_bind_to(t->root_fd, vf_bdf(0), "vfio-pci",
+	                               "vfio-pci", NULL),
 	                 0);
 	check_text(t, VF0 "/driver_override", "vfio-pci");
 }
