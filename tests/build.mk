@@ -47,6 +47,10 @@ $(O)/tests/micro/guest/%.elf: tests/micro/guest/%.c $(wildcard tests/micro/guest
 $(MICRO): | $(MICRO_GUESTS)
 
 LAB_PROGRAMS := $(patsubst %.c,$(O)/%,$(wildcard tests/lab/*.c))
+# For a guest, whose initramfs has no libraries.
+$(O)/tests/lab/guest-%: $(O)/tests/lab/guest-%.o
+	$(Q)$(CC) $(CFLAGS) -static -o $@ $<
+	$(if $(Q),@echo "  LD    $@")
 
 # What the compiler finds for netd, its tests and its linter must find too.
 NETD_BESIDE := $(O)/tests/unit/netd/%.o $(O)/fuzz/netd/%.o $(O)/fuzz/tests/fuzz/fuzz_netd%.o $(O)/tidy/netd/%.ok $(O)/tidy/tests/unit/netd/%.ok

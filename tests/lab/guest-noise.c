@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A hostile guest's part: random writes where the VMM looks. Static, since it
+ * runs in L2, whose initramfs has no libraries. The same seed writes the same.
+ *
+ *   guest-noise config SEED COUNT         every function, by the kernel (ECAM)
+ *   guest-noise ports SEED COUNT          0xCF8 and 0xCFC, also where nothing
+ * is guest-noise bar SEED COUNT FILE       a BAR's resource file in sysfs
+ */
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/io.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DEVICES "/sys/bus/pci/devices"
+#define CONFIG_SIZE 4096u
+#define CONFIG_ADDRESS 0xcf8u
+#define CONFIG_DATA 0xcfcu
+
+/* xorshift64 (Marsaglia 2003): needs no more than to be the same each time. */
+static uint64_t next(uint64_t *s)
+{
+	*s ^= *s << 13;
+	*s ^= *s >> 7;
+	*s ^= *s << 17;
+	return *s;
+}
+
+/* Half of the writes say all or nothing, as sizing and enabling do. */
+static uint64_t value(uint64_t *s)
+{
+	switch (next(s) % 4) {
+	case 0:
+		return 0;
+	case 1:
+		return UINT64_MAX;
+	default:
+		return next(s);
+	}
+}
+
+static void config_one(const char *bdf, uint64_t *s, unsigned count)
+{
+	char path[320];
+	int fd;
+
+	snprintf(path, sizeof(path), DEVICES "/%s/config", bdf);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	for (unsigned i = 0; i < count; i++) {
+		uint64_t v = value(s), back;
+		size_t width = 1ul << next(s) % 3;
+		/* Most registers that matter are in the first 256 bytes. */
+		uint64_t size = next(s) % 4 ? 256 : CONFIG_SIZE;
+		off_t at = (off_t)(next(s) % (size - 8));
+
+		(void)!pwrite(fd, &v, width, at);
+		(void)!pread(fd, &back, width, at);
+	}
+	close(fd);
+}
+
+static int config(uint64_t *s, unsigned count)
+{
+	DIR *d = opendir(DEVICES);
+	const struct dirent *e;
+
+	if (!d)
+		return 1;
+	while ((e = readdir(d)))
+		if (*e->d_name != '.')
+			config_one(e->d_name, s, count);
+	closedir(d);
+	return 0;
+}
+
+static void port_write(unsigned port, uint32_t v, unsigned width)
+{
+	if (width == 1)
+		outb((uint8_t)v, (uint16_t)port);
+	else if (width == 2)
+		outw((uint16_t)v, (uint16_t)port);
+	else
+		outl(v, (uint16_t)port);
+}
+
+static int ports(uint64_t *s, unsigned count)
+{
+	if (iopl(3) < 0)
+		return 1;
+	for (unsigned i = 0; i < count; i++) {
+		/* Bits 23:16 the bus, 15:8 the function, 7:2 the register. */
+		uint32_t address = (uint32_t)(next(s) & 0x8003fffc);
+		unsigned width = 1u << next(s) % 3;
+
+		outl(address | 0x80000000, CONFIG_ADDRESS);
+		port_write(CONFIG_DATA + (unsigned)(next(s) % 4),
+		           (uint32_t)value(s), width);
+		(void)inl(CONFIG_DATA);
+		/* Not by the byte to 0xCF9: that is the reset register. */
+		port_write(CONFIG_ADDRESS, (uint32_t)next(s),
+		           width == 1 ? 4 : width);
+		(void)inb(CONFIG_ADDRESS + (unsigned)(next(s) % 8));
+	}
+	return 0;
+}
+
+static void mem_write(volatile uint8_t *p, uint64_t v, unsigned width)
+{
+	if (width == 1)
+		*p = (uint8_t)v;
+	else if (width == 2)
+		*(volatile uint16_t *)p = (uint16_t)v;
+	else if (width == 4)
+		*(volatile uint32_t *)p = (uint32_t)v;
+	else
+		*(volatile uint64_t *)p = v;
+}
+
+static int bar(uint64_t *s, unsigned count, const char *file)
+{
+	int fd = open(file, O_RDWR | O_CLOEXEC);
+	struct stat st;
+	volatile uint8_t *p;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return 1;
+	p = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+	         fd, 0);
+	if (p == MAP_FAILED)
+		return 1;
+	for (unsigned i = 0; i < count; i++) {
+		unsigned width = 1u << next(s) % 4;
+		/* The vector table lies at the beginning. */
+		uint64_t size = next(s) % 2 ? 64 : (uint64_t)st.st_size;
+		uint64_t at = next(s) % (size - 8);
+
+		if (next(s) % 2)
+			at &= ~(uint64_t)(width - 1);
+		mem_write(p + at, value(s), width);
+		(void)p[at];
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t seed = argc > 3 ? strtoull(argv[2], NULL, 0) * 2 + 1 : 0;
+	unsigned count = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 0) : 0;
+
+	if (argc > 3 && !strcmp(argv[1], "config"))
+		return config(&seed, count);
+	if (argc > 3 && !strcmp(argv[1], "ports"))
+		return ports(&seed, count);
+	if (argc > 4 && !strcmp(argv[1], "bar"))
+		return bar(&seed, count, argv[4]);
+	fprintf(stderr,
+	        "usage: guest-noise config|ports|bar SEED COUNT [FILE]\n");
+	return 2;
+}
