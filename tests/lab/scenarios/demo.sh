@@ -1,6 +1,6 @@
 #!/bin/bash
 # The main job from end to end: a policy is applied, a guest pings through its own VF, all is put back.
-# lab: devices=igb timeout=200
+# lab: devices=igb timeout=200 quiet=45 tries=2
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-fairlead.sh"
 

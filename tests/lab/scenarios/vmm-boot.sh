@@ -1,6 +1,6 @@
 #!/bin/bash
 # Other ways to boot, each with a reset: an ELF kernel by PVH, and two CPUs by bzImage.
-# lab: devices=none timeout=180
+# lab: devices=none timeout=180 quiet=45 tries=2
 . "$LAB_DIR/lib.sh"
 
 export FAIRLEAD_VMM=${FAIRLEAD_VMM:-$PWD/build/fairlead-vmm}

@@ -1,6 +1,6 @@
 #!/bin/bash
 # A guest resets and comes back with its VF, twice by different ways; the host takes the VF away; signals.
-# lab: devices=igb timeout=300
+# lab: devices=igb timeout=300 quiet=45 tries=2
 . "$LAB_DIR/lib.sh"
 
 export FAIRLEAD_VMM=${FAIRLEAD_VMM:-$PWD/build/fairlead-vmm}

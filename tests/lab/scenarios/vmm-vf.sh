@@ -1,7 +1,7 @@
 #!/bin/bash
 # The VMM alone, without netd: a VF by iommufd, then by group: enumerated as it was placed, MSI-X,
 # ping, a reset of the guest, and BARs where no BAR may be.
-# lab: devices=igb timeout=300
+# lab: devices=igb timeout=300 quiet=45 tries=2
 . "$LAB_DIR/lib.sh"
 
 MAC=02:00:00:00:00:01 MAC2=02:00:00:00:00:02
