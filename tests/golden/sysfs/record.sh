@@ -3,7 +3,7 @@
 # lab: devices=igb timeout=120
 #
 # How the trees beside this file were made, from the root of the checkout:
-#   tests/lab/lab run --log /tmp/r tests/golden/sysfs/record.sh && tar -C tests/golden/sysfs/NAME -xf /tmp/r/tree.tar
+#   tests/lab/lab run --log DIR tests/golden/sysfs/record.sh && tar -C tests/golden/sysfs/NAME -xf DIR/tree.tar
 #   intel-ir      --devices igb                      (2 VFs, one bound to vfio-pci)
 #   intel-no-ir   --devices igb --no-intremap
 #   no-iommu      --devices igb --no-iommu
