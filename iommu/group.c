@@ -60,6 +60,9 @@ static int visit_member(const char *name, void *arg)
 	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/class", name);
 	if (sysfs_read_u64(w->root_fd, path, &class) == 0)
 		m->bridge = class >> 8 == CLASS_BRIDGE_PCI;
+	/* Not sriov_numvfs: reading it may hang. */
+	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/virtfn0", name);
+	m->has_vfs = sysfs_exists(w->root_fd, path);
 	return 0;
 }
 
@@ -156,10 +159,28 @@ static bool blocks(const struct iommu_member *m, struct bdf b)
 	return !m->bridge && !bdf_equal(m->bdf, b) && !is_harmless(m->driver);
 }
 
+/* How to free `first`; a PF is not freed for the sake of its own VF. */
+static void mend(struct diag *d, const char *first, bool has_vfs)
+{
+	if (has_vfs)
+		diag_mend(d, "put the card in a slot whose root port and "
+		             "switches have ACS, so that its VFs get groups of "
+		             "their own; freeing a PF removes its VFs");
+	else
+		diag_mend(d,
+		          "fairlead apply with a policy that has it in a pool; "
+		          "or for each: echo vfio-pci > "
+		          "/sys/bus/pci/devices/%s/driver_override, then echo "
+		          "%s > .../driver/unbind and > "
+		          "/sys/bus/pci/drivers_probe",
+		          first, first);
+}
+
 int iommu_group_check(const struct iommu_group *g, struct bdf b, struct diag *d)
 {
 	char bdf[BDF_STRLEN], first[BDF_STRLEN] = "";
 	struct words w = { 0 };
+	bool has_vfs = false;
 	unsigned n = 0;
 
 	for (size_t i = 0; i < g->n; i++) {
@@ -167,6 +188,7 @@ int iommu_group_check(const struct iommu_group *g, struct bdf b, struct diag *d)
 
 		if (!blocks(m, b))
 			continue;
+		has_vfs |= m->has_vfs;
 		if (!n)
 			bdf_format(m->bdf, first);
 		add_words(&w, "%s%s (%s)", n ? ", " : "",
@@ -180,11 +202,6 @@ int iommu_group_check(const struct iommu_group *g, struct bdf b, struct diag *d)
 	          "in use",
 	          bdf_format(b, bdf), g->id, n, n == 1 ? "" : "s");
 	diag_why(d, "bound to host drivers: %s", w.text);
-	diag_mend(d,
-	          "fairlead apply with a policy that has it in a pool; or for "
-	          "each: echo vfio-pci > /sys/bus/pci/devices/%s/"
-	          "driver_override, then echo %s > .../driver/unbind and > "
-	          "/sys/bus/pci/drivers_probe",
-	          first, first);
+	mend(d, first, has_vfs);
 	return -EBUSY;
 }

@@ -122,6 +122,7 @@ struct iommu_member {
 	struct bdf bdf;
 	char driver[32]; /* "" = none bound */
 	bool bridge;     /* PCI bridges do not count for viability */
+	bool has_vfs;    /* a PF with VFs: unbinding it would remove them */
 };
 struct iommu_group {
 	unsigned id;

@@ -115,6 +115,23 @@ static void test_many_blockers(void **state)
 	says(d.why, "...");
 }
 
+/* A VF behind a port without ACS: to free its PF would be to lose the VF. */
+static void test_pf_in_the_way(void **state)
+{
+	struct iommu_group g = { .id = 5, .n = 2 };
+	struct diag d = { 0 };
+
+	(void)state;
+	g.member[0] = (struct iommu_member){ .bdf = bdf("0000:01:00.0"),
+		                             .driver = "igb",
+		                             .has_vfs = true };
+	g.member[1] = (struct iommu_member){ .bdf = bdf("0000:01:10.0") };
+	assert_int_equal(iommu_group_check(&g, g.member[1].bdf, &d), -EBUSY);
+	assert_non_null(strstr(d.why, "0000:01:00.0 (igb)"));
+	assert_non_null(strstr(d.mend, "ACS"));
+	assert_null(strstr(d.mend, "unbind"));
+}
+
 static void test_harmless(void **state)
 {
 	static const char *const free_driver[] = {
@@ -219,6 +236,7 @@ int main(void)
 		cmocka_unit_test(test_vf_alone),
 		cmocka_unit_test(test_no_group),
 		cmocka_unit_test(test_many_blockers),
+		cmocka_unit_test(test_pf_in_the_way),
 		cmocka_unit_test(test_harmless),
 		cmocka_unit_test(test_vfio_names),
 		cmocka_unit_test(test_facts_intel),
