@@ -5,25 +5,7 @@
 #include "cli/cli.h"
 #include "policy/policy.h"
 
-#include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
-
-static int read_text(const char *file, char **ret, size_t *ret_len,
-                     struct diag *d)
-{
-	_cleanup_close_ int fd = open(file, O_RDONLY | O_CLOEXEC);
-	int r = fd < 0 ? -errno : fd_read_file(fd, POL_TEXT_MAX, ret, ret_len);
-
-	if (r < 0) {
-		diag_fail(d, r, FL_CLI_FILE, "cannot read the policy %s", file);
-		diag_why(d, "%s",
-		         r == -EFBIG ? "it is larger than 1 MiB"
-		                     : strerror(-r));
-		diag_mend(d, "name a policy file; its form: docs/policy.md");
-	}
-	return r;
-}
 
 static json_t *error_json(const struct pol_error *e)
 {
@@ -85,7 +67,7 @@ int cli_check(const struct cli *c, char *const *args, unsigned n)
 	(void)n;
 	if (!errs)
 		return CLI_INTERNAL;
-	if (read_text(args[0], &text, &len, &d) < 0)
+	if (cli_policy_text(args[0], &text, &len, &d) < 0)
 		return cli_refuse(c, CLI_REFUSED, &d);
 	r = pol_parse(text, len, &p, errs);
 	if (r < 0)

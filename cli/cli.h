@@ -102,6 +102,9 @@ int cli_transact(const struct cli *c, json_t *request, int policy_fd,
                  const char *file, json_t **ret);
 /* Print the refusal in a reply; returns CLI_REFUSED. */
 int cli_refused_reply(const struct cli *c, json_t *reply, const char *file);
+/* The file's whole text, the caller's to free; refused where it is no file. */
+_must_check_ int cli_policy_text(const char *file, char **ret, size_t *ret_len,
+                                 struct diag *d);
 /* The file's text as a sealed memfd: netd need not trust a file that may
  * change or hang under it. */
 _must_check_ int cli_policy_memfd(const char *file, struct diag *d);

@@ -214,25 +214,32 @@ static int file_error(const char *file, int err, struct diag *d)
 {
 	diag_fail(d, err, FL_CLI_FILE, "cannot read the policy %s", file);
 	diag_why(d, "%s",
-	         err == -EFBIG ? "it is larger than a policy may be (1 MiB)"
-	                       : strerror(-err));
+	         err == -EFBIG    ? "it is larger than a policy may be (1 MiB)"
+	         : err == -EINVAL ? "it is a pipe or a device, not a file"
+	                          : strerror(-err));
 	diag_mend(d, "name a policy file; its form: docs/policy.md");
 	return err;
 }
 
+int cli_policy_text(const char *file, char **ret, size_t *ret_len,
+                    struct diag *d)
+{
+	_cleanup_close_ int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int r = fd < 0 ? -errno
+	               : fd_read_file(fd, NETD_POLICY_MAX, ret, ret_len);
+
+	return r < 0 ? file_error(file, r, d) : 0;
+}
+
 int cli_policy_memfd(const char *file, struct diag *d)
 {
-	_cleanup_close_ int fd = -1, mem = -1;
+	_cleanup_close_ int mem = -1;
 	_cleanup_free_ char *text = NULL;
 	size_t len = 0;
-	int r;
+	int r = cli_policy_text(file, &text, &len, d);
 
-	fd = open(file, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return file_error(file, -errno, d);
-	r = fd_read_file(fd, NETD_POLICY_MAX, &text, &len);
 	if (r < 0)
-		return file_error(file, r, d);
+		return r;
 	mem = memfd_create("policy", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (mem < 0)
 		return file_error(file, -errno, d);
