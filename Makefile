@@ -74,6 +74,8 @@ $(O)/$(1).a: $$(patsubst %.c,$(O)/%.o,$$(addprefix $(1)/,$$(SRCS_$(1))))
 endef
 $(foreach f,$(FOLDERS),$(eval $(call folder_rules,$(f))))
 
+# Kept: make's word on removing one would come after the tests' last line.
+.PRECIOUS: $(O)/%.o
 $(O)/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
