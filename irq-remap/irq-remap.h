@@ -32,6 +32,16 @@
  *   This folder holds no KVM descriptor and makes no VFIO call: it calls the
  *   ops that the VMM lends.
  *
+ * INTx is a level, and shared: irq_line ties one trigger eventfd and one
+ * resample eventfd to a pin of the IOAPIC. The kernel masks the device's line
+ * as it fires (VFIO automask); the guest's end of interrupt deasserts the pin
+ * and signals the resample eventfd, which VFIO takes as the unmask. A level
+ * that is still there then fires again. Nobody in userspace sees any of it.
+ *
+ * Storms: irq_storm is a pure state machine, one an interrupt source. It is
+ * fed counts and times, and says when to mask the source and when to try it
+ * again, later each time (back-off).
+ *
  * Threads: a table locks itself; a bank is its device's, under that device's
  * lock. The ops are called with the table's lock held and must not call back.
  * Limits: GSIs base .. base+max-1; KVM has 4096 in all. IRQ_VECTORS_MAX
@@ -69,6 +79,9 @@ struct irq_sink_ops {
 	int (*set_routes)(void *ctx, const struct irq_route *routes, size_t n);
 	int (*irqfd_add)(void *ctx, int eventfd, uint32_t gsi);
 	int (*irqfd_del)(void *ctx, int eventfd, uint32_t gsi);
+	/* A pin, with KVM_IRQFD_FLAG_RESAMPLE. */
+	int (*line_add)(void *ctx, int trigger, int resample, uint32_t gsi);
+	int (*line_del)(void *ctx, int trigger, uint32_t gsi);
 };
 
 struct irq_table;
@@ -121,6 +134,47 @@ _must_check_ int irq_bank_eventfd(struct irq_bank *b, unsigned vector);
 void irq_bank_clear(struct irq_bank *b);
 /* Vectors whose irqfd is tied. */
 unsigned irq_bank_live(const struct irq_bank *b);
+
+/* ---- INTx: a pin of the IOAPIC, PCIe 6.0 6.1.2 ---- */
+
+struct irq_line;
+/* `gsi` is the pin; several lines may share it. Makes the two eventfds, ties
+ * nothing yet. -EMFILE and others, FL_IRQ_EVENTFD. */
+_must_check_ int irq_line_new(struct irq_table *t, uint32_t gsi,
+                              struct irq_line **ret, struct diag *d);
+/* Unties first. NULL is allowed. */
+void irq_line_free(struct irq_line *l);
+/* Before the source is started, and after it has stopped. Tying what is tied
+ * does nothing. FL_IRQ_IRQFD. */
+_must_check_ int irq_line_tie(struct irq_line *l, struct diag *d);
+void irq_line_untie(struct irq_line *l);
+/* Borrowed: VFIO signals the one and waits on the other. */
+int irq_line_trigger_fd(const struct irq_line *l);
+int irq_line_resample_fd(const struct irq_line *l);
+uint32_t irq_line_gsi(const struct irq_line *l);
+
+/* ---- storms ---- */
+
+struct irq_storm_limit {
+	uint32_t per_second; /* 0 = no limit */
+	uint32_t first_ms;   /* masked so long at first */
+	uint32_t longest_ms; /* doubled up to this */
+};
+struct irq_storm {
+	uint64_t since_ns, count; /* of the latest sample; 0, 0 = none yet */
+	uint32_t off_ms;          /* the present back-off */
+	uint64_t until_ns;        /* masked until then, 0 = not masked */
+	uint32_t masked;          /* how often */
+};
+enum irq_storm_verdict {
+	IRQ_STORM_NONE, /* as it is */
+	IRQ_STORM_MASK,
+	IRQ_STORM_UNMASK,
+};
+/* A sample of the source's count. Pure. Counts that go backwards begin anew. */
+enum irq_storm_verdict irq_storm_sample(struct irq_storm *s,
+                                        const struct irq_storm_limit *l,
+                                        uint64_t now_ns, uint64_t count);
 
 /* ---- facts: interrupt remapping and posting, each with its evidence ---- */
 

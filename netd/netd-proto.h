@@ -54,6 +54,34 @@
  *   /dev/vfio/vfio; "device:NAME" the VFIO cdev, or the group. A guest
  *   without a device has neither, and no "backend".
  *   "warnings": [text] may be present.
+ *   Of a device also, where it is not the usual: "function" (0), the number
+ *   in its slot; "rom": "none", or a descriptor "rom:NAME" with the file to be
+ *   shown instead of the device's own.
+ *   Of the guest also: "spare_slots" (empty root ports for hot plug),
+ *   "page" (bytes; 0 = THP), "interrupt_limit" (a second and vector, with the
+ *   descriptor "interrupts": /proc/interrupts).
+ *
+ * On the lease's connection, netd and the VMM talk to one another from then on;
+ * each datagram is one object, and what the other does not know it ignores:
+ *   netd -> VMM
+ *     {"event": "attach", "id", "devices": [as in the lease, one slot's],
+ *      "fds": ["device:NAME" ..., "rom:NAME" ...]} and the descriptors; the
+ *      VMM opens the first space itself where it had none: "iommu" is there
+ *     {"event": "detach", "id", "device": NAME, "deadline_ms"}: all of its
+ *      slot go. The guest is asked; after the deadline it is not
+ *     {"event": "query", "id"}: see the answer
+ *     {"event": "dma-fault", "device": NAME, "action": "stop" | "reset" |
+ *      "go-on", "text"}
+ *   VMM -> netd
+ *     {"event": "done", "id", "ok": true, "forced": bool} or {"event": "done",
+ *      "id", "ok": false, "error": {code, errno, what, why, mend}}
+ *     {"event": "state", "id", "report": the report below, "vectors":
+ *      [{"device", "kind": "msix" | "msi" | "intx", "index", "armed",
+ *        "throttled", "vcpu" (where its message is a plain one to one vCPU),
+ *        "guest_vector", "gsi"}], "vcpus": [thread id ...]}
+ *     {"event": "gone", "device": NAME, "reason": "host" | "error" |
+ *      "guest"}: the VMM has let go by itself; netd ends that part of the
+ *      lease
  *
  * How the command starts the VMM: descriptors at fixed numbers,
  *   3 the lease as a memfd, 4 the connection to netd, 5 the report (below) or

@@ -179,6 +179,25 @@ void cfg_compose_root_port(struct cfg_space *s, const struct cfg_port *p);
 void cfg_compose_host_bridge(struct cfg_space *s);
 
 /*
+ * Hot plug: the slot of such a port, PCIe 6.0 6.7.1, 7.5.3.9 to 7.5.3.11. The
+ * register side only: who is behind the port is the caller's to say, and the
+ * guest's orders come back as CFG_EV_SLOT.
+ */
+struct cfg_slot {
+	bool present, link; /* Presence Detect State, Link Active */
+	bool powered;       /* Power Controller Control: what the guest asks */
+	uint8_t power_led, attention_led; /* 1 on, 2 blink, 3 off */
+};
+struct cfg_slot cfg_port_slot(const struct cfg_space *s);
+/* Something came, or went: state and the "changed" bits of both. */
+void cfg_port_set_present(struct cfg_space *s, bool present);
+/* The attention button is pressed: the guest is asked politely. */
+void cfg_port_press(struct cfg_space *s);
+/* PCIe 6.0 6.7.3.4: an enabled event stands. An interrupt message is due each
+ * time this goes from false to true; cfg_msi_state() has the message. */
+bool cfg_port_interrupt(const struct cfg_space *s);
+
+/*
  * Read `width` (1, 2 or 4) bytes at `off`. Bits of `hw_mask` are to be taken
  * from the device at the same place: value = shadow & ~hw_mask | device &
  * hw_mask. Out of range or an odd width reads all ones with hw_mask 0.
@@ -277,6 +296,58 @@ static inline uint32_t cfg_msix_pba_size(unsigned vectors)
 {
 	return (vectors + 63) / 64 * 8;
 }
+
+/* ---- quirks: what certain devices need, as data -------------------------
+ *
+ * A row matches by ids and class, says what to do, why, and where that is
+ * known from. Whoever acts on an effect asks for it; nobody else knows of
+ * particular devices.
+ */
+enum cfg_quirk_effect {
+	CFG_QUIRK_MIRROR,    /* [off, off+size) of BAR `bar` shows
+	                        configuration space: trapped, answered by the
+	                        view */
+	CFG_QUIRK_WINDOW,    /* address/data registers at `off` that reach
+	                        configuration space: as MIRROR */
+	CFG_QUIRK_NO_ROM,    /* reading its ROM hangs the device */
+	CFG_QUIRK_OPREGION,  /* Intel graphics: OpRegion and stolen memory */
+	CFG_QUIRK_BUS_RESET, /* FLR and PM reset are not to be trusted */
+	CFG_QUIRK_NO_RESET,  /* a bus reset leaves it dead until power-off */
+	CFG_QUIRK_VF_MEMORY, /* VF: COMMAND memory bit reads 0 in hardware,
+	                        shown as the guest wrote it */
+	CFG_QUIRK_EFFECTS
+};
+struct cfg_quirk {
+	uint16_t vendor, device;    /* 0 = any */
+	uint32_t class, class_mask; /* base, sub, interface; mask 0 = any */
+	enum cfg_quirk_effect effect;
+	uint8_t bar;
+	uint32_t off, size;
+	const char *reason; /* static text */
+	const char *source; /* where it is known from */
+};
+/* The next row that matches after `after` (NULL = from the first), or NULL. */
+const struct cfg_quirk *cfg_quirk_next(const struct cfg_layout *l,
+                                       const struct cfg_quirk *after);
+/* The first that has this effect, or NULL. */
+const struct cfg_quirk *cfg_quirk_find(const struct cfg_layout *l,
+                                       enum cfg_quirk_effect e);
+const char *cfg_quirk_effect_name(enum cfg_quirk_effect e);
+
+/* ---- why the guest's view differs from the function --------------------- */
+
+struct cfg_difference {
+	uint16_t off, len; /* bytes */
+	bool ext;
+	uint16_t cap;       /* capability id; 0 = header */
+	const char *what;   /* register or capability, static text */
+	const char *reason; /* static text */
+};
+/* Runs of bytes where a fresh view of `l` at `place` reads other than the
+ * snapshot, one reason each, ascending. Every differing byte lies in one.
+ * Returns how many there are; at most `max` are written. */
+size_t cfg_explain(const struct cfg_layout *l, const struct cfg_place *place,
+                   struct cfg_difference *ret, size_t max);
 
 /* ---- SR-IOV capability, PCIe 6.0 9.3.3: decode only, for sriov/ ---- */
 

@@ -75,6 +75,9 @@ enum {
 	FL_VFIO_IRQ = 405, /* SET_IRQS refused: host vectors, EINVAL, ENOSPC */
 	FL_VFIO_RESET = 406,  /* VFIO_DEVICE_RESET refused */
 	FL_VFIO_WINDOW = 407, /* the VMM could not map or take away a window */
+	FL_VFIO_HOT_RESET = 408, /* bus reset refused: functions of others */
+	FL_VFIO_GONE = 409,      /* device does not answer, or is another */
+	FL_VFIO_ROM = 410,       /* ROM file or ROM of the device unreadable */
 };
 
 /*
@@ -83,8 +86,11 @@ enum {
  */
 struct vfio_host_ops {
 	/* Make `size` bytes at `hva` the guest's memory at `gpa`, and take
-	 * them away again. Page aligned. */
-	int (*window_add)(void *ctx, struct gpa gpa, void *hva, uint64_t size);
+	 * them away again. Page aligned. `device`: it is device memory, which
+	 * other functions of the guest may want to reach by DMA; else it is
+	 * this process's own and the guest may only read it (a ROM). */
+	int (*window_add)(void *ctx, struct gpa gpa, void *hva, uint64_t size,
+	                  bool device);
 	int (*window_del)(void *ctx, struct gpa gpa, void *hva, uint64_t size);
 	/* Send accesses of [addr, addr+size) that no window answers to
 	 * vfio_dev_bar_read/write(dev, bar, ...). -EADDRINUSE where that range
@@ -94,6 +100,10 @@ struct vfio_host_ops {
 	void (*trap_del)(void *ctx, unsigned bar, bool io, uint64_t addr,
 	                 uint64_t size);
 };
+
+/* `bar` of the ops and of trapped accesses that means the expansion ROM. */
+#define VFIO_ROM CFG_BARS
+#define VFIO_RANGES (CFG_BARS + 1)
 
 struct vfio_dev;
 
@@ -107,6 +117,13 @@ struct vfio_open {
 	const struct vfio_host_ops *host;
 	void *host_ctx;
 	bool late_routes; /* the VMM serves vfio_dev_late_fd(); see above */
+	/* GSIs of INTA to INTD at this place; NULL: the machine has no INTx.
+	 * place.intx_pin is taken from the function, not from here. */
+	const uint32_t *intx_gsi;
+	/* The expansion ROM: -1 = the device's own; a file to be read instead
+	 * (borrowed while opening), or none at all. */
+	int rom_fd;
+	bool no_rom;
 };
 /* Errors: those of iommu_attach, FL-04xx, FL-09xx. On success the function is
  * reset and no bus master, and the guest's view of it decodes nothing. */
@@ -151,6 +168,56 @@ int vfio_dev_request_fd(const struct vfio_dev *v);
  * readable. */
 int vfio_dev_late_fd(const struct vfio_dev *v);
 void vfio_dev_late_settle(struct vfio_dev *v);
+
+/*
+ * Readable when the device has met an uncorrectable error and the host's
+ * recovery has stopped it (VFIO_PCI_ERR_IRQ_INDEX, PCIe 6.0 6.2). The VMM must
+ * take it from the guest, reset it and check it. -1 where the kernel has no
+ * such interrupt. Borrowed.
+ */
+int vfio_dev_error_fd(const struct vfio_dev *v);
+/* Does it answer, and is it the function whose layout was taken? -ENODEV
+ * FL_VFIO_GONE. */
+_must_check_ int vfio_dev_check(struct vfio_dev *v, struct diag *d);
+
+/* Can VFIO_DEVICE_RESET reset this function alone? Where it cannot, the VMM
+ * owns it only with all others of its bus, by vfio_hot_reset(). */
+bool vfio_dev_resets_alone(const struct vfio_dev *v);
+/*
+ * Resets a whole bus (PCIe 6.0 6.6.1, VFIO_DEVICE_PCI_HOT_RESET) with all the
+ * functions on it: `devs` must be all of them that VFIO names. `group_fds` are
+ * the open groups, n_groups 0 with character devices. Each view goes to its
+ * reset values. -EPERM FL_VFIO_HOT_RESET names each function that is not
+ * accounted for, and nothing is reset.
+ */
+_must_check_ int vfio_hot_reset(struct vfio_dev *const *devs, unsigned n,
+                                const int *group_fds, unsigned n_groups,
+                                struct diag *d);
+
+/* Something has moved away in the guest: BARs that trap_add refused are
+ * offered again. Must not be called from an op. */
+void vfio_dev_offer(struct vfio_dev *v);
+
+/* One interrupt of the device, for people and for the storm limiter. */
+enum vfio_irq_kind {
+	VFIO_KIND_INTX,
+	VFIO_KIND_MSI,
+	VFIO_KIND_MSIX
+};
+struct vfio_vector {
+	enum vfio_irq_kind kind;
+	uint16_t index;
+	bool armed;         /* VFIO has its eventfd */
+	bool throttled;     /* held masked by vfio_dev_throttle() */
+	uint32_t gsi;       /* INTx only */
+	struct irq_msg msg; /* the guest's; not for INTx */
+};
+/* Those that are in use. Returns how many; writes at most `max`. */
+unsigned vfio_dev_vectors(struct vfio_dev *v, struct vfio_vector *ret,
+                          unsigned max);
+/* Keeps a vector masked in the device whatever the guest says, or lets go. */
+void vfio_dev_throttle(struct vfio_dev *v, enum vfio_irq_kind kind,
+                       unsigned index, bool on);
 
 /* The latest refusal that a guest access met, once: true and *ret filled.
  * False, too, when the device stays busy for 10 ms; a refusal is then kept.

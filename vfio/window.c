@@ -53,7 +53,8 @@ static void show_windows(struct vfio_dev *v, struct vfio_bar *bar)
 		int r;
 
 		r = v->host->window_add(v->host_ctx, gpa,
-		                        (char *)bar->base + s->off, s->size);
+		                        (char *)bar->base + s->off, s->size,
+		                        true);
 		/* Slower, not wrong: the trap answers. */
 		if (r < 0) {
 			struct diag *d = vfio_fault(v);

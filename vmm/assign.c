@@ -106,6 +106,8 @@ static int open_one(struct vm *vm, unsigned i, struct diag *d)
 		.host = &assign_host_ops,
 		.host_ctx = a,
 		.late_routes = true,
+		.rom_fd = c->rom_fd,
+		.no_rom = c->no_rom,
 	};
 
 	return vfio_dev_open(&o, &a->dev, d);

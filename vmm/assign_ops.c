@@ -139,10 +139,12 @@ static void host_trap_del(void *ctx, unsigned bar, bool io, uint64_t addr,
 	bus_del(io ? a->vm->pio : a->vm->mmio, addr, size);
 }
 
-static int host_window_add(void *ctx, struct gpa gpa, void *hva, uint64_t size)
+static int host_window_add(void *ctx, struct gpa gpa, void *hva, uint64_t size,
+                           bool device)
 {
 	struct assigned *a = ctx;
 
+	(void)device;
 	return slot_add(a->vm, gpa, hva, size);
 }
 

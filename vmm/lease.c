@@ -75,6 +75,7 @@ static int take_device(const json_t *from, struct vm_device *v)
 	uint64_t slot;
 
 	v->fd = -1;
+	v->rom_fd = -1;
 	if (copy_name(from, "name", v->name, sizeof(v->name)) < 0 ||
 	    copy_name(from, "bdf", v->bdf, sizeof(v->bdf)) < 0 ||
 	    copy_number(from, "slot", 31, &slot) < 0 || slot == 0)
@@ -183,6 +184,7 @@ int lease_parse(const char *text, size_t len, int fd0, struct vm_config *ret,
 		.in_fd = -1,
 		.out_fd = -1,
 		.iommu_fd = -1,
+		.interrupts_fd = -1,
 	};
 	json_error_t e;
 	json_t *lease = json_loadb(text, len, JSON_REJECT_DUPLICATES, &e);

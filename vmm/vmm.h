@@ -63,6 +63,9 @@ struct vm_device {
 	char bdf[BDF_STRLEN]; /* host address */
 	int fd;               /* VFIO cdev or group, vm's */
 	uint8_t slot;         /* device number of its root port, 1..31 */
+	uint8_t function;     /* of its slot, 0..7; a slot has a function 0 */
+	int rom_fd;           /* -1 = the device's own ROM; vm's */
+	bool no_rom;
 };
 
 struct vm_config {
@@ -79,8 +82,15 @@ struct vm_config {
 	int iommu_fd; /* -1 = no devices */
 	struct vm_device device[VM_DEVICES_MAX];
 	unsigned n_devices;
-	bool no_reboot;  /* guest reset ends the process */
-	bool no_sandbox; /* tests only */
+	unsigned spare_slots; /* empty root ports, for hot plug */
+	struct {
+		uint64_t page; /* bytes: 0 = THP where it helps, 2M, 1G */
+		bool prefault; /* always, not only with devices */
+	} ram;
+	uint32_t interrupt_limit; /* a second and vector; 0 = none */
+	int interrupts_fd;        /* /proc/interrupts, for it; -1 = none */
+	bool no_reboot;           /* guest reset ends the process */
+	bool no_sandbox;          /* tests only */
 };
 
 enum vm_end {

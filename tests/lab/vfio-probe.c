@@ -122,7 +122,7 @@ static const struct irq_sink_ops SINK = {
 };
 
 static int play_window_add(void *ctx, struct gpa gpa, void *hva,
-                           uint64_t size _unused_)
+                           uint64_t size _unused_, bool device _unused_)
 {
 	struct play *p = ctx;
 
@@ -176,6 +176,7 @@ static void open_device(struct probe *p)
 	struct diag d = { 0 };
 	int fd = open(p->space_node, O_RDWR | O_CLOEXEC);
 	struct vfio_open o = {
+		.rom_fd = -1,
 		.bdf = p->bdf,
 		.guest_devid = 0x0100,
 		.place = { .behind_port = true },

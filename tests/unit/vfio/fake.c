@@ -250,7 +250,8 @@ static const struct irq_sink_ops SINK = {
 	.irqfd_del = irqfd_del,
 };
 
-static int window_add(void *ctx, struct gpa gpa, void *hva, uint64_t size)
+static int window_add(void *ctx, struct gpa gpa, void *hva, uint64_t size,
+                      bool device)
 {
 	struct fake *f = ctx;
 
@@ -361,6 +362,7 @@ void fake_init(struct fake *f)
 int fake_open(struct fake *f, bool late, struct diag *d)
 {
 	struct vfio_open o = {
+		.rom_fd = -1,
 		.bdf = "0000:01:10.0",
 		.fd = -1,
 		.guest_devid = 0x100,
