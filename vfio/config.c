@@ -2,7 +2,9 @@
 /*
  * Configuration cycles: pci-config decides, this file performs. Order of a
  * write's consequences: see window.c for decode; interrupts are brought up
- * last, when the guest's Message Control and COMMAND both stand.
+ * last, when the guest's Message Control and COMMAND both stand. VFIO has one
+ * kind of interrupt at a time: INTx goes off before MSI goes on, and comes on
+ * after MSI went off.
  */
 
 #include <linux/pci_regs.h>
@@ -11,6 +13,8 @@
 
 /* What decides whether, and where, a BAR decodes. */
 #define EV_DECODE (CFG_EV_COMMAND | CFG_EV_BAR | CFG_EV_POWER)
+/* What decides whether the function has INTx. */
+#define EV_INTX (CFG_EV_COMMAND | CFG_EV_MSI | CFG_EV_MSIX)
 
 static uint32_t device_read(struct vfio_dev *v, unsigned off, unsigned width)
 {
@@ -75,6 +79,8 @@ static void perform(struct vfio_dev *v, const struct cfg_write *w, unsigned off,
 	}
 	if (w->events & EV_DECODE)
 		vfio_windows_withdraw(v);
+	if (w->events & EV_INTX)
+		vfio_intx_withdraw(v);
 	if (w->forward)
 		device_write(v, off, width, w->hw_value);
 	if (w->events & EV_DECODE)
@@ -84,6 +90,8 @@ static void perform(struct vfio_dev *v, const struct cfg_write *w, unsigned off,
 	/* MSI-X off may be what MSI waited for (PCIe 6.0 6.1.4: one only). */
 	if (w->events & (CFG_EV_MSI | CFG_EV_MSIX))
 		vfio_msi_update(v);
+	if (w->events & EV_INTX)
+		vfio_intx_offer(v);
 }
 
 void vfio_dev_cfg_write(struct vfio_dev *v, unsigned off, unsigned width,

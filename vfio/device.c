@@ -112,18 +112,21 @@ static int fail_memory(struct vfio_dev *v, int err, const char *what,
 	                 strerror(-err));
 }
 
-static int bring_up(struct vfio_dev *v, const struct cfg_place *place,
+static int bring_up(struct vfio_dev *v, const struct vfio_open *o,
                     struct diag *d)
 {
+	struct cfg_place place = o->place;
 	int r = check_info(v, d);
 
 	if (r >= 0)
 		r = vfio_regions_read(v, d);
 	if (r >= 0)
 		r = read_layout(v, d);
+	if (r >= 0)
+		r = vfio_intx_init(v, o->intx_gsi, &place.intx_pin, d);
 	if (r < 0)
 		return r;
-	cfg_compose_endpoint(&v->cfg, &v->layout, place);
+	cfg_compose_endpoint(&v->cfg, &v->layout, &place);
 	r = vfio_regions_map(v, d);
 	if (r < 0)
 		return r;
@@ -141,6 +144,7 @@ static int bring_up(struct vfio_dev *v, const struct cfg_place *place,
 
 static void release(struct vfio_dev *v)
 {
+	vfio_intx_fini(v);
 	vfio_irqs_fini(v);
 	vfio_windows_withdraw_all(v);
 	vfio_regions_unmap(v);
@@ -171,7 +175,7 @@ int vfio_dev_setup(const struct vfio_open *o, const struct vfio_kern *kern,
 	v->irq.late_fd = -1;
 	v->irq.index = IRQ_OFF;
 	v->stats.resets = 1; /* by the kernel, as it opened */
-	r = bring_up(v, &o->place, d);
+	r = bring_up(v, o, d);
 	if (r < 0) {
 		release(v);
 		free(v);
@@ -227,6 +231,7 @@ int vfio_reset_locked(struct vfio_dev *v, struct diag *d)
 {
 	int r;
 
+	vfio_intx_off(v);
 	vfio_irqs_off(v);
 	vfio_windows_withdraw_all(v);
 	r = device_reset(v);
@@ -276,6 +281,7 @@ static struct vfio_stats stats_locked(const struct vfio_dev *v)
 
 	for (unsigned i = 0; i < v->irq.max; i++)
 		s.vectors += v->irq.armed[i];
+	s.vectors += v->intx.armed;
 	return s;
 }
 

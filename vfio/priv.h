@@ -122,6 +122,25 @@ void vfio_vector_mask(struct vfio_dev *v, unsigned i);
 void vfio_routes_update(struct vfio_dev *v, unsigned lo, unsigned hi);
 void vfio_late_forget(struct vfio_dev *v);
 
+/* ---- intx.c ----------------------------------------------------------------
+ */
+
+struct vfio_intx {
+	struct irq_line *line; /* NULL = the guest has no pin */
+	bool armed;            /* VFIO has both eventfds */
+	bool throttled;        /* the device is told INTx Disable */
+};
+/* Finds the pin; 0 in *ret_pin where the guest gets none. `gsi` is
+ * vfio_open.intx_gsi. */
+int vfio_intx_init(struct vfio_dev *v, const uint32_t *gsi, uint8_t *ret_pin,
+                   struct diag *d);
+void vfio_intx_fini(struct vfio_dev *v);
+/* Off where the guest's view no more allows INTx: before MSI goes on. */
+void vfio_intx_withdraw(struct vfio_dev *v);
+/* On where it does: after MSI is off. */
+void vfio_intx_offer(struct vfio_dev *v);
+void vfio_intx_off(struct vfio_dev *v);
+
 /* ---- msix.c, msi.c, request.c ---------------------------------------------
  */
 
@@ -157,6 +176,7 @@ struct vfio_dev {
 	struct vfio_bar bar[CFG_BARS];
 	struct cfg_msix msix;
 	struct vfio_irqs irq;
+	struct vfio_intx intx;
 	int request_fd;
 	struct diag fault;
 	bool has_fault;

@@ -25,6 +25,11 @@
  *   all unmasked vectors, after one route commit. A vector the guest never
  *   unmasked is never allocated where the kernel allows dynamic MSI-X.
  *
+ *   INTx (intx.c): the kernel masks the function's line as it fires, signals
+ *   an eventfd that raises the guest's pin, and looks again when the guest's
+ *   end of interrupt signals another: no step of ours. It is on while COMMAND
+ *   has decode or bus master and neither MSI nor MSI-X is enabled.
+ *
  *   Late routes (vfio_open.late_routes): Linux writes a vector's real message
  *   only when its driver requests that vector, then unmasks it, one vector
  *   after the other; a commit at each unmask makes n of them. With late
@@ -37,8 +42,9 @@
  *
  *   Order: window removal -> command register off; command on -> window
  *   mapping. Routes -> irqfds -> SET_IRQS (late: SET_IRQS -> routes ->
- *   irqfds). Close: interrupts off -> windows -> device -> (the kernel resets
- *   the function).
+ *   irqfds). INTx: tied -> SET_IRQS; SET_IRQS off -> untied -> MSI or MSI-X
+ *   on, since VFIO has one kind at a time. Close: interrupts off -> windows
+ *   -> device -> (the kernel resets the function).
  *
  * Threads: every function that changes or reads a device's state locks it;
  * calls for two devices do not wait for one another. A reset keeps the lock
@@ -50,7 +56,6 @@
  * What the kernel refuses on the guest's behalf meanwhile is kept for
  * vfio_dev_take_fault(); the guest sees a device that does not interrupt.
  * Limits:
- *   - no INTx (compose with intx_pin 0; its place is irq.c, a third index);
  *   - no expansion ROM;
  *   - BARs smaller than a page are trapped, not mapped;
  *   - a BAR that trap_add refused, because another function's lay there, is

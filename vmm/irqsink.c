@@ -82,31 +82,46 @@ static int set_routes(void *ctx, const struct irq_route *routes, size_t n)
 	return ioctl(s->vm_fd, KVM_SET_GSI_ROUTING, s->table) < 0 ? -errno : 0;
 }
 
-static int irqfd(struct irqsink *s, int fd, uint32_t gsi, uint32_t flags)
+static int irqfd(struct irqsink *s, struct kvm_irqfd arg)
 {
-	struct kvm_irqfd arg = {
-		.fd = (uint32_t)fd,
-		.gsi = gsi,
-		.flags = flags,
-	};
-
 	return ioctl(s->vm_fd, KVM_IRQFD, &arg) < 0 ? -errno : 0;
 }
 
 static int irqfd_add(void *ctx, int eventfd, uint32_t gsi)
 {
-	return irqfd(ctx, eventfd, gsi, 0);
+	return irqfd(ctx, (struct kvm_irqfd){
+				  .fd = (uint32_t)eventfd,
+				  .gsi = gsi,
+			  });
 }
 
 static int irqfd_del(void *ctx, int eventfd, uint32_t gsi)
 {
-	return irqfd(ctx, eventfd, gsi, KVM_IRQFD_FLAG_DEASSIGN);
+	return irqfd(ctx, (struct kvm_irqfd){
+				  .fd = (uint32_t)eventfd,
+				  .gsi = gsi,
+				  .flags = KVM_IRQFD_FLAG_DEASSIGN,
+			  });
+}
+
+/* The pin is up from `trigger` until the guest's end of interrupt, which
+ * signals the `resample` of every line on it. */
+static int line_add(void *ctx, int trigger, int resample, uint32_t gsi)
+{
+	return irqfd(ctx, (struct kvm_irqfd){
+				  .fd = (uint32_t)trigger,
+				  .resamplefd = (uint32_t)resample,
+				  .gsi = gsi,
+				  .flags = KVM_IRQFD_FLAG_RESAMPLE,
+			  });
 }
 
 static const struct irq_sink_ops sink_ops = {
 	.set_routes = set_routes,
 	.irqfd_add = irqfd_add,
 	.irqfd_del = irqfd_del,
+	.line_add = line_add,
+	.line_del = irqfd_del, /* lowers the pin with its last line */
 };
 
 int irqsink_init(struct vm *vm, struct diag *d)

@@ -63,6 +63,8 @@ static int get_irq(struct vfio_irq_info *info)
 		info->count = now->vectors;
 	if (info->index == VFIO_PCI_REQ_IRQ_INDEX && now->no_request)
 		return -EINVAL;
+	if (info->index == VFIO_PCI_INTX_IRQ_INDEX)
+		info->count = now->pin && !now->no_intx;
 	info->flags = VFIO_IRQ_INFO_EVENTFD;
 	if (info->index != VFIO_PCI_MSIX_IRQ_INDEX || !now->dynamic)
 		info->flags |= VFIO_IRQ_INFO_NORESIZE;
@@ -123,8 +125,37 @@ static int set_block(const struct vfio_irq_set *set)
 	return 0;
 }
 
+/* As the kernel: a trigger is the enabling, and an unmask needs it. */
+static int set_intx(const struct vfio_irq_set *set)
+{
+	bool trigger = set->flags & VFIO_IRQ_SET_ACTION_TRIGGER;
+	int32_t fd;
+
+	if (set->flags & VFIO_IRQ_SET_DATA_NONE) {
+		assert_int_equal(now->index, VFIO_PCI_INTX_IRQ_INDEX);
+		assert_true(trigger && !set->count);
+		now->index = IRQ_OFF;
+		note(now, "intx off\n");
+		return 0;
+	}
+	assert_int_equal(set->count, 1);
+	assert_true(set->argsz >= sizeof(*set) + sizeof(fd));
+	memcpy(&fd, set->data, sizeof(fd));
+	assert_int_equal(fd, trigger ? now->trigger : now->resample);
+	assert_int_equal(now->index,
+	                 trigger ? IRQ_OFF : VFIO_PCI_INTX_IRQ_INDEX);
+	note(now, "intx %s%s\n", trigger ? "trigger" : "unmask",
+	     set->flags & (uint32_t)now->refuse_action ? " refused" : "");
+	if (set->flags & (uint32_t)now->refuse_action)
+		return -EBUSY;
+	now->index = VFIO_PCI_INTX_IRQ_INDEX;
+	return 0;
+}
+
 static int set_irqs(const struct vfio_irq_set *set)
 {
+	if (set->index == VFIO_PCI_INTX_IRQ_INDEX)
+		return set_intx(set);
 	if (set->index == VFIO_PCI_REQ_IRQ_INDEX)
 		return 0;
 	if (set->flags & VFIO_IRQ_SET_DATA_NONE) {
@@ -244,14 +275,40 @@ static int irqfd_del(void *ctx, int eventfd _unused_, uint32_t gsi)
 	return 0;
 }
 
+static int line_add(void *ctx, int trigger, int resample, uint32_t gsi)
+{
+	struct fake *f = ctx;
+
+	assert_true(trigger >= 0 && resample >= 0);
+	if (f->refuse_line)
+		return -EINVAL;
+	f->trigger = trigger;
+	f->resample = resample;
+	note(f, "line %u\n", gsi);
+	return 0;
+}
+
+static int line_del(void *ctx, int trigger, uint32_t gsi)
+{
+	struct fake *f = ctx;
+
+	assert_int_equal(trigger, f->trigger);
+	f->trigger = -1;
+	f->resample = -1;
+	note(f, "-line %u\n", gsi);
+	return 0;
+}
+
 static const struct irq_sink_ops SINK = {
 	.set_routes = set_routes,
 	.irqfd_add = irqfd_add,
 	.irqfd_del = irqfd_del,
+	.line_add = line_add,
+	.line_del = line_del,
 };
 
 static int window_add(void *ctx, struct gpa gpa, void *hva, uint64_t size,
-                      bool device)
+                      bool device _unused_)
 {
 	struct fake *f = ctx;
 
@@ -327,6 +384,7 @@ static void put_config(struct fake *f)
 	put(f, PCI_CLASS_REVISION, 4, 0x02000001);
 	put(f, PCI_BASE_ADDRESS_0, 4, 0xfe000000);
 	put(f, PCI_CAPABILITY_LIST, 1, FAKE_EXP_CAP);
+	put(f, PCI_INTERRUPT_PIN, 1, f->pin);
 	put(f, FAKE_EXP_CAP, 2,
 	    PCI_CAP_ID_EXP | (f->vectors       ? FAKE_MSIX_CAP << 8
 	                      : f->msi_vectors ? FAKE_MSI_CAP << 8
@@ -356,12 +414,17 @@ void fake_init(struct fake *f)
 		.refuse_vector = -1,
 		.index = IRQ_OFF,
 		.refuse_trap = UINT64_MAX,
+		.trigger = -1,
+		.resample = -1,
 	};
 }
 
 int fake_open(struct fake *f, bool late, struct diag *d)
 {
+	static const uint32_t gsi[4] = { FAKE_PIN_GSI, FAKE_PIN_GSI + 1,
+		                         FAKE_PIN_GSI + 2, FAKE_PIN_GSI + 3 };
 	struct vfio_open o = {
+		.intx_gsi = gsi,
 		.rom_fd = -1,
 		.bdf = "0000:01:10.0",
 		.fd = -1,

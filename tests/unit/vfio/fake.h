@@ -12,9 +12,10 @@
  * All calls go to one journal, a line each, so that order can be compared:
  *   irqs MSIX 0: 7 -1 9      SET_IRQS with those vectors armed or not
  *   irqs MSIX off            disabled
+ *   intx trigger, intx unmask, intx off; "refused" behind those that failed
  *   reset                    VFIO_DEVICE_RESET
  *   cfg 4=0006               COMMAND written
- *   routes N, irqfd GSI, -irqfd GSI
+ *   routes N, irqfd GSI, -irqfd GSI, line GSI, -line GSI
  *   +trap BAR AT, -trap BAR AT, +win AT SIZE, -win AT SIZE
  */
 
@@ -33,6 +34,7 @@
 #define FAKE_MSI_CAP 0xa0
 #define FAKE_TABLE_OFF 0x2000u
 #define FAKE_BAR0_SIZE 0x8000u
+#define FAKE_PIN_GSI 20u /* of INTA */
 
 struct fake {
 	int fd; /* a real one, of nothing: vfio_dev_close closes it */
@@ -40,6 +42,9 @@ struct fake {
 	uint8_t config[CFG_SIZE_PCI];
 	unsigned vectors, msi_vectors; /* 0 = no such capability */
 	bool dynamic, no_reset, no_request;
+	uint8_t pin;        /* of INTx */
+	bool no_intx;       /* the host has not connected it */
+	int refuse_action;  /* SET_IRQS of INTx that fails; 0 = none */
 	int config_error;   /* errno of reads of configuration space */
 	unsigned available; /* host vectors when enabling; 0 = all */
 	int refuse_vector;  /* SET_IRQS that arms it fails; -1 = none */
@@ -52,6 +57,8 @@ struct fake {
 	/* the VMM */
 	uint64_t refuse_trap;            /* address that trap_add refuses */
 	bool refuse_window, keep_window; /* window_add, window_del */
+	bool refuse_line;                /* line_add */
+	int trigger, resample;           /* of the line that is tied, or -1 */
 	int eventfd[FAKE_VECTORS_MAX];   /* by GSI */
 	struct irq_route route[FAKE_VECTORS_MAX];
 	size_t n_routes;
