@@ -58,15 +58,16 @@
  *   in its slot; "rom": "none", or a descriptor "rom:NAME" with the file to be
  *   shown instead of the device's own.
  *   Of the guest also: "spare_slots" (empty root ports for hot plug),
- *   "page" (bytes; 0 = THP), "interrupt_limit" (a second and vector, with the
- *   descriptor "interrupts": /proc/interrupts).
+ *   "page" (bytes; 0 = THP), "prefault" (bool), "interrupt_limit" (a second
+ *   and vector, with the descriptor "interrupts": /proc/interrupts).
  *
  * On the lease's connection, netd and the VMM talk to one another from then on;
  * each datagram is one object, and what the other does not know it ignores:
  *   netd -> VMM
  *     {"event": "attach", "id", "devices": [as in the lease, one slot's],
  *      "fds": ["device:NAME" ..., "rom:NAME" ...]} and the descriptors; the
- *      VMM opens the first space itself where it had none: "iommu" is there
+ *      VMM opens the first space itself where it had none: "iommu" is then
+ *      among them, and "backend" says which
  *     {"event": "detach", "id", "device": NAME, "deadline_ms"}: all of its
  *      slot go. The guest is asked; after the deadline it is not
  *     {"event": "query", "id"}: see the answer

@@ -5,10 +5,9 @@
  * refused, because a descriptor taken for another would be handed to a guest.
  */
 
-#include <jansson.h>
 #include <string.h>
 
-#include "vmm/priv.h"
+#include "vmm/lease.h"
 
 static int refuse(struct diag *d, const char *why)
 {
@@ -18,21 +17,32 @@ static int refuse(struct diag *d, const char *why)
 	return -EBADMSG;
 }
 
-static int copy_name(const json_t *from, const char *key, char *to, size_t size)
+static bool plain(const char *s)
+{
+	for (; *s; s++)
+		if (*s < ' ' || *s > '~' || *s == '"' || *s == '\\')
+			return false;
+	return true;
+}
+
+int lease_name(const json_t *from, const char *key, char *to, size_t size)
 {
 	const char *s = json_string_value(json_object_get(from, key));
 
-	if (!s || !*s || strlen(s) >= size)
+	if (!s || !*s || strlen(s) >= size || !plain(s))
 		return -EBADMSG;
 	memcpy(to, s, strlen(s) + 1);
 	return 0;
 }
 
-static int copy_number(const json_t *from, const char *key, uint64_t max,
-                       uint64_t *ret)
+int lease_number(const json_t *from, const char *key, uint64_t max,
+                 uint64_t fallback, uint64_t *ret)
 {
 	const json_t *v = json_object_get(from, key);
 
+	*ret = fallback;
+	if (!v)
+		return fallback <= max ? 0 : -EBADMSG;
 	if (!json_is_integer(v) || json_integer_value(v) < 0 ||
 	    (uint64_t)json_integer_value(v) > max)
 		return -EBADMSG;
@@ -44,56 +54,98 @@ static int take_guest(const json_t *lease, struct vm_config *c)
 {
 	const json_t *g = json_object_get(lease, "guest");
 	const char *cmdline = json_string_value(json_object_get(g, "cmdline"));
-	uint64_t cpus;
-	int r = copy_name(g, "name", c->name, sizeof(c->name));
+	uint64_t cpus, spare, limit;
+	int r = lease_name(g, "name", c->name, sizeof(c->name));
 
 	if (r == 0)
-		r = copy_number(g, "cpus", UINT32_MAX, &cpus);
+		r = lease_number(g, "cpus", UINT32_MAX, UINT64_MAX, &cpus);
+	/* It is an int64_t in JSON: the fallback is refused. */
 	if (r == 0)
-		r = copy_number(g, "memory", UINT64_MAX, &c->memory);
+		r = lease_number(g, "memory", INT64_MAX, UINT64_MAX,
+		                 &c->memory);
+	if (r == 0)
+		r = lease_number(g, "spare_slots", VM_SLOTS_MAX, 0, &spare);
+	if (r == 0)
+		r = lease_number(g, "page", INT64_MAX, 0, &c->ram.page);
+	if (r == 0)
+		r = lease_number(g, "interrupt_limit", UINT32_MAX, 0, &limit);
 	if (r < 0)
 		return r;
 	c->cpus = (unsigned)cpus;
+	c->spare_slots = (unsigned)spare;
+	c->interrupt_limit = (uint32_t)limit;
+	c->ram.prefault = json_is_true(json_object_get(g, "prefault"));
 	c->cmdline = strdup(cmdline ? cmdline : "");
 	return c->cmdline ? 0 : -ENOMEM;
 }
 
-static int take_backend(const json_t *lease, struct vm_config *c)
+int lease_backend(const json_t *from, enum iommu_backend *ret)
 {
-	const char *s = json_string_value(json_object_get(lease, "backend"));
+	const char *s = json_string_value(json_object_get(from, "backend"));
 
 	for (enum iommu_backend b = IOMMU_IOMMUFD; b <= IOMMU_TYPE1; b++)
 		if (s && !strcmp(s, iommu_backend_name(b))) {
-			c->backend = b;
+			*ret = b;
 			return 0;
 		}
 	return -EBADMSG;
 }
 
-static int take_device(const json_t *from, struct vm_device *v)
+/* A file is known by its descriptor; the one word that can be here is the one
+ * that says there is none. */
+static int take_rom(const json_t *from, struct vm_device *v)
 {
-	uint64_t slot;
+	const json_t *rom = json_object_get(from, "rom");
+	const char *s = json_string_value(rom);
+	size_t n = strlen("rom:");
 
-	v->fd = -1;
-	v->rom_fd = -1;
-	if (copy_name(from, "name", v->name, sizeof(v->name)) < 0 ||
-	    copy_name(from, "bdf", v->bdf, sizeof(v->bdf)) < 0 ||
-	    copy_number(from, "slot", 31, &slot) < 0 || slot == 0)
+	v->no_rom = s && !strcmp(s, "none");
+	if (!rom || v->no_rom)
+		return 0;
+	return s && !strncmp(s, "rom:", n) && !strcmp(s + n, v->name)
+	               ? 0
+	               : -EBADMSG;
+}
+
+int lease_device(const json_t *from, struct vm_device *ret)
+{
+	struct vm_device v = { .fd = -1, .rom_fd = -1 };
+	uint64_t slot, function;
+
+	if (lease_name(from, "name", v.name, sizeof(v.name)) < 0 ||
+	    lease_name(from, "bdf", v.bdf, sizeof(v.bdf)) < 0 ||
+	    lease_number(from, "slot", VM_SLOTS_MAX, UINT64_MAX, &slot) < 0 ||
+	    slot == 0 ||
+	    lease_number(from, "function", VM_FUNCTIONS_MAX - 1, 0, &function) <
+	            0 ||
+	    take_rom(from, &v) < 0)
 		return -EBADMSG;
-	v->slot = (uint8_t)slot;
+	v.slot = (uint8_t)slot;
+	v.function = (uint8_t)function;
+	*ret = v;
 	return 0;
 }
 
-/* Two functions behind one root port would hide each other. */
-static bool slots_differ(const struct vm_config *c)
+/* Two at one place would hide each other; and without a function 0 nobody
+ * looks for the others (PCIe 6.0 7.5.1.1.9). */
+bool lease_devices_fit(const struct vm_device *device, unsigned n)
 {
-	uint32_t seen = 0;
+	uint8_t seen[VM_SLOTS_MAX + 1] = { 0 };
 
-	for (unsigned i = 0; i < c->n_devices; i++) {
-		if (seen & BIT(c->device[i].slot))
+	for (unsigned i = 0; i < n; i++) {
+		const struct vm_device *v = &device[i];
+
+		if (v->fd < 0 || v->slot > VM_SLOTS_MAX ||
+		    (seen[v->slot] & BIT(v->function)))
 			return false;
-		seen |= BIT(c->device[i].slot);
+		seen[v->slot] |= (uint8_t)BIT(v->function);
+		for (unsigned k = 0; k < i; k++)
+			if (!strcmp(v->name, device[k].name))
+				return false;
 	}
+	for (unsigned i = 0; i <= VM_SLOTS_MAX; i++)
+		if (seen[i] && !(seen[i] & BIT(0)))
+			return false;
 	return true;
 }
 
@@ -105,20 +157,40 @@ static int take_devices(const json_t *lease, struct vm_config *c)
 	if (n > VM_DEVICES_MAX)
 		return -EBADMSG;
 	for (size_t i = 0; i < n; i++) {
-		int r = take_device(json_array_get(list, i), &c->device[i]);
+		int r = lease_device(json_array_get(list, i), &c->device[i]);
 
 		if (r < 0)
 			return r;
 	}
 	c->n_devices = (unsigned)n;
-	return slots_differ(c) ? 0 : -EBADMSG;
+	return 0;
+}
+
+static const char *after(const char *name, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return strncmp(name, prefix, n) ? NULL : name + n;
+}
+
+int *lease_device_fd(struct vm_device *device, unsigned n, const char *name)
+{
+	const char *device_of = after(name, "device:");
+	const char *rom_of = after(name, "rom:");
+
+	for (unsigned i = 0; i < n; i++) {
+		if (device_of && !strcmp(device_of, device[i].name))
+			return &device[i].fd;
+		/* Of one that shows none it would be forgotten. */
+		if (rom_of && !strcmp(rom_of, device[i].name))
+			return device[i].no_rom ? NULL : &device[i].rom_fd;
+	}
+	return NULL;
 }
 
 /* Where the descriptor called `name` belongs; NULL = nowhere. */
 static int *fd_place(struct vm_config *c, const char *name)
 {
-	static const char device[] = "device:";
-
 	if (!strcmp(name, "kvm"))
 		return &c->kvm_fd;
 	if (!strcmp(name, "kernel"))
@@ -127,12 +199,9 @@ static int *fd_place(struct vm_config *c, const char *name)
 		return &c->initrd_fd;
 	if (!strcmp(name, "iommu"))
 		return &c->iommu_fd;
-	if (strncmp(name, device, sizeof(device) - 1) != 0)
-		return NULL;
-	for (unsigned i = 0; i < c->n_devices; i++)
-		if (!strcmp(name + sizeof(device) - 1, c->device[i].name))
-			return &c->device[i].fd;
-	return NULL;
+	if (!strcmp(name, "interrupts"))
+		return &c->interrupts_fd;
+	return lease_device_fd(c->device, c->n_devices, name);
 }
 
 static int take_fds(const json_t *lease, int fd0, struct vm_config *c)
@@ -147,11 +216,9 @@ static int take_fds(const json_t *lease, int fd0, struct vm_config *c)
 			return -EBADMSG;
 		*at = fd0 + (int)i;
 	}
-	if (c->kvm_fd < 0 || c->kernel_fd < 0)
+	if (c->kvm_fd < 0 || c->kernel_fd < 0 ||
+	    (c->n_devices && c->iommu_fd < 0))
 		return -EBADMSG;
-	for (unsigned i = 0; i < c->n_devices; i++)
-		if (c->device[i].fd < 0 || c->iommu_fd < 0)
-			return -EBADMSG;
 	return 0;
 }
 
@@ -164,11 +231,14 @@ static int take_all(const json_t *lease, int fd0, struct vm_config *c,
 		return refuse(d, "\"guest\" needs name, cpus and memory");
 	if (take_devices(lease, c) < 0)
 		return refuse(d, "\"devices\" need a name, a bdf and a slot "
-		                 "of their own each");
-	if (take_backend(lease, c) < 0 && c->n_devices)
+		                 "each");
+	if (lease_backend(lease, &c->backend) < 0 && c->n_devices)
 		return refuse(d, "\"backend\" is neither iommufd nor group");
 	if (take_fds(lease, fd0, c) < 0)
 		return refuse(d, "\"fds\" do not fit the guest and devices");
+	if (!lease_devices_fit(c->device, c->n_devices))
+		return refuse(d, "\"devices\" need a descriptor and a place "
+		                 "of their own each, and a slot a function 0");
 	return 0;
 }
 

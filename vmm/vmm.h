@@ -41,6 +41,8 @@
 
 #define VM_CPUS_MAX 64
 #define VM_DEVICES_MAX 16
+#define VM_SLOTS_MAX 31    /* device numbers 1 to 31 of bus 0 are root ports */
+#define VM_FUNCTIONS_MAX 8 /* of a slot */
 #define VM_NAME 32
 
 /* ---- errors: FL-06xx ---- */
@@ -56,6 +58,9 @@ enum {
 	FL_VMM_RUN = 608,  /* KVM_RUN failed: internal error, with the state */
 	FL_VMM_SLOT = 609, /* no room for a device or its BARs */
 	FL_VMM_CPUS = 610,
+	FL_VMM_CONN = 611,    /* a message of netd that is not understood */
+	FL_VMM_HOTPLUG = 612, /* cannot be added or removed now */
+	FL_VMM_DEVICE = 613,  /* taken away for good: what it met */
 };
 
 struct vm_device {

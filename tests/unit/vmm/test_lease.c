@@ -70,6 +70,80 @@ static void without_devices(void **state)
 	lease_free(&c);
 }
 
+#define FN(name, fn)                                                           \
+	"{\"name\": \"" name "\", \"bdf\": \"0000:01:10.0\", "                 \
+	"\"slot\": 4, \"function\": " #fn "}"
+#define FN_FDS "\"kvm\", \"kernel\", \"iommu\", \"device:a\", \"device:b\""
+
+static void functions_of_a_slot(void **state)
+{
+	struct vm_config c;
+	struct diag d;
+
+	(void)state;
+	assert_int_equal(
+		parse(LEASE(FN("b", 3) ", " FN("a", 0), "iommufd", FN_FDS), &c,
+	              &d),
+		0);
+	assert_int_equal(c.device[0].function, 3);
+	assert_int_equal(c.device[0].fd, 10);
+	assert_int_equal(c.device[1].function, 0);
+	assert_int_equal(c.device[1].fd, 9);
+	lease_free(&c);
+}
+
+static void roms(void **state)
+{
+	struct vm_config c;
+	struct diag d;
+	static const char text[] = LEASE(
+		"{\"name\": \"a\", \"bdf\": \"x\", \"slot\": 1, \"rom\": "
+		"\"none\"}, {\"name\": \"b\", \"bdf\": \"y\", \"slot\": 2}, "
+		"{\"name\": \"c\", \"bdf\": \"z\", \"slot\": 3}",
+		"group",
+		"\"kvm\", \"kernel\", \"iommu\", \"device:a\", \"rom:b\", "
+		"\"device:b\", \"device:c\"");
+
+	(void)state;
+	assert_int_equal(parse(text, &c, &d), 0);
+	assert_true(c.device[0].no_rom);
+	assert_int_equal(c.device[0].rom_fd, -1);
+	assert_false(c.device[1].no_rom);
+	assert_int_equal(c.device[1].rom_fd, 10);
+	assert_false(c.device[2].no_rom);
+	assert_int_equal(c.device[2].rom_fd, -1);
+	lease_free(&c);
+}
+
+static void of_the_guest(void **state)
+{
+	struct vm_config c;
+	struct diag d;
+	static const char text[] =
+		"{\"ok\": true, \"guest\": {\"name\": \"g\", \"cpus\": 1, "
+		"\"memory\": 4194304, \"spare_slots\": 3, \"page\": "
+		"1073741824, \"prefault\": true, \"interrupt_limit\": 20000}, "
+		"\"fds\": [\"kvm\", \"kernel\", \"interrupts\"]}";
+
+	(void)state;
+	assert_int_equal(parse(text, &c, &d), 0);
+	assert_int_equal(c.spare_slots, 3);
+	assert_int_equal(c.ram.page, 1 << 30);
+	assert_true(c.ram.prefault);
+	assert_int_equal(c.interrupt_limit, 20000);
+	assert_int_equal(c.interrupts_fd, 8);
+	lease_free(&c);
+	/* None of it is there: none of it is wanted. */
+	assert_int_equal(parse(LEASE("", "", "\"kvm\", \"kernel\""), &c, &d),
+	                 0);
+	assert_int_equal(c.spare_slots, 0);
+	assert_int_equal(c.ram.page, 0);
+	assert_false(c.ram.prefault);
+	assert_int_equal(c.interrupt_limit, 0);
+	assert_int_equal(c.interrupts_fd, -1);
+	lease_free(&c);
+}
+
 static void refused(void **state)
 {
 	static const char *const text[] = {
@@ -98,6 +172,25 @@ static void refused(void **state)
 		LEASE(DEVICE("", 1), "group", WAN_FDS),
 		LEASE(DEVICE("a-name-of-more-than-thirty-one-letters", 1),
 		      "group", WAN_FDS),
+		/* what would end a string of the report */
+		LEASE(DEVICE("w\\\"n", 1), "group", WAN_FDS),
+		LEASE(DEVICE("wan", 1) ", " DEVICE("wan", 2), "group", WAN_FDS),
+		/* functions: twice, none at 0, beyond 7, of the wrong kind */
+		LEASE(FN("a", 0) ", " FN("b", 0), "group", FN_FDS),
+		LEASE(FN("a", 1) ", " FN("b", 2), "group", FN_FDS),
+		LEASE(FN("a", 0) ", " FN("b", 8), "group", FN_FDS),
+		LEASE(FN("a", 0) ", " FN("b", true), "group", FN_FDS),
+		/* ROMs: of nobody, of one that shows none, of another kind */
+		LEASE(DEVICE("wan", 1), "group", WAN_FDS ", \"rom:lan\""),
+		LEASE("{\"name\": \"wan\", \"bdf\": \"x\", \"slot\": 1, "
+		      "\"rom\": \"none\"}",
+		      "group", WAN_FDS ", \"rom:wan\""),
+		LEASE("{\"name\": \"wan\", \"bdf\": \"x\", \"slot\": 1, "
+		      "\"rom\": 1}",
+		      "group", WAN_FDS),
+		"{\"ok\": true, \"guest\": {\"name\": \"g\", \"cpus\": 1, "
+		"\"memory\": 4194304, \"spare_slots\": 32}, \"fds\": "
+		"[\"kvm\", \"kernel\"]}",
 	};
 
 	(void)state;
@@ -116,6 +209,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole),
 		cmocka_unit_test(without_devices),
+		cmocka_unit_test(functions_of_a_slot),
+		cmocka_unit_test(roms),
+		cmocka_unit_test(of_the_guest),
 		cmocka_unit_test(refused),
 	};
 

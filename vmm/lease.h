@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef FL_VMM_LEASE_H
+#define FL_VMM_LEASE_H
+
+/*
+ * Devices as netd describes them: in the lease (lease.c), and in messages on
+ * its connection while the guest runs (conn.c).
+ */
+
+#include <jansson.h>
+
+#include "vmm/priv.h"
+
+/* A string that is not empty, fits in `size` and may stand in a report as it
+ * is: printable, neither quote nor backslash. */
+_must_check_ int lease_name(const json_t *from, const char *key, char *to,
+                            size_t size);
+/* An integer from 0 to `max`. `fallback` where the key is absent, which is
+ * refused where that is above `max`. */
+_must_check_ int lease_number(const json_t *from, const char *key, uint64_t max,
+                              uint64_t fallback, uint64_t *ret);
+_must_check_ int lease_backend(const json_t *from, enum iommu_backend *ret);
+/* Name, bdf, slot, function, rom. The descriptors are -1. */
+_must_check_ int lease_device(const json_t *from, struct vm_device *ret);
+/* The descriptor of one of the devices that is called `name`, "device:wan" or
+ * "rom:wan"; NULL = nobody's. */
+int *lease_device_fd(struct vm_device *device, unsigned n, const char *name);
+/* All have a descriptor; names and places differ; each slot has a function 0.
+ */
+bool lease_devices_fit(const struct vm_device *device, unsigned n);
+
+#endif
