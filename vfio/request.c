@@ -23,10 +23,12 @@ int vfio_request_arm(struct vfio_dev *v)
 	int32_t arg;
 	int r;
 
-	/* Kernels before 4.0 have no such interrupt: not an error. */
+	/* Kernels before 4.0 know no such index: not an error. */
 	r = v->kern->ioctl(v->fd, VFIO_DEVICE_GET_IRQ_INFO, &info);
-	if (r < 0 || !info.count)
+	if (r == -EINVAL || (r >= 0 && !info.count))
 		return 0;
+	if (r < 0)
+		return r;
 	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (fd < 0)
 		return -errno;

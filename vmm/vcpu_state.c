@@ -63,8 +63,9 @@ static const struct {
 /* clang-format on */
 #define RESET_MSRS ARRAY_SIZE(reset_msr)
 
-/* KVM stops at the first MSR that this host or model has not: skip it. */
-static void set_msrs(int fd)
+/* KVM stops at the first MSR that this host or model has not: skip it. An
+ * error is another matter. */
+static int set_msrs(int fd)
 {
 	struct {
 		struct kvm_msrs head;
@@ -83,8 +84,11 @@ static void set_msrs(int fd)
 			};
 		m.head.nmsrs = (uint32_t)(RESET_MSRS - at);
 		done = ioctl(fd, KVM_SET_MSRS, &m);
-		at += done < 0 ? 1 : (size_t)done + 1;
+		if (done < 0)
+			return -errno;
+		at += (size_t)done + 1;
 	}
+	return 0;
 }
 
 static struct kvm_segment segment(uint16_t selector, uint8_t type, bool code64)
@@ -156,7 +160,8 @@ static int set_extended(struct vcpu *c)
 	    ioctl(c->fd, KVM_SET_VCPU_EVENTS, &events) < 0)
 		return -errno;
 	/* A host without XSAVE has no XCR0. */
-	(void)!ioctl(c->fd, KVM_SET_XCRS, &xcrs);
+	if (ioctl(c->fd, KVM_SET_XCRS, &xcrs) < 0 && errno != EINVAL)
+		return -errno;
 	return 0;
 }
 
@@ -189,11 +194,10 @@ int vcpu_reset(struct vcpu *c, const struct boot_entry *e, struct diag *d)
 
 	if (r == 0)
 		r = set_extended(c);
-	if (r == 0) {
-		set_msrs(c->fd);
-		if (ioctl(c->fd, KVM_SET_MP_STATE, &mp) < 0)
-			r = -errno;
-	}
+	if (r == 0)
+		r = set_msrs(c->fd);
+	if (r == 0 && ioctl(c->fd, KVM_SET_MP_STATE, &mp) < 0)
+		r = -errno;
 	if (r < 0) {
 		diag_fail(d, r, FL_VMM_CPUS, "the state of vCPU %u", c->index);
 		diag_why(d, "KVM: %s", strerror(-r));
