@@ -18,15 +18,20 @@
  *   type1 cannot map before a group is attached; iommufd learns the reserved
  *   regions only by attaching. So attach comes first for both.
  *   KVM_DEV_VFIO_FILE_ADD is the caller's and comes before iommu_attach.
+ *   iommu_map_peer, for device memory, comes any time after: once the memory
+ *   it maps answers (decode is on), and until before it goes.
  *   iommu_attach opens the device, and the kernel resets it then (FLR): the
  *   one function level reset of an attach.
  *
  *   Facts and groups are read from sysfs and procfs through a root_fd, so
  *   recorded trees test them.
  *
+ * Threads: mapping and unmapping may be done by several at once; opening,
+ * attaching and closing by one, while no other is in here.
+ *
  * Descriptors: functions here borrow descriptors unless they say "takes".
  * Limits: IOMMU_RANGES_MAX reserved or usable ranges, IOMMU_GROUP_MAX
- * members in a group.
+ * members in a group, IOMMU_PEERS_MAX windows of device memory in a space.
  */
 
 #include "base/base.h"
@@ -43,6 +48,7 @@ enum {
 	FL_IOMMU_RESERVED = 307, /* guest memory meets a reserved region */
 	FL_IOMMU_MEMLOCK = 308,  /* RLIMIT_MEMLOCK below what is to be pinned */
 	FL_IOMMU_BUSY = 309,     /* another process holds the device */
+	FL_IOMMU_PEER = 310, /* device memory not mapped for other devices */
 };
 
 enum iommu_backend {
@@ -95,8 +101,28 @@ struct iommu_region {
  */
 _must_check_ int iommu_map(struct iommu_space *s, const struct iommu_region *r,
                            struct diag *d);
+/* Exactly what one iommu_map() or iommu_map_peer() mapped. */
 _must_check_ int iommu_unmap(struct iommu_space *s, struct iova iova,
                              uint64_t size);
+
+#define IOMMU_PEERS_MAX 256
+/*
+ * Map device memory (a window of another function's BAR, mapped in this
+ * process at `hva`) for DMA, so that the devices of the space reach it at
+ * `iova`. Nothing is pinned nor counted against RLIMIT_MEMLOCK.
+ *
+ * The function whose memory it is must decode it now, and the map must be
+ * undone before that function is closed: the kernel keeps no tie between the
+ * two, and whatever answers at that host address later would be written to.
+ *
+ * Errors: -EOPNOTSUPP FL_IOMMU_PEER (iommufd up to Linux 6.18 takes no device
+ * memory: devices of the guest cannot reach one another, everything else
+ * works), -EADDRNOTAVAIL FL_IOMMU_RESERVED, -ENOSPC FL_IOMMU_PEER
+ * (IOMMU_PEERS_MAX, or type1's dma_entry_limit), -EINVAL and others
+ * FL_IOMMU_PEER.
+ */
+_must_check_ int iommu_map_peer(struct iommu_space *s, struct iova iova,
+                                void *hva, uint64_t size, struct diag *d);
 
 #define IOMMU_RANGES_MAX 64
 struct iommu_range {
@@ -109,11 +135,13 @@ _must_check_ int iommu_usable(const struct iommu_space *s,
                               struct iommu_range ret[static IOMMU_RANGES_MAX]);
 
 struct iommu_stats {
-	uint32_t maps, unmaps; /* kernel calls that succeeded */
-	uint64_t bytes;        /* mapped now */
-	bool by_file;          /* IOMMU_IOAS_MAP_FILE is in use */
+	uint32_t maps, unmaps; /* of memory: kernel calls that succeeded */
+	uint64_t bytes;        /* of memory, mapped and so pinned now */
+	uint32_t peer_maps, peer_unmaps; /* of device memory */
+	uint64_t peer_bytes;             /* of it, mapped now */
+	bool by_file;                    /* IOMMU_IOAS_MAP_FILE is in use */
 };
-struct iommu_stats iommu_space_stats(const struct iommu_space *s);
+struct iommu_stats iommu_space_stats(struct iommu_space *s);
 
 /* ---- groups ---- */
 

@@ -8,6 +8,7 @@
 
 #include <linux/iommufd.h>
 #include <linux/vfio.h>
+#include <pthread.h>
 #include <sys/types.h>
 
 /* Linux 6.13; the struct and number are kernel ABI, absent from older
@@ -47,11 +48,18 @@ struct iommu_ops {
 };
 extern const struct iommu_ops iommu_ops_type1, iommu_ops_iommufd;
 
+/* Device memory that is mapped: it is not counted as memory. */
+struct iommu_peer {
+	uint64_t iova, size; /* size 0 = free */
+};
+
 struct iommu_space {
 	enum iommu_backend backend;
 	const struct iommu_ops *ops;
 	int fd;
+	pthread_mutex_t lock; /* of stats, peer[]; not held over kernel calls */
 	struct iommu_stats stats;
+	struct iommu_peer peer[IOMMU_PEERS_MAX];
 	struct iommu_range range[IOMMU_RANGES_MAX];
 	size_t n_ranges;
 	uint64_t pgsizes; /* type1: page sizes the IOMMU has; 0 = unknown */

@@ -38,8 +38,10 @@ int iommu_space_open(enum iommu_backend b, int fd, struct iommu_space **ret,
 	s->backend = b;
 	s->ops = BACKEND[b];
 	s->fd = fd;
+	pthread_mutex_init(&s->lock, NULL);
 	r = s->ops->open(s, d);
 	if (r < 0) {
+		pthread_mutex_destroy(&s->lock);
 		free(s);
 		return r;
 	}
@@ -54,6 +56,7 @@ void iommu_space_close(struct iommu_space *s)
 	if (!s)
 		return;
 	close_fd(&s->fd);
+	pthread_mutex_destroy(&s->lock);
 	free(s);
 }
 
@@ -62,9 +65,14 @@ enum iommu_backend iommu_space_backend(const struct iommu_space *s)
 	return s->backend;
 }
 
-struct iommu_stats iommu_space_stats(const struct iommu_space *s)
+struct iommu_stats iommu_space_stats(struct iommu_space *s)
 {
-	return s->stats;
+	struct iommu_stats now;
+
+	pthread_mutex_lock(&s->lock);
+	now = s->stats;
+	pthread_mutex_unlock(&s->lock);
+	return now;
 }
 
 int iommu_call(int fd, unsigned long request, void *arg)
@@ -117,14 +125,14 @@ bool iommu_range_allows(const struct iommu_range *range, size_t n,
 }
 
 static int check_region(const struct iommu_space *s,
-                        const struct iommu_region *r, struct diag *d)
+                        const struct iommu_region *r, int code, struct diag *d)
 {
 	uint64_t last;
 
 	if (!r->size || !IS_ALIGNED(r->iova.v | r->size | r->memfd_off, PAGE) ||
 	    !IS_ALIGNED((uintptr_t)r->hva, PAGE) ||
 	    __builtin_add_overflow(r->iova.v, r->size - 1, &last))
-		return diag_fail(d, -EINVAL, FL_IOMMU_MAP,
+		return diag_fail(d, -EINVAL, code,
 		                 "map %#" PRIx64 " bytes at IOVA %#" PRIx64
 		                 ": not whole pages",
 		                 r->size, r->iova.v);
@@ -132,12 +140,17 @@ static int check_region(const struct iommu_space *s,
 	    iommu_range_allows(s->range, s->n_ranges, r->iova.v, r->size))
 		return 0;
 	diag_fail(d, -EADDRNOTAVAIL, FL_IOMMU_RESERVED,
-	          "map guest memory %#" PRIx64 "-%#" PRIx64, r->iova.v, last);
+	          "map %s %#" PRIx64 "-%#" PRIx64 " for DMA",
+	          code == FL_IOMMU_PEER ? "a BAR at" : "guest memory",
+	          r->iova.v, last);
 	diag_why(d, "the IOMMU or a device of this guest reserves part of it "
 	            "(/sys/kernel/iommu_groups/N/reserved_regions)");
 	diag_mend(d, "give the guest less memory, or assign another device");
 	return -EADDRNOTAVAIL;
 }
+
+/* ---- memory ----------------------------------------------------------------
+ */
 
 static int fail_map(const struct iommu_region *r, uint64_t pinned, int err,
                     struct diag *d)
@@ -160,34 +173,131 @@ static int fail_map(const struct iommu_region *r, uint64_t pinned, int err,
 int iommu_map(struct iommu_space *s, const struct iommu_region *r,
               struct diag *d)
 {
+	uint64_t pinned = iommu_space_stats(s).bytes;
 	struct iommu_memlock m;
 	int err;
 
-	err = check_region(s, r, d);
+	err = check_region(s, r, FL_IOMMU_MAP, d);
 	if (err < 0)
 		return err;
 	m = iommu_memlock_read();
-	err = iommu_memlock_check(&m, s->stats.bytes, r->size, d);
+	err = iommu_memlock_check(&m, pinned, r->size, d);
 	if (err < 0)
 		return err;
 	err = s->ops->map(s, r);
 	if (err < 0)
-		return fail_map(r, s->stats.bytes, err, d);
+		return fail_map(r, pinned, err, d);
+	pthread_mutex_lock(&s->lock);
 	s->stats.maps++;
 	s->stats.bytes += r->size;
+	pthread_mutex_unlock(&s->lock);
 	return 0;
+}
+
+/* ---- device memory ---------------------------------------------------------
+ */
+
+/* The entry that is exactly so (size 0: a free one), or NULL. */
+static struct iommu_peer *find_peer(struct iommu_space *s, uint64_t iova,
+                                    uint64_t size)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(s->peer); i++)
+		if (s->peer[i].size == size &&
+		    (!size || s->peer[i].iova == iova))
+			return &s->peer[i];
+	return NULL;
+}
+
+/* iommufd pins what it maps, and device memory has no pages to pin. */
+static int fail_peer(const struct iommu_space *s, const struct iommu_region *r,
+                     int err, struct diag *d)
+{
+	bool never = s->backend == IOMMU_IOMMUFD && err == -EFAULT;
+
+	if (never)
+		err = -EOPNOTSUPP;
+	diag_fail(d, err, FL_IOMMU_PEER,
+	          "let other devices reach a BAR at %#" PRIx64 " (%#" PRIx64
+	          " bytes)",
+	          r->iova.v, r->size);
+	if (never)
+		diag_why(d, "iommufd of this kernel maps no device memory: "
+		            "DMA between devices of this guest is blocked; "
+		            "DMA to memory and everything else works");
+	else if (err == -ENOSPC)
+		diag_why(d, "no entry for another DMA map is left");
+	else
+		diag_why(d, "the kernel says: %s", strerror(-err));
+	if (never)
+		diag_mend(d, "where the guest needs it, have the VFIO group "
+		             "interface used: no /dev/iommu on the host");
+	else if (err == -ENOSPC)
+		diag_mend(d, "raise vfio_iommu_type1's dma_entry_limit");
+	return err;
+}
+
+int iommu_map_peer(struct iommu_space *s, struct iova iova, void *hva,
+                   uint64_t size, struct diag *d)
+{
+	const struct iommu_region r = {
+		.iova = iova,
+		.size = size,
+		.hva = hva,
+		.memfd = -1,
+		.writable = true,
+	};
+	struct iommu_peer *p;
+	int err = check_region(s, &r, FL_IOMMU_PEER, d);
+
+	if (err < 0)
+		return err;
+	/* The entry is taken before the map is there, so that no map is ever
+	 * without one. */
+	pthread_mutex_lock(&s->lock);
+	p = find_peer(s, 0, 0);
+	if (p)
+		*p = (struct iommu_peer){ iova.v, size };
+	pthread_mutex_unlock(&s->lock);
+	if (!p)
+		return diag_fail(d, -ENOSPC, FL_IOMMU_PEER,
+		                 "let other devices reach more than %d windows "
+		                 "of BARs",
+		                 IOMMU_PEERS_MAX);
+	err = s->ops->map(s, &r);
+	pthread_mutex_lock(&s->lock);
+	if (err == 0) {
+		s->stats.peer_maps++;
+		s->stats.peer_bytes += size;
+	} else {
+		p->size = 0;
+	}
+	pthread_mutex_unlock(&s->lock);
+	return err < 0 ? fail_peer(s, &r, err, d) : 0;
 }
 
 int iommu_unmap(struct iommu_space *s, struct iova iova, uint64_t size)
 {
 	int r = s->ops->unmap(s, iova, size);
+	struct iommu_peer *p;
 
 	if (r < 0)
 		return r;
-	s->stats.unmaps++;
-	s->stats.bytes -= MIN(size, s->stats.bytes);
+	pthread_mutex_lock(&s->lock);
+	p = size ? find_peer(s, iova.v, size) : NULL;
+	if (p) {
+		p->size = 0;
+		s->stats.peer_unmaps++;
+		s->stats.peer_bytes -= size;
+	} else {
+		s->stats.unmaps++;
+		s->stats.bytes -= MIN(size, s->stats.bytes);
+	}
+	pthread_mutex_unlock(&s->lock);
 	return 0;
 }
+
+/* ---- facts -----------------------------------------------------------------
+ */
 
 int iommu_usable(const struct iommu_space *s,
                  struct iommu_range ret[static IOMMU_RANGES_MAX])

@@ -46,6 +46,7 @@ static struct iommu_space space(void)
 	map_calls = 0;
 	map_result = 0;
 	return (struct iommu_space){
+		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.ops = &FAKE,
 		.fd = -1,
 		.n_ranges = 2,
@@ -62,6 +63,12 @@ static struct iommu_region region(uint64_t iova, uint64_t size)
 		.memfd = -1,
 		.writable = true,
 	};
+}
+
+static void says(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		fail_msg("\"%s\" does not say \"%s\"", text, part);
 }
 
 static void test_ranges(void **state)
@@ -141,6 +148,82 @@ static void test_stats(void **state)
 	assert_int_equal(iommu_space_stats(&s).bytes, 0);
 }
 
+static void test_peer(void **state)
+{
+	struct iommu_space s = space();
+	struct iommu_region r = region(0, 2 * PAGE);
+	const struct iova at = { .v = 4ull << 30 };
+	struct diag d = { 0 };
+
+	(void)state;
+	assert_int_equal(iommu_map(&s, &r, &d), 0);
+	assert_int_equal(iommu_map_peer(&s, at, NULL, PAGE, &d), 0);
+	assert_int_equal(iommu_space_stats(&s).maps, 1);
+	assert_int_equal(iommu_space_stats(&s).bytes, 2 * PAGE);
+	assert_int_equal(iommu_space_stats(&s).peer_maps, 1);
+	assert_int_equal(iommu_space_stats(&s).peer_bytes, PAGE);
+	assert_int_equal(iommu_unmap(&s, at, PAGE), 0);
+	assert_int_equal(iommu_space_stats(&s).peer_unmaps, 1);
+	assert_int_equal(iommu_space_stats(&s).peer_bytes, 0);
+	assert_int_equal(iommu_space_stats(&s).unmaps, 0);
+	assert_int_equal(iommu_space_stats(&s).bytes, 2 * PAGE);
+}
+
+static void test_peer_refused(void **state)
+{
+	struct iommu_space s = space();
+	struct iova at = { .v = 0xfee00000 };
+	struct diag d = { 0 };
+
+	(void)state;
+	assert_int_equal(iommu_map_peer(&s, at, NULL, PAGE, &d),
+	                 -EADDRNOTAVAIL);
+	assert_int_equal(d.code, FL_IOMMU_RESERVED);
+	at.v = PAGE;
+	assert_int_equal(iommu_map_peer(&s, at, NULL, 1, &d), -EINVAL);
+	assert_int_equal(d.code, FL_IOMMU_PEER);
+	assert_int_equal(map_calls, 0);
+	map_result = -EFAULT;
+	s.backend = IOMMU_IOMMUFD;
+	assert_int_equal(iommu_map_peer(&s, at, NULL, PAGE, &d), -EOPNOTSUPP);
+	assert_int_equal(d.code, FL_IOMMU_PEER);
+	says(d.why, "DMA between devices of this guest is blocked");
+	s.backend = IOMMU_TYPE1;
+	assert_int_equal(iommu_map_peer(&s, at, NULL, PAGE, &d), -EFAULT);
+	map_result = -ENOSPC;
+	assert_int_equal(iommu_map_peer(&s, at, NULL, PAGE, &d), -ENOSPC);
+	says(d.mend, "dma_entry_limit");
+	assert_int_equal(iommu_space_stats(&s).peer_maps, 0);
+}
+
+/* What was refused left no entry behind, and all of them can be had. */
+static void test_peers_max(void **state)
+{
+	struct iommu_space s = space();
+	struct diag d = { 0 };
+
+	(void)state;
+	map_result = -EEXIST;
+	for (uint64_t i = 0; i < 2 * IOMMU_PEERS_MAX; i++)
+		assert_int_equal(iommu_map_peer(&s, (struct iova){ i * PAGE },
+		                                NULL, PAGE, &d),
+		                 -EEXIST);
+	map_result = 0;
+	for (uint64_t i = 0; i < IOMMU_PEERS_MAX; i++)
+		assert_int_equal(iommu_map_peer(&s, (struct iova){ i * PAGE },
+		                                NULL, PAGE, &d),
+		                 0);
+	map_calls = 0;
+	assert_int_equal(
+		iommu_map_peer(&s, (struct iova){ 1ull << 32 }, NULL, PAGE, &d),
+		-ENOSPC);
+	assert_int_equal(map_calls, 0);
+	assert_int_equal(iommu_unmap(&s, (struct iova){ 7 * PAGE }, PAGE), 0);
+	assert_int_equal(
+		iommu_map_peer(&s, (struct iova){ 1ull << 32 }, NULL, PAGE, &d),
+		0);
+}
+
 static void test_usable(void **state)
 {
 	struct iommu_range range[IOMMU_RANGES_MAX];
@@ -151,12 +234,6 @@ static void test_usable(void **state)
 	assert_int_equal(range[1].start, 0xfef00000);
 	s.n_ranges = 0;
 	assert_int_equal(iommu_usable(&s, range), -ENODATA);
-}
-
-static void says(const char *text, const char *part)
-{
-	if (!strstr(text, part))
-		fail_msg("\"%s\" does not say \"%s\"", text, part);
 }
 
 static void test_memlock(void **state)
@@ -229,6 +306,9 @@ int main(void)
 		cmocka_unit_test(test_reserved),
 		cmocka_unit_test(test_pages),
 		cmocka_unit_test(test_stats),
+		cmocka_unit_test(test_peer),
+		cmocka_unit_test(test_peer_refused),
+		cmocka_unit_test(test_peers_max),
 		cmocka_unit_test(test_usable),
 		cmocka_unit_test(test_memlock),
 		cmocka_unit_test(test_memlock_read),
