@@ -23,6 +23,7 @@ SRCS_vmm := \
 	report.c \
 	sandbox.c \
 	serial.c \
+	slot.c \
 	vcpu.c \
 	vcpu_state.c \
 	vm.c \
