@@ -9,6 +9,8 @@ SRCS_vmm := \
 	boot_bzimage.c \
 	boot_pvh.c \
 	bus.c \
+	conn.c \
+	conn_parse.c \
 	console.c \
 	cpuid.c \
 	irqsink.c \
