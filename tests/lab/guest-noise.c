@@ -3,7 +3,8 @@
  * A hostile guest's part: random writes where the VMM looks. Static, since it
  * runs in L2, whose initramfs has no libraries. The same seed writes the same.
  *
- *   guest-noise config SEED COUNT         every function, by the kernel (ECAM)
+ *   guest-noise config SEED COUNT [BDF]   every function or one, by the kernel
+ *                                         (ECAM)
  *   guest-noise ports SEED COUNT          0xCF8 and 0xCFC, also where nothing
  * is guest-noise bar SEED COUNT FILE       a BAR's resource file in sysfs
  */
@@ -46,7 +47,7 @@ static uint64_t value(uint64_t *s)
 	}
 }
 
-static void config_one(const char *bdf, uint64_t *s, unsigned count)
+static int config_one(const char *bdf, uint64_t *s, unsigned count)
 {
 	char path[320];
 	int fd;
@@ -54,7 +55,7 @@ static void config_one(const char *bdf, uint64_t *s, unsigned count)
 	snprintf(path, sizeof(path), DEVICES "/%s/config", bdf);
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
-		return;
+		return 1;
 	for (unsigned i = 0; i < count; i++) {
 		uint64_t v = value(s), back;
 		size_t width = 1ul << next(s) % 3;
@@ -66,6 +67,7 @@ static void config_one(const char *bdf, uint64_t *s, unsigned count)
 		(void)!pread(fd, &back, width, at);
 	}
 	close(fd);
+	return 0;
 }
 
 static int config(uint64_t *s, unsigned count)
@@ -77,7 +79,7 @@ static int config(uint64_t *s, unsigned count)
 		return 1;
 	while ((e = readdir(d)))
 		if (*e->d_name != '.')
-			config_one(e->d_name, s, count);
+			(void)config_one(e->d_name, s, count);
 	closedir(d);
 	return 0;
 }
@@ -156,6 +158,8 @@ int main(int argc, char **argv)
 	uint64_t seed = argc > 3 ? strtoull(argv[2], NULL, 0) * 2 + 1 : 0;
 	unsigned count = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 0) : 0;
 
+	if (argc > 4 && !strcmp(argv[1], "config"))
+		return config_one(argv[4], &seed, count);
 	if (argc > 3 && !strcmp(argv[1], "config"))
 		return config(&seed, count);
 	if (argc > 3 && !strcmp(argv[1], "ports"))
@@ -163,6 +167,6 @@ int main(int argc, char **argv)
 	if (argc > 4 && !strcmp(argv[1], "bar"))
 		return bar(&seed, count, argv[4]);
 	fprintf(stderr,
-	        "usage: guest-noise config|ports|bar SEED COUNT [FILE]\n");
+	        "usage: guest-noise config|ports|bar SEED COUNT [BDF|FILE]\n");
 	return 2;
 }

@@ -1,0 +1,93 @@
+#!/bin/bash
+# A hostile guest on two vCPUs at once: a million configuration accesses and a million of the vector
+# table, while its other VF works; then everything it can reach. WORDS: accesses of each kind.
+# lab: devices=igb timeout=3000 quiet=2500 tries=2
+# check: long
+. "$LAB_DIR/lib.sh"
+. "$LAB_DIR/lib-fairlead.sh"
+
+ACCESSES=${1:-1000000}
+N=$((ACCESSES / 2)) # each round of the program reads once and writes once
+LOUD=0000:01:00.0   # in the guest: behind the first root port
+FN=/sys/bus/pci/devices/$LOUD
+
+real() {
+	local f
+	for f in "$pf" "$vf" "$vf2"; do
+		cat "$PCI/$f/resource"
+		od -An -tx1 -j0 -N4 "$PCI/$f/config"
+	done
+	lspci -s "$pf" -vv | grep -E 'Control:|Region|DevCtl:|LnkCtl:|Status: D'
+}
+
+boot() { # NAME
+	guest_start "$1" "$LAB_DIR/vmm-launch" --report "$LAB_LOG/$1.report" --cpus 2 --device "$vf" \
+		--device "$vf2" --initrd /run/noise.img "$L2_KERNEL" "$(guest_cmdline fl.mode=idle iomem=relaxed)"
+	wait_ready "$1"
+}
+
+# Two programs side by side, to their ends.
+both() { # SECONDS WORDS WORDS
+	order hostile "$1" sh "(noise $2; echo \$? >/a) & (noise $3; echo \$? >/b) & wait; echo FL-GUEST: ends \$(cat /a /b)"
+	equal "the programs' ends" "$(said_last hostile ends)" "ends 0 0"
+}
+
+pinging() { order hostile 10 sh "ping -i 0.5 10.0.2.2 >/pings 2>&1 & echo \$! >/pinger"; }
+pinged() {
+	order hostile 10 sh "kill -INT \$(cat /pinger); sleep 1; echo FL-GUEST: meanwhile \$(grep received /pings)"
+	case $(said_last hostile meanwhile) in
+	*" 0% packet loss"*) note "$(said_last hostile meanwhile)" ;;
+	*) fail "the other VF: $(said_last hostile meanwhile)" ;;
+	esac
+	pings hostile 5
+}
+
+step "a guest with two vCPUs and two VFs"
+mkdir -p /run/noise/bin
+cp "$FL_BUILD/tests/lab/guest-noise" /run/noise/bin/noise
+{ cat "$L2_INITRD"; (cd /run/noise && find . | cpio -o -H newc --quiet -R 0:0); } >/run/noise.img
+pf=$(pf_igb)
+carve_vfs "$pf" 2
+ip link set "$(pci_netdev "$pf")" up
+vf=$(pci_vf "$pf" 0) vf2=$(pci_vf "$pf" 1)
+bind_vfio "$vf"
+bind_vfio "$vf2"
+before=$(host_state "$pf") as_it_was=$(real)
+boot hostile
+order hostile 40 net
+pings hostile 3
+# The other VF has the traffic; this one is up, its vectors armed.
+order hostile 20 sh "ip addr flush dev eth0; ip addr add 10.0.2.16/24 dev eth1; ip link set eth1 up; sleep 3"
+pings hostile 3
+
+step "$ACCESSES of the vector table of a NIC that is up, by both vCPUs; the other VF pings"
+pinging
+both 1200 "bar 11 $((N / 2)) $FN/resource3" "bar 12 $((N / 2)) $FN/resource3"
+pinged
+
+step "$ACCESSES configuration accesses to it, by both vCPUs, and its table; the other VF pings"
+order hostile 20 sh "echo $LOUD >$FN/driver/unbind; echo 1 >$FN/enable"
+pinging
+both 1200 "config 13 $((N / 2)) $LOUD" "config 14 $((N / 2)) $LOUD"
+both 300 "config 15 $((N / 50)) $LOUD" "bar 16 $((N / 50)) $FN/resource3"
+pinged
+
+step "every function and all ports, both vCPUs"
+both 600 "config 17 $((N / 100))" "ports 18 $((N / 20))"
+
+step "the host has noticed nothing"
+equal "the real functions" "$(real)" "$as_it_was"
+host_quiet
+snapshot hostile
+note "$(jq -rs 'last | "exits \(.exits.total): config \(.exits.config), BAR \(.exits.bar); route commits \(.route_commits), SET_IRQS \(.set_irqs), resets \(.resets), faults \(.faults)"' "$LAB_LOG/hostile.report")"
+kill -9 "$(guest_pid hostile)"
+wait "$(guest_pid hostile)" 2>/dev/null || true
+
+step "the next guest has both VFs, sound"
+boot next
+order next 40 net
+pings next 3
+power_off next
+equal "the real functions" "$(real)" "$as_it_was"
+equal "the host" "$(host_state "$pf")" "$before"
+host_quiet
