@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One function from open to close. Order: attach (which opens and resets it)
+ * One function from open to close. Order: attach (which opens it, and resets
+ * it where the kernel can)
  * -> what the kernel says of it -> its layout, once, from its configuration
- * space -> the guest's view -> BARs mapped -> vectors prepared -> the request
- * interrupt. Closing: interrupts off, windows away, mappings, device; then
+ * space -> the guest's view -> BARs mapped -> vectors prepared -> the host's
+ * events. Closing: interrupts off, windows away, mappings, device; then
  * the kernel clears bus master and resets the function.
  */
 
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "vfio/priv.h"
 
-#define RESET_RETRIES 10
-#define RESET_RETRY_MS 10
 #define NS_PER_S 1000000000ull
 #define LOCK_SOON_NS 10000000ull
 
@@ -55,7 +53,7 @@ bool vfio_dev_take_fault(struct vfio_dev *v, struct diag *ret)
 
 /* ---- open ---- */
 
-static int check_info(struct vfio_dev *v, struct diag *d)
+static int read_device_info(struct vfio_dev *v, struct diag *d)
 {
 	struct vfio_device_info info = { .argsz = sizeof(info) };
 	int r = v->kern->ioctl(v->fd, VFIO_DEVICE_GET_INFO, &info);
@@ -67,17 +65,9 @@ static int check_info(struct vfio_dev *v, struct diag *d)
 		diag_why(d, "VFIO_DEVICE_GET_INFO: %s", strerror(-r));
 		return r;
 	}
-	if (info.flags & VFIO_DEVICE_FLAGS_RESET)
-		return 0;
-	/* Without a reset the next guest could read what this one left. */
-	diag_fail(d, -EOPNOTSUPP, FL_VFIO_NO_RESET, "open %s", v->bdf);
-	diag_why(d, "the kernel has no way to reset this function alone, and "
-	            "its state would pass from guest to guest");
-	diag_mend(d,
-	          "cat /sys/bus/pci/devices/%s/reset_method: assign a "
-	          "function with FLR, or the whole device with its bus",
-	          v->bdf);
-	return -EOPNOTSUPP;
+	v->resets_alone = info.flags & VFIO_DEVICE_FLAGS_RESET;
+	v->stats.resets = v->resets_alone; /* by the kernel, as it opened */
+	return 0;
 }
 
 static int read_layout(struct vfio_dev *v, struct diag *d)
@@ -116,7 +106,7 @@ static int bring_up(struct vfio_dev *v, const struct vfio_open *o,
                     struct diag *d)
 {
 	struct cfg_place place = o->place;
-	int r = check_info(v, d);
+	int r = read_device_info(v, d);
 
 	if (r >= 0)
 		r = vfio_regions_read(v, d);
@@ -136,10 +126,7 @@ static int bring_up(struct vfio_dev *v, const struct vfio_open *o,
 	r = vfio_irqs_init(v, d);
 	if (r < 0)
 		return r;
-	r = vfio_request_arm(v);
-	if (r < 0)
-		return fail_memory(v, r, "request interrupt", d);
-	return 0;
+	return vfio_events_arm(v, d);
 }
 
 static void release(struct vfio_dev *v)
@@ -149,7 +136,7 @@ static void release(struct vfio_dev *v)
 	vfio_windows_withdraw_all(v);
 	vfio_regions_unmap(v);
 	vfio_msix_fini(v);
-	close_fd(&v->request_fd);
+	vfio_events_fini(v);
 	pthread_mutex_destroy(&v->lock);
 }
 
@@ -172,9 +159,9 @@ int vfio_dev_setup(const struct vfio_open *o, const struct vfio_kern *kern,
 	v->table = o->irqs;
 	v->late_routes = o->late_routes;
 	v->request_fd = -1;
+	v->error_fd = -1;
 	v->irq.late_fd = -1;
 	v->irq.index = IRQ_OFF;
-	v->stats.resets = 1; /* by the kernel, as it opened */
 	r = bring_up(v, o, d);
 	if (r < 0) {
 		release(v);
@@ -210,54 +197,6 @@ void vfio_dev_close(struct vfio_dev *v)
 	free(v);
 }
 
-/* ---- reset ---- */
-
-/* The kernel only tries for the device's lock (pci_try_reset_function), and
- * somebody else may have it for a moment. By poll: the VMM's sandbox has no
- * sleep. */
-static int device_reset(struct vfio_dev *v)
-{
-	int r = v->kern->ioctl(v->fd, VFIO_DEVICE_RESET, NULL);
-
-	for (int i = 0; r == -EAGAIN && i < RESET_RETRIES; i++) {
-		(void)poll(NULL, 0, RESET_RETRY_MS);
-		r = v->kern->ioctl(v->fd, VFIO_DEVICE_RESET, NULL);
-	}
-	return r;
-}
-
-/* Interrupts and windows go first: they must not meet a device in reset. */
-int vfio_reset_locked(struct vfio_dev *v, struct diag *d)
-{
-	int r;
-
-	vfio_intx_off(v);
-	vfio_irqs_off(v);
-	vfio_windows_withdraw_all(v);
-	r = device_reset(v);
-	cfg_reset(&v->cfg);
-	cfg_msix_reset(&v->msix);
-	vfio_command_write(v);
-	if (r < 0) {
-		diag_fail(d, r, FL_VFIO_RESET, "reset %s", v->bdf);
-		diag_why(d, "VFIO_DEVICE_RESET: %s", strerror(-r));
-		return r;
-	}
-	v->stats.resets++;
-	return 0;
-}
-
-int vfio_dev_reset(struct vfio_dev *v, struct diag *d)
-{
-	int r;
-
-	pthread_mutex_lock(&v->lock);
-	r = vfio_reset_locked(v, d);
-	v->stats.faults += r < 0;
-	pthread_mutex_unlock(&v->lock);
-	return r;
-}
-
 /* ---- facts ---- */
 
 const struct cfg_bar *vfio_dev_bars(const struct vfio_dev *v)
@@ -270,9 +209,9 @@ const struct cfg_layout *vfio_dev_layout(const struct vfio_dev *v)
 	return &v->layout;
 }
 
-int vfio_dev_request_fd(const struct vfio_dev *v)
+bool vfio_dev_resets_alone(const struct vfio_dev *v)
 {
-	return v->request_fd;
+	return v->resets_alone;
 }
 
 static struct vfio_stats stats_locked(const struct vfio_dev *v)

@@ -141,7 +141,7 @@ void vfio_intx_withdraw(struct vfio_dev *v);
 void vfio_intx_offer(struct vfio_dev *v);
 void vfio_intx_off(struct vfio_dev *v);
 
-/* ---- msix.c, msi.c, request.c ---------------------------------------------
+/* ---- msix.c, msi.c ---------------------------------------------
  */
 
 int vfio_msix_init(struct vfio_dev *v);
@@ -154,7 +154,12 @@ uint64_t vfio_msix_table_read(struct vfio_dev *v, uint64_t off, unsigned width);
 void vfio_msix_table_write(struct vfio_dev *v, uint64_t off, unsigned width,
                            uint64_t value);
 void vfio_msi_update(struct vfio_dev *v);
-int vfio_request_arm(struct vfio_dev *v);
+
+/* ---- event.c ---------------------------------------------------------------
+ */
+
+int vfio_events_arm(struct vfio_dev *v, struct diag *d);
+void vfio_events_fini(struct vfio_dev *v);
 
 /* ---- device.c --------------------------------------------------------------
  */
@@ -173,11 +178,12 @@ struct vfio_dev {
 	struct cfg_space cfg;
 	uint64_t config_off; /* of configuration space in the device file */
 	size_t config_size;
+	bool resets_alone;
 	struct vfio_bar bar[CFG_BARS];
 	struct cfg_msix msix;
 	struct vfio_irqs irq;
 	struct vfio_intx intx;
-	int request_fd;
+	int request_fd, error_fd;
 	struct diag fault;
 	bool has_fault;
 	struct vfio_stats stats;
@@ -191,7 +197,18 @@ int vfio_dev_setup(const struct vfio_open *o, const struct vfio_kern *kern,
 bool vfio_lock_soon(struct vfio_dev *v);
 /* To be filled by diag_fail; counts. */
 struct diag *vfio_fault(struct vfio_dev *v);
+
+/* ---- reset.c ---------------------------------------------------------------
+ */
+
 /* Interrupts, windows and view as after a reset, and the device too. */
 int vfio_reset_locked(struct vfio_dev *v, struct diag *d);
+/* The parts of it, around the reset itself: what must not meet a device in
+ * reset goes away; the view, and the device's COMMAND, at reset values. */
+void vfio_quiesce(struct vfio_dev *v);
+void vfio_view_reset(struct vfio_dev *v);
+/* A reset ioctl, tried again while somebody else has a lock that the kernel
+ * only tries for. */
+int vfio_reset_call(const struct vfio_dev *v, unsigned long request, void *arg);
 
 #endif

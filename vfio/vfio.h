@@ -230,7 +230,7 @@ void vfio_dev_throttle(struct vfio_dev *v, enum vfio_irq_kind kind,
 bool vfio_dev_take_fault(struct vfio_dev *v, struct diag *ret);
 
 struct vfio_stats {
-	uint32_t resets; /* resets we caused: 1 by opening, + vfio_dev_reset */
+	uint32_t resets; /* resets we caused; the first is by opening */
 	uint32_t set_irqs; /* SET_IRQS calls */
 	uint32_t vectors;  /* with an eventfd armed now */
 	uint32_t windows;  /* mapped into the guest now */

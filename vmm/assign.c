@@ -109,8 +109,12 @@ static int open_one(struct vm *vm, unsigned i, struct diag *d)
 		.rom_fd = c->rom_fd,
 		.no_rom = c->no_rom,
 	};
+	int r = vfio_dev_open(&o, &a->dev, d);
 
-	return vfio_dev_open(&o, &a->dev, d);
+	/* Nothing from the tenant before may be left in it. */
+	if (r == 0 && !vfio_dev_resets_alone(a->dev))
+		r = vfio_dev_reset(a->dev, d);
+	return r;
 }
 
 static int map_ram(struct vm *vm, struct diag *d)

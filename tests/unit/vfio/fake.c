@@ -8,8 +8,17 @@
 
 #define REGION_SHIFT 40 /* as vfio-pci lays out its file */
 
-/* Between the calls of one test; the ops have no context of their own. */
-static struct fake *now;
+/* Those that are open, and whose file is spoken to: the kernel's calls have no
+ * context of their own. */
+static struct fake *all, *now;
+
+static void select_fake(int fd)
+{
+	for (now = all; now; now = now->next)
+		if (now->fd == fd)
+			return;
+	fail_msg("call on descriptor %d, which is no device's", fd);
+}
 
 _printf_(2, 3) static void note(struct fake *f, const char *fmt, ...)
 {
@@ -65,6 +74,8 @@ static int get_irq(struct vfio_irq_info *info)
 		return -EINVAL;
 	if (info->index == VFIO_PCI_INTX_IRQ_INDEX)
 		info->count = now->pin && !now->no_intx;
+	if (info->index == VFIO_PCI_ERR_IRQ_INDEX && !now->err_count)
+		return -EINVAL;
 	info->flags = VFIO_IRQ_INFO_EVENTFD;
 	if (info->index != VFIO_PCI_MSIX_IRQ_INDEX || !now->dynamic)
 		info->flags |= VFIO_IRQ_INFO_NORESIZE;
@@ -156,7 +167,10 @@ static int set_irqs(const struct vfio_irq_set *set)
 {
 	if (set->index == VFIO_PCI_INTX_IRQ_INDEX)
 		return set_intx(set);
-	if (set->index == VFIO_PCI_REQ_IRQ_INDEX)
+	if ((int)set->index == now->refuse_index)
+		return -EPERM;
+	if (set->index == VFIO_PCI_REQ_IRQ_INDEX ||
+	    set->index == VFIO_PCI_ERR_IRQ_INDEX)
 		return 0;
 	if (set->flags & VFIO_IRQ_SET_DATA_NONE) {
 		assert_int_equal(set->count, 0);
@@ -169,9 +183,74 @@ static int set_irqs(const struct vfio_irq_set *set)
 	return set_block(set);
 }
 
+static int get_bus(struct vfio_pci_hot_reset_info *info)
+{
+	size_t size = now->n_bus * sizeof(now->bus[0]);
+
+	if (now->bus_error)
+		return -now->bus_error;
+	info->flags = now->devids ? VFIO_PCI_HOT_RESET_FLAG_DEV_ID : 0;
+	info->count = now->n_bus;
+	if (info->argsz < sizeof(*info) + size)
+		return -ENOSPC;
+	memcpy(info->devices, now->bus, size);
+	return 0;
+}
+
+static int busy(void)
+{
+	if (!now->reset_busy)
+		return 0;
+	now->reset_busy--;
+	note(now, "busy\n");
+	return -EAGAIN;
+}
+
+/* Of all that are open: their interrupts must be off. */
+static int hot_reset(const struct vfio_pci_hot_reset *arg)
+{
+	assert_int_equal(now->devids, !arg->count);
+	for (const struct fake *f = all; f; f = f->next)
+		assert_int_equal(f->index, IRQ_OFF);
+	if (busy())
+		return -EAGAIN;
+	note(now, "hot reset %u\n", arg->count);
+	return now->reset_error;
+}
+
+/* True when this call is to fail. */
+static bool fails(int fd, const char *what)
+{
+	select_fake(fd);
+	if (++now->calls != now->fail_call)
+		return false;
+	now->failed = what;
+	return true;
+}
+
+static const char *ioctl_name(unsigned long request)
+{
+	switch (request) {
+	case VFIO_DEVICE_GET_INFO:
+		return "VFIO_DEVICE_GET_INFO";
+	case VFIO_DEVICE_GET_REGION_INFO:
+		return "VFIO_DEVICE_GET_REGION_INFO";
+	case VFIO_DEVICE_GET_IRQ_INFO:
+		return "VFIO_DEVICE_GET_IRQ_INFO";
+	case VFIO_DEVICE_SET_IRQS:
+		return "VFIO_DEVICE_SET_IRQS";
+	default:
+		return "?";
+	}
+}
+
 static int fake_ioctl(int fd, unsigned long request, void *arg)
 {
-	assert_int_equal(fd, now->fd);
+	if (fails(fd, ioctl_name(request))) {
+		if (request == VFIO_DEVICE_GET_IRQ_INFO)
+			now->failed_irq = ((struct vfio_irq_info *)arg)->index;
+		return -now->fail_error;
+	}
 	switch (request) {
 	case VFIO_DEVICE_GET_INFO:
 		return get_info(arg);
@@ -183,13 +262,15 @@ static int fake_ioctl(int fd, unsigned long request, void *arg)
 		return set_irqs(arg);
 	case VFIO_DEVICE_RESET:
 		assert_int_equal(now->index, IRQ_OFF);
-		if (now->reset_busy) {
-			now->reset_busy--;
-			note(now, "busy\n");
+		assert_false(now->no_reset);
+		if (busy())
 			return -EAGAIN;
-		}
 		note(now, "reset\n");
 		return now->reset_error;
+	case VFIO_DEVICE_GET_PCI_HOT_RESET_INFO:
+		return get_bus(arg);
+	case VFIO_DEVICE_PCI_HOT_RESET:
+		return hot_reset(arg);
 	default:
 		return -ENOTTY;
 	}
@@ -199,7 +280,8 @@ static int fake_read(int fd, void *buf, size_t len, uint64_t off)
 {
 	uint64_t at = off & (BIT64(REGION_SHIFT) - 1);
 
-	assert_int_equal(fd, now->fd);
+	if (fails(fd, "read"))
+		return -now->fail_error;
 	if (off >> REGION_SHIFT == VFIO_PCI_CONFIG_REGION_INDEX) {
 		if (now->config_error)
 			return -now->config_error;
@@ -217,7 +299,8 @@ static int fake_write(int fd, const void *buf, size_t len, uint64_t off)
 {
 	uint64_t at = off & (BIT64(REGION_SHIFT) - 1);
 
-	assert_int_equal(fd, now->fd);
+	if (fails(fd, "write"))
+		return -now->fail_error;
 	if (off >> REGION_SHIFT == VFIO_PCI_CONFIG_REGION_INDEX) {
 		assert_true(range_inside(at, len, sizeof(now->config)));
 		note(now, "cfg %x=%0*x\n", (unsigned)at, (int)len * 2,
@@ -231,7 +314,8 @@ static int fake_write(int fd, const void *buf, size_t len, uint64_t off)
 
 static int fake_map(int fd, uint64_t off, uint64_t size, void *at)
 {
-	assert_int_equal(fd, now->fd);
+	if (fails(fd, "mmap"))
+		return -now->fail_error;
 	assert_true(IS_ALIGNED(off | size, PAGE));
 	return mprotect(at, size, PROT_READ | PROT_WRITE) < 0 ? -errno : 0;
 }
@@ -409,6 +493,9 @@ static void put_config(struct fake *f)
 void fake_init(struct fake *f)
 {
 	*f = (struct fake){
+		.bdf = "0000:01:10.0",
+		.fd = -1,
+		.refuse_index = -1,
 		.vectors = 5,
 		.dynamic = true,
 		.refuse_vector = -1,
@@ -419,6 +506,16 @@ void fake_init(struct fake *f)
 	};
 }
 
+static void forget_fake(struct fake *f)
+{
+	for (struct fake **at = &all; *at; at = &(*at)->next) {
+		if (*at != f)
+			continue;
+		*at = f->next;
+		return;
+	}
+}
+
 int fake_open(struct fake *f, bool late, struct diag *d)
 {
 	static const uint32_t gsi[4] = { FAKE_PIN_GSI, FAKE_PIN_GSI + 1,
@@ -426,7 +523,7 @@ int fake_open(struct fake *f, bool late, struct diag *d)
 	struct vfio_open o = {
 		.intx_gsi = gsi,
 		.rom_fd = -1,
-		.bdf = "0000:01:10.0",
+		.bdf = f->bdf,
 		.fd = -1,
 		.guest_devid = 0x100,
 		.place = { .behind_port = true },
@@ -436,7 +533,6 @@ int fake_open(struct fake *f, bool late, struct diag *d)
 	};
 	int r;
 
-	now = f;
 	put_config(f);
 	if (!f->table)
 		assert_int_equal(irq_table_new(&SINK, f, 24,
@@ -446,17 +542,21 @@ int fake_open(struct fake *f, bool late, struct diag *d)
 	o.irqs = f->table;
 	f->fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	assert_true(f->fd >= 0);
+	f->next = all;
+	all = f;
 	r = vfio_dev_setup(&o, &KERN, f->fd, &f->dev, d);
-	if (r < 0)
-		assert_int_equal(close(f->fd), 0); /* still ours */
+	if (r >= 0)
+		return r;
+	assert_int_equal(close(f->fd), 0); /* still ours */
+	forget_fake(f);
 	return r;
 }
 
 void fake_close(struct fake *f)
 {
-	now = f;
 	vfio_dev_close(f->dev);
 	f->dev = NULL;
+	forget_fake(f);
 	if (f->table) {
 		assert_int_equal(irq_table_stats(f->table).irqfds, 0);
 		assert_int_equal(irq_table_stats(f->table).routes, 0);

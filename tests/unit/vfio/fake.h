@@ -13,7 +13,7 @@
  *   irqs MSIX 0: 7 -1 9      SET_IRQS with those vectors armed or not
  *   irqs MSIX off            disabled
  *   intx trigger, intx unmask, intx off; "refused" behind those that failed
- *   reset                    VFIO_DEVICE_RESET
+ *   reset, hot reset N       VFIO_DEVICE_RESET, with N groups
  *   cfg 4=0006               COMMAND written
  *   routes N, irqfd GSI, -irqfd GSI, line GSI, -line GSI
  *   +trap BAR AT, -trap BAR AT, +win AT SIZE, -win AT SIZE
@@ -37,6 +37,8 @@
 #define FAKE_PIN_GSI 20u /* of INTA */
 
 struct fake {
+	struct fake *next; /* of those that are open */
+	const char *bdf;
 	int fd; /* a real one, of nothing: vfio_dev_close closes it */
 	/* the device */
 	uint8_t config[CFG_SIZE_PCI];
@@ -50,10 +52,22 @@ struct fake {
 	int refuse_vector;  /* SET_IRQS that arms it fails; -1 = none */
 	int reset_error;
 	unsigned reset_busy; /* so many resets answer -EAGAIN */
+	/* What VFIO says is on its bus; with devids when opened so. */
+	struct vfio_pci_dependent_device bus[16];
+	unsigned n_bus;
+	bool devids;
+	int bus_error;    /* of the question */
+	int err_count;    /* of VFIO_PCI_ERR_IRQ_INDEX; 0 = no such interrupt */
+	int refuse_index; /* SET_IRQS of this index fails, too; -1 = none */
 	uint32_t reg[FAKE_BAR0_SIZE / 4];
 	uint32_t index; /* enabled */
 	bool armed[FAKE_VECTORS_MAX];
 	unsigned allocated; /* host vectors taken by enabling */
+	/* Of the calls on its file, the one that fails: 1, 2, ...; 0 = none. */
+	unsigned calls, fail_call;
+	int fail_error;
+	const char *failed;  /* which it was */
+	uint32_t failed_irq; /* index of a failed GET_IRQ_INFO */
 	/* the VMM */
 	uint64_t refuse_trap;            /* address that trap_add refuses */
 	bool refuse_window, keep_window; /* window_add, window_del */

@@ -90,14 +90,6 @@ static void refused(struct fake *f, int err, int code)
 	assert_null(f->dev);
 }
 
-static void test_no_reset(void **state)
-{
-	struct fake *f = *state;
-
-	f->no_reset = true;
-	refused(f, -EOPNOTSUPP, FL_VFIO_NO_RESET);
-}
-
 static void test_unreadable(void **state)
 {
 	struct fake *f = *state;
@@ -470,7 +462,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_open),
 		T(test_no_vectors),
-		T(test_no_reset),
 		T(test_unreadable),
 		T(test_table_outside),
 		T(test_decode),
