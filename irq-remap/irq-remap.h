@@ -163,6 +163,7 @@ struct irq_storm_limit {
 struct irq_storm {
 	uint64_t since_ns, count; /* of the latest sample; 0, 0 = none yet */
 	uint32_t off_ms;          /* the present back-off */
+	uint64_t quiet_ns;        /* has kept its limit since; 0 = has not */
 	uint64_t until_ns;        /* masked until then, 0 = not masked */
 	uint32_t masked;          /* how often */
 };
@@ -175,6 +176,46 @@ enum irq_storm_verdict {
 enum irq_storm_verdict irq_storm_sample(struct irq_storm *s,
                                         const struct irq_storm_limit *l,
                                         uint64_t now_ns, uint64_t count);
+
+/* ---- the host's lines: /proc/interrupts ----
+ *
+ * The count of a vector that is posted to its vCPU stands still while the
+ * guest's rises: the host sees nothing of it, and has no cost by it.
+ */
+
+enum irq_host_kind { /* in vfio_irq_kind's order */
+	IRQ_HOST_INTX,
+	IRQ_HOST_MSI,
+	IRQ_HOST_MSIX
+};
+struct irq_host {
+	enum irq_host_kind kind;
+	uint16_t index; /* of the vector; 0 for INTx */
+	char bdf[BDF_STRLEN];
+	unsigned irq;   /* Linux' number */
+	uint64_t count; /* of all CPUs; of a shared pin: all its devices' */
+};
+const char *
+irq_host_kind_name(enum irq_host_kind k); /* "intx", "msi", "msix" */
+/* Byte by byte, in bounded memory, from a reader of zeros. True when `c` ends
+ * the line of a vector that VFIO owns: *ret has it. Pure. */
+struct irq_host_reader {
+	enum {
+		IRQ_HOST_NUMBER,
+		IRQ_HOST_COUNTS,
+		IRQ_HOST_NAMES
+	} part;
+	bool numbered, owned;
+	struct irq_host line;
+	char word[64];
+	size_t len;
+};
+bool irq_host_feed(struct irq_host_reader *r, char c, struct irq_host *ret);
+/* Every such line of the open file, from its begin. Negative errno when it
+ * cannot be read. Allocates nothing. */
+_must_check_ int
+irq_host_each(int fd, void (*fn)(const struct irq_host *line, void *arg),
+              void *arg);
 
 /* ---- facts: interrupt remapping and posting, each with its evidence ---- */
 

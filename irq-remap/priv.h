@@ -11,7 +11,6 @@
 #define NO_SLOT UINT32_MAX
 
 struct irq_slot {
-	bool used;
 	struct irq_msg msg;
 	uint32_t devid;
 };
@@ -21,6 +20,9 @@ struct irq_table {
 	void *ctx;
 	uint32_t base, max;
 	struct irq_slot *slot;   /* max of them; GSI = base + index */
+	uint64_t *used;          /* a bit each */
+	uint32_t first_free;     /* no slot below it is free */
+	uint32_t end_used;       /* no slot from it on is used */
 	struct irq_route *route; /* room for max: what a commit writes */
 	struct irq_stats stats;
 };
@@ -45,7 +47,9 @@ static inline bool irq_msg_equal(struct irq_msg a, struct irq_msg b)
 }
 
 /* table.c; all but init with the lock held. */
-/* Index of a free slot, now used; NO_SLOT when the table is full. */
+/* Index of the lowest free slot, now used; NO_SLOT when the table is full. A
+ * full table is found at once, and so is the next free slot while a driver
+ * enables its vectors; otherwise at most a 64th of the slots is looked at. */
 uint32_t irq_slot_take(struct irq_table *t);
 void irq_slot_put(struct irq_table *t, uint32_t slot);
 /* Writes every used slot to the sink. */

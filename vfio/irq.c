@@ -32,6 +32,45 @@ static const char *index_name(uint32_t index)
 	return index == VFIO_PCI_MSIX_IRQ_INDEX ? "MSI-X" : "MSI";
 }
 
+static unsigned count_true(const bool *b, unsigned n)
+{
+	unsigned sum = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		sum += b[i];
+	return sum;
+}
+
+/* Where the host's vectors went, for who meets the end of them. `asked` by
+ * the call that was refused. */
+static void say_out_of_vectors(const struct vfio_irqs *q, unsigned asked,
+                               struct diag *d)
+{
+	/* Enabling is refused as a whole, and says what there is. */
+	unsigned limit = q->limit < q->count ? q->limit : 0;
+	unsigned had = MAX(count_true(q->armed, q->max), limit);
+
+	asked = MAX(count_true(q->want, q->max), asked);
+	diag_why(d,
+	         "the host has run out of interrupt vectors: %u asked for, %u "
+	         "to be had; each host CPU has about 200 for all devices",
+	         asked, had);
+	diag_mend(d, "see /sys/kernel/debug/irq/domains/VECTOR and "
+	             "/proc/interrupts; fewer queues in the guest's driver, "
+	             "fewer devices, or more CPUs online");
+}
+
+static void say_invalid(struct vfio_dev *v, struct diag *d, uint32_t index)
+{
+	diag_why(d,
+	         "VFIO_DEVICE_SET_IRQS: %s: more than the device's %u vectors, "
+	         "or another kind of interrupt is still on",
+	         strerror(EINVAL),
+	         index == VFIO_PCI_MSIX_IRQ_INDEX ? v->layout.msix.vectors
+	                                          : v->layout.msi.vectors);
+	diag_mend(d, "dmesg on the host, lines of vfio-pci %s", v->bdf);
+}
+
 static void fault_irq(struct vfio_dev *v, int err, uint32_t index,
                       unsigned start, unsigned count)
 {
@@ -39,12 +78,12 @@ static void fault_irq(struct vfio_dev *v, int err, uint32_t index,
 
 	diag_fail(d, err, FL_VFIO_IRQ, "enable %s vectors %u-%u of %s",
 	          index_name(index), start, start + count - 1, v->bdf);
-	diag_why(d, "VFIO_DEVICE_SET_IRQS: %s",
-	         err == -ENOSPC ? "the host has no interrupt vectors left"
-	                        : strerror(-err));
 	if (err == -ENOSPC)
-		diag_mend(d, "give the guest fewer queues, or the host more "
-		             "CPUs' vectors (x2APIC)");
+		say_out_of_vectors(&v->irq, start + count, d);
+	else if (err == -EINVAL)
+		say_invalid(v, d, index);
+	else
+		diag_why(d, "VFIO_DEVICE_SET_IRQS: %s", strerror(-err));
 }
 
 /* ---- one call ---- */

@@ -259,6 +259,53 @@ static void test_4096(void **state)
 	free(s);
 }
 
+/* Holes are filled from below, over the borders of the table's words, and the
+ * routes written are those in use, in GSI order. */
+static void test_free_list(void **state)
+{
+	struct sink *s = calloc(1, sizeof(*s));
+	struct irq_table *t = NULL;
+	struct irq_bank *a = NULL, *b = NULL;
+	static const unsigned hole[] = { 3, 63, 64, 127, 199 };
+
+	(void)state;
+	assert_non_null(s);
+	assert_int_equal(irq_table_new(&OPS, s, GSI_BASE, 200, &t), 0);
+	assert_int_equal(irq_bank_new(t, 0, 200, &a), 0);
+	assert_int_equal(irq_bank_new(t, 1, 8, &b), 0);
+	for (unsigned v = 0; v < 200; v++)
+		assert_int_equal(irq_bank_stage(a, v, msg(v)), 0);
+	assert_int_equal(irq_bank_commit(a, NULL), 0);
+	assert_int_equal(s->n_routes, 200);
+	for (size_t i = 0; i < ARRAY_SIZE(hole); i++)
+		irq_bank_unstage(a, hole[i]);
+	assert_int_equal(irq_bank_commit(a, NULL), 0);
+	assert_int_equal(irq_table_stats(t).routes, 195);
+	for (unsigned v = 0; v < ARRAY_SIZE(hole); v++)
+		assert_int_equal(irq_bank_stage(b, v, msg(1000 + v)), 0);
+	assert_int_equal(irq_bank_commit(b, NULL), 0);
+	assert_int_equal(s->n_routes, 200);
+	for (unsigned v = 0; v < ARRAY_SIZE(hole); v++)
+		assert_int_equal(s->route[hole[v]].msg.data,
+		                 msg(1000 + v).data);
+	/* Full; one given back is found again. */
+	assert_int_equal(irq_bank_stage(b, 5, msg(5)), 0);
+	assert_int_equal(irq_bank_commit(b, NULL), -ENOSPC);
+	irq_bank_unstage(a, 150);
+	assert_int_equal(irq_bank_commit(a, NULL), 0);
+	assert_int_equal(irq_bank_commit(b, NULL), 0);
+	assert_int_equal(s->route[150].msg.data, msg(5).data);
+	/* The table ends with the last that is used. */
+	irq_bank_free(a);
+	assert_int_equal(irq_bank_stage(b, 6, msg(6)), 0);
+	assert_int_equal(irq_bank_commit(b, NULL), 0);
+	assert_int_equal(s->n_routes, 7);
+	assert_int_equal(s->route[0].gsi, GSI_BASE);
+	irq_bank_free(b);
+	irq_table_free(t);
+	free(s);
+}
+
 /* The kernel refuses the table: the old messages are still the live ones. */
 static void test_refused_routes(void **state)
 {
@@ -364,11 +411,17 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_one_commit),     T(test_states),
-		T(test_reuse),          T(test_full),
-		T(test_refused_routes), T(test_refused_irqfd),
-		T(test_bad_arguments),  T(test_eventfd),
-		T(test_zero_message),   cmocka_unit_test(test_4096),
+		T(test_one_commit),
+		T(test_states),
+		T(test_reuse),
+		T(test_full),
+		T(test_refused_routes),
+		T(test_refused_irqfd),
+		T(test_bad_arguments),
+		T(test_eventfd),
+		T(test_zero_message),
+		cmocka_unit_test(test_4096),
+		cmocka_unit_test(test_free_list),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

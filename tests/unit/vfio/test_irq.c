@@ -304,6 +304,7 @@ static void test_static(void **state)
 static void test_few_vectors(void **state)
 {
 	struct fake *f = *state;
+	struct diag d = { 0 };
 
 	f->dynamic = false;
 	f->available = 2;
@@ -313,7 +314,11 @@ static void test_few_vectors(void **state)
 	guest_msix(f, true, false);
 	assert_int_equal(vfio_dev_stats(f->dev).vectors, 2);
 	assert_true(f->armed[1] && !f->armed[2]);
-	expect_fault(f, FL_VFIO_IRQ);
+	assert_true(vfio_dev_take_fault(f->dev, &d));
+	assert_int_equal(d.code, FL_VFIO_IRQ);
+	assert_non_null(strstr(d.what, "vectors 2-4"));
+	assert_non_null(strstr(d.why, "5 asked for, 2 to be had"));
+	assert_non_null(strstr(d.mend, "/sys/kernel/debug/irq"));
 	fake_forget(f);
 	guest_mask(f, 3, true); /* past the limit: no call */
 	fake_expect(f, "");
