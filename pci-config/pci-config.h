@@ -131,7 +131,7 @@ enum cfg_event {
 	CFG_EV_FLR =
 		1 << 5, /* Initiate Function Level Reset, PCIe 6.0 7.5.3.4 */
 	CFG_EV_BRIDGE = 1 << 6, /* bus numbers or windows of a bridge */
-	CFG_EV_SLOT = 1 << 7,   /* slot control of a root port */
+	CFG_EV_SLOT = 1 << 7,   /* slot or link control of a root port */
 };
 
 struct cfg_space {
@@ -161,14 +161,15 @@ void cfg_compose_endpoint(struct cfg_space *s, const struct cfg_layout *l,
                           const struct cfg_place *place);
 
 /*
- * An emulated PCI Express root port, type 1 header (PCIe 6.0 7.5.1.3). Its slot
- * is occupied and its link up. With `hotplug` it has an MSI capability (pciehp
- * wants an interrupt); without, neither MSI nor INTx.
+ * An emulated PCI Express root port, type 1 header (PCIe 6.0 7.5.1.3). With
+ * `hotplug` it has the slot of the next section, and MSI, its only interrupt;
+ * without, its slot is occupied for ever and it has no interrupt.
  */
 struct cfg_port {
 	uint8_t slot; /* physical slot number shown */
 	uint8_t port; /* port number in Link Capabilities */
 	bool hotplug;
+	bool empty; /* with hotplug: nothing is in the slot yet */
 	/* As Link Status encodes them; 0 = 2.5 GT/s, x1. */
 	uint16_t link_speed, link_width;
 };
@@ -181,7 +182,29 @@ void cfg_compose_host_bridge(struct cfg_space *s);
 /*
  * Hot plug: the slot of such a port, PCIe 6.0 6.7.1, 7.5.3.9 to 7.5.3.11. The
  * register side only: who is behind the port is the caller's to say, and the
- * guest's orders come back as CFG_EV_SLOT.
+ * guest's orders come back as CFG_EV_SLOT. These functions do nothing to a
+ * space that is no such port.
+ *
+ * The link is up while something is present, the guest gives it power and has
+ * not disabled the link; where it is down, nothing behind answers. It follows
+ * at once, within cfg_write() too: a guest that turns the power off then finds
+ * the link gone and "link state changed". cfg_reset() keeps what is present:
+ * an empty slot comes back without power, an occupied one with it.
+ *
+ * How Linux's pciehp takes part (a slot with an attention button has its
+ * presence interrupt off; only the button and the link interrupt):
+ *   add       cfg_port_set_link(), cfg_port_set_present(true), then
+ *             cfg_port_press(), since the link of a slot without power does
+ *             not rise. It finds both events in one interrupt and brings the
+ *             slot up at once; the button alone would take it five seconds.
+ *   ask       cfg_port_press(): after five seconds its driver lets go and the
+ *             power goes off. A second press within them means "do not".
+ *   give up   when cfg_port_slot() says that power went off, after
+ *             cfg_port_press() or by the guest's own will:
+ *             cfg_port_set_present(false). Within the second for which the
+ *             guest ignores events, or its next event finds a slot that is
+ *             still occupied and it takes the function back.
+ *   surprise  cfg_port_set_present(false) alone.
  */
 struct cfg_slot {
 	bool present, link; /* Presence Detect State, Link Active */
@@ -189,12 +212,15 @@ struct cfg_slot {
 	uint8_t power_led, attention_led; /* 1 on, 2 blink, 3 off */
 };
 struct cfg_slot cfg_port_slot(const struct cfg_space *s);
-/* Something came, or went: state and the "changed" bits of both. */
+/* Speed and width of what is to be put in; the rest of `p` is not read. */
+void cfg_port_set_link(struct cfg_space *s, const struct cfg_port *p);
+/* Something came, or went: state, and the "changed" bits of what changed. */
 void cfg_port_set_present(struct cfg_space *s, bool present);
 /* The attention button is pressed: the guest is asked politely. */
 void cfg_port_press(struct cfg_space *s);
 /* PCIe 6.0 6.7.3.4: an enabled event stands. An interrupt message is due each
- * time this goes from false to true; cfg_msi_state() has the message. */
+ * time this goes from false to true; cfg_msi_state() has the message. So ask
+ * after each of the calls above, and after each CFG_EV_SLOT. */
 bool cfg_port_interrupt(const struct cfg_space *s);
 
 /*

@@ -69,6 +69,13 @@ static const struct cfg_row header[] = {
 	// clang-format on
 };
 
+/*
+ * No Advanced Error Reporting here: what it would tell a guest, an error
+ * message with the function's own AER log behind it, cannot be served. The
+ * host's handler reads and clears the real log before anyone else may, and
+ * there is nothing left for the guest's to find. It learns of an error by the
+ * function leaving its slot.
+ */
 static const struct cfg_row express[] = {
 	// clang-format off
 	/* Version 2, Root Port, slot implemented. */
@@ -78,29 +85,35 @@ static const struct cfg_row express[] = {
 	{ .off = CFG_EXP_DEVCTL, .width = 2, .rw = BITS(3, 0) },
 	/* Link Control: ASPM, RCB, disable, common clock, extended sync.
 	 * Retrain (5) reads 0 and the link has been trained for ever. */
-	{ .off = 0x10, .width = 2,
+	{ .off = CFG_EXP_LNKCTL, .width = 2, .event = CFG_EV_SLOT,
 	  .rw = BITS(7, 6) | BITS(4, 3) | BITS(1, 0) },
 	/* Root Control: errors to system error, PME interrupt. */
 	{ .off = 0x1c, .width = 2, .rw = BITS(3, 0) },
 	// clang-format on
 };
 
-/* A slot that takes nothing in and out still has Slot Control: only the
- * interrupt enables have a meaning. */
 static const struct cfg_row slot_hotplug[] = {
 	// clang-format off
-	/* Slot Control: enables of presence (3), command completed (4), hot
-	 * plug (5), link state (12); indicators (9:6) and power (10) as
-	 * notes. */
-	{ .off = 0x18, .width = 2, .event = CFG_EV_SLOT,
-	  .rw = BIT(12) | BITS(10, 3) },
-	/* Slot Status: occupied (6); presence (3) and link state (8) changed. */
-	{ .off = 0x1a, .width = 2, .event = CFG_EV_SLOT, .init = BIT(6),
-	  .w1c = BIT(8) | BIT(3) },
+	/* Attention button (0), power controller (1), attention and power
+	 * indicator (3, 4), surprise removal (5), hot plug (6); commands need
+	 * no waiting (18). No latch, no interlock. */
+	{ .off = CFG_EXP_SLTCAP, .width = 2, .init = BITS(6, 3) | BITS(1, 0) },
+	/*
+	 * Slot Control: enables of button (0), power fault (1), presence (3),
+	 * hot plug (5), link state (12); indicators (7:6, 9:8), power (10).
+	 * Command completed (4) is hardwired where it is never notified.
+	 */
+	{ .off = CFG_EXP_SLTCTL, .width = 2, .event = CFG_EV_SLOT,
+	  .rw = BIT(12) | BITS(10, 5) | BIT(3) | BITS(1, 0) },
+	/* Slot Status: button pressed (0), power fault (1, never), presence
+	 * (3) and link state (8) changed. */
+	{ .off = CFG_EXP_SLTSTA, .width = 2, .event = CFG_EV_SLOT,
+	  .w1c = BIT(8) | BIT(3) | BITS(1, 0) },
 	// clang-format on
 };
+/* A slot that takes nothing in and out: occupied, and nothing to control. */
 static const struct cfg_row slot_fixed[] = {
-	{ .off = 0x1a, .width = 2, .init = BIT(6) },
+	{ .off = CFG_EXP_SLTSTA, .width = 2, .init = BIT(6) },
 };
 
 static const struct cfg_row msi[] = {
@@ -114,38 +127,25 @@ static const struct cfg_row msi[] = {
 	// clang-format on
 };
 
-static void plan_link(struct cfg_plan *plan, const struct cfg_port *p)
+/* Link Capabilities and Status as the slot finds them are port_slot.c's; here
+ * is what does not change with what is in the slot. */
+static void plan_slot(struct cfg_plan *plan, const struct cfg_port *p)
 {
-	/* 1 to 6 = 2.5 to 64 GT/s. */
-	const uint32_t speed = MAX(1u, MIN(p->link_speed, 6u));
-	const uint32_t width = MAX(1u, MIN(p->link_width, 32u));
-	const uint32_t link = speed | width << 4;
 	const struct cfg_row rows[] = {
 		/* Link Active is reported (20); port number (31:24). */
 		{ .off = CFG_EXP_LNKCAP,
 		  .width = 4,
-		  .init = link | BIT(20) | (uint32_t)p->port << 24 },
-		/* Link Active (13). */
-		{ .off = CFG_EXP_LNKSTA, .width = 2, .init = link | BIT(13) },
-		/* Link Capabilities 2: every speed up to this one (7:1). */
-		{ .off = 0x2c, .width = 4, .init = BITS(speed, 1) },
+		  .init = BIT(20) | (uint32_t)p->port << 24 },
 		/* Link Control 2: target speed. */
-		{ .off = 0x30, .width = 2, .init = speed, .rw = BITS(3, 0) },
+		{ .off = 0x30, .width = 2, .rw = BITS(3, 0) },
+		/* Slot Capabilities: no command completed (18), number. */
+		{ .off = CFG_EXP_SLTCAP,
+		  .width = 4,
+		  .init = (uint32_t)p->slot << 19 | BIT(18) },
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
 		cfg_plan_row(plan, EXPRESS, EXPRESS_LEN, rows[i]);
-}
-
-static void plan_slot(struct cfg_plan *plan, const struct cfg_port *p)
-{
-	/* Slot Capabilities: surprise removal (5) and hot plug (6) where
-	 * offered, commands need no waiting (18), slot number (31:19). */
-	const uint32_t slot = (uint32_t)p->slot << 19 | BIT(18) |
-	                      (p->hotplug ? BIT(6) | BIT(5) : 0);
-
-	cfg_plan_row(plan, EXPRESS, EXPRESS_LEN,
-	             (struct cfg_row){ .off = 0x14, .width = 4, .init = slot });
 	if (p->hotplug)
 		CFG_PLAN_ADD(plan, EXPRESS, EXPRESS_LEN, slot_hotplug);
 	else
@@ -165,7 +165,6 @@ void cfg_compose_root_port(struct cfg_space *s, const struct cfg_port *p)
 	                               .init = CFG_CAP_EXP |
 	                                       (p->hotplug ? MSI << 8 : 0) });
 	CFG_PLAN_ADD(&plan, EXPRESS, EXPRESS_LEN, express);
-	plan_link(&plan, p);
 	plan_slot(&plan, p);
 	if (p->hotplug) {
 		CFG_PLAN_ADD(&plan, MSI, MSI_LEN, msi);
@@ -175,6 +174,7 @@ void cfg_compose_root_port(struct cfg_space *s, const struct cfg_port *p)
 	}
 	cfg_space_plan(s, NULL, &plan);
 	cfg_space_seal(s, NULL);
+	cfg_port_begin(s, p);
 }
 
 void cfg_compose_host_bridge(struct cfg_space *s)

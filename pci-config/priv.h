@@ -89,6 +89,11 @@ extern const struct cfg_kind cfg_kind_pm, cfg_kind_msi, cfg_kind_msix,
 void cfg_plan_header(struct cfg_plan *p, const struct cfg_place *place);
 void cfg_plan_bars(struct cfg_plan *p, const struct cfg_layout *l);
 
+/* port_slot.c: after a port is composed, and after a write that raised
+ * CFG_EV_SLOT: the link follows presence, power and Link Disable. */
+void cfg_port_begin(struct cfg_space *s, const struct cfg_port *p);
+void cfg_port_settle(struct cfg_space *s);
+
 /* Snapshot bytes; 0 past its end. */
 uint32_t cfg_raw(const struct cfg_layout *l, unsigned off, unsigned width);
 
@@ -146,7 +151,11 @@ enum {
 	CFG_PM_STATE = 3,
 	CFG_EXP_DEVCTL = 8,
 	CFG_EXP_LNKCAP = 0x0c,
+	CFG_EXP_LNKCTL = 0x10,
 	CFG_EXP_LNKSTA = 0x12,
+	CFG_EXP_SLTCAP = 0x14,
+	CFG_EXP_SLTCTL = 0x18,
+	CFG_EXP_SLTSTA = 0x1a,
 	CFG_BUS_PRIMARY = 0x18,
 	CFG_BRIDGE_CTRL = 0x3e,
 	CFG_BRIDGE_RESET = 1 << 6,

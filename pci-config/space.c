@@ -198,8 +198,8 @@ INLINE struct cfg_write write_at(struct cfg_space *s, unsigned off,
 	return w;
 }
 
-struct cfg_write cfg_write(struct cfg_space *s, unsigned off, unsigned width,
-                           uint32_t value)
+INLINE struct cfg_write write_any(struct cfg_space *s, unsigned off,
+                                  unsigned width, uint32_t value)
 {
 	if (range_inside(off, width, CFG_SIZE)) {
 		switch (width) {
@@ -214,6 +214,17 @@ struct cfg_write cfg_write(struct cfg_space *s, unsigned off, unsigned width,
 		}
 	}
 	return (struct cfg_write){ 0 };
+}
+
+struct cfg_write cfg_write(struct cfg_space *s, unsigned off, unsigned width,
+                           uint32_t value)
+{
+	const struct cfg_write w = write_any(s, off, width, value);
+
+	/* The one register that another follows: link after power. */
+	if (w.events & CFG_EV_SLOT)
+		cfg_port_settle(s);
+	return w;
 }
 
 void cfg_reset(struct cfg_space *s)

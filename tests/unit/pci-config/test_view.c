@@ -163,6 +163,12 @@ static void own_view(void **state)
 	fprintf(f, "root port, hot plug\n");
 	cfg_compose_root_port(&s, &port);
 	print_space(f, &s);
+	fprintf(f, "root port, hot plug, empty\n");
+	cfg_compose_root_port(&s, &(struct cfg_port){ .slot = 4,
+	                                              .port = 4,
+	                                              .hotplug = true,
+	                                              .empty = true });
+	print_space(f, &s);
 	fclose(f);
 	check_golden("own", text);
 	free(text);
