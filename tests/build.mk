@@ -6,6 +6,7 @@
 #   tests/fuzz/fuzz_FOLDER*.c    libFuzzer with ASan and UBSan, FOLDER's sources
 #                                compiled anew for it below $(O)/fuzz
 #   tests/lab/*.c                programs that scenarios run
+#   tests/lab/l2-tools/*.c       one program, that runs in guests
 # Another .c beside them is linked to every test of its folder.
 
 # ---- unit and micro -------------------------------------------------------
@@ -50,6 +51,14 @@ LAB_PROGRAMS := $(patsubst %.c,$(O)/%,$(wildcard tests/lab/*.c))
 # For a guest, whose initramfs has no libraries.
 $(O)/tests/lab/guest-%: $(O)/tests/lab/guest-%.o
 	$(Q)$(CC) $(CFLAGS) -static -o $@ $<
+	$(if $(Q),@echo "  LD    $@")
+
+# One program of all its files.
+L2_TOOL := $(O)/tests/lab/l2-tool
+L2_TOOL_OBJS := $(patsubst %.c,$(O)/%.o,$(wildcard tests/lab/l2-tools/*.c))
+LAB_PROGRAMS += $(L2_TOOL)
+$(L2_TOOL): $(L2_TOOL_OBJS)
+	$(Q)$(CC) $(CFLAGS) -static -o $@ $^
 	$(if $(Q),@echo "  LD    $@")
 
 # What the compiler finds for netd, its tests and its linter must find too.

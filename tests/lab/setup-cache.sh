@@ -7,6 +7,7 @@
 #   $CACHE/K/iommufd/...   the same and, in updates/, iommufd, VFIO with character devices, netdevsim
 #   $CACHE/K/l1.img        L1's initramfs: just enough to mount L0's root
 #   $CACHE/K/l2.img        L2's: a guest that pings and powers off
+#   $CACHE/K/l2-devices.img  the same with the drivers of every device the lab has
 #
 # Every step builds beside its place and moves the result there: a stopped set-up leaves no half.
 
@@ -166,6 +167,9 @@ initramfs() { # LINE INIT FILE MODULE...
 L1_MODULES=(virtio_pci 9p 9pnet_virtio overlay)
 L2_MODULES=(virtio_pci virtio_net virtio_blk virtio_console virtio_balloon virtio_rng igbvf igb e1000 e1000e
 	8139cp nvme bochs af_packet)
+# In an image of their own: what L2 unpacks before its init is part of the figures.
+L2_DEVICE_MODULES=("${L2_MODULES[@]}" pcnet32 uio_pci_generic ehci_pci uhci_hcd xhci_pci usb_storage sd_mod
+	snd_hda_intel snd_hda_codec_generic virtio_gpu ahci)
 
 setup_cache() {
 	local line
@@ -183,6 +187,8 @@ setup_cache() {
 			initramfs "$line" init-l1 "$CACHE/$line/l1.img" "${L1_MODULES[@]}"
 		newer "$CACHE/$line/l2.img" init-l2 || step "kernel $line: initramfs of L2" \
 			initramfs "$line" init-l2 "$CACHE/$line/l2.img" "${L2_MODULES[@]}"
+		newer "$CACHE/$line/l2-devices.img" init-l2 || step "kernel $line: initramfs of L2 with all drivers" \
+			initramfs "$line" init-l2 "$CACHE/$line/l2-devices.img" "${L2_DEVICE_MODULES[@]}"
 	done
 }
 
