@@ -1,2 +1,2 @@
-SRCS_iommu := space.c type1.c iommufd.c memlock.c group.c facts.c
+SRCS_iommu := space.c type1.c iommufd.c memlock.c group.c facts.c fault.c
 LIBS_iommu :=

@@ -143,6 +143,25 @@ struct iommu_stats {
 };
 struct iommu_stats iommu_space_stats(struct iommu_space *s);
 
+/* ---- faults ---- */
+
+enum iommu_fault_kind {
+	IOMMU_FAULT_READ,
+	IOMMU_FAULT_WRITE,
+	IOMMU_FAULT_INTERRUPT, /* a message that remapping refused */
+};
+const char *iommu_fault_kind_name(enum iommu_fault_kind k); /* "write" */
+struct iommu_fault {
+	struct bdf bdf; /* who asked; VT-d tells no segment: 0 */
+	enum iommu_fault_kind kind;
+	uint64_t addr;   /* of an interrupt with VT-d: its index */
+	unsigned reason; /* VT-d: its number, 0 = not told; AMD: flags */
+	char words[80];  /* the kernel's, printable */
+};
+/* One line of the kernel's log, from its first byte: did a device ask for what
+ * the IOMMU refused? Linux 4.0 and later, VT-d and AMD-Vi. */
+bool iommu_fault_parse(const char *line, struct iommu_fault *ret);
+
 /* ---- groups ---- */
 
 #define IOMMU_GROUP_MAX 64
