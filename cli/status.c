@@ -82,6 +82,40 @@ static void print_lease(const json_t *l)
 	putchar('\n');
 }
 
+static void print_fault(const json_t *f)
+{
+	const json_t *last = json_object_get(f, "last");
+	char b[24];
+
+	printf("  %-12s  %-16s %-12s at least %s, last %s: %s at %s: %s\n",
+	       cli_text(f, "bdf", "?"), scalar(f, "guest", b),
+	       scalar(f, "device", b), scalar(f, "count", b),
+	       cli_text(last, "time", "?"), cli_text(last, "kind", "?"),
+	       cli_text(last, "address", "?"), cli_text(last, "text", "?"));
+}
+
+/* Of netd that came before these there is nothing to say. */
+static void print_faults(const json_t *faults)
+{
+	const json_t *list = json_object_get(faults, "by-function");
+	const json_t *lost = json_object_get(faults, "lost");
+
+	if (!faults)
+		return;
+	if (!json_is_array(list)) {
+		printf("\nDMA faults: unknown (%s)\n",
+		       cli_text(faults, "unknown-because", "?"));
+		return;
+	}
+	printf("\n%zu function(s) with DMA faults\n", json_array_size(list));
+	for (size_t i = 0; i < json_array_size(list); i++)
+		print_fault(json_array_get(list, i));
+	if (json_integer_value(lost))
+		printf("  and records of the kernel's log were lost, at least "
+		       "%" JSON_INTEGER_FORMAT "\n",
+		       json_integer_value(lost));
+}
+
 int cli_status(const struct cli *c, char *const *args, unsigned n)
 {
 	const json_t *pfs, *leases;
@@ -106,6 +140,7 @@ int cli_status(const struct cli *c, char *const *args, unsigned n)
 	printf("\n%zu guest(s) with a lease\n", json_array_size(leases));
 	for (size_t i = 0; i < json_array_size(leases); i++)
 		print_lease(json_array_get(leases, i));
+	print_faults(json_object_get(reply, "dma-faults"));
 	json_decref(reply);
 	return CLI_OK;
 }

@@ -51,6 +51,8 @@ struct lease *lease_add(struct leases *all, const json_t *reply, pid_t pid,
 
 		snprintf(l.device[i].nic, sizeof(l.device[i].nic), "%s",
 		         text(d, "name"));
+		snprintf(l.device[i].on_fault, sizeof(l.device[i].on_fault),
+		         "%s", text(d, "on_dma_fault"));
 		if (bdf_parse(text(d, "bdf"), &l.device[i].bdf) < 0)
 			return NULL;
 	}

@@ -56,7 +56,8 @@
  *   "warnings": [text] may be present.
  *   Of a device also, where it is not the usual: "function" (0), the number
  *   in its slot; "rom": "none", or a descriptor "rom:NAME" with the file to be
- *   shown instead of the device's own.
+ *   shown instead of the device's own; "on_dma_fault" ("go-on"), what netd
+ *   is to ask for when the device's DMA was refused.
  *   Of the guest also: "spare_slots" (empty root ports for hot plug),
  *   "page" (bytes; 0 = THP), "prefault" (bool), "interrupt_limit" (a second
  *   and vector, with the descriptor "interrupts": /proc/interrupts).

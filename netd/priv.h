@@ -6,9 +6,10 @@
 /*
  * Inside netd. Two worlds, and each function belongs to one:
  *
- *   main process  main.c server.c client.c jobs.c frame.c permit.c caps.c:
- *                 sockets, permissions, leases, deadlines. Opens no
- *                 device, reads no sysfs, never blocks.
+ *   main process  main.c server.c client.c jobs.c frame.c permit.c caps.c
+ *                 faults.c: sockets, permissions, leases, deadlines, the
+ *                 kernel's log. Opens no device, reads no sysfs, never
+ *                 blocks.
  *   a worker      verbs.c transact.c apply.c ops.c observe.c rtnl*.c grant.c
  *                 open.c memlock.c status.c intent.c: a fork of main for one
  *                 request; may block, is killed at its deadline, ends with
@@ -23,6 +24,7 @@
 #include <sys/types.h>
 
 #include "base/base.h"
+#include "iommu/iommu.h"
 #include "netd/netd-proto.h"
 #include "policy/policy.h"
 #include "sriov/sriov.h"
@@ -39,6 +41,7 @@ struct lease {
 	struct {
 		char nic[POL_NAME];
 		struct bdf bdf;
+		char on_fault[8]; /* as in "dma-fault"; "" = go-on */
 	} device[POL_GUEST_NICS_MAX];
 };
 struct leases {
@@ -53,6 +56,30 @@ struct lease *lease_add(struct leases *all, const json_t *reply, pid_t pid,
                         int64_t now);
 /* Frees the entry, if its connection is gone. */
 void lease_end(struct leases *all, const char *guest);
+
+/* ---- faults.c: DMA that was refused; kept by main as the leases are ------ */
+
+#define FAULTS_MAX 64
+struct fault_count {
+	char guest[POL_NAME], device[POL_NAME]; /* "" = not leased then */
+	uint64_t count;                         /* at least */
+	int64_t seen;                           /* CLOCK_REALTIME, seconds */
+	struct iommu_fault last;
+	struct ratelimit limit; /* of what is said of it */
+};
+struct faults {
+	bool watched;
+	char why[80];  /* it is not */
+	uint64_t lost; /* records of the kernel's log: at least */
+	size_t n;
+	struct fault_count f[FAULTS_MAX];
+};
+/* Is this record of /dev/kmsg the kernel's, and a fault? */
+bool faults_record(const char *record, struct iommu_fault *ret);
+/* Counts it for whoever has the function leased. Valid until the next. */
+struct fault_count *faults_note(struct faults *all, const struct leases *leases,
+                                const struct iommu_fault *f, int64_t now);
+json_t *faults_json(const struct faults *all);
 
 /* ---- requests ------------------------------------------------------------ */
 
@@ -112,6 +139,7 @@ struct env {
 	int root_fd, state_fd;
 	const struct log *log;
 	struct leases leases;
+	struct faults faults;
 	gid_t lease_gid;
 };
 struct work {

@@ -81,6 +81,9 @@ static void dispatch(struct server *s, void *source)
 	case SOURCE_JOB:
 		job_event(s, source);
 		break;
+	case SOURCE_KMSG:
+		faults_event(s);
+		break;
 	}
 }
 
@@ -225,12 +228,14 @@ int server_open(struct env *e, const char *path, struct server **ret,
 		              .listener = -1,
 		              .signals = -1,
 		              .lock = -1,
+		              .kmsg = -1,
 		              .listener_source = SOURCE_LISTENER,
 		              .signals_source = SOURCE_SIGNALS,
 		              .noise = { .interval_ns = 10000000000ull,
 		                         .burst = 10 } };
 	r = begin(s, path);
 	if (!r) {
+		faults_open(s);
 		*ret = s;
 		return 0;
 	}
@@ -255,6 +260,7 @@ void server_close(struct server *s)
 	jobs_close(s);
 	close_fd(&s->listener);
 	close_fd(&s->signals);
+	close_fd(&s->kmsg);
 	close_fd(&s->epoll);
 	close_fd(&s->lock);
 	free(s);

@@ -18,6 +18,7 @@ enum source { /* first member of all that epoll points at */
 	SOURCE_SIGNALS,
 	SOURCE_CLIENT,
 	SOURCE_JOB,
+	SOURCE_KMSG,
 };
 struct client {
 	enum source source;
@@ -48,8 +49,8 @@ struct job {
 };
 struct server {
 	struct env *env;
-	int epoll, listener, signals, lock;
-	enum source listener_source, signals_source;
+	int epoll, listener, signals, lock, kmsg;
+	enum source listener_source, signals_source, kmsg_source;
 	struct client *clients;
 	size_t n_clients;
 	struct job *jobs; /* in the order of their arrival */
@@ -64,6 +65,11 @@ int server_watch(struct server *s, int fd, void *source);
 /* Does not listen for DEAF_MS: whoever knocks would only be asked again and
  * again, until a descriptor is free. */
 void server_deaf(struct server *s);
+
+/* faults.c: opens the kernel's log, which wants CAP_SYSLOG. Without it all
+ * else goes on. */
+void faults_open(struct server *s);
+void faults_event(struct server *s);
 
 /* client.c */
 void client_accept(struct server *s);

@@ -121,6 +121,8 @@ int verb_status(struct work *w)
 	json_object_set_new(w->reply, "host", host_json(w->env->root_fd));
 	json_object_set_new(w->reply, "pfs", pfs);
 	json_object_set_new(w->reply, "leases", leases);
+	json_object_set_new(w->reply, "dma-faults",
+	                    faults_json(&w->env->faults));
 	if (phase >= 0)
 		json_object_set_new(w->reply, "journal",
 		                    json_string(journal_phase_name(

@@ -81,7 +81,7 @@ static int setup(void **state)
 	int fd = -1;
 
 	dir_make(&d->dir);
-	shell(d, "mkdir -p sys/bus/pci/devices proc");
+	shell(d, "mkdir -p sys/bus/pci/devices proc dev && mkfifo dev/kmsg");
 	snprintf(d->socket, sizeof(d->socket), "%s/run/s", d->dir.path);
 	d->pid = fork();
 	if (!d->pid)
@@ -347,6 +347,55 @@ static void test_lease_is_mute(void **state)
 	close(other);
 }
 
+/* "dma-faults" once the first function of it has `count` (0: is unknown). */
+static void wait_faults(const struct daemon *d, json_int_t count)
+{
+	json_int_t seen = -1;
+	int fd = dial(d);
+
+	for (int i = 0; i < 200 && seen != count; i++) {
+		const json_t *faults, *list;
+		json_t *doc;
+
+		say(fd, ask_status);
+		doc = receive(fd, 5000);
+		faults = json_object_get(doc, "dma-faults");
+		list = json_object_get(faults, "by-function");
+		seen = json_is_null(list)
+		               ? 0
+		               : json_integer_value(json_object_get(
+					 json_array_get(list, 0), "count"));
+		json_decref(doc);
+		usleep(10000);
+	}
+	assert_int_equal(seen, count);
+	close(fd);
+}
+
+/* The kernel's log is read as it is written; at its end (which the real one
+ * has not) nothing is claimed, and nothing spins. */
+static void test_kmsg(void **state)
+{
+	static const char fault[] =
+		"3,7,9,-;DMAR: [DMA Write NO_PASID] Request device [02:00.0] "
+		"fault addr 0x7000000 [fault reason 0x05] no\n";
+	struct daemon *d = *state;
+	char path[160];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/dev/kmsg", d->dir.path);
+	fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	assert_true(fd >= 0);
+	for (json_int_t i = 1; i <= 3; i++) {
+		assert_int_equal(write(fd, fault, strlen(fault)),
+		                 strlen(fault));
+		wait_faults(d, i);
+	}
+	close(fd);
+	wait_faults(d, 0);
+	test_status(state);
+}
+
 static void test_full(void **state)
 {
 	struct daemon *d = *state;
@@ -503,6 +552,7 @@ int main(void)
 		T(test_no_descriptors), T(test_full),
 		T(test_impatient),      T(test_hang),
 		T(test_apply_waits),    T(test_socket_in_use),
+		T(test_kmsg),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
