@@ -13,6 +13,16 @@ struct assigned_bar {
 	struct assigned *owner;
 	unsigned index;
 };
+/* vectors.c: where its MSI-X table is now, and which entries' messages the
+ * kernel queues. All zeros: nowhere. */
+#define TABLE_ZONES 64u
+struct assigned_table {
+	uint64_t at;       /* guest physical address of entry 0 */
+	uint64_t off, end; /* in the BAR, of the entries that may have zones */
+	unsigned bar;
+	uint64_t queued; /* a bit an entry */
+	bool refused;    /* the kernel has no more */
+};
 struct assigned {
 	struct vm *vm;
 	unsigned index;       /* of cfg.device */
@@ -27,12 +37,34 @@ struct assigned {
 	struct assigned_bar bar[CFG_BARS];
 	uint64_t at[CFG_BARS]; /* where its BARs go; 0 = nowhere */
 	struct assign_window window;
+	struct assigned_table table;
 };
 
 extern const struct vfio_host_ops assign_host_ops;
 /* Under the function's lock: a refusal to be told, its own or vfio's latest. */
 void assign_keep_fault(struct assigned *a, const struct diag *d);
 void assign_collect_fault(struct assigned *a);
+
+/* vectors.c; all under the function's lock. A BAR has come to `addr`, has
+ * gone. */
+void table_placed(struct assigned *a, unsigned bar, uint64_t addr);
+void table_withdrawn(struct assigned *a, unsigned bar);
+/* The entry at `off` of the BAR is unmasked; off is inside [off, end). */
+void table_unmasked(struct assigned *a, uint64_t off);
+/* After each write of a BAR: it wrote a vector control dword with the mask bit
+ * clear? PCIe 6.0 7.7.2.3. */
+static inline void table_written(struct assigned *a, unsigned bar, uint64_t off,
+                                 unsigned width, uint64_t value)
+{
+	const struct assigned_table *t = &a->table;
+
+	if (off < t->off || off >= t->end || bar != t->bar)
+		return;
+	/* The dword, or the upper half of a quadword. */
+	if ((width == 4 && off % 16 == 12 && !(value & 1)) ||
+	    (width == 8 && off % 16 == 8 && !(value >> 32 & 1)))
+		table_unmasked(a, off);
+}
 
 /* Gives every BAR of every function its address: at[] and window. -ENOSPC
  * FL_VMM_SLOT. */

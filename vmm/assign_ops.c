@@ -90,6 +90,7 @@ static void trap_write(void *ctx, uint64_t off, unsigned width, uint64_t value)
 	pthread_mutex_lock(&a->lock);
 	if (a->dev)
 		vfio_dev_bar_write(a->dev, b->index, off, width, value);
+	table_written(a, b->index, off, width, value);
 	assign_collect_fault(a);
 	pthread_mutex_unlock(&a->lock);
 }
@@ -121,13 +122,17 @@ static int host_trap_add(void *ctx, unsigned bar, bool io, uint64_t addr,
 {
 	struct assigned *a = ctx;
 	struct vm *vm = a->vm;
+	int r;
 
 	if (io && !range_inside(addr, size, 0x10000))
 		return -EADDRINUSE;
 	if (!io && is_taken(vm, addr, size))
 		return -EADDRINUSE;
-	return bus_add(io ? vm->pio : vm->mmio, addr, size, EXIT_BAR, &trap_ops,
-	               &a->bar[bar]);
+	r = bus_add(io ? vm->pio : vm->mmio, addr, size, EXIT_BAR, &trap_ops,
+	            &a->bar[bar]);
+	if (r == 0 && !io)
+		table_placed(a, bar, addr);
+	return r;
 }
 
 static void host_trap_del(void *ctx, unsigned bar, bool io, uint64_t addr,
@@ -135,7 +140,8 @@ static void host_trap_del(void *ctx, unsigned bar, bool io, uint64_t addr,
 {
 	struct assigned *a = ctx;
 
-	(void)bar;
+	if (!io)
+		table_withdrawn(a, bar);
 	bus_del(io ? a->vm->pio : a->vm->mmio, addr, size);
 }
 

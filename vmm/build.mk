@@ -28,6 +28,7 @@ SRCS_vmm := \
 	slot.c \
 	vcpu.c \
 	vcpu_state.c \
+	vectors.c \
 	vm.c \
 
 LIBS_vmm := -ljansson -lseccomp -lpthread

@@ -373,6 +373,7 @@ struct vm {
 		struct kvm_coalesced_mmio_ring *ring; /* in vCPU 0's mapping */
 		unsigned page; /* of the ring in that mapping, 0 = none */
 		uint32_t max;
+		_Atomic unsigned zones; /* of MSI-X tables: vectors.c */
 	} coalesced;
 	/* parking: see park.c */
 	pthread_mutex_t park_lock;

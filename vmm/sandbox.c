@@ -58,6 +58,8 @@ static const uint32_t ioctls[] = {
 	KVM_IRQFD, KVM_SET_GSI_ROUTING,         /* vectors of devices */
 	KVM_SIGNAL_MSI,
 	KVM_SET_USER_MEMORY_REGION,  /* a BAR that moves */
+	/* messages of its MSI-X table */
+	KVM_REGISTER_COALESCED_MMIO, KVM_UNREGISTER_COALESCED_MMIO,
 	/* a guest's reset: all state put back */
 	KVM_SET_IRQCHIP, KVM_SET_PIT2, KVM_SET_CLOCK, KVM_GET_SREGS,
 	KVM_SET_SREGS, KVM_GET_REGS, KVM_SET_REGS, KVM_SET_LAPIC, KVM_SET_FPU,

@@ -11,7 +11,11 @@
 #include <time.h>
 
 #define CAP_MSIX 0x11
-#define MSIX_TABLE 4u /* from the capability */
+#define MSIX_STATE 2u /* from the capability: Message Control */
+#define MSIX_TABLE 4u
+#define STATE_ENABLE 0x8000u
+#define MSI_ADDRESS 0xfee00000u /* CPU 0 */
+#define MSI_VECTOR 0xeeu
 #define ENTRY 16u
 #define ENTRY_CONTROL 12u
 #define CONTROL_MASK 1u
@@ -31,37 +35,62 @@ static void toggle(const struct bar *b, uint64_t entry, uint32_t control)
 }
 
 static void rewrite(const struct bar *b, uint64_t entry, uint32_t control,
-                    const uint32_t *message)
+                    const uint32_t *message, uint32_t flip)
 {
 	bar_write(b, entry + ENTRY_CONTROL, 4, control | CONTROL_MASK);
-	for (unsigned i = 0; i < 3; i++)
-		bar_write(b, entry + i * 4, 4, message[i]);
+	bar_write(b, entry, 4, message[0]);
+	bar_write(b, entry + 4, 4, message[1]);
+	bar_write(b, entry + 8, 4, message[2] ^ flip);
 	bar_write(b, entry + ENTRY_CONTROL, 4, control & ~CONTROL_MASK);
+	(void)bar_read(b, entry + 8, 4);
+}
+
+static void repeat(const struct bar *b, uint64_t entry, const uint32_t *was,
+                   const char *what, uint64_t count)
+{
+	uint32_t message[3] = { was[0], was[1], was[2] };
+	uint64_t began;
+
+	if (!message[0]) {
+		message[0] = MSI_ADDRESS;
+		message[2] = MSI_VECTOR;
+	}
+	/* The first has what only a first one has. */
+	rewrite(b, entry, was[3], message, 0);
+	began = now_ns();
+	for (uint64_t i = 0; i < count; i++) {
+		if (!strcmp(what, "toggle"))
+			toggle(b, entry, was[3]);
+		else
+			rewrite(b, entry, was[3], message,
+			        !strcmp(what, "move") ? ~i & 1u : 0);
+	}
+	say("msix %s %lu times, ns each %lu", what, count,
+	    (now_ns() - began) / (count ? count : 1));
 }
 
 int tool_msix(int argc, char **argv)
 {
 	const char *fn = argv[0];
-	uint32_t table = cfg_read(fn, cfg_find(fn, CAP_MSIX) + MSIX_TABLE, 4);
+	unsigned cap = cfg_find(fn, CAP_MSIX);
+	uint32_t table = cfg_read(fn, cap + MSIX_TABLE, 4), was[4], state;
 	struct bar b = bar_open(fn, table & 7u);
 	uint64_t entry = (table & ~7u) + number(argv[1]) * ENTRY;
-	uint64_t count = number(argv[3]), began;
-	uint32_t message[3], control;
 
 	(void)argc;
-	for (unsigned i = 0; i < 3; i++)
-		message[i] = (uint32_t)bar_read(&b, entry + i * 4, 4);
-	control = (uint32_t)bar_read(&b, entry + ENTRY_CONTROL, 4);
-	began = now_ns();
-	for (uint64_t i = 0; i < count; i++) {
-		if (!strcmp(argv[2], "toggle"))
-			toggle(&b, entry, control);
-		else
-			rewrite(&b, entry, control, message);
-	}
-	say("msix %s %lu times, ns each %lu", argv[2], count,
-	    (now_ns() - began) / (count ? count : 1));
-	if (control & CONTROL_MASK)
-		bar_write(&b, entry + ENTRY_CONTROL, 4, control);
-	return bar_read(&b, entry + ENTRY_CONTROL, 4) != control;
+	state = cfg_read(fn, cap + MSIX_STATE, 2);
+	if (!(state & STATE_ENABLE))
+		cfg_write(fn, cap + MSIX_STATE, 2, state | STATE_ENABLE);
+	for (unsigned i = 0; i < 4; i++)
+		was[i] = (uint32_t)bar_read(&b, entry + i * 4, 4);
+	repeat(&b, entry, was, argv[2], number(argv[3]));
+	bar_write(&b, entry + ENTRY_CONTROL, 4, was[3] | CONTROL_MASK);
+	for (unsigned i = 0; i < 4; i++)
+		bar_write(&b, entry + i * 4, 4, was[i]);
+	if (!(state & STATE_ENABLE))
+		cfg_write(fn, cap + MSIX_STATE, 2, state);
+	for (unsigned i = 0; i < 4; i++)
+		if (bar_read(&b, entry + i * 4, 4) != was[i])
+			return 1;
+	return 0;
 }
