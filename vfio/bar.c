@@ -16,7 +16,7 @@ static uint64_t ones(unsigned width)
 static bool is_access(const struct vfio_dev *v, unsigned bar, uint64_t off,
                       unsigned width)
 {
-	return bar < CFG_BARS && width <= 8 && is_power_of_2(width) &&
+	return bar < VFIO_RANGES && width <= 8 && is_power_of_2(width) &&
 	       range_inside(off, width, v->bar[bar].size);
 }
 
@@ -26,6 +26,8 @@ static uint64_t read_locked(struct vfio_dev *v, unsigned bar, uint64_t off,
 	uint8_t buf[8];
 
 	v->stats.bar_reads++;
+	if (bar == VFIO_ROM)
+		return vfio_rom_read(v, off, width);
 	if (vfio_msix_owns(v, bar, off, width))
 		return vfio_msix_table_read(v, off, width);
 	if (v->kern->read(v->fd, buf, width, v->bar[bar].offset + off) < 0)
@@ -52,6 +54,8 @@ static void write_locked(struct vfio_dev *v, unsigned bar, uint64_t off,
 	uint8_t buf[8];
 
 	v->stats.bar_writes++;
+	if (bar == VFIO_ROM)
+		return;
 	if (vfio_msix_owns(v, bar, off, width)) {
 		vfio_msix_table_write(v, off, width, value);
 		return;

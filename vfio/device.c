@@ -113,6 +113,8 @@ static int bring_up(struct vfio_dev *v, const struct vfio_open *o,
 	if (r >= 0)
 		r = read_layout(v, d);
 	if (r >= 0)
+		r = vfio_rom_init(v, o, d);
+	if (r >= 0)
 		r = vfio_intx_init(v, o->intx_gsi, &place.intx_pin, d);
 	if (r < 0)
 		return r;

@@ -51,6 +51,7 @@ struct vfio_bar {
 	uint64_t reserved;
 	/* window.c: what the guest has now. */
 	bool placed;
+	bool fresh; /* and its windows are not shown yet */
 	bool io;
 	uint64_t at;
 	bool shown[SPANS_MAX];
@@ -69,6 +70,16 @@ int vfio_regions_read(struct vfio_dev *v, struct diag *d);
 /* Once the layout is known. */
 int vfio_regions_map(struct vfio_dev *v, struct diag *d);
 void vfio_regions_unmap(struct vfio_dev *v);
+
+/* ---- rom.c -----------------------------------------------------------------
+ */
+
+/* Once the layout is known, whose rom_size it sets. */
+int vfio_rom_init(struct vfio_dev *v, const struct vfio_open *o,
+                  struct diag *d);
+/* From the device, on first need; COMMAND must let it decode. */
+void vfio_rom_copy(struct vfio_dev *v);
+uint64_t vfio_rom_read(const struct vfio_dev *v, uint64_t off, unsigned width);
 
 /* ---- window.c -------------------------------------------------------------
  */
@@ -179,7 +190,9 @@ struct vfio_dev {
 	uint64_t config_off; /* of configuration space in the device file */
 	size_t config_size;
 	bool resets_alone;
-	struct vfio_bar bar[CFG_BARS];
+	struct vfio_bar bar[VFIO_RANGES]; /* the ROM is the last */
+	uint64_t rom_region; /* bytes of the device's own, 0 = none */
+	bool rom_failed;
 	struct cfg_msix msix;
 	struct vfio_irqs irq;
 	struct vfio_intx intx;

@@ -27,7 +27,10 @@ static void add_area(struct vfio_areas *a, uint64_t off, uint64_t len,
 	/* What does not fill whole pages inside the region stays trapped. */
 	if (a->n == SPANS_MAX || !range_inside(off, len, region))
 		return;
-	end = ALIGN_DOWN(off + len, PAGE);
+	/* A region smaller than a page that may be mapped owns its page. */
+	end = len && len == region && region < PAGE
+	              ? PAGE
+	              : ALIGN_DOWN(off + len, PAGE);
 	off = ALIGN_UP(off, PAGE);
 	if (off < end)
 		a->span[a->n++] =
@@ -187,11 +190,12 @@ unsigned vfio_spans_carve(const struct vfio_span *area, unsigned n,
 static int reserve(struct vfio_bar *bar)
 {
 	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-	uint64_t align = MIN(bar->size, GIANT_PAGE), size;
+	uint64_t room = MAX(bar->size, (uint64_t)PAGE), size;
+	uint64_t align = MIN(room, GIANT_PAGE);
 	uintptr_t at;
 	void *p;
 
-	if (__builtin_add_overflow(bar->size, align, &size) || size > SIZE_MAX)
+	if (__builtin_add_overflow(room, align, &size) || size > SIZE_MAX)
 		return -EFBIG;
 	// cppcheck-suppress invalidFunctionArg ; -1 is right for anonymous
 	p = mmap(NULL, size, PROT_NONE, flags, -1, 0);
@@ -201,9 +205,9 @@ static int reserve(struct vfio_bar *bar)
 	if (at > (uintptr_t)p)
 		munmap(p, at - (uintptr_t)p);
 	if (at - (uintptr_t)p < align)
-		munmap((void *)(at + bar->size), align - (at - (uintptr_t)p));
+		munmap((void *)(at + room), align - (at - (uintptr_t)p));
 	bar->base = (void *)at;
-	bar->reserved = bar->size;
+	bar->reserved = room;
 	return 0;
 }
 
@@ -260,7 +264,7 @@ int vfio_regions_map(struct vfio_dev *v, struct diag *d)
  * mapped there next: such a BAR stays, until the process ends. */
 void vfio_regions_unmap(struct vfio_dev *v)
 {
-	for (unsigned i = 0; i < CFG_BARS; i++) {
+	for (unsigned i = 0; i < VFIO_RANGES; i++) {
 		if (v->bar[i].base && !v->bar[i].placed)
 			munmap(v->bar[i].base, v->bar[i].reserved);
 		v->bar[i].base = NULL;

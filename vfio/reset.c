@@ -40,6 +40,7 @@ void vfio_view_reset(struct vfio_dev *v)
 	cfg_reset(&v->cfg);
 	cfg_msix_reset(&v->msix);
 	vfio_command_write(v);
+	v->rom_failed = false;
 }
 
 /* Without a reset the next guest could read what this one left. */

@@ -19,6 +19,9 @@
  *   MSI-X table, through the ops that the VMM lends. The Pending Bit Array is
  *   the device's own and needs no trap, because of how masking works:
  *
+ *   The expansion ROM is a copy in this process, of the device's own or of a
+ *   file, taken when the guest first enables it; no smaller than a page.
+ *
  *   Interrupts: the guest's table entries become routes (irq-remap/). A
  *   masked vector is SET_IRQS with fd -1: the kernel masks it in the device,
  *   whose pending bit then stays set. On MSI-X enable, one SET_IRQS brings up
@@ -56,11 +59,9 @@
  * What the kernel refuses on the guest's behalf meanwhile is kept for
  * vfio_dev_take_fault(); the guest sees a device that does not interrupt.
  * Limits:
- *   - no expansion ROM;
- *   - BARs smaller than a page are trapped, not mapped;
  *   - a BAR that trap_add refused, because another function's lay there, is
  *     offered again when its own function's COMMAND, BARs or power state
- *     change, not when the other one moves away;
+ *     change, and by vfio_dev_offer();
  *   - where the host has fewer vectors than the guest enables, FL-0405 is said
  *     once, at the enabling; unmasking one beyond them does nothing until the
  *     guest toggles MSI or MSI-X.
@@ -93,7 +94,10 @@ struct vfio_host_ops {
 	/* Make `size` bytes at `hva` the guest's memory at `gpa`, and take
 	 * them away again. Page aligned. `device`: it is device memory, which
 	 * other functions of the guest may want to reach by DMA; else it is
-	 * this process's own and the guest may only read it (a ROM). */
+	 * this process's own and the guest may only read it (a ROM). A BAR
+	 * smaller than a page shows its whole page, of which trap_add was told
+	 * only the BAR: -EADDRINUSE where something else lies in it, and the
+	 * BAR stays trapped. */
 	int (*window_add)(void *ctx, struct gpa gpa, void *hva, uint64_t size,
 	                  bool device);
 	int (*window_del)(void *ctx, struct gpa gpa, void *hva, uint64_t size);
@@ -230,7 +234,7 @@ void vfio_dev_throttle(struct vfio_dev *v, enum vfio_irq_kind kind,
 bool vfio_dev_take_fault(struct vfio_dev *v, struct diag *ret);
 
 struct vfio_stats {
-	uint32_t resets; /* resets we caused; the first is by opening */
+	uint32_t resets;   /* resets we caused; the first is by opening */
 	uint32_t set_irqs; /* SET_IRQS calls */
 	uint32_t vectors;  /* with an eventfd armed now */
 	uint32_t windows;  /* mapped into the guest now */

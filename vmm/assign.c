@@ -74,7 +74,7 @@ static int alloc_all(struct vm *vm, struct diag *d)
 		a->index = i;
 		pthread_mutex_init(&a->lock, NULL);
 		pthread_mutex_init(&a->fault_lock, NULL);
-		for (unsigned k = 0; k < CFG_BARS; k++)
+		for (unsigned k = 0; k < VFIO_RANGES; k++)
 			a->bar[k] =
 				(struct assigned_bar){ .owner = a, .index = k };
 		a->window.bus = bus_of(c, c->device[i].slot);

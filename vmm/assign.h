@@ -34,7 +34,7 @@ struct assigned {
 	struct diag fault;
 	bool has_fault;
 	struct ratelimit limit; /* of what a guest may cause to be told */
-	struct assigned_bar bar[CFG_BARS];
+	struct assigned_bar bar[VFIO_RANGES];
 	uint64_t at[CFG_BARS]; /* where its BARs go; 0 = nowhere */
 	struct assign_window window;
 	struct assigned_table table;

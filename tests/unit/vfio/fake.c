@@ -58,10 +58,14 @@ static int get_region(struct vfio_region_info *info)
 	info->size = 0;
 	if (info->index == VFIO_PCI_CONFIG_REGION_INDEX)
 		info->size = CFG_SIZE_PCI;
-	if (info->index == 0) {
-		info->size = FAKE_BAR0_SIZE;
+	if (info->index == VFIO_PCI_ROM_REGION_INDEX)
+		info->size = now->rom_size;
+	if (info->index == 0)
+		info->size = now->bar0_size;
+	if (info->index == 2)
+		info->size = now->bar2_size;
+	if (info->index < CFG_BARS && info->size)
 		info->flags |= VFIO_REGION_INFO_FLAG_MMAP;
-	}
 	return 0;
 }
 
@@ -276,6 +280,26 @@ static int fake_ioctl(int fd, unsigned long request, void *arg)
 	}
 }
 
+uint8_t fake_rom(uint64_t off)
+{
+	static const uint8_t signature[] = { 0x55, 0xaa };
+
+	return off < 2 ? signature[off] : (uint8_t)(off * 7 + off / 256);
+}
+
+/* As the kernel: only while the device decodes memory. */
+static int read_rom(uint8_t *buf, size_t len, uint64_t at)
+{
+	note(now, "read rom\n");
+	if (now->rom_error)
+		return -now->rom_error;
+	assert_true(now->command & PCI_COMMAND_MEMORY);
+	assert_true(range_inside(at, len, now->rom_size));
+	for (size_t i = 0; i < len; i++)
+		buf[i] = fake_rom(at + i);
+	return 0;
+}
+
 static int fake_read(int fd, void *buf, size_t len, uint64_t off)
 {
 	uint64_t at = off & (BIT64(REGION_SHIFT) - 1);
@@ -289,6 +313,8 @@ static int fake_read(int fd, void *buf, size_t len, uint64_t off)
 		memcpy(buf, now->config + at, len);
 		return 0;
 	}
+	if (off >> REGION_SHIFT == VFIO_PCI_ROM_REGION_INDEX)
+		return read_rom(buf, len, at);
 	assert_int_equal(off >> REGION_SHIFT, 0);
 	assert_true(range_inside(at, len, FAKE_BAR0_SIZE));
 	memcpy(buf, (const char *)now->reg + at, len);
@@ -303,6 +329,8 @@ static int fake_write(int fd, const void *buf, size_t len, uint64_t off)
 		return -now->fail_error;
 	if (off >> REGION_SHIFT == VFIO_PCI_CONFIG_REGION_INDEX) {
 		assert_true(range_inside(at, len, sizeof(now->config)));
+		if (at == PCI_COMMAND)
+			now->command = (uint16_t)load_le(buf, 2);
 		note(now, "cfg %x=%0*x\n", (unsigned)at, (int)len * 2,
 		     (unsigned)load_le(buf, (unsigned)len));
 		return 0;
@@ -392,15 +420,16 @@ static const struct irq_sink_ops SINK = {
 };
 
 static int window_add(void *ctx, struct gpa gpa, void *hva, uint64_t size,
-                      bool device _unused_)
+                      bool device)
 {
 	struct fake *f = ctx;
 
 	assert_non_null(hva);
 	if (f->refuse_window)
-		return -ENOSPC;
-	note(f, "+win %llx %llx\n", (unsigned long long)gpa.v,
-	     (unsigned long long)size);
+		return -f->window_error;
+	f->hva = hva;
+	note(f, "+%s %llx %llx\n", device ? "win" : "rom",
+	     (unsigned long long)gpa.v, (unsigned long long)size);
 	return 0;
 }
 
@@ -416,13 +445,20 @@ static int window_del(void *ctx, struct gpa gpa, void *hva, uint64_t size)
 	return 0;
 }
 
+static uint64_t range_size(const struct fake *f, unsigned bar)
+{
+	return bar == VFIO_ROM ? vfio_dev_layout(f->dev)->rom_size
+	       : bar           ? f->bar2_size
+	                       : f->bar0_size;
+}
+
 static int trap_add(void *ctx, unsigned bar, bool io, uint64_t addr,
                     uint64_t size)
 {
 	struct fake *f = ctx;
 
 	assert_false(io);
-	assert_int_equal(size, FAKE_BAR0_SIZE);
+	assert_int_equal(size, range_size(f, bar));
 	if (addr == f->refuse_trap)
 		return -EADDRINUSE;
 	note(f, "+trap %u %llx\n", bar, (unsigned long long)addr);
@@ -433,7 +469,7 @@ static void trap_del(void *ctx, unsigned bar, bool io, uint64_t addr,
                      uint64_t size)
 {
 	assert_false(io);
-	assert_int_equal(size, FAKE_BAR0_SIZE);
+	assert_int_equal(size, range_size(ctx, bar));
 	note(ctx, "-trap %u %llx\n", bar, (unsigned long long)addr);
 }
 
@@ -466,7 +502,9 @@ static void put_config(struct fake *f)
 	put(f, PCI_VENDOR_ID, 4, 0x10ca8086);
 	put(f, PCI_STATUS, 2, PCI_STATUS_CAP_LIST);
 	put(f, PCI_CLASS_REVISION, 4, 0x02000001);
-	put(f, PCI_BASE_ADDRESS_0, 4, 0xfe000000);
+	put(f, PCI_BASE_ADDRESS_0, 4,
+	    0xfe000000 | PCI_BASE_ADDRESS_MEM_TYPE_64);
+	put(f, PCI_BASE_ADDRESS_2, 4, 0xfd000000);
 	put(f, PCI_CAPABILITY_LIST, 1, FAKE_EXP_CAP);
 	put(f, PCI_INTERRUPT_PIN, 1, f->pin);
 	put(f, FAKE_EXP_CAP, 2,
@@ -500,6 +538,8 @@ void fake_init(struct fake *f)
 		.dynamic = true,
 		.refuse_vector = -1,
 		.index = IRQ_OFF,
+		.bar0_size = FAKE_BAR0_SIZE,
+		.window_error = ENOSPC,
 		.refuse_trap = UINT64_MAX,
 		.trigger = -1,
 		.resample = -1,
@@ -518,18 +558,25 @@ static void forget_fake(struct fake *f)
 
 int fake_open(struct fake *f, bool late, struct diag *d)
 {
+	return fake_open_how(
+		f, &(struct fake_how){ .late = late, .rom_fd = -1 }, d);
+}
+
+int fake_open_how(struct fake *f, const struct fake_how *how, struct diag *d)
+{
 	static const uint32_t gsi[4] = { FAKE_PIN_GSI, FAKE_PIN_GSI + 1,
 		                         FAKE_PIN_GSI + 2, FAKE_PIN_GSI + 3 };
 	struct vfio_open o = {
 		.intx_gsi = gsi,
-		.rom_fd = -1,
+		.rom_fd = how->rom_fd,
+		.no_rom = how->no_rom,
 		.bdf = f->bdf,
 		.fd = -1,
 		.guest_devid = 0x100,
 		.place = { .behind_port = true },
 		.host = &HOST,
 		.host_ctx = f,
-		.late_routes = late,
+		.late_routes = how->late,
 	};
 	int r;
 

@@ -16,7 +16,8 @@
  *   reset, hot reset N       VFIO_DEVICE_RESET, with N groups
  *   cfg 4=0006               COMMAND written
  *   routes N, irqfd GSI, -irqfd GSI, line GSI, -line GSI
- *   +trap BAR AT, -trap BAR AT, +win AT SIZE, -win AT SIZE
+ *   +trap BAR AT, -trap BAR AT, +win AT SIZE, -win AT SIZE; +rom AT SIZE is
+ *   a window of this process's own memory; read rom
  */
 
 #include <setjmp.h>
@@ -44,6 +45,9 @@ struct fake {
 	uint8_t config[CFG_SIZE_PCI];
 	unsigned vectors, msi_vectors; /* 0 = no such capability */
 	bool dynamic, no_reset, no_request;
+	uint64_t bar0_size, bar2_size; /* 64 bits, 32 bits; 0 = none */
+	uint64_t rom_size;
+	int rom_error;      /* errno of reads of the ROM */
 	uint8_t pin;        /* of INTx */
 	bool no_intx;       /* the host has not connected it */
 	int refuse_action;  /* SET_IRQS of INTx that fails; 0 = none */
@@ -60,6 +64,7 @@ struct fake {
 	int err_count;    /* of VFIO_PCI_ERR_IRQ_INDEX; 0 = no such interrupt */
 	int refuse_index; /* SET_IRQS of this index fails, too; -1 = none */
 	uint32_t reg[FAKE_BAR0_SIZE / 4];
+	uint16_t command;
 	uint32_t index; /* enabled */
 	bool armed[FAKE_VECTORS_MAX];
 	unsigned allocated; /* host vectors taken by enabling */
@@ -71,6 +76,8 @@ struct fake {
 	/* the VMM */
 	uint64_t refuse_trap;            /* address that trap_add refuses */
 	bool refuse_window, keep_window; /* window_add, window_del */
+	int window_error;                /* of refuse_window */
+	const void *hva;                 /* of the latest window_add */
 	bool refuse_line;                /* line_add */
 	int trigger, resample;           /* of the line that is tied, or -1 */
 	int eventfd[FAKE_VECTORS_MAX];   /* by GSI */
@@ -85,6 +92,14 @@ struct fake {
 void fake_init(struct fake *f);
 /* With the table, through vfio_dev_setup. */
 int fake_open(struct fake *f, bool late, struct diag *d);
+/* With more said about how. */
+struct fake_how {
+	bool late, no_rom;
+	int rom_fd;
+};
+int fake_open_how(struct fake *f, const struct fake_how *how, struct diag *d);
+/* Byte `off` of the device's ROM. */
+uint8_t fake_rom(uint64_t off);
 void fake_close(struct fake *f);
 /* Fails the test unless the journal is `want`; empties it. */
 void fake_expect(struct fake *f, const char *want);

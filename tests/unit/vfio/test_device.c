@@ -213,7 +213,8 @@ static void test_flr(void **state)
 	fake_expect(f, "irqs MSIX off\n-irqfd 24\n" GONE "reset\ncfg 4=0000\n");
 	assert_int_equal(vfio_dev_stats(f->dev).resets, 2);
 	assert_int_equal(vfio_dev_cfg_read(f->dev, PCI_COMMAND, 2), 0);
-	assert_int_equal(vfio_dev_cfg_read(f->dev, PCI_BASE_ADDRESS_0, 4), 0);
+	assert_int_equal(vfio_dev_cfg_read(f->dev, PCI_BASE_ADDRESS_0, 4),
+	                 PCI_BASE_ADDRESS_MEM_TYPE_64);
 	/* Entries are masked again, and MSI-X is off. */
 	assert_int_equal(vfio_dev_bar_read(f->dev, 0, FAKE_TABLE_OFF + 12, 4),
 	                 1);
@@ -452,7 +453,11 @@ static void test_areas(void **state)
 	b.info.flags = 0;
 	assert_int_equal(parsed(&b).n, 0);
 	b.info.flags = VFIO_REGION_INFO_FLAG_MMAP;
-	b.info.size = 256; /* smaller than a page: trapped */
+	b.info.size = 256; /* alone in its page */
+	a = parsed(&b);
+	assert_int_equal(a.n, 1);
+	assert_int_equal(a.span[0].size, PAGE);
+	b.info.size = 0;
 	assert_int_equal(parsed(&b).n, 0);
 }
 
