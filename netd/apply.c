@@ -37,8 +37,22 @@ static int copy_pf(const struct pol_pf *from, struct pol_pf *to)
 	return 0;
 }
 
-int state_of_pfs(const struct pol_state *s, const struct pol_state *keep,
-                 struct pol_state **ret)
+static int copy_wholes(struct pol_state *to, const struct pol_state *from,
+                       const struct pol_state *keep)
+{
+	if (!from->n_wholes)
+		return 0;
+	to->whole = calloc(from->n_wholes, sizeof(*to->whole));
+	if (!to->whole)
+		return -ENOMEM;
+	for (size_t i = 0; i < from->n_wholes; i++)
+		if (state_find_whole(keep, from->whole[i].bdf))
+			to->whole[to->n_wholes++] = from->whole[i];
+	return 0;
+}
+
+int state_of(const struct pol_state *s, const struct pol_state *keep,
+             struct pol_state **ret)
 {
 	struct pol_state *c = calloc(1, sizeof(*c));
 	int r = 0;
@@ -54,6 +68,8 @@ int state_of_pfs(const struct pol_state *s, const struct pol_state *keep,
 	for (size_t i = 0; !r && i < s->n_pfs; i++)
 		if (state_find_pf(keep, s->pf[i].bdf))
 			r = copy_pf(&s->pf[i], &c->pf[c->n_pfs++]);
+	if (!r)
+		r = copy_wholes(c, s, keep);
 	if (r)
 		pol_state_free(c);
 	else
@@ -65,45 +81,49 @@ int state_add(struct pol_state *s, const struct pol_state *more)
 {
 	struct pol_pf *pf =
 		realloc(s->pf, (s->n_pfs + more->n_pfs + 1) * sizeof(*pf));
+	struct pol_whole *w;
 	int r = 0;
 
 	if (!pf)
 		return -ENOMEM;
 	s->pf = pf;
+	w = realloc(s->whole,
+	            (s->n_wholes + more->n_wholes + 1) * sizeof(*w));
+	if (!w)
+		return -ENOMEM;
+	s->whole = w;
 	for (size_t i = 0; !r && i < more->n_pfs; i++)
 		if (!state_find_pf(s, more->pf[i].bdf))
 			r = copy_pf(&more->pf[i], &s->pf[s->n_pfs++]);
+	for (size_t i = 0; i < more->n_wholes; i++)
+		if (!state_find_whole(s, more->whole[i].bdf))
+			w[s->n_wholes++] = more->whole[i];
 	return r;
 }
 
-/* "guest/nic" of that guest? */
-static bool label_of(const char *label, const char *guest)
+void state_drop_gone(struct pol_state *want, const struct pol_state *seen,
+                     void (*gone)(struct bdf b, void *arg), void *arg)
 {
-	size_t n = strlen(guest);
+	size_t n = 0;
 
-	return !strncmp(label, guest, n) && label[n] == '/';
-}
-
-int want_of_guest(const struct pol_state *want, const char *guest,
-                  struct pol_state **ret)
-{
-	struct pol_state *w = NULL;
-	int r = state_of_pfs(want, want, &w);
-
-	if (r)
-		return r;
-	for (size_t i = 0; i < w->n_pfs; i++) {
-		struct pol_pf *pf = &w->pf[i];
-		size_t n = 0;
-
-		pf->set = 0;
-		for (size_t k = 0; k < pf->n_vfs; k++)
-			if (label_of(pf->vf[k].label, guest))
-				pf->vf[n++] = pf->vf[k];
-		pf->n_vfs = n;
+	for (size_t i = 0; i < want->n_pfs; i++) {
+		if (state_find_pf(seen, want->pf[i].bdf)) {
+			want->pf[n++] = want->pf[i];
+			continue;
+		}
+		if (gone)
+			gone(want->pf[i].bdf, arg);
+		free(want->pf[i].vf);
 	}
-	*ret = w;
-	return 0;
+	want->n_pfs = n;
+	n = 0;
+	for (size_t i = 0; i < want->n_wholes; i++) {
+		if (state_find_whole(seen, want->whole[i].bdf))
+			want->whole[n++] = want->whole[i];
+		else if (gone)
+			gone(want->whole[i].bdf, arg);
+	}
+	want->n_wholes = n;
 }
 
 int apply_undo(const struct apply_ops *ops, void *ctx,
@@ -116,6 +136,10 @@ int apply_undo(const struct apply_ops *ops, void *ctx,
 
 	if (!r)
 		r = ops->observe(ctx, &seen, d);
+	/* What has gone needs no undoing, and must not keep the rest from
+	 * it. */
+	if (!r)
+		state_drop_gone(back, seen, NULL, NULL);
 	if (!r)
 		r = pol_plan(back, seen, &plan, d);
 	if (!r)

@@ -61,7 +61,7 @@ struct fault_count *faults_note(struct faults *all, const struct leases *leases,
 
 	if (l) {
 		memcpy(c->guest, l->guest, sizeof(c->guest));
-		memcpy(c->device, l->device[k].nic, sizeof(c->device));
+		memcpy(c->device, l->device[k].name, sizeof(c->device));
 	}
 	c->last = *f;
 	c->seen = now;

@@ -40,6 +40,7 @@ static int take_members(json_t *o, struct request *r, struct diag *d)
 	} texts[] = {
 		{ "verb", r->verb, sizeof(r->verb) },
 		{ "guest", r->guest, sizeof(r->guest) },
+		{ "device", r->device, sizeof(r->device) },
 		{ "file", r->file, sizeof(r->file) },
 	};
 	const char *key;
@@ -51,6 +52,12 @@ static int take_members(json_t *o, struct request *r, struct diag *d)
 
 		if (!strcmp(key, "version"))
 			continue;
+		if (!strcmp(key, "now")) {
+			if (!json_is_boolean(v))
+				return refuse(d, "\"now\" is no boolean");
+			r->now = json_is_true(v);
+			continue;
+		}
 		while (i < ARRAY_SIZE(texts) && strcmp(key, texts[i].key) != 0)
 			i++;
 		if (i == ARRAY_SIZE(texts))

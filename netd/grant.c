@@ -1,31 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A lease given, and what is done when it has ended.
+ * A lease given, a device added to one, and what is done when either ends.
  *
  * Giving, in order: the applied policy's guest; is it free; the machine as it
- * is; does anybody hold the VFs; the guest's VFs as the policy says (a plan
- * for them alone, empty where nothing drifted); can each be assigned; then
- * the files. The MAC in the answer is the one read back.
+ * is; does anybody hold the functions; the functions as the policy says (a
+ * plan for them alone, empty where nothing drifted); can each be assigned;
+ * then the files. The MAC in the answer is the one read back.
+ *
+ * What other guests have, or lack, is not looked at: a card that is missing
+ * elsewhere keeps nobody from running.
  */
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#include "iommu/iommu.h"
-#include "irq-remap/irq-remap.h"
 #include "netd/priv.h"
 
 #define SETTLE_LOCK_MS 10000u /* of a lease's 30 s */
 #define LET_GO_TRIES 100
 #define LET_GO_STEP_NS 50000000l
 
-/* What both directions work on; freed together. */
+/* What all directions work on; freed together. */
 struct guest_run {
 	struct pol_policy *policy;
-	const struct pol_guest *guest;
-	struct pol_state *seen, *want; /* want: of this guest's VFs only */
+	struct pol_guest *guest;
+	const char *device;            /* of it; NULL = all */
+	struct pol_state *seen, *want; /* want: of those only */
 	struct machine m;
+	struct grant give;
 };
 
 static void run_clear(struct guest_run *r)
@@ -36,7 +39,7 @@ static void run_clear(struct guest_run *r)
 	machine_close(&r->m);
 }
 
-/* ---- which guest -----------------------------------------------------------
+/* ---- which guest, which device ----------------------------------------------
  */
 
 static int no_guest(struct work *w, const struct pol_policy *p)
@@ -77,22 +80,80 @@ static int find_guest(struct work *w, struct guest_run *r)
 	e = policy_applied(w->env, &r->policy, &w->errs, &w->diag);
 	if (e)
 		return e;
-	r->guest = pol_guest_find(r->policy, w->req.guest);
+	for (size_t i = 0; i < r->policy->n_guests; i++)
+		if (!strcmp(r->policy->guest[i].name, w->req.guest))
+			r->guest = &r->policy->guest[i];
 	return r->guest ? 0 : no_guest(w, r->policy);
+}
+
+/* A device of the policy that is no guest's may be lent to a running one: as
+ * if the guest named it, in whichever slot is free. */
+static int adopt(struct guest_run *r, const char *name)
+{
+	struct pol_policy *p = r->policy;
+	struct pol_guest_device *list;
+	size_t i = 0;
+
+	while (i < p->n_devices && strcmp(p->device[i].name, name) != 0)
+		i++;
+	if (i == p->n_devices)
+		return -ENOENT;
+	for (size_t g = 0; g < p->n_guests; g++)
+		for (size_t k = 0; k < p->guest[g].n_devices; k++)
+			if (p->guest[g].device[k].device == i)
+				return -ENOENT;
+	list = reallocarray(r->guest->device, r->guest->n_devices + 1,
+	                    sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	r->guest->device = list;
+	list += r->guest->n_devices++;
+	*list = (struct pol_guest_device){ .device = i };
+	snprintf(list->name, sizeof(list->name), "%s", name);
+	return 0;
+}
+
+/* The nic or device that the request names. */
+static int find_device(struct work *w, struct guest_run *r)
+{
+	const struct pol_guest *g = r->guest;
+	const char *names[POL_GUEST_NICS_MAX + POL_GUEST_DEVICES_MAX], *near;
+	size_t n = 0;
+	int e;
+
+	for (size_t i = 0; i < g->n_nics; i++)
+		names[n++] = g->nic[i].name;
+	for (size_t i = 0; i < g->n_devices; i++)
+		names[n++] = g->device[i].name;
+	r->device = w->req.device;
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(names[i], r->device))
+			return 0;
+	e = adopt(r, r->device);
+	if (e != -ENOENT)
+		return e;
+	near = nearest_word(r->device, names, n);
+	diag_fail(&w->diag, e, FL_NETD_DEVICE, "guest %s has no device \"%s\"",
+	          g->name, r->device);
+	diag_why(&w->diag, "the applied policy names neither a nic of the "
+	                   "guest nor a free device so");
+	if (near)
+		diag_mend(&w->diag, "did you mean \"%s\"?", near);
+	else
+		diag_mend(&w->diag, "add it to the policy, then fairlead apply "
+		                    "FILE");
+	return e;
 }
 
 static int look(struct work *w, struct guest_run *r)
 {
-	struct pol_state *all = NULL;
 	int e = machine_open(w->env, &r->m, &w->diag);
 
 	if (!e)
 		e = observe(w->env, r->m.rtnl, &r->seen, &w->diag);
 	if (!e)
-		e = pol_resolve(r->policy, r->seen, &all, &w->errs);
-	if (!e)
-		e = want_of_guest(all, r->guest->name, &r->want);
-	pol_state_free(all);
+		e = pol_resolve_guest(r->policy, r->guest, r->device, r->seen,
+		                      &r->want, &w->errs);
 	return e;
 }
 
@@ -127,7 +188,7 @@ static int settle_locked(struct work *w, struct guest_run *r, size_t *ret_n)
 	return e;
 }
 
-/* The guest's VFs as the policy says. *ret_n counts what had drifted. */
+/* The guest's functions as the policy says. *ret_n counts what had drifted. */
 static int settle(struct work *w, struct guest_run *r, size_t *ret_n)
 {
 	struct pol_plan *plan = NULL;
@@ -138,13 +199,32 @@ static int settle(struct work *w, struct guest_run *r, size_t *ret_n)
 	return e || !n ? e : settle_locked(w, r, ret_n);
 }
 
-/* The VF of each nic of the guest, as observed. */
-static const struct pol_vf *nic_vf(const struct guest_run *r, size_t i)
+/* ---- which functions -------------------------------------------------------
+ */
+
+static struct grant_fn *add_fn(struct guest_run *r, const char *name,
+                               unsigned slot)
+{
+	struct grant_fn *f;
+
+	if (r->give.n == LEASE_DEVICES_MAX)
+		return NULL;
+	f = &r->give.fn[r->give.n++];
+	*f = (struct grant_fn){ .slot = (uint8_t)slot };
+	snprintf(f->name, sizeof(f->name), "%s", name);
+	return f;
+}
+
+static void list_nic(struct guest_run *r, const struct pol_guest_nic *n)
 {
 	char label[2 * POL_NAME];
+	struct grant_fn *f = add_fn(r, n->name, n->slot);
 
-	snprintf(label, sizeof(label), "%s/%s", r->guest->name,
-	         r->guest->nic[i].name);
+	if (!f)
+		return;
+	f->on_fault = n->on_fault;
+	f->rom = POL_ROM_DEVICE;
+	snprintf(label, sizeof(label), "%s/%s", r->guest->name, n->name);
 	for (size_t p = 0; p < r->want->n_pfs; p++)
 		for (size_t v = 0; v < r->want->pf[p].n_vfs; v++) {
 			const struct pol_vf *w = &r->want->pf[p].vf[v];
@@ -152,167 +232,272 @@ static const struct pol_vf *nic_vf(const struct guest_run *r, size_t i)
 				state_find_pf(r->seen, r->want->pf[p].bdf);
 
 			if (!strcmp(w->label, label) && seen)
-				return state_find_vf(seen, w->index);
+				f->vf = state_find_vf(seen, w->index);
 		}
-	return NULL;
+	if (f->vf) {
+		f->bdf = f->vf->bdf;
+		f->group = f->vf->group;
+	}
+}
+
+static void list_device(struct guest_run *r, const struct pol_guest_device *dev)
+{
+	const struct pol_device *p = &r->policy->device[dev->device];
+
+	for (size_t i = 0; i < r->want->n_wholes; i++) {
+		const struct pol_whole *w = &r->want->whole[i];
+		struct grant_fn *f;
+
+		if (w->owner != dev->device)
+			continue;
+		f = add_fn(r, strchr(w->label, '/') + 1, dev->slot);
+		if (!f)
+			return;
+		f->bdf = w->bdf;
+		f->function = w->function;
+		f->on_fault = p->on_fault;
+		/* The file is the named function's; companions have theirs. */
+		f->rom = strchr(f->name, ':') && p->rom == POL_ROM_FILE
+		                 ? POL_ROM_DEVICE
+		                 : p->rom;
+		f->rom_file = p->rom_file;
+		f->whole = state_find_whole(r->seen, w->bdf);
+		f->group = f->whole ? f->whole->group : -1;
+	}
+}
+
+/* As observed now: to be made anew after each look. */
+static void list_functions(struct guest_run *r)
+{
+	const struct pol_guest *g = r->guest;
+
+	r->give.n = 0;
+	for (size_t i = 0; i < g->n_nics; i++)
+		if (!r->device || !strcmp(g->nic[i].name, r->device))
+			list_nic(r, &g->nic[i]);
+	for (size_t i = 0; i < g->n_devices; i++)
+		if (!r->device || !strcmp(g->device[i].name, r->device))
+			list_device(r, &g->device[i]);
+}
+
+static int holder_of(const struct grant_fn *f, const char **ret_name)
+{
+	if (f->vf) {
+		*ret_name = f->vf->holder;
+		return f->vf->holder_pid;
+	}
+	*ret_name = f->whole ? f->whole->holder : "";
+	return f->whole ? f->whole->holder_pid : 0;
 }
 
 /* ---- give ------------------------------------------------------------------
  */
 
-static int no_vf(struct work *w, const struct guest_run *r, size_t i)
+static int not_there(struct work *w, const struct guest_run *r,
+                     const struct grant_fn *f)
 {
 	diag_fail(&w->diag, -ENODEV, FL_NETD_DEVICE,
-	          "guest %s: the VF of nic %s is not there", r->guest->name,
-	          r->guest->nic[i].name);
+	          "guest %s: the function of %s is not there", r->guest->name,
+	          f->name);
 	diag_why(&w->diag, "somebody else removed it since the policy was "
 	                   "applied");
 	diag_mend(&w->diag, "fairlead apply FILE");
 	return -ENODEV;
 }
 
-static int check_free(struct work *w, const struct guest_run *r)
+static int check_unleased(struct work *w, const struct guest_run *r)
 {
 	const struct lease *l = lease_find(&w->env->leases, r->guest->name);
 
-	if (l) {
-		diag_fail(&w->diag, -EBUSY, FL_NETD_LEASED,
-		          "guest %s is leased", r->guest->name);
-		diag_why(&w->diag, "to pid %d", l->pid);
-		diag_mend(&w->diag, "stop it first: kill %d", l->pid);
-		return -EBUSY;
-	}
-	for (size_t i = 0; i < r->guest->n_nics; i++) {
-		const struct pol_vf *v = nic_vf(r, i);
-		char b[BDF_STRLEN];
+	if (!l)
+		return 0;
+	diag_fail(&w->diag, -EBUSY, FL_NETD_LEASED, "guest %s is leased",
+	          r->guest->name);
+	diag_why(&w->diag, "to pid %d", l->pid);
+	diag_mend(&w->diag, "stop it first: kill %d", l->pid);
+	return -EBUSY;
+}
 
-		if (!v || !v->holder_pid)
+static int check_free(struct work *w, struct guest_run *r)
+{
+	list_functions(r);
+	for (size_t i = 0; i < r->give.n; i++) {
+		const struct grant_fn *f = &r->give.fn[i];
+		char b[BDF_STRLEN];
+		const char *who;
+		int pid = holder_of(f, &who);
+
+		if (!pid)
 			continue;
 		diag_fail(&w->diag, -EBUSY, FL_NETD_LEASED,
-		          "guest %s: VF %s of nic %s is in use", r->guest->name,
-		          bdf_format(v->bdf, b), r->guest->nic[i].name);
-		diag_why(&w->diag, "%s (pid %d) has it open", v->holder,
-		         v->holder_pid);
-		diag_mend(&w->diag, "stop it first: kill %d", v->holder_pid);
+		          "guest %s: %s of %s is in use", r->guest->name,
+		          bdf_format(f->bdf, b), f->name);
+		diag_why(&w->diag, "%s (pid %d) has it open", who, pid);
+		diag_mend(&w->diag, "stop it first: kill %d", pid);
 		return -EBUSY;
 	}
 	return 0;
 }
 
-static int check_interrupts(struct work *w)
+static int check_devices(struct work *w, struct guest_run *r)
 {
-	struct irq_facts f = { 0 };
-	int e = irq_facts_read(w->env->root_fd, &f);
+	int e = 0;
 
-	if (!e && f.remapping == IRQ_FACT_NO) {
-		diag_fail(&w->diag, -EPERM, FL_IOMMU_NO_IR,
-		          "guest %s: the host has no interrupt remapping",
-		          w->req.guest);
-		diag_why(&w->diag, "%s", f.remapping_evidence);
-		diag_mend(&w->diag, "turn it on (firmware; remove "
-		                    "intremap=off): see `fairlead doctor`");
-		return -EPERM;
-	}
-	if (e || f.remapping == IRQ_FACT_UNKNOWN)
-		reply_warn(w->reply, "interrupt remapping: not known; the "
-		                     "kernel refuses the device if it is off");
-	return 0;
-}
+	list_functions(r);
+	if (r->give.n)
+		e = grant_host(w);
+	for (size_t i = 0; !e && i < r->give.n; i++) {
+		const struct grant_fn *f = &r->give.fn[i];
 
-static int check_group(struct work *w, struct bdf vf)
-{
-	_cleanup_free_ struct iommu_group *g = calloc(1, sizeof(*g));
-	int e = g ? iommu_group_read(w->env->root_fd, vf, g, &w->diag)
-	          : -ENOMEM;
-
-	return e ? e : iommu_group_check(g, vf, &w->diag);
-}
-
-static int check_host(struct work *w)
-{
-	_cleanup_free_ struct iommu_facts *f = calloc(1, sizeof(*f));
-	int e = f ? iommu_facts_read(w->env->root_fd, f) : -ENOMEM;
-
-	if (!e)
-		e = iommu_facts_check(f, &w->diag);
-	return e ? e : check_interrupts(w);
-}
-
-static int check_devices(struct work *w, const struct guest_run *r,
-                         struct bdf *vf)
-{
-	int e = r->guest->n_nics ? check_host(w) : 0;
-
-	for (size_t i = 0; !e && i < r->guest->n_nics; i++) {
-		const struct pol_vf *v = nic_vf(r, i);
-
-		if (!v)
-			return no_vf(w, r, i);
-		vf[i] = v->bdf;
-		e = check_group(w, v->bdf);
+		if (!f->vf && !f->whole)
+			return not_there(w, r, f);
+		e = grant_group(w, f->bdf);
 	}
 	return e;
 }
 
-static json_t *device_json(const struct pol_guest_nic *n,
-                           const struct pol_vf *v)
+static json_t *function_json(const struct grant_fn *f)
 {
 	char b[BDF_STRLEN], mac[MAC_STRLEN];
-	json_t *o = json_pack("{s:s, s:s, s:i, s:i}", "name", n->name, "bdf",
-	                      bdf_format(v->bdf, b), "group", v->group, "slot",
-	                      n->slot);
+	json_t *o = json_pack("{s:s, s:s, s:i, s:i}", "name", f->name,
+	                      "bdf", bdf_format(f->bdf, b), "group", f->group,
+	                      "slot", f->slot);
 
-	if (v->set & POL_HAS_MAC)
+	if (f->function)
+		json_object_set_new(o, "function", json_integer(f->function));
+	if (f->on_fault != POL_FAULT_GO_ON)
+		json_object_set_new(
+			o, "on_dma_fault",
+			json_string(pol_on_fault_name(f->on_fault)));
+	if (f->rom == POL_ROM_NONE)
+		json_object_set_new(o, "rom", json_string("none"));
+	if (f->vf && f->vf->set & POL_HAS_MAC)
 		json_object_set_new(o, "mac",
-		                    json_string(mac_format(v->mac, mac)));
-	if (v->set & POL_HAS_VLAN)
-		json_object_set_new(o, "vlan", json_integer(v->vlan));
+		                    json_string(mac_format(f->vf->mac, mac)));
+	if (f->vf && f->vf->set & POL_HAS_VLAN)
+		json_object_set_new(o, "vlan", json_integer(f->vf->vlan));
 	return o;
 }
 
-static void describe(struct work *w, const struct guest_run *r)
+static void describe_devices(struct work *w, const struct guest_run *r)
 {
-	const struct pol_guest *g = r->guest;
 	json_t *devices = json_array();
 
-	json_object_set_new(w->reply, "guest",
-	                    json_pack("{s:s, s:i, s:I, s:s}", "name", g->name,
-	                              "cpus", g->cpus, "memory",
-	                              (json_int_t)g->memory, "cmdline",
-	                              g->cmdline));
-	for (size_t i = 0; i < g->n_nics; i++)
-		json_array_append_new(devices,
-		                      device_json(&g->nic[i], nic_vf(r, i)));
+	for (size_t i = 0; i < r->give.n; i++)
+		json_array_append_new(devices, function_json(&r->give.fn[i]));
 	json_object_set_new(w->reply, "devices", devices);
+}
+
+static void describe_guest(struct work *w, const struct guest_run *r)
+{
+	const struct pol_guest *g = r->guest;
+	json_t *o = json_pack("{s:s, s:i, s:I, s:s, s:i}", "name", g->name,
+	                      "cpus", g->cpus, "memory",
+	                      (json_int_t)g->memory, "cmdline", g->cmdline,
+	                      "spare_slots", g->spare);
+
+	if (g->page)
+		json_object_set_new(o, "page",
+		                    json_integer((json_int_t)g->page));
+	if (g->prefault)
+		json_object_set_new(o, "prefault", json_true());
+	if (g->interrupts)
+		json_object_set_new(o, "interrupt_limit",
+		                    json_integer(g->interrupts));
+	json_object_set_new(w->reply, "guest", o);
+}
+
+static void say_drifted(struct work *w, size_t n)
+{
+	if (n)
+		reply_warn(w->reply,
+		           "%zu setting(s) of the guest's devices had drifted "
+		           "from the policy and were put right",
+		           n);
+}
+
+/* The functions as the policy says, each of them assignable. */
+static int make_ready(struct work *w, struct guest_run *r, size_t *ret_drifted)
+{
+	int e = look(w, r);
+
+	if (!e)
+		e = check_free(w, r);
+	if (!e)
+		e = settle(w, r, ret_drifted);
+	if (!e && *ret_drifted)
+		e = look_again(w, r);
+	return e ? e : check_devices(w, r);
 }
 
 int verb_lease(struct work *w)
 {
-	struct bdf vf[POL_GUEST_NICS_MAX];
 	struct guest_run r = { 0 };
 	size_t drifted = 0;
 	int e = find_guest(w, &r);
 
 	if (!e)
-		e = look(w, &r);
+		e = check_unleased(w, &r);
 	if (!e)
-		e = check_free(w, &r);
+		e = make_ready(w, &r, &drifted);
 	if (!e)
-		e = settle(w, &r, &drifted);
-	if (!e && drifted)
-		e = look_again(w, &r);
-	if (!e)
-		e = check_devices(w, &r, vf);
-	if (!e)
-		e = open_guest(w, r.guest, vf);
+		e = open_guest(w, r.guest, &r.give);
 	if (!e) {
-		describe(w, &r);
+		describe_guest(w, &r);
+		describe_devices(w, &r);
 		memlock_raise(w, r.guest->memory);
-		if (drifted)
-			reply_warn(w->reply,
-			           "%zu setting(s) of the guest's VFs had "
-			           "drifted from the policy and were put right",
-			           drifted);
+		say_drifted(w, drifted);
+	}
+	run_clear(&r);
+	return e;
+}
+
+/* ---- into a guest that runs ------------------------------------------------
+ */
+
+static int check_room(struct work *w, const struct guest_run *r,
+                      const struct lease *l)
+{
+	if (lease_has(l, r->device)) {
+		diag_fail(&w->diag, -EEXIST, FL_NETD_LEASED,
+		          "guest %s has %s already", r->guest->name, r->device);
+		diag_mend(&w->diag, "fairlead detach %s %s, first",
+		          r->guest->name, r->device);
+		return -EEXIST;
+	}
+	if (l->n + r->give.n <= LEASE_DEVICES_MAX)
+		return 0;
+	diag_fail(&w->diag, -ENOSPC, FL_NETD_DEVICE,
+	          "guest %s has no room for %s", r->guest->name, r->device);
+	diag_why(&w->diag, "it has %zu functions, and at most %d are possible",
+	         l->n, LEASE_DEVICES_MAX);
+	diag_mend(&w->diag, "detach another first");
+	return -ENOSPC;
+}
+
+int verb_attach(struct work *w)
+{
+	const struct lease *l = lease_find(&w->env->leases, w->req.guest);
+	struct guest_run r = { 0 };
+	size_t drifted = 0;
+	int e = find_guest(w, &r);
+
+	if (!e && (!l || l->ending))
+		e = lease_none(w->req.guest, &w->diag);
+	if (!e)
+		e = find_device(w, &r);
+	if (!e)
+		e = check_room(w, &r, l);
+	if (!e)
+		e = make_ready(w, &r, &drifted);
+	if (!e)
+		e = check_room(w, &r, l);
+	if (!e)
+		e = open_more(w, l, &r.give);
+	if (!e) {
+		describe_devices(w, &r);
+		memlock_raise(w, r.guest->memory);
+		say_drifted(w, drifted);
 	}
 	run_clear(&r);
 	return e;
@@ -321,14 +506,14 @@ int verb_lease(struct work *w)
 /* ---- take back -------------------------------------------------------------
  */
 
-static bool is_held(const struct guest_run *r)
+static bool is_held(struct guest_run *r)
 {
-	for (size_t i = 0; i < r->guest->n_nics; i++) {
-		const struct pol_vf *v = nic_vf(r, i);
+	const char *who;
 
-		if (v && v->holder_pid)
+	list_functions(r);
+	for (size_t i = 0; i < r->give.n; i++)
+		if (holder_of(&r->give.fn[i], &who))
 			return true;
-	}
 	return false;
 }
 
@@ -345,7 +530,7 @@ static int wait_let_go(struct work *w, struct guest_run *r)
 	if (e || !is_held(r))
 		return e;
 	diag_fail(&w->diag, -EBUSY, FL_NETD_LEASED,
-	          "guest %s: its VF is still held after its lease ended",
+	          "guest %s: its device is still held after its lease ended",
 	          r->guest->name);
 	diag_mend(&w->diag, "see `fairlead status` for who has it");
 	return -EBUSY;
@@ -357,6 +542,8 @@ int verb_release(struct work *w)
 	size_t drifted = 0;
 	int e = find_guest(w, &r);
 
+	if (!e && *w->req.device)
+		e = find_device(w, &r);
 	if (!e)
 		e = look(w, &r);
 	if (!e)

@@ -69,10 +69,17 @@ static bool add_missing(json_t *doc, const struct pol_state *have,
                         const struct pol_state *fresh)
 {
 	json_t *list = json_object_get(doc, "pfs");
+	json_t *wholes = json_object_get(doc, "devices");
 	json_t *add = state_to_json(fresh);
 	json_t *pfs = json_object_get(add, "pfs");
+	json_t *more = json_object_get(add, "devices");
 	bool any = false;
 
+	for (size_t i = 0; i < fresh->n_wholes; i++)
+		if (!have || !state_find_whole(have, fresh->whole[i].bdf)) {
+			json_array_append(wholes, json_array_get(more, i));
+			any = true;
+		}
 	for (size_t i = 0; i < fresh->n_pfs; i++)
 		if (!have || !state_find_pf(have, fresh->pf[i].bdf)) {
 			json_array_append(list, json_array_get(pfs, i));
@@ -91,11 +98,11 @@ int original_add(int state_fd, const struct pol_state *seen,
 
 	if (r && r != -ENOENT)
 		return r;
-	r = state_of_pfs(seen, want, &fresh);
+	r = state_of(seen, want, &fresh);
 	if (!r) {
 		doc = have ? state_to_json(have)
-		           : json_pack("{s:i, s:[]}", "version",
-		                       NETD_PROTO_VERSION, "pfs");
+		           : json_pack("{s:i, s:[], s:[]}", "version",
+		                       NETD_PROTO_VERSION, "pfs", "devices");
 		if (add_missing(doc, have, fresh))
 			r = write_document(state_fd, JOURNAL_ORIGINAL, doc, d);
 		else

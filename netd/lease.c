@@ -34,34 +34,84 @@ static const char *text(const json_t *o, const char *key)
 	return s ? s : "";
 }
 
+int lease_more(struct lease *l, const json_t *reply)
+{
+	const json_t *devices = json_object_get(reply, "devices");
+	const char *backend = text(reply, "backend");
+	size_t n = json_array_size(devices);
+	struct lease more = *l;
+
+	if (n > ARRAY_SIZE(l->device) - l->n)
+		return -E2BIG;
+	for (size_t i = 0; i < n; i++) {
+		const json_t *d = json_array_get(devices, i);
+		size_t at = more.n++;
+
+		snprintf(more.device[at].name, sizeof(more.device[at].name),
+		         "%s", text(d, "name"));
+		snprintf(more.device[at].on_fault,
+		         sizeof(more.device[at].on_fault), "%s",
+		         text(d, "on_dma_fault"));
+		if (bdf_parse(text(d, "bdf"), &more.device[at].bdf) < 0)
+			return -EBADMSG;
+	}
+	if (!*more.backend)
+		snprintf(more.backend, sizeof(more.backend), "%s", backend);
+	*l = more;
+	return 0;
+}
+
 struct lease *lease_add(struct leases *all, const json_t *reply, pid_t pid,
                         int64_t now)
 {
-	const json_t *devices = json_object_get(reply, "devices");
 	const char *guest = text(json_object_get(reply, "guest"), "name");
 	struct lease l = { .pid = pid, .since = now };
 
-	l.n = json_array_size(devices);
 	if (!*guest || strlen(guest) >= sizeof(l.guest) ||
-	    l.n > ARRAY_SIZE(l.device) || lease_find(all, guest))
+	    lease_find(all, guest) || lease_more(&l, reply) < 0)
 		return NULL;
 	snprintf(l.guest, sizeof(l.guest), "%s", guest);
-	for (size_t i = 0; i < l.n; i++) {
-		const json_t *d = json_array_get(devices, i);
-
-		snprintf(l.device[i].nic, sizeof(l.device[i].nic), "%s",
-		         text(d, "name"));
-		snprintf(l.device[i].on_fault, sizeof(l.device[i].on_fault),
-		         "%s", text(d, "on_dma_fault"));
-		if (bdf_parse(text(d, "bdf"), &l.device[i].bdf) < 0)
-			return NULL;
-	}
 	for (size_t i = 0; i < LEASES_MAX; i++)
 		if (!*all->l[i].guest) {
 			all->l[i] = l;
 			return &all->l[i];
 		}
 	return NULL;
+}
+
+/* Companions are called DEVICE:F. */
+static bool is_of(const char *name, const char *device)
+{
+	size_t n = strlen(device);
+
+	return !strncmp(name, device, n) && (!name[n] || name[n] == ':');
+}
+
+bool lease_has(const struct lease *l, const char *device)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (is_of(l->device[i].name, device))
+			return true;
+	return false;
+}
+
+void lease_less(struct lease *l, const char *device)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (!is_of(l->device[i].name, device))
+			l->device[n++] = l->device[i];
+	l->n = n;
+}
+
+int lease_none(const char *guest, struct diag *d)
+{
+	diag_fail(d, -ENOENT, FL_NETD_NOT_RUNNING, "guest %s does not run",
+	          guest);
+	diag_why(d, "no process has a lease of it");
+	diag_mend(d, "fairlead run %s", guest);
+	return -ENOENT;
 }
 
 void lease_end(struct leases *all, const char *guest)

@@ -118,6 +118,8 @@ enum {
 		714,          /* an earlier change is to be finished first */
 	FL_NETD_DEVICE = 715, /* VF of a guest cannot be assigned now */
 	FL_NETD_MEMORY = 716,
+	FL_NETD_NOT_RUNNING = 717, /* guest has no lease */
+	FL_NETD_VMM = 718,         /* running guest did not do it, or not yet */
 };
 
 #define NETD_SOCKET "/run/fairlead/netd.sock"

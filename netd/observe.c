@@ -36,6 +36,15 @@ const struct pol_pf *state_find_pf(const struct pol_state *s, struct bdf b)
 	return NULL;
 }
 
+const struct pol_whole *state_find_whole(const struct pol_state *s,
+                                         struct bdf b)
+{
+	for (size_t i = 0; i < s->n_wholes; i++)
+		if (bdf_equal(s->whole[i].bdf, b))
+			return &s->whole[i];
+	return NULL;
+}
+
 const struct pol_vf *state_find_vf(const struct pol_pf *pf, unsigned index)
 {
 	for (size_t i = 0; i < pf->n_vfs; i++)
@@ -100,7 +109,7 @@ static int see_users(struct observer *o, struct pol_vf *v)
 		snprintf(v->holder, sizeof(v->holder), "%s", l->guest);
 		v->holder_pid = l->pid;
 		snprintf(v->label, sizeof(v->label), "%s/%s", l->guest,
-		         l->device[k].nic);
+		         l->device[k].name);
 	}
 	return 0;
 }
@@ -169,6 +178,7 @@ static int see_pf(struct observer *o, struct pol_pf *p)
 	snprintf(p->driver, sizeof(p->driver), "%s", pf->fn.driver);
 	snprintf(p->ifname, sizeof(p->ifname), "%s", pf->fn.ifname);
 	see_link(o, p);
+	foretell_blocker(o->env, p);
 	if (!p->num_vfs)
 		return 0;
 	p->vf = calloc(p->num_vfs, sizeof(*p->vf));
@@ -235,9 +245,13 @@ static int see_all(struct observer *o)
 	}
 	see_host(o);
 	r = sriov_each_pf(o->env->root_fd, add_pf, o);
-	sriov_holders_free(o->holders);
 	/* No PCI at all is a machine without PFs. */
-	return r == -ENOENT && !o->s->n_pfs ? 0 : r;
+	if (r == -ENOENT && !o->s->n_pfs)
+		r = 0;
+	if (!r)
+		r = observe_wholes(o->env, o->holders, o->s);
+	sriov_holders_free(o->holders);
+	return r;
 }
 
 int observe(const struct env *e, struct rtnl *rtnl, struct pol_state **ret,

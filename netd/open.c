@@ -3,8 +3,8 @@
  * The descriptors of a lease. The VMM opens nothing by name: what it is to
  * have is opened here, checked, and passed on.
  *
- * Back end: iommufd where /dev/iommu is there and every VF has a character
- * device, else groups. A group can be opened once on the whole host, so NICs
+ * Back end: iommufd where /dev/iommu is there and every function has a character
+ * device, else groups. A group can be opened once on the whole host, so functions
  * that share one share the descriptor.
  */
 
@@ -79,19 +79,29 @@ static int open_image(struct work *w, const char *name, const char *path)
 	return add(w, name, fd);
 }
 
+/* The host's counters, by which the VMM tells how often a vector came. */
+static int open_interrupts(struct work *w)
+{
+	static const char path[] = "/proc/interrupts";
+	int fd = openat(w->env->root_fd, below(path), O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? fail(w, -errno, "interrupts", path, "mount /proc")
+	              : add(w, "interrupts", fd);
+}
+
 /* ---- VFIO ------------------------------------------------------------------
  */
 
-static bool has_cdevs(const struct work *w, const struct bdf *vf, size_t n)
+static bool has_cdevs(const struct work *w, const struct grant *give)
 {
 	char name[SRIOV_NAME];
 
 	if (!sysfs_exists(w->env->root_fd, "dev/iommu"))
 		return false;
-	for (size_t i = 0; i < n; i++)
-		if (sriov_vfio_cdev(w->env->root_fd, vf[i], name) < 0)
+	for (size_t i = 0; i < give->n; i++)
+		if (sriov_vfio_cdev(w->env->root_fd, give->fn[i].bdf, name) < 0)
 			return false;
-	return n > 0;
+	return give->n > 0;
 }
 
 /*
@@ -115,41 +125,20 @@ static int open_iommufd(struct work *w)
 	return r;
 }
 
-/* The descriptor of an earlier NIC in the same group. */
-static int shared_group(const struct work *w, const int *group, size_t i)
+/* The descriptor of an earlier function in the same group. */
+static int shared_group(const struct work *w, const struct grant *give,
+                        const int *at, size_t i)
 {
 	for (size_t k = 0; k < i; k++)
-		if (group[k] == group[i])
-			return w->fd[w->n_fds - i + k];
+		if (give->fn[k].group == give->fn[i].group)
+			return w->fd[at[k]];
 	return -1;
 }
 
-static int open_device(struct work *w, const struct pol_guest *g,
-                       const struct bdf *vf, int *group, size_t i, bool cdev)
+static int open_path(struct work *w, const char *name, const char *path)
 {
-	char path[64], name[64], node[SRIOV_NAME];
-	struct sriov_fn f;
-	int r = sriov_fn_read(w->env->root_fd, vf[i], &f), fd;
+	int fd = openat(w->env->root_fd, below(path), O_RDWR | O_CLOEXEC);
 
-	if (r)
-		return fail(w, r, "VF of nic", g->nic[i].name,
-		            "fairlead apply FILE");
-	group[i] = f.group;
-	snprintf(name, sizeof(name), "device:%s", g->nic[i].name);
-	if (cdev) {
-		r = sriov_vfio_cdev(w->env->root_fd, vf[i], node);
-		if (r)
-			return fail(w, r, "device of nic", g->nic[i].name,
-			            "see `fairlead doctor`");
-		snprintf(path, sizeof(path), "/dev/vfio/devices/%s", node);
-	} else {
-		fd = shared_group(w, group, i);
-		fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
-		if (fd >= 0)
-			return add(w, name, fd);
-		snprintf(path, sizeof(path), "/dev/vfio/%d", f.group);
-	}
-	fd = openat(w->env->root_fd, below(path), O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return fail(w, -errno, "VFIO device", path,
 		            errno == EBUSY
@@ -158,22 +147,86 @@ static int open_device(struct work *w, const struct pol_guest *g,
 	return add(w, name, fd);
 }
 
-static int open_devices(struct work *w, const struct pol_guest *g,
-                        const struct bdf *vf)
+/* at[i]: where its descriptor is in w->fd. */
+static int open_device(struct work *w, const struct grant *give, size_t i,
+                       int *at, bool cdev)
 {
-	bool cdev = has_cdevs(w, vf, g->n_nics);
-	int group[POL_GUEST_NICS_MAX];
-	int r = cdev ? open_iommufd(w)
-	             : open_node(w, "iommu", "/dev/vfio/vfio", "modprobe vfio");
+	const struct grant_fn *f = &give->fn[i];
+	char path[64], name[64], node[SRIOV_NAME];
+	int r, fd;
 
-	for (size_t i = 0; !r && i < g->n_nics; i++)
-		r = open_device(w, g, vf, group, i, cdev);
-	json_object_set_new(w->reply, "backend",
-	                    json_string(cdev ? "iommufd" : "group"));
+	snprintf(name, sizeof(name), "device:%s", f->name);
+	at[i] = (int)w->n_fds;
+	if (cdev) {
+		r = sriov_vfio_cdev(w->env->root_fd, f->bdf, node);
+		if (r)
+			return fail(w, r, "device of", f->name,
+			            "see `fairlead doctor`");
+		snprintf(path, sizeof(path), "/dev/vfio/devices/%s", node);
+		return open_path(w, name, path);
+	}
+	fd = shared_group(w, give, at, i);
+	fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (fd >= 0)
+		return add(w, name, fd);
+	snprintf(path, sizeof(path), "/dev/vfio/%d", f->group);
+	return open_path(w, name, path);
+}
+
+static int open_rom(struct work *w, const struct grant_fn *f)
+{
+	char name[64];
+
+	if (f->rom != POL_ROM_FILE)
+		return 0;
+	snprintf(name, sizeof(name), "rom:%s", f->name);
+	return open_image(w, name, f->rom_file);
+}
+
+static int open_functions(struct work *w, const struct grant *give, bool cdev)
+{
+	int at[LEASE_DEVICES_MAX], r = 0;
+
+	for (size_t i = 0; !r && i < give->n; i++)
+		r = open_device(w, give, i, at, cdev);
+	for (size_t i = 0; !r && i < give->n; i++)
+		r = open_rom(w, &give->fn[i]);
 	return r;
 }
 
-int open_guest(struct work *w, const struct pol_guest *g, const struct bdf *vf)
+static int open_space(struct work *w, bool cdev)
+{
+	json_object_set_new(w->reply, "backend",
+	                    json_string(cdev ? "iommufd" : "group"));
+	return cdev ? open_iommufd(w)
+	            : open_node(w, "iommu", "/dev/vfio/vfio", "modprobe vfio");
+}
+
+static int open_devices(struct work *w, const struct grant *give)
+{
+	bool cdev = has_cdevs(w, give);
+	int r = open_space(w, cdev);
+
+	return r ? r : open_functions(w, give, cdev);
+}
+
+/* The guest that runs keeps the back end that it has. */
+int open_more(struct work *w, const struct lease *l, const struct grant *give)
+{
+	bool cdev = !strcmp(l->backend, "iommufd");
+
+	json_object_set_new(w->reply, "fds", json_array());
+	if (!*l->backend)
+		return open_devices(w, give);
+	if (cdev && !has_cdevs(w, give))
+		return fail(w, -ENOENT, "device of", give->fn[0].name,
+		            "it has no VFIO character device, which the guest "
+		            "uses: start the guest anew");
+	return open_functions(w, give, cdev);
+}
+
+int open_guest(struct work *w, const struct pol_guest *g,
+               const struct grant *give)
 {
 	int r;
 
@@ -186,7 +239,9 @@ int open_guest(struct work *w, const struct pol_guest *g, const struct bdf *vf)
 	if (!r)
 		r = open_image(w, "initrd", g->initrd);
 	/* Without a device there is no DMA to remap, and no back end. */
-	if (!r && g->n_nics)
-		r = open_devices(w, g, vf);
+	if (!r && give->n)
+		r = open_devices(w, give);
+	if (!r && g->interrupts)
+		r = open_interrupts(w);
 	return r;
 }

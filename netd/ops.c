@@ -27,11 +27,16 @@ static int op_numvfs(void *ctx, const struct pol_action *a, struct diag *d)
 static int op_netlink(void *ctx, const struct pol_action *a, struct diag *d)
 {
 	const struct machine *m = ctx;
-	struct sriov_fn f;
+	struct pol_action named = *a;
+	struct sriov_fn f = { 0 };
 
 	if (sriov_fn_read(m->env->root_fd, a->pf, &f))
 		f.driver[0] = '\0';
-	return rtnl_set(m->rtnl, a, f.driver, d);
+	/* A PF that a driver has just been given back to had none when the
+	 * plan was made. */
+	if (!*named.ifname)
+		snprintf(named.ifname, sizeof(named.ifname), "%s", f.ifname);
+	return rtnl_set(m->rtnl, &named, f.driver, d);
 }
 
 static int vf_address(const struct machine *m, const struct pol_action *a,
@@ -70,6 +75,13 @@ static int op_driver(void *ctx, const struct pol_action *a, struct diag *d)
 	return sriov_bind_to(m->env->root_fd, vf, a->driver, a->override, d);
 }
 
+static int op_device(void *ctx, const struct pol_action *a, struct diag *d)
+{
+	const struct machine *m = ctx;
+
+	return sriov_bind_to(m->env->root_fd, a->pf, a->driver, a->override, d);
+}
+
 static int op_observe(void *ctx, struct pol_state **ret, struct diag *d)
 {
 	struct machine *m = ctx;
@@ -87,6 +99,7 @@ const struct apply_ops machine_ops = {
 		[POL_OP_VF_SPOOF] = op_netlink,
 		[POL_OP_VF_TRUST] = op_netlink,
 		[POL_OP_VF_DRIVER] = op_driver,
+		[POL_OP_DEV_DRIVER] = op_device,
 	},
 	.observe = op_observe,
 };

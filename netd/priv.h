@@ -6,11 +6,11 @@
 /*
  * Inside netd. Two worlds, and each function belongs to one:
  *
- *   main process  main.c server.c client.c jobs.c frame.c permit.c caps.c
- *                 faults.c: sockets, permissions, leases, deadlines, the
- *                 kernel's log. Opens no device, reads no sysfs, never
+ *   main process  main.c server.c client.c jobs.c ask.c frame.c permit.c
+ *                 caps.c faults.c: sockets, permissions, leases, deadlines,
+ *                 the kernel's log. Opens no device, reads no sysfs, never
  *                 blocks.
- *   a worker      verbs.c transact.c apply.c ops.c observe.c rtnl*.c grant.c
+ *   a worker      verbs.c transact.c apply.c ops.c observe*.c rtnl*.c grant*.c
  *                 open.c memlock.c status.c intent.c: a fork of main for one
  *                 request; may block, is killed at its deadline, ends with
  *                 one answer.
@@ -32,17 +32,21 @@
 /* ---- leases: kept by main, seen by workers as they were at the fork ------ */
 
 #define LEASES_MAX 64
+#define LEASE_DEVICES_MAX POL_GUEST_NICS_MAX
 struct lease {
 	char guest[POL_NAME]; /* "" = free entry */
 	pid_t pid;
 	int64_t since; /* CLOCK_REALTIME, seconds */
 	bool ending;   /* its connection is gone, the device is looked after */
+	char backend[8]; /* "iommufd", "group"; "" = it never had a device */
 	size_t n;
 	struct {
-		char nic[POL_NAME];
+		/* As in the lease: a nic's, a device's, or its companion's
+		 * ("gpu:1"). */
+		char name[POL_NAME];
 		struct bdf bdf;
 		char on_fault[8]; /* as in "dma-fault"; "" = go-on */
-	} device[POL_GUEST_NICS_MAX];
+	} device[LEASE_DEVICES_MAX];
 };
 struct leases {
 	struct lease l[LEASES_MAX];
@@ -54,6 +58,14 @@ const struct lease *lease_of_device(const struct leases *all, struct bdf b,
  * none of ours. */
 struct lease *lease_add(struct leases *all, const json_t *reply, pid_t pid,
                         int64_t now);
+/* Those of an attach's reply, into a lease that is there. -E2BIG, -EBADMSG;
+ * then none is added. */
+_must_check_ int lease_more(struct lease *l, const json_t *reply);
+/* `device` and its companions. False where it has none such. */
+bool lease_has(const struct lease *l, const char *device);
+void lease_less(struct lease *l, const char *device);
+/* -ENOENT FL_NETD_NOT_RUNNING. */
+_must_check_ int lease_none(const char *guest, struct diag *d);
 /* Frees the entry, if its connection is gone. */
 void lease_end(struct leases *all, const char *guest);
 
@@ -88,7 +100,9 @@ json_t *faults_json(const struct faults *all);
 struct request {
 	char verb[NETD_VERB_MAX];
 	char guest[POL_NAME];
+	char device[POL_NAME];
 	char file[NETD_NAME_MAX]; /* for people; never opened */
+	bool now;
 };
 /* Pure. -EPROTO FL_NETD_REQUEST; *ret untouched then. */
 _must_check_ int frame_parse(const char *buf, size_t len, struct request *ret,
@@ -119,6 +133,8 @@ enum {
 	PERMIT_NEEDS_POLICY = 1 << 3,
 	PERMIT_GUEST = 1 << 4, /* names a guest */
 	PERMIT_LEASE = 1 << 5, /* the answer begins a lease */
+	PERMIT_DEVICE = 1 << 6, /* names a device of it */
+	PERMIT_ASKS = 1 << 7,   /* the guest's VMM has the last word */
 };
 struct permit {
 	const char *verb;
@@ -156,7 +172,7 @@ struct work {
 	struct pol_errors errs;
 };
 verb_fn verb_status, verb_plan, verb_apply, verb_restore, verb_recover,
-	verb_lease, verb_release;
+	verb_lease, verb_release, verb_attach;
 
 /* reply.c: JSON of answers. */
 json_t *reply_error(const struct diag *d);
@@ -233,6 +249,13 @@ _must_check_ int rtnl_set(struct rtnl *r, const struct pol_action *a,
 _must_check_ int observe(const struct env *e, struct rtnl *rtnl,
                          struct pol_state **ret, struct diag *d);
 const struct pol_pf *state_find_pf(const struct pol_state *s, struct bdf b);
+const struct pol_whole *state_find_whole(const struct pol_state *s,
+                                         struct bdf b);
+/* observe-whole.c; after the PFs. */
+_must_check_ int observe_wholes(const struct env *e,
+                                const struct sriov_holders *h,
+                                struct pol_state *s);
+void foretell_blocker(const struct env *e, struct pol_pf *p);
 const struct pol_vf *state_find_vf(const struct pol_pf *pf, unsigned index);
 
 /* ---- state-json.c, journal.c, intent.c: what survives a crash ------------ */
@@ -269,7 +292,7 @@ _must_check_ int journal_boot(const struct env *e, struct diag *d);
 #define JOURNAL_INTENT "intent.json"
 #define JOURNAL_APPLIED_FILE "applied.yaml"
 
-/* Adds those PFs of `want` that the file does not have yet, as seen. */
+/* Adds those functions of `want` that the file does not have yet, as seen. */
 _must_check_ int original_add(int state_fd, const struct pol_state *seen,
                               const struct pol_state *want, struct diag *d);
 _must_check_ int original_read(int state_fd, struct pol_state **ret,
@@ -304,11 +327,15 @@ _must_check_ int apply_plan(const struct apply_ops *ops, void *ctx,
  * earlier change that was cut short. */
 _must_check_ int apply_undo(const struct apply_ops *ops, void *ctx,
                             const struct pol_state *before, struct diag *d);
-/* Only what `keep` names, deep copy. */
-_must_check_ int state_of_pfs(const struct pol_state *s,
-                              const struct pol_state *keep,
-                              struct pol_state **ret);
-/* Adds to `s` those PFs of `more` that it does not have. */
+/* Only the functions that `keep` names, deep copy. */
+_must_check_ int state_of(const struct pol_state *s,
+                          const struct pol_state *keep,
+                          struct pol_state **ret);
+/* Out of `want` goes what is not in `seen`; `gone` (may be NULL) is called
+ * for each. */
+void state_drop_gone(struct pol_state *want, const struct pol_state *seen,
+                     void (*gone)(struct bdf b, void *arg), void *arg);
+/* Adds to `s` those functions of `more` that it does not have. */
 _must_check_ int state_add(struct pol_state *s, const struct pol_state *more);
 
 struct machine {
@@ -332,9 +359,6 @@ struct transaction {
 _must_check_ int transact_policy(struct transaction *t, struct intent *in,
                                  struct pol_errors *errs);
 _must_check_ int transact_restore(struct transaction *t, struct intent *in);
-/* Of a wanted state only what concerns one guest's VFs. */
-_must_check_ int want_of_guest(const struct pol_state *want, const char *guest,
-                               struct pol_state **ret);
 
 /* verbs.c */
 _must_check_ int policy_parse(const char *text, size_t len,
@@ -345,10 +369,31 @@ _must_check_ int policy_applied(const struct env *e, struct pol_policy **ret,
 
 /* ---- grant.c (lease, release), open.c, memlock.c ------------------------- */
 
+struct grant_fn {
+	char name[POL_NAME];
+	struct bdf bdf;
+	uint8_t slot, function; /* slot 0: any */
+	int group;
+	enum pol_rom rom;
+	const char *rom_file;
+	enum pol_on_fault on_fault;
+	const struct pol_vf *vf;       /* as observed, NULL = none */
+	const struct pol_whole *whole; /* the same */
+};
+struct grant {
+	struct grant_fn fn[LEASE_DEVICES_MAX];
+	size_t n;
+};
 /* Everything the guest's VMM needs, into w->fd, named in the reply's "fds";
- * "backend" too. vf[i] is the VF of nic i. */
+ * "backend" too. */
 _must_check_ int open_guest(struct work *w, const struct pol_guest *g,
-                            const struct bdf *vf);
+                            const struct grant *give);
+/* What is added to the running guest of `l`. */
+_must_check_ int open_more(struct work *w, const struct lease *l,
+                           const struct grant *give);
+/* grant-host.c: FL_IOMMU_*. */
+_must_check_ int grant_host(struct work *w);
+_must_check_ int grant_group(struct work *w, struct bdf b);
 /* Raises the peer's RLIMIT_MEMLOCK to at least `bytes` and 64 MiB; never
  * lowers it, and does not take it back when the lease ends. A failure is a
  * warning in the reply. */

@@ -60,14 +60,27 @@ static json_t *pf_to_json(const struct pol_pf *p)
 	return o;
 }
 
+static json_t *whole_to_json(const struct pol_whole *w)
+{
+	char b[BDF_STRLEN];
+	json_t *o = json_pack("{s:s}", "bdf", bdf_format(w->bdf, b));
+
+	put(o, w->set, POL_HAS_DRIVER, "driver", json_string(w->driver));
+	put(o, w->set, POL_HAS_OVERRIDE, "driver-override",
+	    json_string(w->override));
+	return o;
+}
+
 json_t *state_to_json(const struct pol_state *s)
 {
-	json_t *list = json_array();
+	json_t *list = json_array(), *wholes = json_array();
 
+	for (size_t i = 0; i < s->n_wholes; i++)
+		json_array_append_new(wholes, whole_to_json(&s->whole[i]));
 	for (size_t i = 0; i < s->n_pfs; i++)
 		json_array_append_new(list, pf_to_json(&s->pf[i]));
-	return json_pack("{s:i, s:o}", "version", NETD_PROTO_VERSION, "pfs",
-	                 list);
+	return json_pack("{s:i, s:o, s:o}", "version", NETD_PROTO_VERSION,
+	                 "pfs", list, "devices", wholes);
 }
 
 /* ---- from JSON: every getter notes in `bad` what is not of its form --------
@@ -203,6 +216,38 @@ static int pf_from_json(struct reader *r, const json_t *o, struct pol_pf *p)
 	return 0;
 }
 
+static void whole_from_json(struct reader *r, const json_t *o,
+                            struct pol_whole *w)
+{
+	w->group = -1;
+	get_bdf(r, o, &w->bdf);
+	if (get_text(r, o, "driver", w->driver, sizeof(w->driver)))
+		w->set |= POL_HAS_DRIVER;
+	if (get_text(r, o, "driver-override", w->override, sizeof(w->override)))
+		w->set |= POL_HAS_OVERRIDE;
+}
+
+/* Journals written before whole functions could be given have none. */
+static int wholes_from_json(struct reader *r, const json_t *j,
+                            struct pol_state *s)
+{
+	const json_t *list = json_object_get(j, "devices");
+	size_t n = json_array_size(list);
+
+	if (!list)
+		return 0;
+	r->bad |= !json_is_array(list) || n > STATE_PFS_MAX;
+	if (r->bad || !n)
+		return 0;
+	s->whole = calloc(n, sizeof(*s->whole));
+	if (!s->whole)
+		return -ENOMEM;
+	s->n_wholes = n;
+	for (size_t i = 0; i < n; i++)
+		whole_from_json(r, json_array_get(list, i), &s->whole[i]);
+	return 0;
+}
+
 int state_from_json(const json_t *j, struct pol_state **ret)
 {
 	const json_t *list = json_object_get(j, "pfs");
@@ -226,6 +271,8 @@ int state_from_json(const json_t *j, struct pol_state **ret)
 		s->n_pfs = i + 1;
 		e = pf_from_json(&r, json_array_get(list, i), &s->pf[i]);
 	}
+	if (!e)
+		e = wholes_from_json(&r, j, s);
 	if (!e && r.bad)
 		e = -EBADMSG;
 	if (e)

@@ -59,6 +59,31 @@ static void say_not_undone(struct transaction *t, const struct diag *u)
 		json_pack("{s:b, s:o}", "ok", 0, "error", reply_error(u)));
 }
 
+/* What only shows once VFs are there, such as whom they share an IOMMU group
+ * with, is asked again then: a policy whose guests could never start is not
+ * applied. */
+static int check_after(struct transaction *t, const struct run *r,
+                       struct pol_errors *errs)
+{
+	struct pol_state *seen = NULL, *want = NULL;
+	bool made = false;
+	int e;
+
+	for (size_t i = 0; i < r->plan->n; i++)
+		made |= r->plan->action[i].op == POL_OP_NUMVFS &&
+		        r->plan->action[i].number;
+	if (!made)
+		return 0;
+	e = t->ops->observe(t->ctx, &seen, t->d);
+	if (!e)
+		e = pol_resolve(r->policy, seen, &want, errs);
+	if (e && errs->n)
+		*t->d = errs->e[0].diag;
+	pol_state_free(want);
+	pol_state_free(seen);
+	return e;
+}
+
 /* After a failed action; true when the machine is as before. */
 static bool go_back(struct transaction *t, const struct intent *in)
 {
@@ -104,7 +129,7 @@ static int check_links(const struct pol_state *now, struct diag *d)
 static int note_before(struct intent *in, const struct run *r, struct diag *d)
 {
 	struct pol_state *now = NULL;
-	int e = state_of_pfs(r->seen, r->want, &now);
+	int e = state_of(r->seen, r->want, &now);
 
 	if (!e)
 		e = check_links(now, d);
@@ -132,7 +157,7 @@ static int end_failed(struct transaction *t, const struct intent *in, int err)
 }
 
 static int do_plan(struct transaction *t, const struct intent *in,
-                   const struct run *r)
+                   const struct run *r, struct pol_errors *errs)
 {
 	size_t done = 0;
 	int e = intent_write(t->env->state_fd, in, t->d);
@@ -140,6 +165,8 @@ static int do_plan(struct transaction *t, const struct intent *in,
 	if (e)
 		return e;
 	e = apply_plan(t->ops, t->ctx, r->plan, &done, t->d);
+	if (!e && errs)
+		e = check_after(t, r, errs);
 	json_object_set_new(t->reply, "done", json_integer((json_int_t)done));
 	return e ? end_failed(t, in, e) : 0;
 }
@@ -206,7 +233,7 @@ int transact_policy(struct transaction *t, struct intent *in,
 	if (!e)
 		e = original_add(state, in->before, r.want, t->d);
 	if (!e)
-		e = do_plan(t, in, &r);
+		e = do_plan(t, in, &r, errs);
 	if (!e)
 		e = commit_policy(t, in);
 	run_clear(&r);
@@ -216,6 +243,14 @@ int transact_policy(struct transaction *t, struct intent *in,
 
 /* ---- restore ---------------------------------------------------------------
  */
+
+static void say_gone(struct bdf b, void *arg)
+{
+	char text[BDF_STRLEN];
+
+	reply_warn(arg, "%s is gone; the rest is as it was found",
+	           bdf_format(b, text));
+}
 
 /* *ret_none: never applied, or cut at the very end. No other -ENOENT may
  * pass for that: the journal goes then. */
@@ -232,6 +267,10 @@ static int prepare_restore(struct transaction *t, struct run *r, bool *ret_none)
 		e = pol_want_from_state(original, &r->want);
 	if (!e)
 		e = t->ops->observe(t->ctx, &r->seen, t->d);
+	/* A function that went away took its settings with it; it must not
+	 * keep the others from theirs. */
+	if (!e)
+		state_drop_gone(r->want, r->seen, say_gone, t->reply);
 	if (!e)
 		e = pol_plan(r->want, r->seen, &r->plan, t->d);
 	pol_state_free(original);
@@ -266,7 +305,7 @@ int transact_restore(struct transaction *t, struct intent *in)
 			e = note_before(in, &r, t->d);
 		}
 		if (!e)
-			e = do_plan(t, in, &r);
+			e = do_plan(t, in, &r, NULL);
 		if (!e)
 			e = commit_restore(t);
 	}

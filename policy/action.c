@@ -25,6 +25,7 @@ const char *pol_op_name(enum pol_op op)
 		[POL_OP_VF_SPOOF] = "vf-spoof",
 		[POL_OP_VF_TRUST] = "vf-trust",
 		[POL_OP_VF_DRIVER] = "vf-driver",
+		[POL_OP_DEV_DRIVER] = "dev-driver",
 	};
 
 	_Static_assert(ARRAY_SIZE(name) == POL_OP_MAX, "a name each");
@@ -138,19 +139,23 @@ static void text_trust(const struct pol_action *a, const char *pf,
 static void text_driver(const struct pol_action *a, const char *pf,
                         struct out *o)
 {
-	char b[BDF_STRLEN];
+	char b[BDF_STRLEN], who[64];
 
-	if (!strcmp(a->driver, a->driver_from) && *a->override)
-		put(o, "set driver_override of VF %d of %s to %s", a->vf, pf,
-		    a->override);
-	else if (!strcmp(a->driver, a->driver_from))
-		put(o, "clear driver_override of VF %d of %s", a->vf, pf);
-	else if (!*a->driver)
-		put(o, "unbind VF %d of %s", a->vf, pf);
-	else if (!strcmp(a->driver, POL_DRIVER_DEFAULT))
-		put(o, "give VF %d of %s its default driver", a->vf, pf);
+	/* "VF 1 of ens1f0", or a whole function's address. */
+	if (a->vf < 0)
+		bdf_format(a->pf, who);
 	else
-		put(o, "bind VF %d of %s to %s", a->vf, pf, a->driver);
+		snprintf(who, sizeof(who), "VF %d of %s", a->vf, pf);
+	if (!strcmp(a->driver, a->driver_from) && *a->override)
+		put(o, "set driver_override of %s to %s", who, a->override);
+	else if (!strcmp(a->driver, a->driver_from))
+		put(o, "clear driver_override of %s", who);
+	else if (!*a->driver)
+		put(o, "unbind %s", who);
+	else if (!strcmp(a->driver, POL_DRIVER_DEFAULT))
+		put(o, "give %s its default driver", who);
+	else
+		put(o, "bind %s to %s", who, a->driver);
 	if (!bdf_equal(a->vf_bdf, a->pf))
 		put(o, ", %s", bdf_format(a->vf_bdf, b));
 }
@@ -228,7 +233,7 @@ static void name_vf(const struct pol_action *a, char dir[static PATH],
 {
 	char b[BDF_STRLEN];
 
-	if (bdf_equal(a->vf_bdf, a->pf)) {
+	if (a->vf >= 0 && bdf_equal(a->vf_bdf, a->pf)) {
 		bdf_format(a->pf, b);
 		snprintf(dir, PATH, DEVICES "%s/virtfn%d", b, a->vf);
 		snprintf(address, PATH,
@@ -303,6 +308,7 @@ int pol_action_text(const struct pol_action *a, char *buf, size_t size)
 		[POL_OP_VF_SPOOF] = text_spoof,
 		[POL_OP_VF_TRUST] = text_trust,
 		[POL_OP_VF_DRIVER] = text_driver,
+		[POL_OP_DEV_DRIVER] = text_driver,
 	};
 
 	return write_action(table, a, buf, size, true);
@@ -319,6 +325,7 @@ int pol_action_command(const struct pol_action *a, char *buf, size_t size)
 		[POL_OP_VF_SPOOF] = command_spoof,
 		[POL_OP_VF_TRUST] = command_trust,
 		[POL_OP_VF_DRIVER] = command_driver,
+		[POL_OP_DEV_DRIVER] = command_driver,
 	};
 
 	return write_action(table, a, buf, size, false);

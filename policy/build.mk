@@ -1,3 +1,5 @@
-SRCS_policy := node.c errors.c schema.c scalar.c keys.c keys-pool.c \
-	keys-guest.c parse.c mac.c state.c match.c resolve.c plan.c action.c
+SRCS_policy := node.c errors.c schema.c scalar.c keys.c keys-match.c \
+	keys-pool.c keys-device.c keys-guest.c keys-memory.c keys-slot.c \
+	parse.c mac.c state.c match.c resolve.c whole.c plan.c plan-whole.c \
+	action.c
 LIBS_policy := -lyaml

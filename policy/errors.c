@@ -21,6 +21,9 @@ int pol_code_errno(int code)
 		return -ERANGE;
 	case FL_POL_IN_USE:
 	case FL_POL_GROUP:
+	case FL_POL_HOST_USE:
+	case FL_POL_HAS_VFS:
+	case FL_POL_COMPANIONS:
 		return -EBUSY;
 	default:
 		return -EINVAL;

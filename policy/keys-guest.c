@@ -11,11 +11,9 @@
 
 /* ---- a guest's nics ------------------------------------------------------ */
 
-/* Index of the item called v->text in an array of structs that begin with a
- * name; SIZE_MAX with an error added. */
-static size_t find_named(struct read *r, const struct key *k,
-                         const struct node *v, const void *array, size_t size,
-                         size_t n)
+size_t find_named(struct read *r, const struct key *k, const char *what,
+                  const struct node *v, const void *array, size_t size,
+                  size_t n)
 {
 	// NOLINTNEXTLINE(bugprone-branch-clone): the limits happen to be equal
 	const char *names[MAX(POL_POOLS_MAX, POL_NETWORKS_MAX)], *near;
@@ -31,15 +29,15 @@ static size_t find_named(struct read *r, const struct key *k,
 		if (!strcmp(names[i], v->text))
 			return i;
 	}
-	d = pol_err(r->errs, v->pos, FL_POL_REFERENCE, "no %s is named '%s'",
-	            k->name, node_show(v, text));
+	d = pol_err(r->errs, v->pos, FL_POL_REFERENCE, "no %s is named '%s'", what,
+	            node_show(v, text));
 	if (!d)
 		return SIZE_MAX;
 	near = nearest_word(v->text, names, n);
 	if (near)
 		diag_mend(d, "did you mean '%s'?", near);
 	else
-		diag_mend(d, "add it under '%ss'", k->name);
+		diag_mend(d, "add it under '%ss'", what);
 	return SIZE_MAX;
 }
 
@@ -81,7 +79,7 @@ static READER(read_nic_pool)
 	const struct pol_policy *p = r->policy;
 	struct pol_guest_nic *nic = obj;
 	size_t pool =
-		find_named(r, k, v, p->pool, sizeof(*p->pool), p->n_pools);
+		find_named(r, k, k->name, v, p->pool, sizeof(*p->pool), p->n_pools);
 	struct diag *d;
 
 	if (pool == SIZE_MAX)
@@ -105,26 +103,8 @@ static READER(read_nic_network)
 	const struct pol_policy *p = r->policy;
 	struct pol_guest_nic *nic = obj;
 
-	nic->network = find_named(r, k, v, p->network, sizeof(*p->network),
-	                          p->n_networks);
-}
-
-/* "01.0" to "1f.0": device and function of its root port, as lspci prints
- * them in the guest. */
-static READER(read_slot)
-{
-	struct pol_guest_nic *nic = obj;
-	char hex[2 + 2 + 1];
-	uint64_t dev;
-
-	if (!want_quoted(r, k, v))
-		return;
-	snprintf(hex, sizeof(hex), "0x%.2s", v->text);
-	if (v->len == 4 && !strcmp(v->text + 2, ".0") &&
-	    !parse_u64(hex, 31, &dev) && dev)
-		nic->slot = (uint8_t)dev;
-	else
-		bad_value(r, k, v, "\"01.0\" to \"1f.0\"");
+	nic->network = find_named(r, k, k->name, v, p->network,
+	                          sizeof(*p->network), p->n_networks);
 }
 
 static void guest_nic_init(void *item)
@@ -142,7 +122,10 @@ static const struct key guest_nic_keys[] = {
 	  .at = offsetof(struct pol_guest_nic, name) },
 	{ .name = "pool", .flags = KEY_REQUIRED, .read = read_nic_pool },
 	{ .name = "network", .read = read_nic_network },
-	{ .name = "slot", .read = read_slot },
+	{ .name = "slot", .read = read_slot,
+	  .at = offsetof(struct pol_guest_nic, slot) },
+	{ .name = "on-dma-fault", .read = read_on_fault,
+	  .at = offsetof(struct pol_guest_nic, on_fault) },
 	{ .name = "mac-address", .flags = KEY_NULL, .read = read_mac,
 	  .at = offsetof(struct pol_guest_nic, mac) },
 	{ .name = "emulated",     .flags = KEY_LATER },
@@ -161,45 +144,92 @@ static const struct list guest_nics = {
 };
 // clang-format on
 
-/* The nic that has `slot` among the first `n`, or NULL. */
-static const struct pol_guest_nic *slot_user(const struct pol_guest *g,
-                                             size_t n, unsigned slot)
+/* ---- a guest's devices --------------------------------------------------- */
+
+static READER(read_use)
 {
-	for (size_t i = 0; i < n; i++)
-		if (g->nic[i].slot == slot)
-			return &g->nic[i];
-	return NULL;
+	const struct pol_policy *p = r->policy;
+	struct pol_guest_device *dev = obj;
+	size_t i = find_named(r, k, "device", v, p->device, sizeof(*p->device),
+	                      p->n_devices);
+
+	if (i == SIZE_MAX)
+		return;
+	dev->device = i;
+	copy_text(dev->name, sizeof(dev->name), p->device[i].name);
 }
 
-/* Two nics in one slot; then the lowest free slot to each that named none. */
-static void place_nics(struct read *r, const struct node *list,
-                       struct pol_guest *g)
+static void guest_device_init(void *item)
 {
-	const struct node *item = list->first;
+	struct pol_guest_device *dev = item;
 
-	for (size_t i = 0; i < g->n_nics; i++, item = item->next) {
-		const struct pol_guest_nic *o;
+	dev->device = SIZE_MAX;
+}
 
-		if (!g->nic[i].slot)
+CHECK_NAMED(pol_guest_device);
+// clang-format off
+static const struct key guest_device_keys[] = {
+	{ .name = "use", .flags = KEY_REQUIRED, .read = read_use },
+	{ .name = "slot", .read = read_slot,
+	  .at = offsetof(struct pol_guest_device, slot) },
+};
+static const struct table guest_device_table = {
+	.what = "guest device", .keys = guest_device_keys,
+	.n = ARRAY_SIZE(guest_device_keys),
+};
+static const struct list guest_devices = {
+	.item = &guest_device_table, .size = sizeof(struct pol_guest_device),
+	.count = offsetof(struct pol_guest, n_devices),
+	.max = POL_GUEST_DEVICES_MAX, .init = guest_device_init, .name = "use",
+};
+// clang-format on
+
+/* One guest has a device; and no nic of the guest bears its name, because
+ * attach and detach know them by that. */
+static void check_device(struct read *r, const struct node *use,
+                         const struct pol_guest *g,
+                         const struct pol_guest_device *dev)
+{
+	struct diag *d;
+
+	for (size_t i = 0; i < g->n_nics; i++) {
+		if (strcmp(g->nic[i].name, dev->name) != 0)
 			continue;
-		o = slot_user(g, i, g->nic[i].slot);
-		if (!o)
-			continue;
-		struct diag *d = pol_err(
-			r->errs, node_get(item, "slot")->pos, FL_POL_CONFLICT,
-			"slot \"%02x.0\" is used twice", o->slot);
-		diag_why(d, "nic %s has it (line %u)", o->name, o->pos.line);
-		diag_mend(d, "give it another, or none: it then gets a free "
-		             "one");
+		d = pol_err(r->errs, use->pos, FL_POL_DUPLICATE,
+		            "a nic of the guest is named '%s', too", dev->name);
+		diag_why(d, "it is in line %u", g->nic[i].pos.line);
+		diag_mend(d, "name one of them otherwise");
 	}
-	/* More slots than nics: one is always found. */
-	for (size_t i = 0; i < g->n_nics; i++)
-		for (uint8_t s = 1; !g->nic[i].slot && s < 32; s++)
-			if (!slot_user(g, g->n_nics, s))
-				g->nic[i].slot = s;
+	for (const struct pol_guest *o = r->policy->guest; o < g; o++)
+		for (size_t i = 0; i < o->n_devices; i++) {
+			if (o->device[i].device != dev->device)
+				continue;
+			d = pol_err(r->errs, use->pos, FL_POL_CONFLICT,
+			            "device %s is another guest's", dev->name);
+			diag_why(d, "guest %s has it (line %u)", o->name,
+			         o->device[i].pos.line);
+			diag_mend(d, "a whole function is one guest's only; "
+			             "for more, cut it into VFs (nics, "
+			             "pools)");
+		}
 }
 
-/* ---- cpus, memory -------------------------------------------------------- */
+static void check_devices(struct read *r, const struct node *map,
+                          const struct pol_guest *g)
+{
+	const struct node *item;
+	size_t i = 0;
+
+	if (!g->n_devices)
+		return;
+	item = node_get(map, "devices")->first;
+	for (; i < g->n_devices; i++, item = item->next)
+		if (g->device[i].device != SIZE_MAX)
+			check_device(r, node_get(item, "use"), g,
+			             &g->device[i]);
+}
+
+/* ---- cpus ---------------------------------------------------------------- */
 
 /* "cpus: 2" and "cpus: { count: 2 }" are the same. */
 static READER(read_cpu_count)
@@ -208,28 +238,6 @@ static READER(read_cpu_count)
 	struct pol_guest *g = obj;
 
 	scalar_u32(r, k, v, &range, &g->cpus);
-}
-
-static READER(read_memory_size)
-{
-	static const char form[] = "a size from 16M to 4T in steps of 2M: "
-				   "512M, 16G";
-	struct pol_guest *g = obj;
-	uint64_t bytes;
-	struct diag *d;
-
-	if (!want_plain(r, k, v, form))
-		return;
-	if (!parse_size(v->text, &bytes) && bytes >= POL_MEMORY_MIN &&
-	    bytes <= POL_MEMORY_MAX && IS_ALIGNED(bytes, POL_MEMORY_STEP)) {
-		g->memory = bytes;
-		return;
-	}
-	d = bad_value(r, k, v, form);
-	if (!parse_size(v->text, &bytes) && bytes >= 16 && bytes < 65536 &&
-	    !(bytes & 1) && bytes == strtoull(v->text, NULL, 10))
-		diag_mend(d, "a plain number is bytes: write `%s: %sM`",
-		          k->name, v->text);
 }
 
 // clang-format off
@@ -242,15 +250,6 @@ static const struct key cpus_keys[] = {
 static const struct table cpus_table = {
 	.what = "cpus", .keys = cpus_keys, .n = ARRAY_SIZE(cpus_keys),
 };
-static const struct key memory_keys[] = {
-	{ .name = "size", .flags = KEY_REQUIRED, .read = read_memory_size },
-	{ .name = "pages", .flags = KEY_LATER },
-	{ .name = "numa",  .flags = KEY_LATER },
-	{ .name = "lock",  .flags = KEY_LATER },
-};
-static const struct table memory_table = {
-	.what = "memory", .keys = memory_keys, .n = ARRAY_SIZE(memory_keys),
-};
 // clang-format on
 
 static READER(read_cpus)
@@ -261,14 +260,6 @@ static READER(read_cpus)
 		read_map(r, v, &cpus_table, obj);
 }
 
-static READER(read_memory)
-{
-	if (v->kind == NODE_SCALAR)
-		read_memory_size(r, k, v, obj);
-	else
-		read_map(r, v, &memory_table, obj);
-}
-
 /* ---- guests -------------------------------------------------------------- */
 
 void guest_init(void *item)
@@ -276,15 +267,28 @@ void guest_init(void *item)
 	struct pol_guest *g = item;
 
 	g->cpus = 1;
+	g->spare = POL_SPARE_DEFAULT;
 }
 
 static void guest_done(struct read *r, const struct node *map, void *obj)
 {
 	struct pol_guest *g = obj;
 
-	if (g->n_nics)
-		place_nics(r, node_get(map, "nics"), g);
+	check_devices(r, map, g);
+	place_slots(r, map, g);
 }
+
+/* null: no limit. */
+static READER(read_number)
+{
+	uint32_t *n = field(k, obj);
+
+	if (!node_is_null(v))
+		scalar_u32(r, k, v, k->arg, n);
+}
+
+static const struct range range_spare = { 0, POL_SLOTS };
+static const struct range range_interrupts = { 100, 100000000 };
 
 CHECK_NAMED(pol_guest);
 // clang-format off
@@ -301,6 +305,19 @@ static const struct key guest_keys[] = {
 	  .at = offsetof(struct pol_guest, cmdline) },
 	{ .name = "nics", .flags = KEY_NULL, .read = read_list,
 	  .arg = &guest_nics, .at = offsetof(struct pol_guest, nic) },
+	{ .name = "devices", .flags = KEY_NULL, .read = read_list,
+	  .arg = &guest_devices, .at = offsetof(struct pol_guest, device) },
+	{ .name = "hotplug-slots", .read = read_number,
+	  .at = offsetof(struct pol_guest, spare), .arg = &range_spare },
+	{ .name = "interrupt-limit", .flags = KEY_NULL, .read = read_number,
+	  .at = offsetof(struct pol_guest, interrupts),
+	  .arg = &range_interrupts },
+	{ .name = "balloon", .flags = KEY_NEVER, .read = read_never,
+	  .arg = never_balloon },
+	{ .name = "ksm", .flags = KEY_NEVER, .read = read_never,
+	  .arg = never_ksm },
+	{ .name = "free-page-reporting", .flags = KEY_NEVER,
+	  .read = read_never, .arg = never_reporting },
 	{ .name = "boot", .flags = KEY_LATER },
 	{ .name = "numa", .flags = KEY_LATER },
 	{ .name = "gpus", .flags = KEY_LATER },

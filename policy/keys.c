@@ -9,114 +9,6 @@
 
 #include "policy/priv.h"
 
-/* ---- a nic's match ------------------------------------------------------- */
-
-static READER(read_pci)
-{
-	struct pol_nic *nic = obj;
-
-	if (!want_quoted(r, k, v))
-		return;
-	if (bdf_parse(v->text, &nic->match.pci))
-		bad_value(r, k, v, "a full PCI address: \"0000:3b:00.0\"");
-	else
-		nic->match.by_pci = true;
-}
-
-/* Four hex digits, as lspci -nn prints them. */
-static bool read_id(struct read *r, const struct key *k, const struct node *v,
-                    uint16_t *ret)
-{
-	char hex[2 + 4 + 1];
-	uint64_t id;
-
-	if (!want_quoted(r, k, v))
-		return false;
-	if (v->len == 4) {
-		snprintf(hex, sizeof(hex), "0x%.4s", v->text);
-		if (!parse_u64(hex, UINT16_MAX, &id)) {
-			*ret = (uint16_t)id;
-			return true;
-		}
-	}
-	bad_value(r, k, v, "four hex digits: \"8086\"");
-	return false;
-}
-
-static READER(read_vendor)
-{
-	struct pol_nic *nic = obj;
-
-	nic->match.by_vendor = read_id(r, k, v, &nic->match.vendor);
-}
-
-static READER(read_device)
-{
-	struct pol_nic *nic = obj;
-
-	nic->match.by_device = read_id(r, k, v, &nic->match.device);
-}
-
-static READER(read_match_driver)
-{
-	struct pol_nic *nic = obj;
-
-	nic->match.by_driver = scalar_name(r, k, v, nic->match.driver);
-}
-
-/* As the kernel's dev_valid_name() has it: up to 15 bytes, no '/', no ':',
- * no blank, not "." nor "..". */
-static READER(read_match_ifname)
-{
-	struct pol_nic *nic = obj;
-
-	if (!want_scalar(r, k, v))
-		return;
-	if (!v->len || v->len > 15 || strpbrk(v->text, "/: \t") ||
-	    !strcmp(v->text, ".") || !strcmp(v->text, "..")) {
-		bad_value(r, k, v, "a network interface's name");
-		return;
-	}
-	memcpy(nic->match.ifname, v->text, v->len + 1);
-	nic->match.by_ifname = true;
-}
-
-/* Nothing to match by would match everything. Whether it is so is asked of
- * the file, so that a wrong value is not complained about twice. */
-static void match_done(struct read *r, const struct node *map, void *obj)
-{
-	struct pol_nic *nic = obj;
-	struct diag *d;
-
-	nic->match_pos = map->pos;
-	if (!map->n) {
-		d = pol_err(r->errs, map->pos, FL_POL_MISSING,
-		            "match says nothing");
-		diag_mend(d, "add 'pci', or another key that tells the "
-		             "device");
-	} else if (node_get(map, "device-id") && !node_get(map, "vendor-id")) {
-		d = pol_err(r->errs, node_get(map, "device-id")->key->pos,
-		            FL_POL_MISSING,
-		            "'device-id' needs 'vendor-id' beside it");
-		diag_why(d, "each vendor numbers its devices by itself");
-	}
-}
-
-// clang-format off
-static const struct key match_keys[] = {
-	{ .name = "pci",       .read = read_pci },
-	{ .name = "vendor-id", .read = read_vendor },
-	{ .name = "device-id", .read = read_device },
-	{ .name = "driver",    .read = read_match_driver },
-	{ .name = "ifname",    .read = read_match_ifname },
-	{ .name = "serial",    .flags = KEY_LATER },
-};
-static const struct table match_table = {
-	.what = "match", .keys = match_keys, .n = ARRAY_SIZE(match_keys),
-	.done = match_done,
-};
-// clang-format on
-
 /* ---- nics ---------------------------------------------------------------- */
 
 static READER(read_vf_count)
@@ -150,10 +42,10 @@ static void nic_done(struct read *r, const struct node *map, void *obj)
 		if (!nic->match.by_pci || !o->match.by_pci ||
 		    !bdf_equal(nic->match.pci, o->match.pci))
 			continue;
-		struct diag *d = pol_err(r->errs, nic->match_pos,
+		struct diag *d = pol_err(r->errs, nic->match.pos,
 		                         FL_POL_CONFLICT, "two nics match %s",
 		                         bdf_format(o->match.pci, text));
-		diag_why(d, "the first is in line %u", o->match_pos.line);
+		diag_why(d, "the first is in line %u", o->match.pos.line);
 		diag_mend(d, "put both into one nic");
 		return;
 	}
@@ -165,8 +57,8 @@ static const struct range range_vfs = { 0, POL_VFS_MAX };
 static const struct key nic_keys[] = {
 	{ .name = "name", .flags = KEY_REQUIRED, .read = read_name,
 	  .at = offsetof(struct pol_nic, name) },
-	{ .name = "match", .flags = KEY_REQUIRED, .read = read_nested,
-	  .arg = &match_table },
+	{ .name = "match", .flags = KEY_REQUIRED, .read = read_match,
+	  .arg = &table_match_nic, .at = offsetof(struct pol_nic, match) },
 	{ .name = "virtual-function-count", .flags = KEY_NULL,
 	  .read = read_vf_count, .arg = &range_vfs,
 	  .at = offsetof(struct pol_nic, vf_count) },
@@ -305,6 +197,11 @@ static const struct list pools = {
 	.item = &table_pool, .size = sizeof(struct pol_pool),
 	.count = offsetof(struct pol_policy, n_pools), .max = POL_POOLS_MAX,
 };
+static const struct list devices = {
+	.item = &table_device, .size = sizeof(struct pol_device),
+	.count = offsetof(struct pol_policy, n_devices),
+	.max = POL_DEVICES_MAX,
+};
 static const struct list guests = {
 	.item = &table_guest, .size = sizeof(struct pol_guest),
 	.count = offsetof(struct pol_policy, n_guests), .max = POL_GUESTS_MAX,
@@ -329,6 +226,8 @@ static const struct key policy_keys[] = {
 	  .arg = &networks, .at = offsetof(struct pol_policy, network) },
 	{ .name = "pools", .flags = KEY_NULL, .read = read_list, .arg = &pools,
 	  .at = offsetof(struct pol_policy, pool) },
+	{ .name = "devices", .flags = KEY_NULL, .read = read_list,
+	  .arg = &devices, .at = offsetof(struct pol_policy, device) },
 	{ .name = "guests", .flags = KEY_NULL, .read = read_list,
 	  .arg = &guests, .at = offsetof(struct pol_policy, guest) },
 	{ .name = "host",      .flags = KEY_LATER },

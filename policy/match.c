@@ -10,13 +10,19 @@
 
 #include "policy/priv.h"
 
+bool match_fits(const struct pol_match *m, struct bdf b, uint16_t vendor,
+                uint16_t device, const char *driver)
+{
+	return (!m->by_pci || bdf_equal(m->pci, b)) &&
+	       (!m->by_vendor || m->vendor == vendor) &&
+	       (!m->by_device || m->device == device) &&
+	       (!m->by_driver || !strcmp(m->driver, driver));
+}
+
 static bool matches(const struct pol_nic *nic, const struct pol_pf *pf)
 {
-	return (!nic->match.by_pci || bdf_equal(nic->match.pci, pf->bdf)) &&
-	       (!nic->match.by_vendor || nic->match.vendor == pf->vendor) &&
-	       (!nic->match.by_device || nic->match.device == pf->device) &&
-	       (!nic->match.by_driver ||
-	        !strcmp(nic->match.driver, pf->driver)) &&
+	return match_fits(&nic->match, pf->bdf, pf->vendor, pf->device,
+	                  pf->driver) &&
 	       (!nic->match.by_ifname ||
 	        !strcmp(nic->match.ifname, pf->ifname));
 }
@@ -61,7 +67,7 @@ static void none_matches(const struct pol_nic *nic,
 	char b[BDF_STRLEN], one[120];
 	struct diag *d;
 
-	d = pol_err(errs, nic->match_pos, FL_POL_NO_MATCH,
+	d = pol_err(errs, nic->match.pos, FL_POL_NO_MATCH,
 	            "nic %s: no device matches", nic->name);
 	if (pf) {
 		describe(pf, one, sizeof(one));
@@ -103,7 +109,7 @@ const struct pol_pf *match_pf(const struct pol_nic *nic,
 		none_matches(nic, seen, errs);
 		return NULL;
 	}
-	d = pol_err(errs, nic->match_pos, FL_POL_NO_MATCH,
+	d = pol_err(errs, nic->match.pos, FL_POL_NO_MATCH,
 	            "nic %s: %zu devices match, one is needed", nic->name, n);
 	list_pfs(d, "they are:", nic, seen, false);
 	diag_mend(d, "add `pci:` with the address of the one meant");

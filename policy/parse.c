@@ -57,9 +57,12 @@ void pol_free(struct pol_policy *p)
 		return;
 	for (size_t i = 0; i < p->n_pools; i++)
 		free(p->pool[i].fn);
-	for (size_t i = 0; i < p->n_guests; i++)
+	for (size_t i = 0; i < p->n_guests; i++) {
 		free(p->guest[i].nic);
+		free(p->guest[i].device);
+	}
 	free(p->nic);
+	free(p->device);
 	free(p->network);
 	free(p->pool);
 	free(p->guest);

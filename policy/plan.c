@@ -55,7 +55,7 @@ static struct pol_action *add_vf(struct job *j, enum pol_op op,
 
 static bool held(const struct pol_vf *vf)
 {
-	return vf && (vf->holder_pid || *vf->holder || *vf->label);
+	return vf && is_held(vf->holder_pid, vf->holder, vf->label);
 }
 
 static int in_use(struct job *j, const struct pol_vf *vf, const char *change)
@@ -413,20 +413,21 @@ static int plan_pf(struct job *j)
 	return r;
 }
 
-/* At most: autoprobe three times, numvfs twice, link; five for each VF. */
+/* At most: autoprobe three times, numvfs twice, link; five for each VF; one
+ * for each whole function. */
 static size_t most_actions(const struct pol_state *want)
 {
 	size_t n = 1;
 
 	for (size_t i = 0; i < want->n_pfs; i++)
 		n += 6 + 5 * want->pf[i].n_vfs;
-	return n;
+	return n + want->n_wholes;
 }
 
 static int plan_all(const struct pol_state *want, const struct pol_state *seen,
                     struct pol_plan *plan, struct diag *d)
 {
-	int r = 0;
+	int r = plan_wholes(want, seen, true, plan, d);
 
 	for (size_t i = 0; !r && i < want->n_pfs; i++) {
 		struct job j = { .want = &want->pf[i], .plan = plan, .d = d };
@@ -443,7 +444,7 @@ static int plan_all(const struct pol_state *want, const struct pol_state *seen,
 			r = plan_pf(&j);
 		}
 	}
-	return r;
+	return r ? r : plan_wholes(want, seen, false, plan, d);
 }
 
 int pol_plan(const struct pol_state *want, const struct pol_state *seen,

@@ -17,6 +17,10 @@
  *   Absent, null and a value are three things: absent = leave alone, null =
  *   the device's default, 0 = the value 0.
  *
+ *   Whole functions (`devices`) are bound to vfio-pci and given to guests as
+ *   they are: alone, or with all that shares their slot or IOMMU group. What
+ *   the host itself uses (a mounted disk, its network, its screen) is refused.
+ *
  *   A guest's NICs are given their VFs here, at planning time and for good:
  *   guests in file order take VFs of the named pool in ascending order. So a
  *   plan shows everything, and a lease later only looks the answer up.
@@ -61,6 +65,10 @@
 #define POL_GUESTS_MAX 256
 #define POL_VFS_MAX 256       /* of one PF */
 #define POL_GUEST_NICS_MAX 16 /* as many functions as a machine takes */
+#define POL_DEVICES_MAX 256
+#define POL_GUEST_DEVICES_MAX 16
+#define POL_SLOTS 31 /* root ports of a guest */
+#define POL_SPARE_DEFAULT 1
 #define POL_CPUS_MAX 64
 #define POL_MEMORY_MIN (16ull << 20)
 #define POL_MEMORY_MAX (4ull << 40)
@@ -88,6 +96,10 @@ enum {
 	FL_POL_NO_IOMMU = 125, /* pool wants vfio, host has no IOMMU */
 	FL_POL_NO_IR = 126,    /* ... or no interrupt remapping */
 	FL_POL_ADDRESS = 127,  /* VF would lie beyond the last bus */
+	FL_POL_HOST_USE = 128, /* the host itself uses the device */
+	FL_POL_HAS_VFS = 129,  /* a whole PF wanted, and it has VFs */
+	FL_POL_COMPANIONS = 130, /* alone, and its group has others; or too many
+	                            for a slot */
 };
 
 struct pol_pos {
@@ -126,19 +138,47 @@ struct pol_mac {
 	uint8_t v[6];
 };
 
-struct pol_nic { /* a physical function */
+struct pol_match { /* AND of what is given; must match exactly one device */
+	bool by_pci, by_vendor, by_device, by_driver, by_ifname, by_class;
+	struct bdf pci;
+	uint16_t vendor, device;
+	uint16_t class_code; /* base class and subclass: 0108 */
+	char driver[POL_NAME], ifname[POL_NAME];
+	struct pol_pos pos;
+};
+struct pol_nic { /* a physical function that has VFs */
 	char name[POL_NAME];
 	struct pol_pos pos;
-	struct { /* AND of what is given; must match exactly one device */
-		bool by_pci, by_vendor, by_device, by_driver, by_ifname;
-		struct bdf pci;
-		uint16_t vendor, device;
-		char driver[POL_NAME], ifname[POL_NAME];
-	} match;
+	struct pol_match match;    /* not by class */
 	struct pol_u32 vf_count;   /* virtual-function-count */
 	struct pol_bool autoprobe; /* drivers-autoprobe */
 	struct pol_bool link_up;   /* link: up | down */
-	struct pol_pos vf_count_pos, match_pos;
+	struct pol_pos vf_count_pos;
+};
+enum pol_companions {
+	POL_ALONE, /* refused where its IOMMU group has others */
+	POL_TOGETHER
+};
+enum pol_rom {
+	POL_ROM_DEVICE,
+	POL_ROM_NONE,
+	POL_ROM_FILE
+};
+enum pol_on_fault { /* on-dma-fault */
+	POL_FAULT_GO_ON,
+	POL_FAULT_RESET,
+	POL_FAULT_STOP
+};
+const char *pol_on_fault_name(enum pol_on_fault f);
+struct pol_device { /* a whole function, with its companions or alone */
+	char name[POL_NAME];
+	struct pol_pos pos;
+	struct pol_match match; /* not by ifname */
+	enum pol_companions companions;
+	enum pol_rom rom;
+	char rom_file[POL_PATH];
+	enum pol_on_fault on_fault;
+	bool take; /* in-use: take */
 };
 struct pol_vlan {
 	enum pol_given given; /* DEFAULT = no VLAN */
@@ -178,22 +218,38 @@ struct pol_guest_nic {
 	struct pol_mac mac; /* mac-address */
 	uint8_t slot; /* 1..31, device number of its root port; where the file
 	                 gives none, pol_parse takes the lowest free one */
+	enum pol_on_fault on_fault;
 	struct pol_fn fn; /* the VF it was given (pol_parse assigns) */
+};
+struct pol_guest_device {
+	char name[POL_NAME]; /* use: the device's */
+	struct pol_pos pos;
+	size_t device;
+	uint8_t slot; /* as a nic's; all functions are in it */
 };
 struct pol_guest {
 	char name[POL_NAME];
 	struct pol_pos pos;
 	uint32_t cpus;
-	uint64_t memory; /* bytes */
+	uint64_t memory;     /* bytes */
+	uint64_t page;       /* bytes; 0 = transparent huge pages */
+	bool prefault;       /* always, not only with devices */
+	uint32_t spare;      /* hotplug-slots: empty root ports */
+	uint32_t interrupts; /* interrupt-limit: a second and vector; 0 = none
+	                      */
 	char kernel[POL_PATH], initrd[POL_PATH];
 	char cmdline[POL_CMDLINE];
 	struct pol_guest_nic *nic;
 	size_t n_nics;
+	struct pol_guest_device *device;
+	size_t n_devices;
 };
 struct pol_policy {
 	uint32_t version;
 	struct pol_nic *nic;
 	size_t n_nics;
+	struct pol_device *device;
+	size_t n_devices;
 	struct pol_network *network;
 	size_t n_networks;
 	struct pol_pool *pool;
@@ -266,12 +322,43 @@ struct pol_pf {
 	uint16_t vf_offset, vf_stride; /* PCIe 6.0 9.3.3.9, 9.3.3.10: foretell
 	                                  VF addresses; both 0 = not known */
 	char driver[POL_NAME], ifname[POL_NAME];
+	/* Who will block the VFs' IOMMU group once they are there, as far as
+	 * that can be foretold: "" = nobody */
+	char blocker[96];
 	/* wanted only */
 	struct pol_pos pos;
+};
+#define POL_USES 4
+/* A whole function. Observed: every one that is no bridge. Wanted: those that
+ * `devices` name, with their companions. */
+struct pol_whole {
+	uint32_t set; /* POL_HAS_DRIVER, POL_HAS_OVERRIDE */
+	struct bdf bdf;
+	char driver[POL_NAME], override[POL_NAME]; /* "" = none */
+	/* "guest/device"; of a companion "guest/device:F", F its function in
+	 * the guest's slot. Otherwise as a VF's. */
+	char label[2 * POL_NAME];
+	/* observed only */
+	uint16_t vendor, device, class_code;
+	bool virtual_fn;
+	bool bridge; /* of a kind that is never assigned */
+	int group;
+	int holder_pid;
+	char holder[POL_NAME];
+	uint32_t num_vfs;
+	char vf_user[96]; /* which of its VFs is open, and by whom */
+	/* What the host does with it: "nvme0n1p1 is mounted at /". */
+	char use[POL_USES][96];
+	size_t n_uses;
+	/* wanted only */
+	size_t owner;     /* of pol_policy.device */
+	uint8_t function; /* in the guest's slot */
 };
 struct pol_state {
 	struct pol_pf *pf;
 	size_t n_pfs;
+	struct pol_whole *whole;
+	size_t n_wholes;
 	bool iommu, remapping; /* observed: host can assign */
 };
 void pol_state_free(struct pol_state *s);
@@ -284,6 +371,15 @@ _must_check_ int pol_resolve(const struct pol_policy *p,
                              const struct pol_state *seen,
                              struct pol_state **ret_want,
                              struct pol_errors *errs);
+/* The same for what one guest is to have, or only its NIC or device `device`
+ * (NULL = all): what the rest of the policy names need not be there. A want so
+ * made states nothing of a PF itself. */
+_must_check_ int pol_resolve_guest(const struct pol_policy *p,
+                                   const struct pol_guest *g,
+                                   const char *device,
+                                   const struct pol_state *seen,
+                                   struct pol_state **ret_want,
+                                   struct pol_errors *errs);
 /* Everything `saved` says about the PFs that it names becomes wanted. No check
  * but pol_plan's stands before it: what was so once may be so again. */
 _must_check_ int pol_want_from_state(const struct pol_state *saved,
@@ -300,6 +396,7 @@ enum pol_op {
 	POL_OP_VF_SPOOF,
 	POL_OP_VF_TRUST,
 	POL_OP_VF_DRIVER,
+	POL_OP_DEV_DRIVER, /* of a whole function: pf is its address */
 	POL_OP_MAX,
 };
 const char *pol_op_name(enum pol_op op);
@@ -325,7 +422,7 @@ struct pol_action {
 	uint8_t mac[6];
 	uint16_t vlan, proto;
 	uint8_t qos;
-	/* VF_DRIVER: both to be so in the end; driver may be
+	/* VF_DRIVER, DEV_DRIVER: both to be so in the end; driver may be
 	 * POL_DRIVER_DEFAULT. driver_from: bound before, "?" = not known. */
 	char driver[POL_NAME], override[POL_NAME], driver_from[POL_NAME];
 	char label[2 * POL_NAME];
@@ -334,7 +431,9 @@ struct pol_plan {
 	struct pol_action *action;
 	size_t n;
 };
-/* Nothing to do gives an empty plan. Refusals: -EBUSY FL_POL_IN_USE (a VF that
+/* Whole functions go back to drivers of the host before PFs are touched, and
+ * to vfio after: a PF has neither VFs nor a link without its driver.
+ * Nothing to do gives an empty plan. Refusals: -EBUSY FL_POL_IN_USE (a VF that
  * is held would go away, or change its driver, MAC or owner), -ENODEV
  * FL_POL_NO_MATCH (a PF wanted is not in `seen`), -EINVAL FL_POL_RANGE. */
 _must_check_ int pol_plan(const struct pol_state *want,

@@ -66,6 +66,7 @@ enum {
 	KEY_REQUIRED = 1 << 0,
 	KEY_NULL = 1 << 1,  /* null is an answer: the reader sees it */
 	KEY_LATER = 1 << 2, /* a word we know and do not support yet */
+	KEY_NEVER = 1 << 3, /* read only to say why it cannot be; not listed */
 };
 struct key {
 	const char *name;
@@ -94,6 +95,7 @@ struct list {
 	size_t count; /* where in obj the number goes */
 	size_t max;
 	void (*init)(void *item); /* where zeros are no good beginning */
+	const char *name;         /* the key of its name; NULL = "name" */
 };
 struct named {
 	char name[POL_NAME];
@@ -151,6 +153,8 @@ READER(read_bool);    /* struct pol_bool */
 READER(read_path);    /* char[POL_PATH] */
 READER(read_cmdline); /* char[POL_CMDLINE] */
 READER(read_mac);     /* struct pol_mac */
+READER(read_match);   /* struct pol_match, arg table */
+READER(read_on_fault);
 
 static inline void *field(const struct key *k, void *obj)
 {
@@ -161,7 +165,20 @@ static inline void *field(const struct key *k, void *obj)
 
 extern const struct table table_policy;
 extern const struct table table_pool;
+extern const struct table table_device;
 extern const struct table table_guest;
+extern const struct table table_match_nic, table_match_device;
+/* Index of the item called v->text in an array of structs that begin with a
+ * name; SIZE_MAX with an error added, in which it is a `what`. */
+size_t find_named(struct read *r, const struct key *k, const char *what,
+                  const struct node *v, const void *array, size_t size,
+                  size_t n);
+/* Clashes of a guest's slots, then a free one to each that named none. */
+void place_slots(struct read *r, const struct node *map, struct pol_guest *g);
+READER(read_never);  /* arg: why, of a KEY_NEVER */
+extern const char never_balloon[], never_ksm[], never_reporting[];
+READER(read_slot);   /* uint8_t */
+READER(read_memory); /* of a struct pol_guest */
 void guest_init(void *item);
 
 /* ---- mac.c --------------------------------------------------------------- */
@@ -184,6 +201,28 @@ const struct pol_vf *state_vf(const struct pol_pf *pf, unsigned index);
  * -ERANGE when it would lie beyond the last bus. */
 _must_check_ int vf_address(const struct pol_pf *pf, unsigned index,
                             struct bdf *ret);
+const struct pol_whole *state_whole(const struct pol_state *s, struct bdf b);
+bool is_held(int holder_pid, const char *holder, const char *label);
+
+/* One PF, one whole function; whole.c, plan-whole.c */
+struct resolve {
+	const struct pol_policy *p;
+	const struct pol_guest *only; /* NULL = all of the policy */
+	const char *device;           /* of it, NULL = all of it */
+	const struct pol_state *seen;
+	struct pol_errors *errs;
+	struct pol_state *want;   /* pf[i] for nic[i] */
+	const struct pol_pf **at; /* the PF of nic[i], NULL = error */
+};
+bool concerns(const struct resolve *r, const struct pol_guest *g,
+              const char *name);
+_must_check_ int resolve_devices(struct resolve *r);
+bool match_fits(const struct pol_match *m, struct bdf b, uint16_t vendor,
+                uint16_t device, const char *driver);
+/* Actions for whole functions that go to the host (or to vfio). */
+_must_check_ int plan_wholes(const struct pol_state *want,
+                             const struct pol_state *seen, bool to_host,
+                             struct pol_plan *plan, struct diag *d);
 void copy_text(char *to, size_t size, const char *from);
 
 #endif

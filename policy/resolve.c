@@ -12,13 +12,36 @@
 
 #include "policy/priv.h"
 
-struct resolve {
-	const struct pol_policy *p;
-	const struct pol_state *seen;
-	struct pol_errors *errs;
-	struct pol_state *want;   /* pf[i] for nic[i] */
-	const struct pol_pf **at; /* the PF of nic[i], NULL = error */
-};
+/* Is `name` of guest `g` part of what is asked for? */
+bool concerns(const struct resolve *r, const struct pol_guest *g,
+              const char *name)
+{
+	return (!r->only || g == r->only) &&
+	       (!r->device || !strcmp(name, r->device));
+}
+
+/* The guest NIC that has this VF, if it is to be looked at. */
+static const struct pol_guest_nic *user_of(const struct resolve *r,
+                                           struct pol_fn fn)
+{
+	const struct pol_guest *g = r->only;
+
+	for (size_t i = 0; g && i < g->n_nics; i++)
+		if (g->nic[i].fn.nic == fn.nic && g->nic[i].fn.vf == fn.vf &&
+		    concerns(r, g, g->nic[i].name))
+			return &g->nic[i];
+	return NULL;
+}
+
+static bool nic_needed(const struct resolve *r, size_t nic)
+{
+	const struct pol_guest *g = r->only;
+
+	for (size_t i = 0; g && i < g->n_nics; i++)
+		if (g->nic[i].fn.nic == nic && concerns(r, g, g->nic[i].name))
+			return true;
+	return !g;
+}
 
 /* How many VFs the nic has in the end. */
 static uint32_t final_count(const struct pol_nic *nic, const struct pol_pf *pf)
@@ -73,7 +96,7 @@ static void check_driver(struct resolve *r, const struct pol_nic *nic,
 
 	if (!wanted || *pf->driver)
 		return;
-	d = pol_err(r->errs, nic->match_pos, FL_POL_PF_DRIVER,
+	d = pol_err(r->errs, nic->match.pos, FL_POL_PF_DRIVER,
 	            "nic %s: %s has no driver", nic->name,
 	            bdf_format(pf->bdf, b));
 	diag_why(d, "VFs are made by the driver of the physical function");
@@ -109,7 +132,7 @@ static void check_same(struct resolve *r, size_t i)
 		if (r->at[j] != r->at[i])
 			continue;
 		struct diag *d =
-			pol_err(r->errs, p->nic[i].match_pos, FL_POL_CONFLICT,
+			pol_err(r->errs, p->nic[i].match.pos, FL_POL_CONFLICT,
 		                "nics %s and %s are both %s", p->nic[j].name,
 		                p->nic[i].name, bdf_format(r->at[i]->bdf, b));
 		diag_mend(d, "put both into one nic, or match more closely");
@@ -126,32 +149,44 @@ static size_t pool_vfs(const struct pol_policy *p, size_t nic)
 	return n;
 }
 
-static int resolve_nic(struct resolve *r, size_t i)
+/* What the policy says of the PF itself. */
+static void want_itself(struct resolve *r, size_t i, const struct pol_pf *pf,
+                        struct pol_pf *w)
 {
 	const struct pol_nic *nic = &r->p->nic[i];
-	const struct pol_pf *pf = match_pf(nic, r->seen, r->errs);
-	struct pol_pf *w = &r->want->pf[i];
-	size_t n = pool_vfs(r->p, i);
 
-	r->at[i] = pf;
-	if (!pf)
-		return 0;
 	check_same(r, i);
 	check_driver(r, nic, pf);
 	check_count(r, nic, pf);
 	if (nic->link_up.given)
 		need_ifname(r, nic, pf, nic->pos, "link");
-
-	w->bdf = pf->bdf;
-	w->pos = nic->pos;
-	copy_text(w->name, sizeof(w->name), nic->name);
-	w->num_vfs = final_count(nic, pf);
 	w->set |= nic->vf_count.given ? POL_HAS_NUMVFS : 0;
 	/* null is the kernel's default: drivers are probed. */
 	w->autoprobe = nic->autoprobe.given == POL_DEFAULT || nic->autoprobe.v;
 	w->set |= nic->autoprobe.given ? POL_HAS_AUTOPROBE : 0;
 	w->link_up = nic->link_up.v;
 	w->set |= nic->link_up.given ? POL_HAS_LINK : 0;
+}
+
+static int resolve_nic(struct resolve *r, size_t i)
+{
+	const struct pol_nic *nic = &r->p->nic[i];
+	struct pol_pf *w = &r->want->pf[i];
+	size_t n = pool_vfs(r->p, i);
+	const struct pol_pf *pf;
+
+	if (!nic_needed(r, i))
+		return 0;
+	pf = match_pf(nic, r->seen, r->errs);
+	r->at[i] = pf;
+	if (!pf)
+		return 0;
+	w->bdf = pf->bdf;
+	w->pos = nic->pos;
+	copy_text(w->name, sizeof(w->name), nic->name);
+	w->num_vfs = final_count(nic, pf);
+	if (!r->only)
+		want_itself(r, i, pf, w);
 	if (!n)
 		return 0;
 	w->vf = calloc(n, sizeof(*w->vf));
@@ -177,28 +212,43 @@ static void check_range(struct resolve *r, const struct pol_pool *pool,
 	          nic->name, fn.vf + 1u);
 }
 
-static void check_group(struct resolve *r, const struct pol_pool *pool,
-                        const struct pol_vf *vf)
+static void group_blocked(struct resolve *r, const struct pol_pool *pool,
+                          unsigned index, struct bdf vf, int group,
+                          const char *blocker)
 {
-	char b[BDF_STRLEN];
+	char b[BDF_STRLEN], number[16] = "";
 	struct diag *d;
 
-	if (!r->seen->iommu || (vf->group >= 0 && !*vf->blocker))
-		return;
+	bdf_format(vf, b);
 	d = pol_err(r->errs, pool->pos, FL_POL_GROUP,
-	            "pool %s: VF %u (%s) cannot be assigned", pool->name,
-	            vf->index, bdf_format(vf->bdf, b));
-	if (vf->group < 0) {
+	            "pool %s: VF %u (%s) cannot be assigned", pool->name, index,
+	            b);
+	if (!*blocker) {
 		diag_why(d, "it is in no IOMMU group");
 		diag_mend(d, "see `fairlead doctor %s`", b);
 		return;
 	}
-	diag_why(d, "its IOMMU group %d has %s, bound to a host driver",
-	         vf->group, vf->blocker);
+	if (group >= 0)
+		snprintf(number, sizeof(number), " %d", group);
+	diag_why(d, "its IOMMU group%s %s %s, bound to a host driver", number,
+	         group >= 0 ? "has" : "will have", blocker);
 	diag_mend(d,
 	          "unbind that too, or put the card behind a port with "
 	          "ACS; see `fairlead doctor %s`",
 	          b);
+}
+
+static void check_group(struct resolve *r, const struct pol_pool *pool,
+                        const struct pol_pf *pf, const struct pol_vf *w,
+                        const struct pol_vf *seen)
+{
+	if (!r->seen->iommu)
+		return;
+	if (seen && (seen->group < 0 || *seen->blocker))
+		group_blocked(r, pool, seen->index, seen->bdf, seen->group,
+		              seen->group < 0 ? "" : seen->blocker);
+	else if (!seen && *pf->blocker)
+		group_blocked(r, pool, w->index, w->bdf, -1, pf->blocker);
 }
 
 static void check_autoprobe(struct resolve *r, const struct pol_pool *pool,
@@ -255,28 +305,29 @@ static bool resolve_function(struct resolve *r, const struct pol_pool *pool,
 		want_driver(w, pool->driver);
 	if (!strcmp(pool->driver, POL_DRIVER_DEFAULT))
 		check_autoprobe(r, pool, fn);
-	if (seen && pol_driver_is_vfio(pool->driver))
-		check_group(r, pool, seen);
+	if (pol_driver_is_vfio(pool->driver))
+		check_group(r, pool, pf, w, seen);
 	return errors != r->errs->n + r->errs->dropped;
 }
 
-/* Said of the first pool only: it is the host that has to change. */
-static void check_host(struct resolve *r, const struct pol_pool *pool)
+/* Said once: it is the host that has to change. */
+static void check_host(struct resolve *r, struct pol_pos pos, const char *kind,
+                const char *name, const char *driver)
 {
 	struct diag *d;
 
 	if (!r->seen->iommu) {
-		d = pol_err(r->errs, pool->pos, FL_POL_NO_IOMMU,
-		            "pool %s: driver %s needs an IOMMU", pool->name,
-		            pool->driver);
+		d = pol_err(r->errs, pos, FL_POL_NO_IOMMU,
+		            "%s %s: driver %s needs an IOMMU", kind, name,
+		            driver);
 		diag_why(d, "this host has none, or it is off");
 		diag_mend(d, "turn VT-d or AMD-Vi on in the firmware, add "
 		             "intel_iommu=on to the kernel's command line; "
 		             "see `fairlead doctor`");
 	} else if (!r->seen->remapping) {
-		d = pol_err(r->errs, pool->pos, FL_POL_NO_IR,
-		            "pool %s: driver %s needs interrupt remapping",
-		            pool->name, pool->driver);
+		d = pol_err(r->errs, pos, FL_POL_NO_IR,
+		            "%s %s: driver %s needs interrupt remapping", kind,
+		            name, driver);
 		diag_why(d, "without it a guest's device could raise any "
 		            "interrupt of the host");
 		diag_mend(d, "turn interrupt remapping (x2APIC) on in the "
@@ -293,14 +344,18 @@ static void resolve_pools(struct resolve *r)
 		const struct pol_pool *pool = &r->p->pool[i];
 		bool said = false;
 
-		if (!vfio && pol_driver_is_vfio(pool->driver))
+		if (!vfio && !r->only && pol_driver_is_vfio(pool->driver))
 			vfio = pool;
 		for (size_t j = 0; !said && j < pool->n_fn; j++)
-			if (r->at[pool->fn[j].nic])
+			if (r->at[pool->fn[j].nic] &&
+			    (!r->only || user_of(r, pool->fn[j])))
 				said = resolve_function(r, pool, pool->fn[j]);
 	}
 	if (vfio)
-		check_host(r, vfio);
+		check_host(r, vfio->pos, "pool", vfio->name, vfio->driver);
+	else if (r->p->n_devices && !r->only)
+		check_host(r, r->p->device[0].pos, "device",
+		           r->p->device[0].name, "vfio-pci");
 }
 
 /* ---- guests -------------------------------------------------------------- */
@@ -369,8 +424,13 @@ static int resolve_all(struct resolve *r)
 	resolve_pools(r);
 	for (size_t g = 0; g < r->p->n_guests; g++)
 		for (size_t i = 0; i < r->p->guest[g].n_nics; i++)
-			resolve_guest_nic(r, &r->p->guest[g],
-			                  &r->p->guest[g].nic[i]);
+			if (concerns(r, &r->p->guest[g],
+			             r->p->guest[g].nic[i].name))
+				resolve_guest_nic(r, &r->p->guest[g],
+				                  &r->p->guest[g].nic[i]);
+	err = resolve_devices(r);
+	if (err)
+		return err;
 	for (size_t i = 0; i < r->want->n_pfs; i++)
 		if (r->want->pf[i].n_vfs)
 			qsort(r->want->pf[i].vf, r->want->pf[i].n_vfs,
@@ -378,28 +438,60 @@ static int resolve_all(struct resolve *r)
 	return r->errs->n ? -EINVAL : 0;
 }
 
+/* A guest's want names its own PFs only. */
+static void drop_unneeded(struct resolve *r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->want->n_pfs; i++)
+		if (r->at[i])
+			r->want->pf[n++] = r->want->pf[i];
+	r->want->n_pfs = n;
+}
+
+static int resolve(struct resolve *r, struct pol_state **ret_want)
+{
+	size_t n = MAX(r->p->n_nics, (size_t)1);
+	int err = -ENOMEM;
+
+	r->errs->n = 0;
+	r->errs->dropped = 0;
+	r->want = calloc(1, sizeof(*r->want));
+	// NOLINTNEXTLINE(bugprone-sizeof-expression): it is a table of pointers
+	r->at = calloc(n, sizeof(*r->at));
+	if (r->want)
+		r->want->pf = calloc(n, sizeof(*r->want->pf));
+	if (r->want && r->want->pf && r->at)
+		err = resolve_all(r);
+	if (!err)
+		drop_unneeded(r);
+	free(r->at);
+	if (err) {
+		pol_state_free(r->want);
+		pol_errors_sort(r->errs);
+		return err;
+	}
+	*ret_want = r->want;
+	return 0;
+}
+
 int pol_resolve(const struct pol_policy *p, const struct pol_state *seen,
                 struct pol_state **ret_want, struct pol_errors *errs)
 {
 	struct resolve r = { .p = p, .seen = seen, .errs = errs };
-	size_t n = MAX(p->n_nics, (size_t)1);
-	int err = -ENOMEM;
 
-	errs->n = 0;
-	errs->dropped = 0;
-	r.want = calloc(1, sizeof(*r.want));
-	// NOLINTNEXTLINE(bugprone-sizeof-expression): it is a table of pointers
-	r.at = calloc(n, sizeof(*r.at));
-	if (r.want)
-		r.want->pf = calloc(n, sizeof(*r.want->pf));
-	if (r.want && r.want->pf && r.at)
-		err = resolve_all(&r);
-	free(r.at);
-	if (err) {
-		pol_state_free(r.want);
-		pol_errors_sort(errs);
-		return err;
-	}
-	*ret_want = r.want;
-	return 0;
+	return resolve(&r, ret_want);
+}
+
+int pol_resolve_guest(const struct pol_policy *p, const struct pol_guest *g,
+                      const char *device, const struct pol_state *seen,
+                      struct pol_state **ret_want, struct pol_errors *errs)
+{
+	struct resolve r = { .p = p,
+		             .only = g,
+		             .device = device,
+		             .seen = seen,
+		             .errs = errs };
+
+	return resolve(&r, ret_want);
 }

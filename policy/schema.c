@@ -29,7 +29,7 @@ static void list_keys(const struct table *t, char *buf, size_t size)
 
 	buf[0] = '\0';
 	for (size_t i = 0; i < t->n && at < size; i++)
-		if (!(t->keys[i].flags & KEY_LATER))
+		if (!(t->keys[i].flags & (KEY_LATER | KEY_NEVER)))
 			at += (size_t)snprintf(buf + at, size - at, "%s%s",
 			                       at ? ", " : "", t->keys[i].name);
 }
@@ -47,7 +47,7 @@ static void unknown_key(struct read *r, const struct table *t,
 	if (!d)
 		return;
 	for (size_t i = 0; i < t->n && n < WORDS_MAX; i++)
-		if (!(t->keys[i].flags & KEY_LATER))
+		if (!(t->keys[i].flags & (KEY_LATER | KEY_NEVER)))
 			names[n++] = t->keys[i].name;
 	near = nearest_word(key->text, names, n);
 	list_keys(t, keys, sizeof(keys));
@@ -144,9 +144,9 @@ void read_nested(struct read *r, const struct key *k, const struct node *v,
 
 /* Items are structs of several types that all begin as struct named. */
 static void check_name(struct read *r, const struct node *item,
-                       const struct table *t, const char *array, size_t i,
-                       size_t size)
+                       const struct list *l, const char *array, size_t i)
 {
+	size_t size = l->size;
 	const char *name = array + i * size;
 	struct pol_pos first;
 
@@ -156,8 +156,10 @@ static void check_name(struct read *r, const struct node *item,
 		memcpy(&first, array + j * size + offsetof(struct named, pos),
 		       sizeof(first));
 		struct diag *d = pol_err(
-			r->errs, node_get(item, "name")->pos, FL_POL_DUPLICATE,
-			"a second %s is named '%s'", t->what, name);
+			r->errs,
+			node_get(item, l->name ? l->name : "name")->pos,
+			FL_POL_DUPLICATE, "a second %s is named '%s'",
+			l->item->what, name);
 		diag_why(d, "the first is in line %u", first.line);
 		return;
 	}
@@ -199,6 +201,6 @@ void read_list(struct read *r, const struct key *k, const struct node *v,
 		memcpy(array + i * l->size + offsetof(struct named, pos),
 		       &c->pos, sizeof(c->pos));
 		read_map(r, c, l->item, array + i * l->size);
-		check_name(r, c, l->item, array, i, l->size);
+		check_name(r, c, l, array, i);
 	}
 }

@@ -22,6 +22,19 @@ const struct pol_pf *state_pf(const struct pol_state *s, struct bdf b)
 	return NULL;
 }
 
+const struct pol_whole *state_whole(const struct pol_state *s, struct bdf b)
+{
+	for (size_t i = 0; i < s->n_wholes; i++)
+		if (bdf_equal(s->whole[i].bdf, b))
+			return &s->whole[i];
+	return NULL;
+}
+
+bool is_held(int holder_pid, const char *holder, const char *label)
+{
+	return holder_pid || *holder || *label;
+}
+
 const struct pol_vf *state_vf(const struct pol_pf *pf, unsigned index)
 {
 	for (size_t i = 0; i < pf->n_vfs; i++)
@@ -65,6 +78,7 @@ void pol_state_free(struct pol_state *s)
 	for (size_t i = 0; i < s->n_pfs; i++)
 		free(s->pf[i].vf);
 	free(s->pf);
+	free(s->whole);
 	free(s);
 }
 
@@ -104,6 +118,28 @@ static int want_pf(const struct pol_pf *saved, struct pol_pf *w)
 	return 0;
 }
 
+static void want_whole(const struct pol_whole *saved, struct pol_whole *w)
+{
+	w->set = saved->set;
+	w->bdf = saved->bdf;
+	copy_text(w->driver, sizeof(w->driver), saved->driver);
+	copy_text(w->override, sizeof(w->override), saved->override);
+	w->group = -1;
+}
+
+static int want_wholes(const struct pol_state *saved, struct pol_state *w)
+{
+	if (!saved->n_wholes)
+		return 0;
+	w->whole = calloc(saved->n_wholes, sizeof(*w->whole));
+	if (!w->whole)
+		return -ENOMEM;
+	w->n_wholes = saved->n_wholes;
+	for (size_t i = 0; i < w->n_wholes; i++)
+		want_whole(&saved->whole[i], &w->whole[i]);
+	return 0;
+}
+
 int pol_want_from_state(const struct pol_state *saved,
                         struct pol_state **ret_want)
 {
@@ -118,6 +154,8 @@ int pol_want_from_state(const struct pol_state *saved,
 		w->n_pfs = i + 1;
 		r = want_pf(&saved->pf[i], &w->pf[i]);
 	}
+	if (!r)
+		r = want_wholes(saved, w);
 	if (r) {
 		pol_state_free(w);
 		return r;

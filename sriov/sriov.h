@@ -94,6 +94,18 @@ void sriov_holders_free(struct sriov_holders *h);
 _must_check_ int sriov_holders_find(const struct sriov_holders *h, int root_fd,
                                     struct bdf b, struct sriov_holder *ret);
 
+/* What the host itself does with its functions, all of it at one time:
+ * mounts, swap and holders of disks, addresses and routes of interfaces, the
+ * console of screens. A process that merely has a device file open is not
+ * seen. */
+#define SRIOV_USE 96
+struct sriov_uses;
+_must_check_ int sriov_uses_read(int root_fd, struct sriov_uses **ret);
+void sriov_uses_free(struct sriov_uses *u);
+/* One after the other, from *at = 0; NULL at the end. */
+const char *sriov_uses_next(const struct sriov_uses *u, struct bdf b,
+                            size_t *at);
+
 #define SRIOV_WRITE_MS 10000u
 /* Drivers take up to a second for each VF that comes or goes. */
 #define SRIOV_VF_MS 1000u

@@ -12,6 +12,10 @@
  *      driver=vfio-pci override=vfio-pci group=7 blocker=0000:01:10.1
  *      pid=12 holder=qemu label=demo/wan
  *
+ *   dev 0000:03:00.0 id=1b36:0010 class=0108 driver=nvme override= group=5
+ *      vf=1 bridge=1 vfs=2 vf-user=text_with_underlines use=the_same (again
+ *      and again) pid=12 holder=qemu label=demo/disk
+ *
  * A vf belongs to the pf above it. What is left out of a pf or vf line is not
  * stated (the flag is not set).
  */
@@ -37,6 +41,15 @@ static inline void set_text(char *to, size_t size, const char *from)
 	snprintf(to, size, "%s", from);
 }
 
+/* Underlines stand for blanks. */
+static inline void set_words(char *to, size_t size, const char *from)
+{
+	set_text(to, size, from);
+	for (; *to; to++)
+		if (*to == '_')
+			*to = ' ';
+}
+
 static inline void pf_word(struct pol_pf *pf, const char *w)
 {
 	const char *v;
@@ -50,6 +63,8 @@ static inline void pf_word(struct pol_pf *pf, const char *w)
 		set_text(pf->driver, sizeof(pf->driver), v);
 	} else if (word_value(w, "ifname", &v)) {
 		set_text(pf->ifname, sizeof(pf->ifname), v);
+	} else if (word_value(w, "blocker", &v)) {
+		set_words(pf->blocker, sizeof(pf->blocker), v);
 	} else if (word_value(w, "total", &v)) {
 		pf->total_vfs = number(v, 10);
 	} else if (word_value(w, "vfs", &v)) {
@@ -111,6 +126,59 @@ static inline void vf_word(struct pol_vf *vf, const char *w)
 	}
 }
 
+static inline void dev_word(struct pol_whole *d, const char *w)
+{
+	const char *v;
+	unsigned a, b;
+
+	if (word_value(w, "id", &v)) {
+		assert_int_equal(sscanf(v, "%x:%x", &a, &b), 2);
+		d->vendor = (uint16_t)a;
+		d->device = (uint16_t)b;
+	} else if (word_value(w, "class", &v)) {
+		d->class_code = (uint16_t)number(v, 16);
+	} else if (word_value(w, "driver", &v)) {
+		d->set |= POL_HAS_DRIVER;
+		set_text(d->driver, sizeof(d->driver), v);
+	} else if (word_value(w, "override", &v)) {
+		d->set |= POL_HAS_OVERRIDE;
+		set_text(d->override, sizeof(d->override), v);
+	} else if (word_value(w, "group", &v)) {
+		d->group = (int)number(v, 10);
+	} else if (word_value(w, "vf", &v)) {
+		d->virtual_fn = *v == '1';
+	} else if (word_value(w, "bridge", &v)) {
+		d->bridge = *v == '1';
+	} else if (word_value(w, "vfs", &v)) {
+		d->num_vfs = number(v, 10);
+	} else if (word_value(w, "vf-user", &v)) {
+		set_words(d->vf_user, sizeof(d->vf_user), v);
+	} else if (word_value(w, "use", &v)) {
+		assert_true(d->n_uses < POL_USES);
+		set_words(d->use[d->n_uses++], sizeof(d->use[0]), v);
+	} else if (word_value(w, "pid", &v)) {
+		d->holder_pid = (int)number(v, 10);
+	} else if (word_value(w, "holder", &v)) {
+		set_text(d->holder, sizeof(d->holder), v);
+	} else if (word_value(w, "label", &v)) {
+		set_text(d->label, sizeof(d->label), v);
+	} else {
+		fail_msg("dev: %s?", w);
+	}
+}
+
+static inline struct pol_whole *add_dev(struct pol_state *s, const char *bdf)
+{
+	struct pol_whole *d;
+
+	s->whole = reallocarray(s->whole, s->n_wholes + 1, sizeof(*s->whole));
+	d = &s->whole[s->n_wholes++];
+	memset(d, 0, sizeof(*d));
+	d->group = -1;
+	assert_int_equal(bdf_parse(bdf, &d->bdf), 0);
+	return d;
+}
+
 static inline struct bdf vf_bdf(const struct pol_pf *pf, unsigned index)
 {
 	unsigned rid =
@@ -151,6 +219,7 @@ static inline void state_line(struct pol_state *s, char *line)
 {
 	char *save, *kind = strtok_r(line, " ", &save), *arg, *w;
 	struct pol_pf *pf = s->n_pfs ? &s->pf[s->n_pfs - 1] : NULL;
+	struct pol_whole *dev = NULL;
 	struct pol_vf *vf = NULL;
 
 	if (!kind || *kind == '#')
@@ -168,10 +237,14 @@ static inline void state_line(struct pol_state *s, char *line)
 		pf = add_pf(s, arg);
 	else if (!strcmp(kind, "vf") && pf)
 		vf = add_seen_vf(pf, number(arg, 10));
+	else if (!strcmp(kind, "dev"))
+		dev = add_dev(s, arg);
 	else
 		fail_msg("%s?", kind);
 	while ((w = strtok_r(NULL, " ", &save))) {
-		if (vf)
+		if (dev)
+			dev_word(dev, w);
+		else if (vf)
 			vf_word(vf, w);
 		else
 			pf_word(pf, w);

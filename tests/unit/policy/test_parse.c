@@ -239,6 +239,42 @@ static void test_slots(void **state)
 
 /* ---- MACs ---------------------------------------------------------------- */
 
+/* Devices, their slots, and what else a guest says of its machine. */
+static void test_devices(void **state)
+{
+	struct pol_policy *p = parse("tests/golden/policy/good/devices.yaml");
+	const struct pol_device *gpu = &p->device[1];
+	const struct pol_guest *g = &p->guest[0];
+
+	(void)state;
+	assert_int_equal(p->n_devices, 2);
+	assert_int_equal(p->device[0].rom, POL_ROM_NONE);
+	assert_int_equal(p->device[0].companions, POL_ALONE);
+	assert_int_equal(p->device[0].on_fault, POL_FAULT_GO_ON);
+	assert_false(p->device[0].take);
+	assert_true(gpu->match.by_vendor && gpu->match.by_device &&
+	            gpu->match.by_class && !gpu->match.by_pci);
+	assert_int_equal(gpu->match.class_code, 0x0300);
+	assert_int_equal(gpu->companions, POL_TOGETHER);
+	assert_int_equal(gpu->rom, POL_ROM_FILE);
+	assert_string_equal(gpu->rom_file, "/usr/share/gpu.rom");
+	assert_int_equal(gpu->on_fault, POL_FAULT_STOP);
+	assert_true(gpu->take);
+	assert_int_equal(g->page, 1u << 30);
+	assert_true(g->prefault);
+	assert_int_equal(g->spare, 3);
+	assert_int_equal(g->interrupts, 20000);
+	assert_int_equal(g->nic[0].on_fault, POL_FAULT_RESET);
+	/* 01 and 02 are named; then nics, then devices. */
+	assert_int_equal(g->nic[0].slot, 2);
+	assert_int_equal(g->nic[1].slot, 3);
+	assert_string_equal(g->device[0].name, "gpu");
+	assert_int_equal(g->device[0].slot, 1);
+	assert_int_equal(g->device[1].device, 0);
+	assert_int_equal(g->device[1].slot, 4);
+	pol_free(p);
+}
+
 static void test_macs(void **state)
 {
 	struct pol_policy *p = parse("docs/examples/demo.yaml");
@@ -314,6 +350,7 @@ int main(void)
 		cmocka_unit_test(test_any_order),
 		cmocka_unit_test(test_nulls),
 		cmocka_unit_test(test_slots),
+		cmocka_unit_test(test_devices),
 		cmocka_unit_test(test_macs),
 		cmocka_unit_test(test_stable_collision),
 	};

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Whole functions as observed: every function that is there, with what the
+ * host does with it. Bridges and VFs are among them, marked, because they
+ * share IOMMU groups with others; neither is ever given as a whole.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "iommu/iommu.h"
+#include "netd/priv.h"
+
+/* PCI Code and ID Assignment 1.11: base class and subclass. */
+#define CLASS_HOST_BRIDGE 0x0600
+#define CLASS_PCI_BRIDGE 0x0604
+
+struct whole_walk {
+	const struct env *env;
+	const struct sriov_holders *holders;
+	struct sriov_uses *uses;
+	struct pol_state *s;
+	size_t room;
+};
+
+static int see_holder(struct whole_walk *k, struct pol_whole *w)
+{
+	struct sriov_holder h = { 0 };
+	const struct lease *l;
+	size_t i = 0;
+	int r = 0;
+
+	/* Nobody holds through VFIO what no vfio driver has. */
+	if (iommu_driver_is_vfio(w->driver))
+		r = sriov_holders_find(k->holders, k->env->root_fd, w->bdf, &h);
+	if (r < 0)
+		return r;
+	if (r) {
+		w->holder_pid = h.pid;
+		snprintf(w->holder, sizeof(w->holder), "%.*s", POL_NAME - 1,
+		         h.comm);
+	}
+	l = lease_of_device(&k->env->leases, w->bdf, &i);
+	if (l && !l->ending) {
+		snprintf(w->holder, sizeof(w->holder), "%s", l->guest);
+		w->holder_pid = l->pid;
+		snprintf(w->label, sizeof(w->label), "%s/%s", l->guest,
+		         l->device[i].name);
+	}
+	return 0;
+}
+
+static void see_uses(const struct whole_walk *k, struct pol_whole *w)
+{
+	const char *text;
+	size_t at = 0;
+
+	while (w->n_uses < POL_USES &&
+	       (text = sriov_uses_next(k->uses, w->bdf, &at)))
+		snprintf(w->use[w->n_uses++], sizeof(w->use[0]), "%s", text);
+}
+
+/* From the PFs seen before; -1: of a PF that is not among them. */
+static void see_vfs(const struct pol_state *s, struct pol_whole *w)
+{
+	const struct pol_pf *pf = state_find_pf(s, w->bdf);
+	char b[BDF_STRLEN];
+
+	if (!pf)
+		return;
+	w->num_vfs = pf->num_vfs;
+	for (size_t i = 0; i < pf->n_vfs; i++) {
+		const struct pol_vf *v = &pf->vf[i];
+
+		if (!v->holder_pid && !*v->holder && !*v->label)
+			continue;
+		snprintf(w->vf_user, sizeof(w->vf_user),
+		         "%.31s (pid %d) has VF %u, %s",
+		         *v->label ? v->label : v->holder, v->holder_pid,
+		         v->index, bdf_format(v->bdf, b));
+		return;
+	}
+}
+
+static int see_whole(struct whole_walk *k, struct bdf b, struct pol_whole *w)
+{
+	struct sriov_fn f;
+	struct bdf pf;
+	int r = sriov_fn_read(k->env->root_fd, b, &f);
+
+	if (r)
+		return r;
+	*w = (struct pol_whole){
+		.set = POL_HAS_DRIVER | POL_HAS_OVERRIDE,
+		.bdf = b,
+		.vendor = f.vendor,
+		.device = f.device,
+		.class_code = (uint16_t)(f.class_code >> 8),
+		.group = f.group,
+		.virtual_fn = !sriov_pf_of(k->env->root_fd, b, &pf),
+	};
+	w->bridge = w->class_code == CLASS_HOST_BRIDGE ||
+	            w->class_code == CLASS_PCI_BRIDGE;
+	snprintf(w->driver, sizeof(w->driver), "%s", f.driver);
+	snprintf(w->override, sizeof(w->override), "%s", f.override);
+	see_vfs(k->s, w);
+	see_uses(k, w);
+	return see_holder(k, w);
+}
+
+static int add_whole(const char *name, void *arg)
+{
+	struct whole_walk *k = arg;
+	struct bdf b;
+	int r;
+
+	if (bdf_parse(name, &b))
+		return 0;
+	if (k->s->n_wholes == k->room) {
+		size_t room = k->room ? 2 * k->room : 32;
+		struct pol_whole *w = reallocarray(k->s->whole, room,
+		                                   sizeof(*w));
+
+		if (!w)
+			return -ENOMEM;
+		k->s->whole = w;
+		k->room = room;
+	}
+	r = see_whole(k, b, &k->s->whole[k->s->n_wholes]);
+	if (r == -ENODEV) /* it has just gone */
+		return 0;
+	k->s->n_wholes += !r;
+	return r;
+}
+
+int observe_wholes(const struct env *e, const struct sriov_holders *h,
+                   struct pol_state *s)
+{
+	struct whole_walk k = { .env = e, .holders = h, .s = s };
+	int r = sriov_uses_read(e->root_fd, &k.uses);
+
+	if (!r)
+		r = sysfs_each(e->root_fd, "sys/bus/pci/devices", add_whole,
+		               &k);
+	sriov_uses_free(k.uses);
+	return r == -ENOENT ? 0 : r;
+}
+
+/*
+ * A VF is isolated as far as the way to its PF is: where the port above does
+ * not isolate (no ACS), the PF shares the port's group, and so will the VFs.
+ * The PF keeps the host's driver, which makes their group useless. What else
+ * may put VFs into one group is seen once they are there.
+ */
+void foretell_blocker(const struct env *e, struct pol_pf *p)
+{
+	_cleanup_free_ struct iommu_group *g = calloc(1, sizeof(*g));
+	char b[BDF_STRLEN];
+
+	if (!g || !*p->driver ||
+	    iommu_group_read(e->root_fd, p->bdf, g, NULL) < 0)
+		return;
+	for (size_t i = 0; i < g->n; i++)
+		if (g->member[i].bridge)
+			snprintf(p->blocker, sizeof(p->blocker), "%s (%s)",
+			         bdf_format(p->bdf, b), p->driver);
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A guest's memory. What would take pages away from under a device is refused
+ * here, with the reason: a device writes to where the IOMMU leads it, and
+ * that is fixed when the guest starts.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/priv.h"
+
+#define MIB (1ull << 20)
+#define GIB (1ull << 30)
+
+static READER(read_memory_size)
+{
+	static const char form[] = "a size from 16M to 4T in steps of 2M: "
+				   "512M, 16G";
+	struct pol_guest *g = obj;
+	uint64_t bytes;
+	struct diag *d;
+
+	if (!want_plain(r, k, v, form))
+		return;
+	if (!parse_size(v->text, &bytes) && bytes >= POL_MEMORY_MIN &&
+	    bytes <= POL_MEMORY_MAX && IS_ALIGNED(bytes, POL_MEMORY_STEP)) {
+		g->memory = bytes;
+		return;
+	}
+	d = bad_value(r, k, v, form);
+	if (!parse_size(v->text, &bytes) && bytes >= 16 && bytes < 65536 &&
+	    !(bytes & 1) && bytes == strtoull(v->text, NULL, 10))
+		diag_mend(d, "a plain number is bytes: write `%s: %sM`",
+		          k->name, v->text);
+}
+
+static READER(read_pages)
+{
+	static const struct word word[] = {
+		{ .text = "thp", .value = 0 },
+		{ .text = "2M", .value = 2 * MIB },
+		{ .text = "1G", .value = GIB },
+	};
+	static const struct words words = { word, ARRAY_SIZE(word) };
+	struct pol_guest *g = obj;
+	unsigned page;
+
+	if (scalar_word(r, k, v, &words, &page))
+		g->page = page;
+}
+
+static READER(read_prefault)
+{
+	struct pol_bool yes = { .v = false };
+	struct key at_zero = *k;
+	struct pol_guest *g = obj;
+
+	at_zero.at = 0;
+	read_bool(r, &at_zero, v, &yes);
+	g->prefault = yes.v;
+}
+
+/* `false` says what is so anyhow. */
+READER(read_never)
+{
+	struct diag *d;
+
+	(void)obj;
+	if (v->kind == NODE_SCALAR && !v->quoted && !strcmp(v->text, "false"))
+		return;
+	d = pol_err(r->errs, v->pos, FL_POL_VALUE, "'%s' cannot be used",
+	            k->name);
+	diag_why(d, "%s", (const char *)k->arg);
+	diag_mend(d, "remove '%s'; give the guest the memory it is to have",
+	          k->name);
+}
+
+const char never_balloon[] =
+	"all of a guest's memory is mapped for DMA and pinned: a page that a "
+	"balloon gives back stays in use, and a device could still write it";
+const char never_ksm[] =
+	"all of a guest's memory is mapped for DMA and pinned: a page that the "
+	"host shared with others could be written by a device";
+const char never_reporting[] =
+	"all of a guest's memory is mapped for DMA and pinned: a page that is "
+	"reported free stays in use, and the next touch would give the guest "
+	"another than the device has";
+
+static void memory_done(struct read *r, const struct node *map, void *obj)
+{
+	const struct pol_guest *g = obj;
+	struct diag *d;
+
+	if (!g->page || !g->memory || IS_ALIGNED(g->memory, g->page))
+		return;
+	d = pol_err(r->errs, node_get(map, "pages")->pos, FL_POL_CONFLICT,
+	            "the size is no whole number of such pages");
+	diag_mend(d, "make 'size' a multiple of 1G, or write `pages: 2M`");
+}
+
+// clang-format off
+static const struct key memory_keys[] = {
+	{ .name = "size", .flags = KEY_REQUIRED, .read = read_memory_size },
+	{ .name = "pages",    .read = read_pages },
+	{ .name = "prefault", .read = read_prefault },
+	{ .name = "balloon", .flags = KEY_NEVER, .read = read_never,
+	  .arg = never_balloon },
+	{ .name = "ksm", .flags = KEY_NEVER, .read = read_never,
+	  .arg = never_ksm },
+	{ .name = "merge", .flags = KEY_NEVER, .read = read_never,
+	  .arg = never_ksm },
+	{ .name = "free-page-reporting", .flags = KEY_NEVER,
+	  .read = read_never, .arg = never_reporting },
+	{ .name = "numa",  .flags = KEY_LATER },
+	{ .name = "lock",  .flags = KEY_LATER },
+};
+static const struct table memory_table = {
+	.what = "memory", .keys = memory_keys, .n = ARRAY_SIZE(memory_keys),
+	.done = memory_done,
+};
+// clang-format on
+
+READER(read_memory)
+{
+	if (v->kind == NODE_SCALAR)
+		read_memory_size(r, k, v, obj);
+	else
+		read_map(r, v, &memory_table, obj);
+}

@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the host itself does with its functions: filesystems, swap and
+ * holders on their block devices, addresses and routes on their interfaces,
+ * the console on their screens. Read at once for the whole host, because each
+ * source tells of all functions.
+ *
+ * A block device belongs to the last PCI function in its path. One whose
+ * paths are several (nvme multipath: nvme0n1 above nvme0c0n1) is no child of
+ * a function; the hidden path device is, and its name tells the other.
+ */
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sriov/priv.h"
+
+#define LINK_MAX 512
+#define FILE_MAX (1u << 20)
+
+struct use {
+	struct bdf bdf;
+	char text[SRIOV_USE];
+};
+struct disk {
+	struct bdf bdf;
+	char name[SRIOV_NAME];
+};
+struct sriov_uses {
+	struct use *use;
+	size_t n, room;
+};
+struct reader {
+	int root_fd;
+	struct sriov_uses *u;
+	struct disk *disk;
+	size_t n_disks, room_disks;
+	char *mounts, *swaps, *routes, *routes6, *addresses6;
+	bool console; /* a frame buffer has it */
+};
+
+static int grow(void **array, size_t n, size_t *room, size_t size)
+{
+	size_t want = *room ? 2 * *room : 16;
+	void *more;
+
+	if (n < *room)
+		return 0;
+	more = reallocarray(*array, want, size);
+	if (!more)
+		return -ENOMEM;
+	*array = more;
+	*room = want;
+	return 0;
+}
+
+static int note(struct reader *r, struct bdf b, const char *fmt, ...)
+	_printf_(3, 4);
+static int note(struct reader *r, struct bdf b, const char *fmt, ...)
+{
+	struct sriov_uses *u = r->u;
+	va_list ap;
+	int e = grow((void **)&u->use, u->n, &u->room, sizeof(*u->use));
+
+	if (e)
+		return e;
+	u->use[u->n].bdf = b;
+	va_start(ap, fmt);
+	vsnprintf(u->use[u->n].text, sizeof(u->use[u->n].text), fmt, ap);
+	va_end(ap);
+	/* Mount points may hold anything. */
+	for (char *c = u->use[u->n].text; *c; c++)
+		if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e)
+			*c = '?';
+	u->n++;
+	return 0;
+}
+
+/* ---- paths --------------------------------------------------------------- */
+
+static bool read_link(const struct reader *r, const char *class,
+                      const char *name, char buf[static LINK_MAX])
+{
+	char path[SRIOV_PATH];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "sys/class/%s/%.60s", class, name);
+	n = readlinkat(r->root_fd, path, buf, LINK_MAX - 1);
+	if (n < 0 || n >= LINK_MAX - 1)
+		return false;
+	buf[n] = '\0';
+	return true;
+}
+
+/* The last PCI function among the components of `path`. */
+static bool owner_of(const char *path, struct bdf *ret)
+{
+	char part[BDF_STRLEN];
+	bool found = false;
+
+	for (const char *s = path; s; s = strchr(s, '/')) {
+		s += *s == '/';
+		size_t n = strcspn(s, "/");
+
+		if (n >= sizeof(part))
+			continue;
+		memcpy(part, s, n);
+		part[n] = '\0';
+		found |= !bdf_parse(part, ret);
+	}
+	return found;
+}
+
+static bool has_part(const char *path, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *s = path; s; s = strchr(s, '/')) {
+		s += *s == '/';
+		if (strcspn(s, "/") == len && !strncmp(s, name, len))
+			return true;
+	}
+	return false;
+}
+
+/* ---- disks --------------------------------------------------------------- */
+
+static int add_disk(struct reader *r, struct bdf b, const char *name)
+{
+	int e = grow((void **)&r->disk, r->n_disks, &r->room_disks,
+	             sizeof(*r->disk));
+
+	if (e)
+		return e;
+	r->disk[r->n_disks].bdf = b;
+	snprintf(r->disk[r->n_disks++].name, SRIOV_NAME, "%.31s", name);
+	return 0;
+}
+
+static int see_disk(const char *name, void *arg)
+{
+	struct reader *r = arg;
+	char link[LINK_MAX], head[SRIOV_NAME];
+	unsigned sub, path, ns;
+	struct bdf b;
+	int end = 0;
+
+	if (!read_link(r, "block", name, link) || !owner_of(link, &b))
+		return 0;
+	if (sscanf(name, "nvme%uc%un%u%n", &sub, &path, &ns, &end) != 3 ||
+	    name[end])
+		return add_disk(r, b, name);
+	snprintf(head, sizeof(head), "nvme%un%u", sub, ns);
+	return add_disk(r, b, head);
+}
+
+/* The field after `n` blanks of a line; NULL where there are fewer. */
+static const char *word(const char *line, unsigned n)
+{
+	for (; n; n--) {
+		line += strcspn(line, " \t\n");
+		if (*line == '\n' || !*line)
+			return NULL;
+		line += strspn(line, " \t");
+	}
+	return line;
+}
+
+static bool word_is(const char *w, const char *text)
+{
+	size_t n = strlen(text);
+
+	return w && !strncmp(w, text, n) && strchr(" \t\n", w[n]);
+}
+
+static const char *next_line(const char *line)
+{
+	line = strchr(line, '\n');
+	return line && line[1] ? line + 1 : NULL;
+}
+
+static int see_mounts(struct reader *r, struct bdf b, const char *name)
+{
+	char path[SRIOV_PATH], number[32] = "?", node[SRIOV_NAME + 8];
+
+	snprintf(path, sizeof(path), "sys/class/block/%.60s/dev", name);
+	if (sysfs_read(r->root_fd, path, number, sizeof(number)) < 0)
+		snprintf(number, sizeof(number), "?");
+	snprintf(node, sizeof(node), "/dev/%.31s", name);
+	for (const char *l = r->mounts; l && *l; l = next_line(l)) {
+		const char *at = word(l, 4), *dash = strstr(l, " - ");
+		const char *end = strchr(l, '\n');
+		bool mine = word_is(word(l, 2), number);
+
+		/* btrfs has a number of its own, but names a device. */
+		if (dash && (!end || dash < end))
+			mine |= word_is(word(dash, 3), node);
+		if (mine && at)
+			return note(r, b, "%s is mounted at %.*s", name,
+			            (int)MIN(strcspn(at, " \n"), (size_t)60),
+			            at);
+	}
+	return 0;
+}
+
+static int see_swap(struct reader *r, struct bdf b, const char *name)
+{
+	char node[SRIOV_NAME + 8];
+
+	snprintf(node, sizeof(node), "/dev/%.31s", name);
+	for (const char *l = r->swaps; l && *l; l = next_line(l))
+		if (word_is(l, node))
+			return note(r, b, "%s is swap", name);
+	return 0;
+}
+
+static int first_name(const char *name, void *arg)
+{
+	snprintf(arg, SRIOV_NAME, "%.31s", name);
+	return 1;
+}
+
+static int see_holders(struct reader *r, struct bdf b, const char *name)
+{
+	char path[SRIOV_PATH], holder[SRIOV_NAME];
+
+	snprintf(path, sizeof(path), "sys/class/block/%.60s/holders", name);
+	if (sysfs_each(r->root_fd, path, first_name, holder) != 1)
+		return 0;
+	return note(r, b, "%s is part of %s", name, holder);
+}
+
+struct btrfs {
+	struct reader *r;
+	const char *name;
+	bool found;
+};
+
+static int see_btrfs(const char *fs, void *arg)
+{
+	struct btrfs *f = arg;
+	char path[SRIOV_PATH];
+
+	snprintf(path, sizeof(path), "sys/fs/btrfs/%.40s/devices/%.31s", fs,
+	         f->name);
+	f->found |= sysfs_exists(f->r->root_fd, path);
+	return 0;
+}
+
+static int see_block_uses(struct reader *r, struct bdf b, const char *name)
+{
+	struct btrfs f = { .r = r, .name = name };
+	size_t before = r->u->n;
+	int e = see_mounts(r, b, name);
+
+	if (!e)
+		e = see_swap(r, b, name);
+	if (!e)
+		e = see_holders(r, b, name);
+	if (e || r->u->n != before)
+		return e;
+	(void)!sysfs_each(r->root_fd, "sys/fs/btrfs", see_btrfs, &f);
+	return f.found ? note(r, b, "%s is part of a mounted btrfs", name) : 0;
+}
+
+/* A disk or a partition, of a function or of a disk with several paths. */
+static int see_block(const char *name, void *arg)
+{
+	struct reader *r = arg;
+	char link[LINK_MAX];
+	struct bdf b;
+	int e = 0;
+
+	if (!read_link(r, "block", name, link))
+		return 0;
+	if (owner_of(link, &b))
+		return see_block_uses(r, b, name);
+	for (size_t i = 0; !e && i < r->n_disks; i++)
+		if (has_part(link, r->disk[i].name))
+			e = see_block_uses(r, r->disk[i].bdf, name);
+	return e;
+}
+
+/* ---- interfaces ---------------------------------------------------------- */
+
+/* Connected routes are there while an interface is up and has an address. */
+static int see_routes(struct reader *r, struct bdf b, const char *name)
+{
+	bool any = false;
+
+	for (const char *l = r->routes; l && *l; l = next_line(l)) {
+		if (!word_is(l, name))
+			continue;
+		if (word_is(word(l, 1), "00000000"))
+			return note(r, b, "%s has the default route", name);
+		any = true;
+	}
+	return any ? note(r, b, "%s is up with an address", name) : 0;
+}
+
+static int see_routes6(struct reader *r, struct bdf b, const char *name)
+{
+	for (const char *l = r->routes6; l && *l; l = next_line(l))
+		if (word_is(word(l, 9), name) && word_is(word(l, 1), "00") &&
+		    !word_is(word(l, 4), "00000000000000000000000000000000"))
+			return note(r, b, "%s has the IPv6 default route",
+			            name);
+	/* Every interface that is up has one of scope link (20). */
+	for (const char *l = r->addresses6; l && *l; l = next_line(l))
+		if (word_is(word(l, 5), name) && !word_is(word(l, 3), "20"))
+			return note(r, b, "%s is up with an IPv6 address",
+			            name);
+	return 0;
+}
+
+static int see_net(const char *name, void *arg)
+{
+	struct reader *r = arg;
+	char link[LINK_MAX], path[SRIOV_PATH], master[SRIOV_NAME];
+	struct bdf b;
+	int e;
+
+	if (!read_link(r, "net", name, link) || !owner_of(link, &b))
+		return 0;
+	snprintf(path, sizeof(path), "sys/class/net/%.60s/master", name);
+	if (sysfs_link_name(r->root_fd, path, master, sizeof(master)) >= 0)
+		return note(r, b, "%s is part of %s", name, master);
+	e = see_routes(r, b, name);
+	return e ? e : see_routes6(r, b, name);
+}
+
+/* ---- screens ------------------------------------------------------------- */
+
+static int see_console(const char *name, void *arg)
+{
+	struct reader *r = arg;
+	char path[SRIOV_PATH], text[64];
+	uint64_t bound = 0;
+
+	snprintf(path, sizeof(path), "sys/class/vtconsole/%.40s/name", name);
+	if (sysfs_read(r->root_fd, path, text, sizeof(text)) < 0 ||
+	    !strstr(text, "frame buffer"))
+		return 0;
+	snprintf(path, sizeof(path), "sys/class/vtconsole/%.40s/bind", name);
+	if (!sysfs_read_u64(r->root_fd, path, &bound))
+		r->console |= bound == 1;
+	return 0;
+}
+
+static int see_frame_buffer(const char *name, void *arg)
+{
+	struct reader *r = arg;
+	char link[LINK_MAX];
+	struct bdf b;
+
+	if (!r->console || !read_link(r, "graphics", name, link) ||
+	    !owner_of(link, &b))
+		return 0;
+	return note(r, b, "%s shows the host's console", name);
+}
+
+static int see_boot_vga(const char *name, void *arg)
+{
+	struct reader *r = arg;
+	char path[SRIOV_PATH];
+	uint64_t boot = 0;
+	struct bdf b;
+
+	if (bdf_parse(name, &b) ||
+	    sysfs_read_u64(r->root_fd, fn_path(path, b, "boot_vga"), &boot) ||
+	    boot != 1)
+		return 0;
+	return note(r, b, "it is the display that the firmware started on");
+}
+
+/* ---- all ----------------------------------------------------------------- */
+
+/* What is not there says nothing: NULL. */
+static char *read_text(int root_fd, const char *path)
+{
+	_cleanup_close_ int fd = -1;
+	char *text = NULL;
+	size_t len = 0, n = 0;
+
+	fd = openat(root_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return NULL;
+	text = malloc(FILE_MAX);
+	for (; text && len < FILE_MAX - 1; len += n) {
+		ssize_t got = read(fd, text + len, FILE_MAX - 1 - len);
+
+		if (got <= 0)
+			break;
+		n = (size_t)got;
+	}
+	if (text)
+		text[len] = '\0';
+	return text;
+}
+
+static int walk(struct reader *r)
+{
+	static const struct {
+		const char *dir;
+		int (*see)(const char *name, void *arg);
+	} steps[] = {
+		{ "sys/class/block", see_disk },
+		{ "sys/class/block", see_block },
+		{ "sys/class/net", see_net },
+		{ "sys/class/vtconsole", see_console },
+		{ "sys/class/graphics", see_frame_buffer },
+		{ "sys/bus/pci/devices", see_boot_vga },
+	};
+	int e = 0;
+
+	for (size_t i = 0; !e && i < ARRAY_SIZE(steps); i++) {
+		e = sysfs_each(r->root_fd, steps[i].dir, steps[i].see, r);
+		if (e == -ENOENT)
+			e = 0;
+	}
+	return e;
+}
+
+int sriov_uses_read(int root_fd, struct sriov_uses **ret)
+{
+	struct reader r = { .root_fd = root_fd,
+		            .u = calloc(1, sizeof(*r.u)) };
+	int e;
+
+	if (!r.u)
+		return -ENOMEM;
+	/* The host's own mounts, wherever this process lives. */
+	r.mounts = read_text(root_fd, "proc/1/mountinfo");
+	if (!r.mounts)
+		r.mounts = read_text(root_fd, "proc/self/mountinfo");
+	r.swaps = read_text(root_fd, "proc/swaps");
+	r.routes = read_text(root_fd, "proc/net/route");
+	r.routes6 = read_text(root_fd, "proc/net/ipv6_route");
+	r.addresses6 = read_text(root_fd, "proc/net/if_inet6");
+	e = walk(&r);
+	free(r.mounts);
+	free(r.swaps);
+	free(r.routes);
+	free(r.routes6);
+	free(r.addresses6);
+	free(r.disk);
+	if (e)
+		sriov_uses_free(r.u);
+	else
+		*ret = r.u;
+	return e;
+}
+
+void sriov_uses_free(struct sriov_uses *u)
+{
+	if (!u)
+		return;
+	free(u->use);
+	free(u);
+}
+
+const char *sriov_uses_next(const struct sriov_uses *u, struct bdf b,
+                            size_t *at)
+{
+	while (*at < u->n) {
+		const struct use *use = &u->use[(*at)++];
+
+		if (bdf_equal(use->bdf, b))
+			return use->text;
+	}
+	return NULL;
+}
