@@ -48,7 +48,7 @@ static void lease(struct leases *all, size_t i, const char *guest,
 
 	*l = (struct lease){ .n = 1 };
 	snprintf(l->guest, sizeof(l->guest), "%s", guest);
-	snprintf(l->device[0].nic, sizeof(l->device[0].nic), "wan");
+	snprintf(l->device[0].name, sizeof(l->device[0].name), "wan");
 	assert_int_equal(bdf_parse(bdf, &l->device[0].bdf), 0);
 }
 
