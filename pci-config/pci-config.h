@@ -100,6 +100,7 @@ struct cfg_layout {
 	uint16_t express; /* offset of the PCI Express capability, 0 = none */
 	uint16_t pm;
 	bool chain_cut; /* a chain was broken and ended early */
+	bool vf; /* false after parsing; a caller that knows it a VF sets it */
 };
 
 /*
@@ -327,30 +328,46 @@ static inline uint32_t cfg_msix_pba_size(unsigned vectors)
  *
  * A row matches by ids and class, says what to do, why, and where that is
  * known from. Whoever acts on an effect asks for it; nobody else knows of
- * particular devices.
+ * particular devices. Rows are what others have published of hardware that was
+ * not here to be tried.
  */
 enum cfg_quirk_effect {
-	CFG_QUIRK_MIRROR,    /* [off, off+size) of BAR `bar` shows
-	                        configuration space: trapped, answered by the
-	                        view */
-	CFG_QUIRK_WINDOW,    /* address/data registers at `off` that reach
-	                        configuration space: as MIRROR */
-	CFG_QUIRK_NO_ROM,    /* reading its ROM hangs the device */
-	CFG_QUIRK_OPREGION,  /* Intel graphics: OpRegion and stolen memory */
-	CFG_QUIRK_BUS_RESET, /* FLR and PM reset are not to be trusted */
-	CFG_QUIRK_NO_RESET,  /* a bus reset leaves it dead until power-off */
-	CFG_QUIRK_VF_MEMORY, /* VF: COMMAND memory bit reads 0 in hardware,
-	                        shown as the guest wrote it */
+	CFG_QUIRK_MIRROR,      /* [off, off+size) of BAR `bar` shows
+	                          configuration space from 0: trapped, answered
+	                          by the view */
+	CFG_QUIRK_PASS,        /* inside a MIRROR: writes to [off, off+size) go
+	                          to the device as well */
+	CFG_QUIRK_WINDOW,      /* address register at `off`, data register at
+	                          `data`: some addresses are configuration
+	                          space, answered by the view; size: of both */
+	CFG_QUIRK_MSIX_WINDOW, /* such registers reach the MSI-X table */
+	CFG_QUIRK_NO_ROM,   /* its ROM hangs the device, or whoever runs it */
+	CFG_QUIRK_OPREGION, /* Intel graphics: OpRegion and stolen memory,
+	                       named by configuration registers at `off` */
+	CFG_QUIRK_NO_OWN_RESET, /* FLR and PM reset are not to be trusted */
+	CFG_QUIRK_NO_BUS_RESET, /* a bus reset leaves it dead, or as it was */
+	CFG_QUIRK_VF_MEMORY,    /* VF: COMMAND memory bit reads 0 in hardware,
+	                           shown as the guest wrote it */
 	CFG_QUIRK_EFFECTS
 };
 struct cfg_quirk {
-	uint16_t vendor, device;    /* 0 = any */
+	/* What it matches. */
+	uint16_t vendor;            /* 0 = any */
+	uint16_t first, last;       /* device ids; last 0 = any */
 	uint32_t class, class_mask; /* base, sub, interface; mask 0 = any */
+	uint8_t revision;           /* 0 = any */
+	bool vf;                    /* virtual functions only */
+	uint16_t config;            /* this dword of configuration space holds
+	                               something: not 0, not all ones; 0 = any */
+	enum cfg_bar_kind kind;     /* of `bar`; NONE = any. Where `size` is
+	                               within a BAR, it must be that large */
 	enum cfg_quirk_effect effect;
 	uint8_t bar;
 	uint32_t off, size;
-	const char *reason; /* static text */
-	const char *source; /* where it is known from */
+	uint32_t data;         /* WINDOW: offset of the data register */
+	uint32_t select, span; /* WINDOW: addresses [select, select+span) */
+	const char *reason;    /* static text */
+	const char *source;    /* where it is known from */
 };
 /* The next row that matches after `after` (NULL = from the first), or NULL. */
 const struct cfg_quirk *cfg_quirk_next(const struct cfg_layout *l,
@@ -359,21 +376,27 @@ const struct cfg_quirk *cfg_quirk_next(const struct cfg_layout *l,
 const struct cfg_quirk *cfg_quirk_find(const struct cfg_layout *l,
                                        enum cfg_quirk_effect e);
 const char *cfg_quirk_effect_name(enum cfg_quirk_effect e);
+/* WINDOW: the place in configuration space (or in the MSI-X table) that
+ * `address` in the address register means; -1: some other register. */
+int cfg_quirk_window(const struct cfg_quirk *q, uint32_t address);
 
 /* ---- why the guest's view differs from the function --------------------- */
 
 struct cfg_difference {
-	uint16_t off, len; /* bytes */
+	uint16_t off, len; /* bytes: from the first to the last that differs */
 	bool ext;
-	uint16_t cap;       /* capability id; 0 = header */
-	const char *what;   /* register or capability, static text */
+	uint16_t cap;     /* its place; 0 = header, or no capability's bytes */
+	const char *what; /* register or capability, static text */
 	const char *reason; /* static text */
 };
-/* Runs of bytes where a fresh view of `l` at `place` reads other than the
- * snapshot, one reason each, ascending. Every differing byte lies in one.
- * Returns how many there are; at most `max` are written. */
+/* Where a fresh view reads other than the snapshot: one entry for a register
+ * or a capability that is not shown, ascending, disjoint; every differing byte
+ * lies in one. Bits that are read from the device differ from nothing. `s` is
+ * composed from `l` at `place`, whatever was written to it since. Returns how
+ * many there are; at most `max` are written. */
 size_t cfg_explain(const struct cfg_layout *l, const struct cfg_place *place,
-                   struct cfg_difference *ret, size_t max);
+                   const struct cfg_space *s, struct cfg_difference *ret,
+                   size_t max);
 
 /* ---- SR-IOV capability, PCIe 6.0 9.3.3: decode only, for sriov/ ---- */
 
