@@ -27,6 +27,17 @@ static uint32_t device_read(struct vfio_dev *v, unsigned off, unsigned width)
 	return (uint32_t)load_le(buf, width);
 }
 
+/* While INTx is held back the kernel is told INTx Disable, in whichever access
+ * the byte is: it masks by that, whatever the end of interrupt says. */
+static void hold_intx(const struct vfio_dev *v, unsigned off, unsigned width,
+                      uint8_t *buf)
+{
+	const unsigned at = PCI_COMMAND + 1;
+
+	if (v->intx.throttled && off <= at && at < off + width)
+		buf[at - off] |= PCI_COMMAND_INTX_DISABLE >> 8;
+}
+
 static void device_write(struct vfio_dev *v, unsigned off, unsigned width,
                          uint32_t value)
 {
@@ -36,6 +47,7 @@ static void device_write(struct vfio_dev *v, unsigned off, unsigned width,
 	if (!range_inside(off, width, v->config_size))
 		return;
 	store_le(buf, width, value);
+	hold_intx(v, off, width, buf);
 	r = v->kern->write(v->fd, buf, width, v->config_off + off);
 	if (r < 0)
 		diag_fail(vfio_fault(v), r, FL_VFIO_CONFIG,

@@ -178,6 +178,20 @@ static void arm_range(struct vfio_dev *v, unsigned lo, unsigned hi)
 	}
 }
 
+/* The guest has unmasked what the host has not given. */
+static void fault_beyond(struct vfio_dev *v, unsigned lo, unsigned hi)
+{
+	const struct vfio_irqs *q = &v->irq;
+	unsigned first = MAX(lo, q->limit), n = 0;
+
+	while (first < hi && !q->want[first])
+		first++;
+	while (first + n < hi && q->want[first + n])
+		n++;
+	if (n)
+		fault_irq(v, -ENOSPC, q->index, first, n);
+}
+
 /* ---- enable and disable ---- */
 
 /* With the index off in the kernel. */
@@ -267,10 +281,12 @@ void vfio_irqs_apply(struct vfio_dev *v, uint32_t index, unsigned n,
                      unsigned lo, unsigned hi)
 {
 	vfio_routes_update(v, lo, hi);
-	if (v->irq.index == index)
-		arm_range(v, lo, hi);
-	else
+	if (v->irq.index != index) {
 		enable(v, index, n);
+		return;
+	}
+	arm_range(v, lo, hi);
+	fault_beyond(v, lo, hi);
 }
 
 /* ---- open and close ---- */
@@ -310,9 +326,10 @@ int vfio_irqs_init(struct vfio_dev *v, struct diag *d)
 		return r;
 	q->want = calloc(q->max, sizeof(*q->want));
 	q->armed = calloc(q->max, sizeof(*q->armed));
+	q->held = calloc(q->max, sizeof(*q->held));
 	q->late = calloc(q->max, sizeof(*q->late));
 	q->set = calloc(1, sizeof(*q->set) + q->max * sizeof(int32_t));
-	r = q->want && q->armed && q->late && q->set ? 0 : -ENOMEM;
+	r = q->want && q->armed && q->held && q->late && q->set ? 0 : -ENOMEM;
 	if (r >= 0)
 		r = irq_bank_new(v->table, v->guest_devid, q->max, &q->bank);
 	if (r >= 0)
@@ -334,6 +351,7 @@ void vfio_irqs_fini(struct vfio_dev *v)
 	close_fd(&q->late_fd);
 	free(q->want);
 	free(q->armed);
+	free(q->held);
 	free(q->late);
 	free(q->set);
 }

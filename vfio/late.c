@@ -40,7 +40,10 @@ void vfio_late_forget(struct vfio_dev *v)
 
 void vfio_vector_unmask(struct vfio_dev *v, unsigned i, struct irq_msg msg)
 {
-	v->irq.want[i] = irq_bank_stage(v->irq.bank, i, msg) >= 0;
+	if (v->irq.held[i])
+		vfio_vector_mask(v, i);
+	else
+		v->irq.want[i] = irq_bank_stage(v->irq.bank, i, msg) >= 0;
 }
 
 /* An interrupt that came before is counted in the eventfd, and would be

@@ -8,17 +8,28 @@
 
 #include "vfio/priv.h"
 
+static struct irq_msg message(const struct cfg_msi_state *s, unsigned n,
+                              unsigned i)
+{
+	return (struct irq_msg){
+		.addr = s->addr,
+		.data = (s->data & ~(uint32_t)(n - 1)) | i,
+	};
+}
+
+struct irq_msg vfio_msi_message(const struct vfio_dev *v, unsigned i)
+{
+	struct cfg_msi_state s = cfg_msi_state(&v->cfg);
+
+	return message(&s, v->irq.count, i);
+}
+
 static void follow(struct vfio_dev *v, const struct cfg_msi_state *s,
                    unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
-		struct irq_msg msg = {
-			.addr = s->addr,
-			.data = (s->data & ~(uint32_t)(n - 1)) | i,
-		};
-
 		if (!(s->mask >> i & 1))
-			vfio_vector_unmask(v, i, msg);
+			vfio_vector_unmask(v, i, message(s, n, i));
 		else
 			vfio_vector_mask(v, i);
 	}

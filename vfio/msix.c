@@ -64,6 +64,11 @@ void vfio_msix_update(struct vfio_dev *v)
 	follow(v, s.masked, 0, v->msix.vectors);
 }
 
+void vfio_msix_follow(struct vfio_dev *v, unsigned i)
+{
+	follow(v, cfg_msix_state(&v->cfg).masked, i, i + 1);
+}
+
 bool vfio_msix_owns(const struct vfio_dev *v, unsigned bar, uint64_t off,
                     unsigned width)
 {

@@ -109,6 +109,7 @@ struct vfio_irqs {
 	unsigned limit;           /* vectors the host has given for the index */
 	bool *want;               /* by vector: the guest has it unmasked */
 	bool *armed;              /* VFIO has its eventfd */
+	bool *held;               /* vector.c: as if the guest had it masked */
 	bool *late;               /* armed, its route waits */
 	int late_fd;              /* epoll over the eventfds of those, or -1 */
 	struct vfio_irq_set *set; /* room for max descriptors */
@@ -159,12 +160,16 @@ int vfio_msix_init(struct vfio_dev *v);
 void vfio_msix_fini(struct vfio_dev *v);
 /* After the guest has written Message Control. */
 void vfio_msix_update(struct vfio_dev *v);
+/* One vector, of an MSI-X that is enabled. */
+void vfio_msix_follow(struct vfio_dev *v, unsigned i);
 bool vfio_msix_owns(const struct vfio_dev *v, unsigned bar, uint64_t off,
                     unsigned width);
 uint64_t vfio_msix_table_read(struct vfio_dev *v, uint64_t off, unsigned width);
 void vfio_msix_table_write(struct vfio_dev *v, uint64_t off, unsigned width,
                            uint64_t value);
 void vfio_msi_update(struct vfio_dev *v);
+/* The guest's, while MSI is enabled. */
+struct irq_msg vfio_msi_message(const struct vfio_dev *v, unsigned i);
 
 /* ---- event.c ---------------------------------------------------------------
  */

@@ -63,8 +63,10 @@
  *     offered again when its own function's COMMAND, BARs or power state
  *     change, and by vfio_dev_offer();
  *   - where the host has fewer vectors than the guest enables, FL-0405 is said
- *     once, at the enabling; unmasking one beyond them does nothing until the
- *     guest toggles MSI or MSI-X.
+ *     at the enabling and whenever one beyond them is unmasked; that one stays
+ *     silent until the guest toggles MSI or MSI-X;
+ *   - MSI without mask bits cannot be held back without loss: one interrupt is
+ *     sent when vfio_dev_throttle() lets go.
  */
 
 #include "base/base.h"
@@ -224,7 +226,8 @@ struct vfio_vector {
 /* Those that are in use. Returns how many; writes at most `max`. */
 unsigned vfio_dev_vectors(struct vfio_dev *v, struct vfio_vector *ret,
                           unsigned max);
-/* Keeps a vector masked in the device whatever the guest says, or lets go. */
+/* Keeps a vector masked in the device whatever the guest says, through resets
+ * and from one kind of message to the other, or lets go. */
 void vfio_dev_throttle(struct vfio_dev *v, enum vfio_irq_kind kind,
                        unsigned index, bool on);
 

@@ -505,7 +505,9 @@ static void put_config(struct fake *f)
 	put(f, PCI_BASE_ADDRESS_0, 4,
 	    0xfe000000 | PCI_BASE_ADDRESS_MEM_TYPE_64);
 	put(f, PCI_BASE_ADDRESS_2, 4, 0xfd000000);
-	put(f, PCI_CAPABILITY_LIST, 1, FAKE_EXP_CAP);
+	put(f, PCI_CAPABILITY_LIST, 1, FAKE_PM_CAP);
+	put(f, FAKE_PM_CAP, 2, PCI_CAP_ID_PM | FAKE_EXP_CAP << 8);
+	put(f, FAKE_PM_CAP + PCI_PM_PMC, 2, 3);
 	put(f, PCI_INTERRUPT_PIN, 1, f->pin);
 	put(f, FAKE_EXP_CAP, 2,
 	    PCI_CAP_ID_EXP | (f->vectors       ? FAKE_MSIX_CAP << 8
@@ -520,7 +522,9 @@ static void put_config(struct fake *f)
 	if (f->msi_vectors) {
 		put(f, FAKE_MSI_CAP, 2, PCI_CAP_ID_MSI);
 		put(f, FAKE_MSI_CAP + PCI_MSI_FLAGS, 2,
-		    log << 1 | PCI_MSI_FLAGS_64BIT | PCI_MSI_FLAGS_MASKBIT);
+		    log << 1 | (f->plain_msi ? 0u
+		                             : PCI_MSI_FLAGS_64BIT |
+		                                       PCI_MSI_FLAGS_MASKBIT));
 	} else if (f->vectors) {
 		put(f, FAKE_MSIX_CAP, 2, PCI_CAP_ID_MSIX);
 	}

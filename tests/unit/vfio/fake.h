@@ -32,6 +32,7 @@
 #define FAKE_VECTORS_MAX 64
 #define FAKE_MSIX_CAP 0x50
 #define FAKE_EXP_CAP 0x60
+#define FAKE_PM_CAP 0x90
 #define FAKE_MSI_CAP 0xa0
 #define FAKE_TABLE_OFF 0x2000u
 #define FAKE_BAR0_SIZE 0x8000u
@@ -45,6 +46,7 @@ struct fake {
 	uint8_t config[CFG_SIZE_PCI];
 	unsigned vectors, msi_vectors; /* 0 = no such capability */
 	bool dynamic, no_reset, no_request;
+	bool plain_msi;                /* no mask bits, 32-bit address */
 	uint64_t bar0_size, bar2_size; /* 64 bits, 32 bits; 0 = none */
 	uint64_t rom_size;
 	int rom_error;      /* errno of reads of the ROM */

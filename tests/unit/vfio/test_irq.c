@@ -322,6 +322,35 @@ static void test_few_vectors(void **state)
 	fake_forget(f);
 	guest_mask(f, 3, true); /* past the limit: no call */
 	fake_expect(f, "");
+	assert_false(vfio_dev_take_fault(f->dev, &d));
+	guest_mask(f, 3, false); /* but it is said again */
+	fake_expect(f, "");
+	assert_true(vfio_dev_take_fault(f->dev, &d));
+	assert_int_equal(d.code, FL_VFIO_IRQ);
+	assert_non_null(strstr(d.what, "vectors 3-3"));
+	guest_mask(f, 1, true);
+	guest_mask(f, 1, false);
+	expect_no_fault(f);
+}
+
+/* MSI, too: the kernel has fewer than the guest asked for. */
+static void test_few_msi(void **state)
+{
+	struct fake *f = *state;
+
+	f->vectors = 0;
+	f->msi_vectors = 4;
+	f->available = 1;
+	open_ok(f, false);
+	vfio_dev_cfg_write(f->dev, FAKE_MSI_CAP + PCI_MSI_FLAGS, 2,
+	                   2 << 4 | PCI_MSI_FLAGS_ENABLE);
+	assert_int_equal(f->index, VFIO_PCI_MSI_IRQ_INDEX);
+	assert_true(f->armed[0] && !f->armed[1]);
+	expect_fault(f, FL_VFIO_IRQ);
+	vfio_dev_cfg_write(f->dev, FAKE_MSI_CAP + PCI_MSI_MASK_64, 4, 8);
+	expect_fault(f, FL_VFIO_IRQ); /* 1 and 2 are still wanted */
+	vfio_dev_cfg_write(f->dev, FAKE_MSI_CAP + PCI_MSI_MASK_64, 4, 0xe);
+	expect_no_fault(f);
 }
 
 /* One vector is refused: the others are armed one by one. */
@@ -510,6 +539,7 @@ int main(void)
 		T(test_runs),
 		T(test_static),
 		T(test_few_vectors),
+		T(test_few_msi),
 		T(test_one_refused),
 		T(test_all_refused),
 		T(test_msi),
