@@ -93,6 +93,15 @@ struct fault_count *faults_note(struct faults *all, const struct leases *leases,
                                 const struct iommu_fault *f, int64_t now);
 json_t *faults_json(const struct faults *all);
 
+/* ---- affinity.c ---------------------------------------------------------- */
+
+/* Moves the host's interrupts of a guest to the CPUs of the vCPUs they serve,
+ * where those are pinned; `state` is its VMM's answer to a query. A worker's.
+ * Returns {"vectors": [{"device", "index", "irq", "vcpu", "cpus", "ok",
+ * "why"}], "why": why nothing is moved}; those that stay are not in it. */
+json_t *affinity_follow(int root_fd, const struct lease *l,
+                        const json_t *state);
+
 /* ---- requests ------------------------------------------------------------ */
 
 #define NETD_VERB_MAX 16

@@ -1,6 +1,6 @@
 #!/bin/bash
 # A vector masked, unmasked, its message rewritten: what each costs, beside QEMU and kvmtool.
-# lab: devices=igb time=icount iommufd=no timeout=600 quiet=60 tries=6
+# lab: devices=igb time=icount iommufd=no timeout=600 quiet=150 tries=3
 # check: long
 #
 # irq-vectors.sh [KVMTOOL]

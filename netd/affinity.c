@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where the host takes a guest's interrupts. An interrupt that is remapped is
+ * handled by a host CPU first; one that the guest's vCPU may not run on has to
+ * send another CPU to it. So the host's vector goes to the CPUs of the vCPU
+ * that its message names, where that vCPU is pinned: allowed on fewer CPUs
+ * than are online. Elsewhere the host's own choice stays.
+ *
+ * A host that posts interrupts delivers them to the vCPU where it runs: then
+ * nothing is touched.
+ *
+ * What the VMM says is not trusted: only lines that /proc/interrupts gives to
+ * functions of its lease are written, and only CPUs on which threads of its
+ * own process may run.
+ */
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "irq-remap/irq-remap.h"
+#include "netd/priv.h"
+
+#define CPUS_MAX 8192 /* CONFIG_NR_CPUS with MAXSMP */
+#define LIST_MAX 1024 /* of a CPU list's text */
+
+struct cpus {
+	uint64_t bit[CPUS_MAX / 64];
+};
+
+/* "0-3,8": as the kernel prints lists. */
+static int cpus_parse(const char *s, struct cpus *ret)
+{
+	*ret = (struct cpus){ 0 };
+	while (*s && *s != '\n') {
+		char *end;
+		unsigned long lo = strtoul(s, &end, 10), hi = lo;
+
+		if (end == s)
+			return -EINVAL;
+		s = end;
+		if (*s == '-') {
+			hi = strtoul(s + 1, &end, 10);
+			if (end == s + 1)
+				return -EINVAL;
+			s = end;
+		}
+		if (hi >= CPUS_MAX || lo > hi)
+			return -EINVAL;
+		for (; lo <= hi; lo++)
+			ret->bit[lo / 64] |= 1ull << lo % 64;
+		if (*s == ',')
+			s++;
+	}
+	return 0;
+}
+
+/* Some of `online` are not in `allowed`, but some are. */
+static bool is_pinned(const struct cpus *allowed, const struct cpus *online)
+{
+	bool some = false, all = true;
+
+	for (size_t i = 0; i < ARRAY_SIZE(allowed->bit); i++) {
+		some |= !!(allowed->bit[i] & online->bit[i]);
+		all &= !(online->bit[i] & ~allowed->bit[i]);
+	}
+	return some && !all;
+}
+
+struct follow {
+	int root_fd;
+	const struct lease *lease;
+	const json_t *state;
+	struct cpus online;
+	json_t *done; /* a list */
+};
+
+/* Where the thread may run, as text: "2-3". */
+static int thread_cpus(int root_fd, pid_t pid, json_int_t tid,
+                       char list[LIST_MAX])
+{
+	static const char key[] = "\nCpus_allowed_list:";
+	char path[96], text[SYSFS_MAX];
+	const char *at;
+	int r;
+
+	snprintf(path, sizeof(path),
+	         "proc/%d/task/%" JSON_INTEGER_FORMAT "/status", pid, tid);
+	r = sysfs_read(root_fd, path, text, sizeof(text));
+	if (r < 0)
+		return r;
+	at = strstr(text, key);
+	if (!at)
+		return -ENODATA;
+	at += sizeof(key) - 1;
+	at += strspn(at, " \t");
+	snprintf(list, LIST_MAX, "%.*s", (int)strcspn(at, "\n"), at);
+	return 0;
+}
+
+/* The VMM's vector of that line; NULL where it names none. */
+static const json_t *vector_of(const struct follow *f, const char *device,
+                               const struct irq_host *line)
+{
+	const json_t *all = json_object_get(f->state, "vectors");
+
+	for (size_t i = 0; i < json_array_size(all); i++) {
+		const json_t *v = json_array_get(all, i);
+		const char *name =
+			json_string_value(json_object_get(v, "device"));
+		const char *kind =
+			json_string_value(json_object_get(v, "kind"));
+
+		if (name && kind && !strcmp(name, device) &&
+		    !strcmp(kind, irq_host_kind_name(line->kind)) &&
+		    json_integer_value(json_object_get(v, "index")) ==
+		            line->index)
+			return v;
+	}
+	return NULL;
+}
+
+static void note(struct follow *f, const char *device,
+                 const struct irq_host *line, json_int_t vcpu, const char *cpus,
+                 int err)
+{
+	json_array_append_new(f->done,
+	                      json_pack("{s:s, s:i, s:i, s:I, s:s, s:b, s:s}",
+	                                "device", device, "index", line->index,
+	                                "irq", (int)line->irq, "vcpu", vcpu,
+	                                "cpus", cpus, "ok", err == 0, "why",
+	                                err ? strerror(-err) : ""));
+}
+
+static void move(struct follow *f, const char *device,
+                 const struct irq_host *line, json_int_t vcpu, const char *cpus)
+{
+	char path[64], now[LIST_MAX] = "";
+	int r;
+
+	snprintf(path, sizeof(path), "proc/irq/%u/smp_affinity_list",
+	         line->irq);
+	r = sysfs_read(f->root_fd, path, now, sizeof(now));
+	if (r >= 0 && strcmp(now, cpus) != 0)
+		r = sysfs_write(f->root_fd, path, cpus);
+	note(f, device, line, vcpu, cpus, MIN(r, 0));
+}
+
+static const char *leased_name(const struct lease *l, const char *bdf)
+{
+	struct bdf b;
+
+	for (size_t i = 0; bdf_parse(bdf, &b) == 0 && i < l->n; i++)
+		if (bdf_equal(l->device[i].bdf, b))
+			return l->device[i].name;
+	return NULL;
+}
+
+static void on_line(const struct irq_host *line, void *arg)
+{
+	struct follow *f = arg;
+	const char *device = leased_name(f->lease, line->bdf);
+	const json_t *v = device ? vector_of(f, device, line) : NULL;
+	const json_t *vcpu = json_object_get(v, "vcpu"), *tid;
+	char list[LIST_MAX];
+	struct cpus allowed;
+
+	if (!json_is_integer(vcpu))
+		return;
+	tid = json_array_get(json_object_get(f->state, "vcpus"),
+	                     (size_t)json_integer_value(vcpu));
+	if (!json_is_integer(tid) ||
+	    thread_cpus(f->root_fd, f->lease->pid, json_integer_value(tid),
+	                list) < 0 ||
+	    cpus_parse(list, &allowed) < 0 || !is_pinned(&allowed, &f->online))
+		return;
+	move(f, device, line, json_integer_value(vcpu), list);
+}
+
+static int follow_lines(struct follow *f)
+{
+	_cleanup_close_ int fd = -1;
+	char online[LIST_MAX];
+	int r = sysfs_read(f->root_fd, "sys/devices/system/cpu/online", online,
+	                   sizeof(online));
+
+	if (r >= 0)
+		r = cpus_parse(online, &f->online);
+	if (r < 0)
+		return r;
+	fd = openat(f->root_fd, "proc/interrupts", O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : irq_host_each(fd, on_line, f);
+}
+
+json_t *affinity_follow(int root_fd, const struct lease *l, const json_t *state)
+{
+	struct follow f = { .root_fd = root_fd,
+		            .lease = l,
+		            .state = state,
+		            .done = json_array() };
+	struct irq_facts facts;
+	const char *why = "";
+	int r = irq_facts_read(root_fd, &facts);
+
+	if (r >= 0 && facts.posting == IRQ_FACT_YES)
+		why = "this host posts interrupts: they go where the vCPU is";
+	else if (r >= 0)
+		r = follow_lines(&f);
+	if (r < 0)
+		why = strerror(-r);
+	return json_pack("{s:o, s:s}", "vectors", f.done, "why", why);
+}
