@@ -51,6 +51,10 @@ static struct cfg_row row(unsigned off, uint32_t init, uint32_t rw)
 		.event = CFG_EV_BAR,
 		.init = init,
 		.rw = rw,
+		.what = off == CFG_ROM ? "Expansion ROM Base Address"
+		                       : "Base Address",
+		.why = rw ? "the guest's own; the device keeps the host's"
+		          : "not offered: no size is known for it",
 	};
 }
 
@@ -70,7 +74,7 @@ void cfg_plan_bars(struct cfg_plan *p, const struct cfg_layout *l)
 		const uint64_t mask = addr_mask(b);
 		const unsigned off = CFG_BAR0 + 4 * i;
 
-		if (!mask)
+		if (b->kind == CFG_BAR_UPPER)
 			continue;
 		cfg_plan_row(p, 0, CFG_HEADER_SIZE,
 		             row(off, flags(b), (uint32_t)mask));
@@ -78,9 +82,8 @@ void cfg_plan_bars(struct cfg_plan *p, const struct cfg_layout *l)
 			cfg_plan_row(p, 0, CFG_HEADER_SIZE,
 			             row(off + 4, 0, (uint32_t)(mask >> 32)));
 	}
-	if (rom)
-		cfg_plan_row(p, 0, CFG_HEADER_SIZE,
-		             row(CFG_ROM, 0, (uint32_t)rom | ROM_ENABLE));
+	cfg_plan_row(p, 0, CFG_HEADER_SIZE,
+	             row(CFG_ROM, 0, rom ? (uint32_t)rom | ROM_ENABLE : 0));
 }
 
 static size_t reg_off(unsigned i)

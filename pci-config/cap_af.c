@@ -10,7 +10,8 @@ static const struct cfg_row rows[] = {
 	// clang-format off
 	{ .off = 0x02, .width = 1, .snap = 0xff }, /* Length */
 	{ .off = 0x03, .width = 1, .snap = 0x03 }, /* TP_CAP, FLR_CAP */
-	{ .off = 0x04, .width = 1, .w1c = BIT(0), .event = CFG_EV_FLR },
+	{ .off = 0x04, .width = 1, .w1c = BIT(0), .event = CFG_EV_FLR,
+	  .what = "Control", .why = "its reset is done through VFIO" },
 	{ .off = 0x05, .width = 1, .hw = BIT(0) }, /* Transactions Pending */
 	// clang-format on
 };

@@ -20,11 +20,15 @@
 #define LINK_WIDTH BITS(9, 4)
 #define LINK_X1_2G5 (FIELD_PREP(LINK_SPEED, 1u) | FIELD_PREP(LINK_WIDTH, 1u))
 
+#define NO_PORT .what = "Slot and root registers", .why = "not an endpoint's"
+
 static const struct cfg_row rows[] = {
 	// clang-format off
 	/* Device Capabilities, but for Phantom Functions (bits 4:3), whose
 	 * requester ids the host's IOMMU does not know. */
-	{ .off = 0x04, .width = 4, .snap = ~BITS(4, 3) },
+	{ .off = 0x04, .width = 4, .snap = ~BITS(4, 3),
+	  .what = "Device Capabilities",
+	  .why = "no phantom functions: the IOMMU does not know their ids" },
 	/*
 	 * Device Control. In the device: Relaxed Ordering (4), No Snoop (11)
 	 * and Max_Read_Request_Size (14:12, which VFIO keeps above the payload
@@ -34,26 +38,35 @@ static const struct cfg_row rows[] = {
 	{ .off = CFG_EXP_DEVCTL, .width = 2, .event = CFG_EV_FLR,
 	  .snap = BITS(14, 12) | BIT(11) | BIT(4),
 	  .rw = BITS(14, 12) | BIT(11) | BITS(8, 0),
-	  .fwd = BITS(14, 12) | BIT(11) | BIT(4), .w1c = BIT(15) },
+	  .fwd = BITS(14, 12) | BIT(11) | BIT(4), .w1c = BIT(15),
+	  .what = "Device Control",
+	  .why = "error reporting, payload size and extended tags are agreed "
+	         "with the host's port; the guest has a copy of its own" },
 	/* Device Status: errors seen (3:0, RW1C), Transactions Pending (5). */
 	{ .off = 0x0a, .width = 2, .hw = BIT(5) | BITS(3, 0),
-	  .w1c = BITS(3, 0), .fwd = BITS(3, 0) },
+	  .w1c = BITS(3, 0), .fwd = BITS(3, 0), .what = "Device Status",
+	  .why = "auxiliary power and emergencies are the host's" },
 
 	/* Slot and root registers are not an endpoint's. */
-	{ .off = 0x14, .width = 4 }, { .off = 0x18, .width = 4 },
-	{ .off = 0x1c, .width = 4 }, { .off = 0x20, .width = 4 },
-	{ .off = 0x34, .width = 4 }, { .off = 0x38, .width = 4 },
+	{ .off = 0x14, .width = 4, NO_PORT }, { .off = 0x18, .width = 4, NO_PORT },
+	{ .off = 0x1c, .width = 4, NO_PORT }, { .off = 0x20, .width = 4, NO_PORT },
+	{ .off = 0x34, .width = 4, NO_PORT }, { .off = 0x38, .width = 4, NO_PORT },
 
 	/*
 	 * Device Capabilities 2: completion timeouts (4:0) and which atomics
 	 * it completes (9:7). The rest wants partners the guest has not: LTR,
 	 * OBFF, TPH, prefixes, 10-bit tags, emergency power.
 	 */
-	{ .off = 0x24, .width = 4, .snap = BITS(4, 0) | BITS(9, 7) },
+	{ .off = 0x24, .width = 4, .snap = BITS(4, 0) | BITS(9, 7),
+	  .what = "Device Capabilities 2",
+	  .why = "LTR, OBFF, TPH, prefixes and 10-bit tags want partners that "
+	         "the guest has not" },
 	/* Device Control 2: completion timeout of its own requests. */
 	{ .off = 0x28, .width = 2, .snap = BITS(4, 0), .rw = BITS(4, 0),
-	  .fwd = BITS(4, 0) },
-	{ .off = 0x2a, .width = 2 }, /* Device Status 2 */
+	  .fwd = BITS(4, 0), .what = "Device Control 2",
+	  .why = "only the completion timeout is the guest's" },
+	{ .off = 0x2a, .width = 2, .what = "Device Status 2",
+	  .why = "reserved" },
 	// clang-format on
 };
 
@@ -61,17 +74,27 @@ static const struct cfg_row rows[] = {
  * the shadow's, since the link is the host's. */
 #define LNKCTL_RW (BITS(8, 6) | BIT(3) | BITS(1, 0))
 
+#define LINK_WHY                                                               \
+	"speed and width as they are; power saving and training are the host's"
+#define VIRTUAL_WHY "its own tells of no link: the least one, as its port's"
+#define NONE_WHY "not behind a port: no link"
+
 static const struct cfg_row link_real[] = {
 	// clang-format off
 	/* Link Capabilities but L0s and L1 (11:10) and their latencies (17:12),
 	 * clock power (18), port number (31:24): ASPM is the host's. */
 	{ .off = CFG_EXP_LNKCAP, .width = 4,
-	  .snap = LINK_SPEED | LINK_WIDTH | BIT(22) },
-	{ .off = 0x10, .width = 2, .rw = LNKCTL_RW },
+	  .snap = LINK_SPEED | LINK_WIDTH | BIT(22),
+	  .what = "Link Capabilities", .why = LINK_WHY },
+	{ .off = 0x10, .width = 2, .rw = LNKCTL_RW,
+	  .what = "Link Control", .why = LINK_WHY },
 	{ .off = CFG_EXP_LNKSTA, .width = 2, .snap = LINK_SPEED | LINK_WIDTH,
-	  .hw = LINK_SPEED | LINK_WIDTH },
-	{ .off = 0x2c, .width = 4, .snap = BITS(7, 1) }, /* Link Capabilities 2 */
-	{ .off = 0x30, .width = 4, .snap = LINK_SPEED }, /* Link Control 2 */
+	  .hw = LINK_SPEED | LINK_WIDTH,
+	  .what = "Link Status", .why = LINK_WHY },
+	{ .off = 0x2c, .width = 4, .snap = BITS(7, 1),
+	  .what = "Link Capabilities 2", .why = LINK_WHY },
+	{ .off = 0x30, .width = 4, .snap = LINK_SPEED,
+	  .what = "Link Control 2", .why = LINK_WHY },
 	// clang-format on
 };
 
@@ -82,20 +105,29 @@ static const struct cfg_row link_real[] = {
  */
 static const struct cfg_row link_virtual[] = {
 	// clang-format off
-	{ .off = CFG_EXP_LNKCAP, .width = 4, .init = LINK_X1_2G5 },
-	{ .off = 0x10, .width = 2, .rw = LNKCTL_RW },
-	{ .off = CFG_EXP_LNKSTA, .width = 2, .init = LINK_X1_2G5 },
-	{ .off = 0x2c, .width = 4, .init = BIT(1) },
-	{ .off = 0x30, .width = 4, .init = FIELD_PREP(LINK_SPEED, 1u) },
+	{ .off = CFG_EXP_LNKCAP, .width = 4, .init = LINK_X1_2G5,
+	  .what = "Link Capabilities", .why = VIRTUAL_WHY },
+	{ .off = 0x10, .width = 2, .rw = LNKCTL_RW,
+	  .what = "Link Control", .why = VIRTUAL_WHY },
+	{ .off = CFG_EXP_LNKSTA, .width = 2, .init = LINK_X1_2G5,
+	  .what = "Link Status", .why = VIRTUAL_WHY },
+	{ .off = 0x2c, .width = 4, .init = BIT(1),
+	  .what = "Link Capabilities 2", .why = VIRTUAL_WHY },
+	{ .off = 0x30, .width = 4, .init = FIELD_PREP(LINK_SPEED, 1u),
+	  .what = "Link Control 2", .why = VIRTUAL_WHY },
 	// clang-format on
 };
 
 static const struct cfg_row link_none[] = {
 	// clang-format off
-	{ .off = CFG_EXP_LNKCAP, .width = 4 },
-	{ .off = 0x10, .width = 4 },
-	{ .off = 0x2c, .width = 4 },
-	{ .off = 0x30, .width = 4 },
+	{ .off = CFG_EXP_LNKCAP, .width = 4,
+	  .what = "Link Capabilities", .why = NONE_WHY },
+	{ .off = 0x10, .width = 4,
+	  .what = "Link Control", .why = NONE_WHY },
+	{ .off = 0x2c, .width = 4,
+	  .what = "Link Capabilities 2", .why = NONE_WHY },
+	{ .off = 0x30, .width = 4,
+	  .what = "Link Control 2", .why = NONE_WHY },
 	// clang-format on
 };
 
@@ -131,6 +163,8 @@ static struct cfg_row type_row(unsigned type)
 		.width = 2,
 		.snap = FLAGS_VERSION | FLAGS_IRQ,
 		.init = FIELD_PREP(FLAGS_TYPE, type),
+		.what = "PCI Express Capabilities",
+		.why = "the type of its place in the guest",
 	};
 }
 

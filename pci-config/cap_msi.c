@@ -28,14 +28,17 @@ static const struct places *places_of(const struct cfg_msi_facts *f)
 	return f->addr64 ? &places64 : &places32;
 }
 
+#define MESSAGE_WHY "the message is the guest's; the device has the host's"
+
 static const struct cfg_row rows[] = {
 	// clang-format off
 	/* Extended Message Data (bits 10:9) is not offered. */
 	{ .off = CONTROL, .width = 2, .event = CFG_EV_MSI,
 	  .snap = MULTI_CAPABLE | ADDR_64 | MASKABLE,
-	  .rw = ENABLE | MULTI_ENABLE },
+	  .rw = ENABLE | MULTI_ENABLE, .what = "Message Control",
+	  .why = "off until the guest turns it on; no extended data" },
 	{ .off = ADDR_LOW, .width = 4, .event = CFG_EV_MSI,
-	  .rw = BITS(31, 2) },
+	  .rw = BITS(31, 2), .what = "Message Address", .why = MESSAGE_WHY },
 	// clang-format on
 };
 static const struct cfg_row row_high = {
@@ -43,6 +46,8 @@ static const struct cfg_row row_high = {
 	.width = 4,
 	.event = CFG_EV_MSI,
 	.rw = UINT32_MAX,
+	.what = "Message Upper Address",
+	.why = MESSAGE_WHY,
 };
 
 static struct cfg_msi_facts facts(const struct cfg_layout *l, unsigned off)
@@ -84,7 +89,9 @@ static void plan(struct cfg_plan *p, const struct cfg_layout *l,
 {
 	const struct cfg_msi_facts *f = &l->msi;
 	const struct places *at = places_of(f);
-	struct cfg_row row = { .width = 4, .event = CFG_EV_MSI };
+	struct cfg_row row = { .event = CFG_EV_MSI,
+		               .what = "Message Data",
+		               .why = MESSAGE_WHY };
 
 	(void)place;
 	CFG_PLAN_ADD(p, c->off, c->len, rows);
@@ -98,7 +105,12 @@ static void plan(struct cfg_plan *p, const struct cfg_layout *l,
 		return;
 	/* Extended Message Data, between data and mask. */
 	cfg_plan_row(p, c->off, c->len,
-	             (struct cfg_row){ .off = at->data + 2, .width = 2 });
+	             (struct cfg_row){ .off = at->data + 2,
+	                               .width = 2,
+	                               .what = "Extended Message Data",
+	                               .why = "not offered" });
+	row.what = "Mask Bits";
+	row.why = "the guest's own; none is set as it begins";
 	row.off = at->mask;
 	row.width = 4;
 	row.rw = vector_bits(f);
@@ -106,7 +118,9 @@ static void plan(struct cfg_plan *p, const struct cfg_layout *l,
 	cfg_plan_row(p, c->off, c->len,
 	             (struct cfg_row){ .off = at->pending,
 	                               .width = 4,
-	                               .hw = vector_bits(f) });
+	                               .hw = vector_bits(f),
+	                               .what = "Pending Bits",
+	                               .why = "of the vectors offered" });
 }
 
 const struct cfg_kind cfg_kind_msi = {

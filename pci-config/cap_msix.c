@@ -17,7 +17,9 @@
 static const struct cfg_row rows[] = {
 	// clang-format off
 	{ .off = CONTROL, .width = 2, .event = CFG_EV_MSIX,
-	  .snap = TABLE_SIZE, .rw = ENABLE | MASK_ALL },
+	  .snap = TABLE_SIZE, .rw = ENABLE | MASK_ALL,
+	  .what = "Message Control",
+	  .why = "off until the guest turns it on; the device has the host's" },
 	{ .off = TABLE, .width = 4, .snap = UINT32_MAX },
 	{ .off = PBA, .width = 4, .snap = UINT32_MAX },
 	// clang-format on

@@ -14,13 +14,19 @@
 static const struct cfg_row rows[] = {
 	// clang-format off
 	/* PMC: Version, Device Specific Initialization. */
-	{ .off = 0x02, .width = 2, .snap = BITS(2, 0) | BIT(5) },
+	{ .off = 0x02, .width = 2, .snap = BITS(2, 0) | BIT(5),
+	  .what = "Power Management Capabilities",
+	  .why = "no wake-up events, no D1 and D2" },
 	/* PMCSR: PowerState, No_Soft_Reset. */
 	{ .off = CFG_PM_CTRL, .width = 1, .event = CFG_EV_POWER,
-	  .snap = BIT(3), .rw = CFG_PM_STATE, .fwd = CFG_PM_STATE },
+	  .snap = BIT(3), .rw = CFG_PM_STATE, .fwd = CFG_PM_STATE,
+	  .what = "Power Management Control/Status",
+	  .why = "D0 as the guest begins" },
 	/* PMCSR: PME_En, Data_Select, PME_Status; PMCSR_BSE; Data. */
-	{ .off = 0x05, .width = 1 },
-	{ .off = 0x06, .width = 2 },
+	{ .off = 0x05, .width = 1, .what = "Power Management Control/Status",
+	  .why = "no wake-up events" },
+	{ .off = 0x06, .width = 2, .what = "Bridge Extensions, Data",
+	  .why = "power is the host's" },
 	// clang-format on
 };
 

@@ -12,13 +12,19 @@
  * read as the snapshot, status, pointer and logs as "no error", and the ECRC
  * and recording features are not offered.
  */
+#define AER_WHY "no error: the host's handler reads and clears the real ones"
+#define HEADER_LOG .what = "Header Log", .why = AER_WHY
+
 static const struct cfg_row aer_rows[] = {
 	// clang-format off
-	{ .off = 0x04, .width = 4 },                     /* Uncorrectable Status */
-	{ .off = 0x10, .width = 4 },                     /* Correctable Status */
-	{ .off = 0x18, .width = 4 },                     /* Capabilities, Control */
-	{ .off = 0x1c, .width = 4 }, { .off = 0x20, .width = 4 }, /* Header Log */
-	{ .off = 0x24, .width = 4 }, { .off = 0x28, .width = 4 },
+	{ .off = 0x04, .width = 4, .what = "Uncorrectable Error Status",
+	  .why = AER_WHY },
+	{ .off = 0x10, .width = 4, .what = "Correctable Error Status",
+	  .why = AER_WHY },
+	{ .off = 0x18, .width = 4, .what = "AER Capabilities and Control",
+	  .why = "no ECRC and no recording of several: agreed with the host" },
+	{ .off = 0x1c, .width = 4, HEADER_LOG }, { .off = 0x20, .width = 4, HEADER_LOG },
+	{ .off = 0x24, .width = 4, HEADER_LOG }, { .off = 0x28, .width = 4, HEADER_LOG },
 	// clang-format on
 };
 

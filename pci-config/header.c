@@ -21,46 +21,74 @@ static const struct cfg_row rows[] = {
 	  .rw = CFG_COMMAND_IO | CFG_COMMAND_MEM | CFG_COMMAND_MASTER |
 	        CFG_COMMAND_PARITY | CFG_COMMAND_SERR | CFG_COMMAND_INTX_OFF,
 	  .fwd = CFG_COMMAND_IO | CFG_COMMAND_MEM | CFG_COMMAND_MASTER |
-	         CFG_COMMAND_INTX_OFF },
-
-	/*
-	 * Status. Interrupt Status lives. The error bits are RW1C, but VFIO
-	 * drops writes to them, and a bit that can be seen and not cleared
-	 * lies: they read 0 and their clearing is not forwarded. Immediate
-	 * Readiness is true of any function here, because the host waits in
-	 * each reset; it spares the guest its own 100 ms (PCIe 6.0 6.6.1).
-	 */
-	{ .off = CFG_STATUS, .width = 2, .init = CFG_STATUS_READY,
-	  .hw = CFG_STATUS_INTX, .w1c = CFG_STATUS_ERRORS },
+	         CFG_COMMAND_INTX_OFF,
+	  .what = "Command",
+	  .why = "the guest's own: off until it turns it on; parity and SERR# "
+	         "stay the host's" },
 
 	{ .off = 0x08, .width = 4, .snap = 0xffffffff }, /* Revision, Class */
 	{ .off = 0x0c, .width = 1, .snap = 0xff },       /* Cache Line Size */
-	{ .off = 0x0d, .width = 1 },                     /* Latency Timer: 0 */
+	{ .off = 0x0d, .width = 1, .what = "Latency Timer",
+	  .why = "0 in PCI Express" },
 	/* BIST: 0 = not capable. A self-test would run on the host's time. */
-	{ .off = 0x0f, .width = 1 },
-	{ .off = 0x28, .width = 4 },                     /* CardBus CIS: 0 */
+	{ .off = 0x0f, .width = 1, .what = "BIST",
+	  .why = "no self-test on the host's time" },
+	{ .off = 0x28, .width = 4, .what = "CardBus CIS Pointer",
+	  .why = "0 in PCI Express" },
 	{ .off = 0x2c, .width = 4, .snap = 0xffffffff }, /* Subsystem IDs */
 	/* Interrupt Line means nothing to hardware: firmware's notepad. */
-	{ .off = 0x3c, .width = 1, .rw = 0xff },
-	/* 3Eh, 3Fh: Min_Gnt and Max_Lat are 0 in PCI Express. */
+	{ .off = 0x3c, .width = 1, .rw = 0xff, .what = "Interrupt Line",
+	  .why = "a notepad; the host's firmware wrote the host's" },
+	{ .off = 0x3e, .width = 2, .what = "Min_Gnt, Max_Lat",
+	  .why = "0 in PCI Express" },
 	// clang-format on
 };
 
+/*
+ * Status. Interrupt Status lives where the guest has an INTx. The error bits
+ * are RW1C, but VFIO drops writes to them, and a bit that can be seen and not
+ * cleared lies: they read 0 and their clearing is not forwarded. Immediate
+ * Readiness is true of any function here, because the host waits in each reset;
+ * it spares the guest its own 100 ms (PCIe 6.0 6.6.1).
+ */
+static struct cfg_row status_row(unsigned pin)
+{
+	return (struct cfg_row){
+		.off = CFG_STATUS,
+		.width = 2,
+		.init = CFG_STATUS_READY,
+		.hw = pin ? CFG_STATUS_INTX : 0,
+		.w1c = CFG_STATUS_ERRORS,
+		.what = "Status",
+		.why = "errors are the host's; ready at once, since the host "
+		       "waits in each reset",
+	};
+}
+
 void cfg_plan_header(struct cfg_plan *p, const struct cfg_place *place)
 {
+	const uint8_t pin = place->intx_pin <= 4 ? place->intx_pin : 0;
+	const struct cfg_row own[] = {
+		status_row(pin),
+		{
+			.off = 0x0e,
+			.width = 1,
+			.init = place->multifunction ? 0x80 : 0,
+			.what = "Header Type",
+			.why = "multi-function as its slot in the guest is",
+		},
+		{
+			.off = 0x3d,
+			.width = 1,
+			.init = pin,
+			.what = "Interrupt Pin",
+			.why = "as the guest's INTx is wired",
+		},
+	};
+
 	CFG_PLAN_ADD(p, 0, CFG_HEADER_SIZE, rows);
-	cfg_plan_row(p, 0, CFG_HEADER_SIZE,
-	             (struct cfg_row){
-			     .off = 0x0e, /* Header Type */
-			     .width = 1,
-			     .init = place->multifunction ? 0x80 : 0,
-		     });
-	cfg_plan_row(p, 0, CFG_HEADER_SIZE,
-	             (struct cfg_row){
-			     .off = 0x3d, /* Interrupt Pin */
-			     .width = 1,
-			     .init = place->intx_pin <= 4 ? place->intx_pin : 0,
-		     });
+	for (unsigned i = 0; i < ARRAY_SIZE(own); i++)
+		cfg_plan_row(p, 0, CFG_HEADER_SIZE, own[i]);
 }
 
 uint16_t cfg_command(const struct cfg_space *s)

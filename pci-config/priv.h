@@ -25,6 +25,9 @@ struct cfg_row {
 	uint32_t snap; /* starts as the snapshot has it */
 	uint32_t init; /* starts as 1 */
 	uint32_t rw, w1c, hw, fwd;
+	/* For cfg_explain(): the register, and why the guest's may differ.
+	 * NULL: as the capability's own. */
+	const char *what, *why;
 };
 
 /* Rows at one place; a row that does not lie inside `len` does not apply. */
@@ -37,7 +40,7 @@ struct cfg_block {
 /* Everything that is laid over a snapshot to make the guest's view, in order:
  * a later block wins. */
 #define CFG_PLAN_BLOCKS 48
-#define CFG_PLAN_ROWS 20
+#define CFG_PLAN_ROWS 24
 struct cfg_plan {
 	struct cfg_block block[CFG_PLAN_BLOCKS];
 	unsigned n_blocks;
