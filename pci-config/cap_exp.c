@@ -123,7 +123,7 @@ static const struct cfg_row link_none[] = {
 	{ .off = CFG_EXP_LNKCAP, .width = 4,
 	  .what = "Link Capabilities", .why = NONE_WHY },
 	{ .off = 0x10, .width = 4,
-	  .what = "Link Control", .why = NONE_WHY },
+	  .what = "Link Control, Link Status", .why = NONE_WHY },
 	{ .off = 0x2c, .width = 4,
 	  .what = "Link Capabilities 2", .why = NONE_WHY },
 	{ .off = 0x30, .width = 4,
