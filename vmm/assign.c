@@ -149,6 +149,8 @@ static int attach_all(struct vm *vm, struct diag *d)
 	for (unsigned i = 0; r == 0 && i < n; i++)
 		r = open_one(vm, i, d);
 	if (r == 0)
+		r = memory_settle(vm, d);
+	if (r == 0)
 		r = map_ram(vm, d);
 	if (r == 0)
 		r = place_all(vm, d);

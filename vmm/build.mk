@@ -15,6 +15,7 @@ SRCS_vmm := \
 	cpuid.c \
 	irqsink.c \
 	kvm.c \
+	layout.c \
 	lease.c \
 	loop.c \
 	memory.c \
@@ -22,6 +23,7 @@ SRCS_vmm := \
 	pcihost.c \
 	place.c \
 	power.c \
+	prefault.c \
 	report.c \
 	sandbox.c \
 	serial.c \

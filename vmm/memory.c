@@ -5,13 +5,19 @@
  * the first, device windows any free one.
  *
  * RAM that a device may write is pinned whole when it is mapped for DMA, so it
- * is brought in first, by huge pages where the kernel can: a 4 KiB page costs
- * the kernel a fault's worth of work each, 512 times for 2 MiB.
+ * is brought in first (prefault.c), by huge pages where the kernel can: of
+ * hugetlb where the policy asks (reserved at mmap, so a pool that is too small
+ * is refused at once), else transparent ones.
+ *
  * Never punched, never mapped anew, not at a reset either: pinned pages would
- * then differ from what the guest sees.
+ * then differ from what the guest sees. Hence no balloon and no free page
+ * reporting: what the guest gave back could not go to the host while a device
+ * may write it. And KSM takes no pages of a file mapped shared, as this is.
  */
 
 #include <fcntl.h>
+#include <inttypes.h>
+#include <linux/memfd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -21,33 +27,69 @@
 
 #include "vmm/priv.h"
 
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25 /* Linux 6.1; glibc 2.36 does not know it */
-#endif
 #define HUGE (2ull << 20)
+#define GIGANTIC (1ull << 30)
 #define MEMORY_MIN (16ull << 20)
+#define SLOW_NS 1000000000ull
 
 static int memory_fail(struct diag *d, uint64_t bytes, const char *call)
 {
 	int err = -errno;
 
-	diag_fail(d, err, FL_VMM_MEMORY, "%llu MiB of guest memory",
-	          (unsigned long long)(bytes >> 20));
+	diag_fail(d, err, FL_VMM_MEMORY, "%" PRIu64 " MiB of guest memory",
+	          bytes >> 20);
 	diag_why(d, "%s: %s", call, strerror(-err));
 	diag_mend(d, "free memory on the host (free -m), or lower memory: in "
 	             "the policy");
 	return err;
 }
 
+/* ---- the file and its mapping ----------------------------------------------
+ */
+
+/* hugetlb pages are reserved by mmap, and its ENOMEM means just that. */
+static int pool_fail(struct diag *d, uint64_t bytes, uint64_t page,
+                     const char *call)
+{
+	int err = -errno;
+	uint64_t n = bytes / page, kib = page >> 10;
+
+	diag_fail(d, err, FL_VMM_MEMORY,
+	          "%" PRIu64 " MiB of guest memory by pages of %" PRIu64 " MiB",
+	          bytes >> 20, page >> 20);
+	if (err == -ENODEV || err == -EINVAL)
+		diag_why(d, "this host has no pages of that size (%s: %s)",
+		         call, strerror(-err));
+	else
+		diag_why(d,
+		         "%s: %s: the host's pool has not %" PRIu64
+		         " of them free",
+		         call, strerror(-err), n);
+	diag_mend(d,
+	          "/sys/kernel/mm/hugepages/hugepages-%" PRIu64
+	          "kB: nr_hugepages there must exceed what is in use by "
+	          "%" PRIu64 " (best at boot: hugepagesz=%s hugepages=N)",
+	          kib, n, page == GIGANTIC ? "1G" : "2M");
+	return err;
+}
+
+static unsigned memfd_flags(uint64_t page)
+{
+	if (page == GIGANTIC)
+		return MFD_HUGETLB | MFD_HUGE_1GB;
+	return page ? MFD_HUGETLB | MFD_HUGE_2MB : 0;
+}
+
 /* A file that can neither grow nor shrink: nobody can make our mapping fault
  * beyond its end. */
-static int make_memfd(const char *guest, uint64_t bytes)
+static int make_memfd(const char *guest, uint64_t bytes, uint64_t page)
 {
 	char name[sizeof("fairlead-") + VM_NAME];
 	_cleanup_close_ int fd = -1;
 
 	snprintf(name, sizeof(name), "fairlead-%s", guest);
-	fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	fd = memfd_create(name,
+	                  MFD_CLOEXEC | MFD_ALLOW_SEALING | memfd_flags(page));
 	if (fd < 0 || ftruncate(fd, (off_t)bytes) < 0 ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
 		return -1;
@@ -55,127 +97,233 @@ static int make_memfd(const char *guest, uint64_t bytes)
 }
 
 /* Huge pages need an address that is aligned as the file offset is. */
-static void *map_aligned(int fd, uint64_t bytes)
+static void *map_aligned(int fd, uint64_t bytes, uint64_t align)
 {
 	char *area, *at;
 
-	area = mmap(NULL, bytes + HUGE, PROT_NONE,
+	area = mmap(NULL, bytes + align, PROT_NONE,
 	            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (area == MAP_FAILED)
 		return NULL;
-	at = (char *)ALIGN_UP((uintptr_t)area, HUGE);
+	at = (char *)ALIGN_UP((uintptr_t)area, align);
 	if (at > area)
 		munmap(area, (size_t)(at - area));
-	munmap(at + bytes, (size_t)(area + HUGE - at));
+	munmap(at + bytes, (size_t)(area + align - at));
 	if (mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
 	         0) == MAP_FAILED) {
+		int err = errno;
+
 		munmap(at, bytes);
+		errno = err;
 		return NULL;
 	}
 	return at;
 }
 
-/*
- * MADV_COLLAPSE (6.1) makes huge pages of a memfd even where the host's
- * shmem_enabled says "never", as Debian's does; but it passes over a stretch
- * that is wholly empty, so each gets its first page before. In instructions,
- * for 512 MiB: so 194 million, page by page 1045 million. Only a hint: what
- * it could not bring in, the DMA map's pinning will.
- */
-static void bring_in(void *hva, uint64_t bytes)
+static int make_ram(struct vm *vm, uint64_t bytes, void **ret, struct diag *d)
 {
-	for (uint64_t at = 0; at < bytes; at += HUGE)
-		((volatile char *)hva)[at] = 0;
-	madvise(hva, bytes, MADV_COLLAPSE);
+	uint64_t page = vm->cfg.ram.page;
+	struct memory *m = &vm->mem;
+	void *hva;
+
+	m->memfd = make_memfd(vm->cfg.name, bytes, page);
+	if (m->memfd < 0)
+		return page ? pool_fail(d, bytes, page, "memfd_create")
+		            : memory_fail(d, bytes, "memfd_create");
+	hva = map_aligned(m->memfd, bytes, MAX(page, HUGE));
+	if (!hva)
+		return page ? pool_fail(d, bytes, page, "mmap")
+		            : memory_fail(d, bytes, "mmap");
+	if (!page)
+		madvise(hva, bytes, MADV_HUGEPAGE);
+	/* A core file is no place for a guest's secrets. */
+	madvise(hva, bytes, MADV_DONTDUMP);
+	*ret = hva;
+	return 0;
 }
 
-static void lay_out(struct memory *m, void *hva, uint64_t bytes)
+/* Who waits longer than a second is told for what. */
+static void say_slow(const struct prefault_stats *p)
 {
-	uint64_t low = MIN(bytes, MAP_LOW_RAM_END);
+	uint64_t ms = p->ns / 1000000;
 
-	m->region[0] = (struct mem_region){ .size = low, .hva = hva };
-	m->n = 1;
-	m->mmio64 = MAP_HIGH_RAM;
-	if (bytes > low) {
-		m->region[1] = (struct mem_region){
-			.gpa = { MAP_HIGH_RAM },
-			.size = bytes - low,
-			.hva = (char *)hva + low,
-			.memfd_off = low,
-		};
-		m->n = 2;
-		m->mmio64 += bytes - low;
+	if (p->ns < SLOW_NS)
+		return;
+	fprintf(stderr,
+	        "fairlead-vmm: %" PRIu64 " MiB of memory brought in by %u "
+	        "thread(s) in %" PRIu64 ".%03" PRIu64 " s: %" PRIu64
+	        " ms a GiB\n",
+	        p->bytes >> 20, p->threads, ms / 1000, ms % 1000,
+	        (ms << 10) / MAX(p->bytes >> 20, (uint64_t)1));
+}
+
+/* What a device writes is pinned; and a hugetlb page that is missing after
+ * all (a control group's limit) would be a SIGBUS later. */
+static int fill(struct vm *vm, void *hva, uint64_t bytes, struct diag *d)
+{
+	uint64_t page = vm->cfg.ram.page;
+	int r;
+
+	if (!vm->cfg.n_devices && !page && !vm->cfg.ram.prefault)
+		return 0;
+	r = prefault(hva, bytes, page, &vm->mem.prefault);
+	if (r < 0) {
+		errno = -r;
+		return page ? pool_fail(d, bytes, page, "MADV_POPULATE_WRITE")
+		            : memory_fail(d, bytes, "MADV_POPULATE_WRITE");
 	}
-	m->mmio64 = ALIGN_UP(m->mmio64, 1ull << 30);
+	say_slow(&vm->mem.prefault);
+	return 0;
 }
 
-static int check_size(uint64_t bytes, struct diag *d)
+/* ---- what may be asked for
+ * ---------------------------------------------------
+ */
+
+static int check_size(const struct vm *vm, uint64_t bytes, struct diag *d)
 {
-	if (bytes >= MEMORY_MIN && IS_ALIGNED(bytes, HUGE) &&
+	uint64_t page = vm->cfg.ram.page, unit = MAX(page, HUGE);
+
+	if (page != 0 && page != HUGE && page != GIGANTIC) {
+		diag_fail(d, -EINVAL, FL_VMM_MEMORY,
+		          "guest memory by pages of %" PRIu64 " bytes", page);
+		diag_why(d, "2 MiB and 1 GiB are possible");
+		diag_mend(d, "memory: { pages: 2M } in the policy");
+		return -EINVAL;
+	}
+	if (bytes >= MEMORY_MIN && IS_ALIGNED(bytes, unit) &&
 	    bytes <= 1ull << 40)
 		return 0;
-	diag_fail(d, -EINVAL, FL_VMM_MEMORY, "%llu bytes of guest memory",
-	          (unsigned long long)bytes);
-	diag_why(d, "it must be a multiple of 2 MiB, from 16 MiB to 1 TiB");
-	diag_mend(d, "memory: 512M in the policy, for instance");
+	diag_fail(d, -EINVAL, FL_VMM_MEMORY,
+	          "%" PRIu64 " bytes of guest memory", bytes);
+	diag_why(d,
+	         "it must be a multiple of %" PRIu64 " MiB, from 16 MiB to 1 "
+	         "TiB",
+	         unit >> 20);
+	diag_mend(d, "memory: %s in the policy, for instance",
+	          page == GIGANTIC ? "2G" : "512M");
 	return -EINVAL;
 }
 
 /* To pin what is not there has the kernel kill some process for it, which may
- * be any. Without a device memory is taken as it is used, and may be swapped.
+ * be any. Without a device memory is taken as it is used, and may be swapped;
+ * hugetlb's was taken from the host when its pool was made.
  */
 static int check_host(const struct vm *vm, uint64_t bytes, struct diag *d)
 {
 	struct sysinfo s;
 	uint64_t total;
 
-	if (!vm->cfg.n_devices || sysinfo(&s) < 0)
+	if (!vm->cfg.n_devices || vm->cfg.ram.page || sysinfo(&s) < 0)
 		return 0;
 	total = (uint64_t)s.totalram * s.mem_unit;
 	if (bytes < total)
 		return 0;
-	diag_fail(d, -ENOMEM, FL_VMM_MEMORY, "%llu MiB of guest memory",
-	          (unsigned long long)(bytes >> 20));
+	diag_fail(d, -ENOMEM, FL_VMM_MEMORY, "%" PRIu64 " MiB of guest memory",
+	          bytes >> 20);
 	diag_why(d,
-	         "the host has %llu MiB in all, and a guest with devices "
+	         "the host has %" PRIu64
+	         " MiB in all, and a guest with devices "
 	         "holds its memory whole",
-	         (unsigned long long)(total >> 20));
+	         total >> 20);
 	diag_mend(d, "lower memory: in the policy");
 	return -ENOMEM;
 }
 
-int memory_init(struct vm *vm, uint64_t bytes, struct diag *d)
-{
-	struct memory *m = &vm->mem;
-	void *hva;
-	int r = check_size(bytes, d);
+/* ---- where it lies
+ * -------------------------------------------------------------
+ */
 
-	if (r == 0)
-		r = check_host(vm, bytes, d);
-	if (r < 0)
-		return r;
-	m->memfd = make_memfd(vm->cfg.name, bytes);
-	if (m->memfd < 0)
-		return memory_fail(d, bytes, "memfd_create");
-	hva = map_aligned(m->memfd, bytes);
-	if (!hva)
-		return memory_fail(d, bytes, "mmap");
-	madvise(hva, bytes, MADV_HUGEPAGE);
-	/* A core file is no place for a guest's secrets. */
-	madvise(hva, bytes, MADV_DONTDUMP);
-	if (vm->cfg.n_devices)
-		bring_in(hva, bytes);
-	lay_out(m, hva, bytes);
+static int show(struct vm *vm, struct diag *d)
+{
+	const struct memory *m = &vm->mem;
+
 	for (unsigned i = 0; i < m->n; i++) {
-		r = slot_add(vm, m->region[i].gpa, m->region[i].hva,
-		             m->region[i].size);
+		int r = slot_add(vm, m->region[i].gpa, m->region[i].hva,
+		                 m->region[i].size);
+
 		if (r < 0) {
 			errno = -r;
-			return memory_fail(d, bytes,
+			return memory_fail(d, m->region[i].size,
 			                   "KVM_SET_USER_MEMORY_REGION");
 		}
 	}
 	return 0;
+}
+
+static void take_layout(struct memory *m, const struct layout *l, char *hva)
+{
+	for (unsigned i = 0; i < l->n_ram; i++)
+		m->region[i] = (struct mem_region){
+			.gpa = { l->ram[i].gpa },
+			.size = l->ram[i].size,
+			.hva = hva + l->ram[i].off,
+			.memfd_off = l->ram[i].off,
+		};
+	m->n = l->n_ram;
+	memcpy(m->window, l->window, sizeof(m->window));
+	m->n_windows = l->n_windows;
+	m->mmio64 = l->n_windows ? l->window[0].start : address_end();
+}
+
+static bool same_ram(const struct memory *m, const struct layout *l)
+{
+	bool same = m->n == l->n_ram;
+
+	for (unsigned i = 0; same && i < m->n; i++)
+		same = m->region[i].gpa.v == l->ram[i].gpa &&
+		       m->region[i].size == l->ram[i].size;
+	return same;
+}
+
+int memory_settle(struct vm *vm, struct diag *d)
+{
+	struct iommu_range usable[IOMMU_RANGES_MAX];
+	struct layout_host h = { .usable = usable, .end = address_end() };
+	struct memory *m = &vm->mem;
+	char *hva = m->region[0].hva;
+	uint64_t bytes = 0;
+	struct layout l;
+	int r = vm->space ? iommu_usable(vm->space, usable) : -ENODATA;
+
+	h.n = (size_t)MAX(r, 0);
+	for (unsigned i = 0; i < m->n; i++)
+		bytes += m->region[i].size;
+	r = layout_ram(&h, bytes, vm->cfg.ram.page, &l, d);
+	if (r < 0)
+		return r;
+	if (same_ram(m, &l)) {
+		take_layout(m, &l, hva);
+		return 0;
+	}
+	for (unsigned i = 0; i < m->n; i++)
+		(void)!slot_del(vm, m->region[i].gpa, m->region[i].size);
+	take_layout(m, &l, hva);
+	return show(vm, d);
+}
+
+/* ---- begin and end
+ * -------------------------------------------------------------
+ */
+
+int memory_init(struct vm *vm, uint64_t bytes, struct diag *d)
+{
+	struct layout_host h = { .end = address_end() };
+	struct layout l;
+	void *hva = NULL;
+	int r = check_size(vm, bytes, d);
+
+	if (r == 0)
+		r = check_host(vm, bytes, d);
+	if (r == 0)
+		r = layout_ram(&h, bytes, vm->cfg.ram.page, &l, d);
+	if (r == 0)
+		r = make_ram(vm, bytes, &hva, d);
+	if (r < 0)
+		return r;
+	take_layout(&vm->mem, &l, hva);
+	r = fill(vm, hva, bytes, d);
+	return r < 0 ? r : show(vm, d);
 }
 
 void memory_fini(struct vm *vm)

@@ -29,7 +29,6 @@ enum kind {
 	KIND_IO,
 	KIND_MEM32,
 	KIND_MEM64,
-	KINDS,
 };
 
 /* One window to be placed. */
@@ -184,7 +183,7 @@ static int place_kind(struct vm *vm, enum kind kind, struct space *s,
 }
 
 /* The guest's physical addresses are as wide as the host's. */
-static uint64_t address_end(void)
+uint64_t address_end(void)
 {
 	unsigned eax = 0, ebx, ecx, edx;
 
@@ -206,20 +205,33 @@ uint64_t assign_mem64_end(const struct vm *vm)
 	return MIN(end, address_end());
 }
 
+/* In the first window that has room for all: each is free of holes for DMA
+ * between functions, but the last. */
+static int place_above(struct vm *vm, struct diag *d)
+{
+	struct memory *m = &vm->mem;
+	int r = -ENOSPC;
+
+	for (unsigned i = 0; r == -ENOSPC && i < m->n_windows; i++) {
+		struct space s = { "memory above 4 GiB", m->window[i].start,
+			           m->window[i].last + 1, MEM_GRANULE, PAGE };
+
+		m->mmio64 = m->window[i].start;
+		r = place_kind(vm, KIND_MEM64, &s, d);
+	}
+	return r;
+}
+
 int place_all(struct vm *vm, struct diag *d)
 {
-	struct space spaces[KINDS] = {
-		[KIND_IO] = { "I/O ports", PORT_PCI_IO, IO_END, IO_GRANULE, 1 },
-		[KIND_MEM32] = { "memory below 4 GiB", MAP_MMIO32,
-		                 MAP_MMIO32_END, MEM_GRANULE, PAGE },
-		[KIND_MEM64] = { "memory above 4 GiB", vm->mem.mmio64,
-		                 address_end(), MEM_GRANULE, PAGE },
-	};
-	int r = 0;
+	struct space io = { "I/O ports", PORT_PCI_IO, IO_END, IO_GRANULE, 1 };
+	struct space mem32 = { "memory below 4 GiB", MAP_MMIO32, MAP_MMIO32_END,
+		               MEM_GRANULE, PAGE };
+	int r = place_kind(vm, KIND_IO, &io, d);
 
-	for (unsigned k = KIND_IO; r == 0 && k < KINDS; k++)
-		r = place_kind(vm, (enum kind)k, &spaces[k], d);
-	return r;
+	if (r == 0)
+		r = place_kind(vm, KIND_MEM32, &mem32, d);
+	return r == 0 ? place_above(vm, d) : r;
 }
 
 int place_apply(struct assigned *a, struct diag *d)

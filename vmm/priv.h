@@ -99,12 +99,51 @@ enum exit_class bus_write(struct bus *b, uint64_t addr, unsigned width,
 /* ---- memory.c: guest RAM, and KVM memory slots ----------------------------
  */
 
+/* layout.c: where RAM and 64-bit BARs lie, in the host that is given. */
+struct layout_host {
+	const struct iommu_range *usable; /* as IOVA, ascending */
+	size_t n;     /* 0 = no device, or the kernel does not say */
+	uint64_t end; /* of what the guest's CPUs can address */
+};
+struct layout_ram {
+	uint64_t gpa, size, off; /* off: in the memfd */
+};
+#define LAYOUT_WINDOWS 8
+struct layout {
+	struct layout_ram ram[2]; /* below 4 GiB, above */
+	unsigned n_ram;
+	/* For 64-bit BARs, the first to be tried first. The last one may have
+	 * holes, where a BAR is no target for DMA of other functions. */
+	struct iommu_range window[LAYOUT_WINDOWS];
+	unsigned n_windows;
+};
+/* `bytes`: whole pages of `page` (0: of 2 MiB). -EADDRNOTAVAIL
+ * FL_IOMMU_RESERVED, naming the hole. */
+_must_check_ int layout_ram(const struct layout_host *host, uint64_t bytes,
+                            uint64_t page, struct layout *ret, struct diag *d);
+
+/* prefault.c */
+#define PREFAULT_CPUS_MAX 64
+struct prefault_stats {
+	uint64_t bytes, ns;
+	unsigned threads;
+};
+/* Brings in all of it, by huge pages where they can be had; `page` 0: they are
+ * to be made. The calling thread keeps its CPUs. -ENOMEM, -EFAULT (a hugetlb
+ * pool that is empty after all), -EHWPOISON: memory that is broken. */
+_must_check_ int prefault(void *hva, uint64_t bytes, uint64_t page,
+                          struct prefault_stats *ret);
+unsigned prefault_parts(const unsigned *node, unsigned n, unsigned *ret_part);
+
 struct mem_region {
 	struct gpa gpa;
 	uint64_t size;
 	void *hva;
 	uint64_t memfd_off;
 };
+/* Below 4 GiB, above; the others are for memory that is plugged in, of which
+ * there is none yet. */
+#define MEM_REGIONS_MAX 8
 #define MEM_SLOTS_MAX 128
 struct mem_slot {
 	uint64_t gpa, size; /* size 0 = free */
@@ -113,11 +152,20 @@ struct memory {
 	int memfd;
 	pthread_mutex_t lock; /* of slot[] */
 	struct mem_slot slot[MEM_SLOTS_MAX];
-	struct mem_region region[2];
+	struct mem_region region[MEM_REGIONS_MAX];
 	unsigned n;
-	uint64_t mmio64; /* where 64-bit BARs begin */
+	/* Where 64-bit BARs begin, and the windows they may lie in. */
+	uint64_t mmio64;
+	struct iommu_range window[LAYOUT_WINDOWS];
+	unsigned n_windows;
+	struct prefault_stats prefault;
 };
 _must_check_ int memory_init(struct vm *vm, uint64_t bytes, struct diag *d);
+/* Once the devices are attached, before anything is mapped for DMA or has an
+ * address: RAM and windows go around what the devices cannot reach. */
+_must_check_ int memory_settle(struct vm *vm, struct diag *d);
+/* End of what guests of this host can address (place.c). */
+uint64_t address_end(void);
 /* After the vCPUs and devices are gone. */
 void memory_fini(struct vm *vm);
 /* Host address of [gpa, gpa+len) when all of it is RAM, else NULL. */

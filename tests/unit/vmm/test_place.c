@@ -42,7 +42,9 @@ static void start(struct fixture *f, unsigned devices)
 {
 	memset(f, 0, sizeof(*f));
 	f->vm.cfg.n_devices = devices;
-	f->vm.mem.mmio64 = 5 * GIB;
+	f->vm.mem.window[0] =
+		(struct iommu_range){ 5 * GIB, address_end() - 1 };
+	f->vm.mem.n_windows = 1;
 	f->vm.assigned = f->assigned;
 	for (unsigned i = 0; i < devices; i++) {
 		f->assigned[i].vm = &f->vm;
