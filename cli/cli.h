@@ -47,6 +47,7 @@ struct cli {
 	const char *root;          /* doctor: another tree than "/" */
 	const char *report, *user; /* run */
 	bool no_reboot;            /* run */
+	bool now;                  /* detach */
 	bool json;
 	const char *self; /* argv[0] */
 };
@@ -64,6 +65,7 @@ enum {
 	CLI_OPT_REPORT = 1 << 2,
 	CLI_OPT_USER = 1 << 3,
 	CLI_OPT_NO_REBOOT = 1 << 4,
+	CLI_OPT_NOW = 1 << 5,
 };
 
 /* Each returns an enum cli_exit. */
@@ -74,6 +76,8 @@ int cli_apply(const struct cli *c, char *const *args, unsigned n);
 int cli_restore(const struct cli *c, char *const *args, unsigned n);
 int cli_status(const struct cli *c, char *const *args, unsigned n);
 int cli_run(const struct cli *c, char *const *args, unsigned n);
+int cli_attach(const struct cli *c, char *const *args, unsigned n);
+int cli_detach(const struct cli *c, char *const *args, unsigned n);
 int cli_latency(const struct cli *c, char *const *args, unsigned n);
 
 /* ---- output (out.c) ---- */

@@ -38,6 +38,15 @@ static const struct cli_verb verbs[] = {
 	  "Ends with ^A x, or when the guest powers off. Exit status: 0 powered\n"
 	  "off or stopped, 10 reset (with --no-reboot), 11 the host took a\n"
 	  "device back, 1 failed." },
+	{ "attach", "GUEST DEVICE", "give a running guest a device", 2, 2,
+	  CLI_OPT_SOCKET, cli_attach,
+	  "DEVICE is a nic or device of the guest in the applied policy that was\n"
+	  "detached before, or a device of the policy that no guest uses, which\n"
+	  "goes into one of the guest's slots for hot plug." },
+	{ "detach", "GUEST DEVICE", "take a device out of a running guest", 2,
+	  2, CLI_OPT_SOCKET | CLI_OPT_NOW, cli_detach,
+	  "The guest is asked first; what it has not let go of after 10 s is\n"
+	  "pulled. The device stays bound to VFIO, free for another guest." },
 	{ "latency", "SAMPLES [SAMPLES]", "percentiles, two runs side by side",
 	  1, 2, 0, cli_latency,
 	  "SAMPLES: a file with a number a line. With two, the ratio of the first\n"
@@ -72,6 +81,10 @@ static const struct {
 	  CLI_OPT_NO_REBOOT,
 	  "",
 	  "end when the guest resets" },
+	{ { "now", no_argument, NULL, 'w' },
+	  CLI_OPT_NOW,
+	  "",
+	  "do not ask the guest: pull the device" },
 };
 
 static void usage(FILE *out)
@@ -155,6 +168,9 @@ static void take(struct parsed *p, int opt, const char *arg)
 		break;
 	case 'n':
 		p->cli.no_reboot = true;
+		break;
+	case 'w':
+		p->cli.now = true;
 		break;
 	default:
 		break;

@@ -70,15 +70,41 @@ static void print_pf(const json_t *pf)
 		print_vf(json_array_get(vfs, i));
 }
 
+/* Whole functions that are given away or can be. */
+static void print_device(const json_t *d)
+{
+	char b[24];
+
+	printf("  %-12s  %-9s  %-9s  %-5s  %-8s  %s\n", cli_text(d, "bdf", "?"),
+	       cli_text(d, "id", "?"), scalar(d, "driver", b),
+	       scalar(d, "class", b), scalar(d, "group", b),
+	       scalar(d, "holder", b));
+}
+
+static void print_devices(const json_t *list)
+{
+	if (!json_array_size(list))
+		return;
+	printf("\n  %-12s  %-9s  %-9s  %-5s  %-8s  %s\n", "device", "id",
+	       "driver", "class", "group", "held by");
+	for (size_t i = 0; i < json_array_size(list); i++)
+		print_device(json_array_get(list, i));
+}
+
 static void print_lease(const json_t *l)
 {
 	const json_t *devices = json_object_get(l, "devices");
+	const json_t *names = json_object_get(l, "names");
 	char b[24];
 
 	printf("  %-16s pid %-8s", cli_text(l, "guest", "?"),
 	       scalar(l, "pid", b));
 	for (size_t i = 0; i < json_array_size(devices); i++)
-		printf(" %s", json_string_value(json_array_get(devices, i)));
+		printf(" %s=%s",
+		       json_is_string(json_array_get(names, i))
+		               ? json_string_value(json_array_get(names, i))
+		               : "?",
+		       json_string_value(json_array_get(devices, i)));
 	putchar('\n');
 }
 
@@ -136,6 +162,7 @@ int cli_status(const struct cli *c, char *const *args, unsigned n)
 	pfs = json_object_get(reply, "pfs");
 	for (size_t i = 0; i < json_array_size(pfs); i++)
 		print_pf(json_array_get(pfs, i));
+	print_devices(json_object_get(reply, "devices"));
 	leases = json_object_get(reply, "leases");
 	printf("\n%zu guest(s) with a lease\n", json_array_size(leases));
 	for (size_t i = 0; i < json_array_size(leases); i++)

@@ -87,8 +87,7 @@ int state_add(struct pol_state *s, const struct pol_state *more)
 	if (!pf)
 		return -ENOMEM;
 	s->pf = pf;
-	w = realloc(s->whole,
-	            (s->n_wholes + more->n_wholes + 1) * sizeof(*w));
+	w = realloc(s->whole, (s->n_wholes + more->n_wholes + 1) * sizeof(*w));
 	if (!w)
 		return -ENOMEM;
 	s->whole = w;

@@ -5,9 +5,11 @@
  * not take its answer, is dropped. The end of a connection ends its lease.
  */
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -27,6 +29,7 @@ static void end_lease(struct server *s, struct client *c)
 
 	if (!c->lease)
 		return;
+	ask_vmm_gone(s, c);
 	c->lease->ending = true;
 	memcpy(r.guest, c->lease->guest, sizeof(r.guest));
 	c->lease = NULL;
@@ -44,6 +47,7 @@ void client_drop(struct server *s, struct client *c)
 	epoll_ctl(s->epoll, EPOLL_CTL_DEL, c->fd, NULL);
 	if (c->job)
 		job_orphan(s, c->job);
+	ask_client_gone(c);
 	end_lease(s, c);
 	close_fd(&c->fd);
 }
@@ -74,6 +78,27 @@ void client_send(struct server *s, struct client *c, const char *text,
 	c->idle_since = now_ns();
 	if (fd_send(c->fd, text, len, fds, n) < 0)
 		client_drop(s, c);
+}
+
+static const char long_reply[] = "{\"version\":1,\"body\":\"memfd\"}";
+
+void client_send_long(struct server *s, struct client *c, const char *text,
+                      size_t len)
+{
+	_cleanup_close_ int fd = -1;
+
+	if (len <= NETD_MSG_MAX) {
+		client_send(s, c, text, len, NULL, 0);
+		return;
+	}
+	fd = memfd_create("reply", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0 || fd_pwrite_full(fd, text, len, 0) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK) <
+	            0) {
+		client_drop(s, c);
+		return;
+	}
+	client_send(s, c, long_reply, sizeof(long_reply) - 1, &fd, 1);
 }
 
 void client_refuse(struct server *s, struct client *c, const struct diag *d)
@@ -208,7 +233,7 @@ static int check_request(struct server *s, struct client *c, const char *buf,
 	e = permit_check(p, &c->peer, s->env->lease_gid, d);
 	if (!e)
 		e = permit_request(p, r, n_fds, d);
-	if (!e && c->job)
+	if (!e && (c->job || c->asking))
 		e = diag_fail(d, -EPROTO, FL_NETD_REQUEST,
 		              "a request is under way on this connection");
 	*ret = p;
@@ -239,17 +264,34 @@ static void take_request(struct server *s, struct client *c, const char *buf,
 		refuse_full(s, c);
 		return;
 	}
-	job_submit(s, c, p, &r, policy_fd);
+	if (p->run)
+		job_submit(s, c, p, &r, policy_fd);
+	else
+		ask_request(s, c, &r);
+}
+
+static bool is_request(const char *buf, size_t len)
+{
+	json_t *o = json_loadb(buf, len, 0, NULL);
+	bool yes = json_object_get(o, "verb");
+
+	json_decref(o);
+	return yes;
 }
 
 /* A VMM has the connection of the command that started it, and with it the
- * credentials of whoever called that: perhaps root's. Nothing is taken from
- * it, be it well formed or not; the lease stays. */
-static void refuse_holder(struct server *s, struct client *c, int *fds,
-                          size_t n)
+ * credentials of whoever called that: perhaps root's. So no request is taken
+ * from it, be it well formed or not; only what it may say of its own lease.
+ * The lease stays. */
+static void hear_holder(struct server *s, struct client *c, const char *buf,
+                        size_t len, int *fds, size_t n)
 {
 	struct diag d;
 
+	if (!is_request(buf, len)) {
+		ask_heard(s, c, buf, len, fds, n);
+		return;
+	}
 	while (n)
 		close_fd(&fds[--n]);
 	diag_fail(&d, -EPERM, FL_NETD_DENIED,
@@ -276,7 +318,8 @@ void client_event(struct server *s, struct client *c)
 	if (len == -EAGAIN)
 		return;
 	if (c->lease && (len > 0 || len == -EMSGSIZE)) {
-		refuse_holder(s, c, fds, len > 0 ? n : 0);
+		hear_holder(s, c, buf, len > 0 ? (size_t)len : 0, fds,
+		            len > 0 ? n : 0);
 		return;
 	}
 	if (len == -EMSGSIZE) {
@@ -301,7 +344,7 @@ void client_event(struct server *s, struct client *c)
 void clients_drop_idle(struct server *s, uint64_t now)
 {
 	for (struct client *c = s->clients; c; c = c->next)
-		if (!c->dead && !c->job && !c->lease &&
+		if (!c->dead && !c->job && !c->lease && !c->asking &&
 		    now > c->idle_since + IDLE_MS * 1000000ull)
 			client_drop(s, c);
 }

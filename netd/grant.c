@@ -86,12 +86,35 @@ static int find_guest(struct work *w, struct guest_run *r)
 	return r->guest ? 0 : no_guest(w, r->policy);
 }
 
+/* The empty ports are at the lowest device numbers that nothing of the guest
+ * has (netd-proto.h). 0 = none is left. */
+static uint8_t spare_slot(const struct pol_guest *g, const struct lease *l)
+{
+	uint32_t left = g->spare;
+
+	for (uint8_t s = 1; s <= POL_SLOTS && left; s++) {
+		bool own = false, used = false;
+
+		for (size_t i = 0; i < g->n_nics; i++)
+			own |= g->nic[i].slot == s;
+		for (size_t i = 0; i < g->n_devices; i++)
+			own |= g->device[i].slot == s;
+		for (size_t i = 0; l && i < l->n; i++)
+			used |= l->device[i].slot == s;
+		if (!own && !used)
+			return s;
+		left -= !own;
+	}
+	return 0;
+}
+
 /* A device of the policy that is no guest's may be lent to a running one: as
- * if the guest named it, in whichever slot is free. */
-static int adopt(struct guest_run *r, const char *name)
+ * if the guest named it, in an empty slot. */
+static int adopt(struct guest_run *r, const struct lease *l, const char *name)
 {
 	struct pol_policy *p = r->policy;
 	struct pol_guest_device *list;
+	uint8_t slot;
 	size_t i = 0;
 
 	while (i < p->n_devices && strcmp(p->device[i].name, name) != 0)
@@ -102,13 +125,14 @@ static int adopt(struct guest_run *r, const char *name)
 		for (size_t k = 0; k < p->guest[g].n_devices; k++)
 			if (p->guest[g].device[k].device == i)
 				return -ENOENT;
+	slot = spare_slot(r->guest, l);
 	list = reallocarray(r->guest->device, r->guest->n_devices + 1,
 	                    sizeof(*list));
 	if (!list)
 		return -ENOMEM;
 	r->guest->device = list;
 	list += r->guest->n_devices++;
-	*list = (struct pol_guest_device){ .device = i };
+	*list = (struct pol_guest_device){ .device = i, .slot = slot };
 	snprintf(list->name, sizeof(list->name), "%s", name);
 	return 0;
 }
@@ -129,7 +153,7 @@ static int find_device(struct work *w, struct guest_run *r)
 	for (size_t i = 0; i < n; i++)
 		if (!strcmp(names[i], r->device))
 			return 0;
-	e = adopt(r, r->device);
+	e = adopt(r, lease_find(&w->env->leases, g->name), r->device);
 	if (e != -ENOENT)
 		return e;
 	near = nearest_word(r->device, names, n);
@@ -359,9 +383,9 @@ static int check_devices(struct work *w, struct guest_run *r)
 static json_t *function_json(const struct grant_fn *f)
 {
 	char b[BDF_STRLEN], mac[MAC_STRLEN];
-	json_t *o = json_pack("{s:s, s:s, s:i, s:i}", "name", f->name,
-	                      "bdf", bdf_format(f->bdf, b), "group", f->group,
-	                      "slot", f->slot);
+	json_t *o = json_pack("{s:s, s:s, s:i, s:i}", "name", f->name, "bdf",
+	                      bdf_format(f->bdf, b), "group", f->group, "slot",
+	                      f->slot);
 
 	if (f->function)
 		json_object_set_new(o, "function", json_integer(f->function));
@@ -392,9 +416,8 @@ static void describe_guest(struct work *w, const struct guest_run *r)
 {
 	const struct pol_guest *g = r->guest;
 	json_t *o = json_pack("{s:s, s:i, s:I, s:s, s:i}", "name", g->name,
-	                      "cpus", g->cpus, "memory",
-	                      (json_int_t)g->memory, "cmdline", g->cmdline,
-	                      "spare_slots", g->spare);
+	                      "cpus", g->cpus, "memory", (json_int_t)g->memory,
+	                      "cmdline", g->cmdline, "spare_slots", g->spare);
 
 	if (g->page)
 		json_object_set_new(o, "page",
@@ -465,6 +488,20 @@ static int check_room(struct work *w, const struct guest_run *r,
 		          r->guest->name, r->device);
 		return -EEXIST;
 	}
+	for (size_t i = 0; i < r->give.n; i++)
+		if (!r->give.fn[i].slot) {
+			diag_fail(&w->diag, -ENOSPC, FL_NETD_DEVICE,
+			          "guest %s has no slot for %s", r->guest->name,
+			          r->device);
+			diag_why(&w->diag,
+			         "its %u slot(s) for hot plug are "
+			         "in use",
+			         r->guest->spare);
+			diag_mend(&w->diag, "detach another first, or raise "
+			                    "its 'hotplug-slots' and start it "
+			                    "anew");
+			return -ENOSPC;
+		}
 	if (l->n + r->give.n <= LEASE_DEVICES_MAX)
 		return 0;
 	diag_fail(&w->diag, -ENOSPC, FL_NETD_DEVICE,

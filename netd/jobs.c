@@ -262,6 +262,12 @@ static void take_reply(struct server *s, struct job *j, struct answer *a)
 	}
 	log_end(s, j, a->ok, text, len);
 	detach(j);
+	/* What is open is given even where nobody waits any more: or it would
+	 * be a matter of luck. */
+	if (a->ok && j->permit->flags & PERMIT_ASKS) {
+		ask_attach(s, c, &j->req, text, len, a);
+		return;
+	}
 	if (!c)
 		return;
 	if (a->ok && j->permit->flags & PERMIT_LEASE &&
@@ -296,9 +302,10 @@ static void no_answer(struct server *s, struct job *j, int r)
 	refuse(s, j, &d);
 }
 
+/* The end of a device is not the lease's. */
 static void end_release(struct server *s, const struct job *j)
 {
-	if (!strcmp(j->permit->verb, "release"))
+	if (!strcmp(j->permit->verb, "release") && !*j->req.device)
 		lease_end(&s->env->leases, j->req.guest);
 }
 

@@ -52,6 +52,8 @@ int lease_more(struct lease *l, const json_t *reply)
 		snprintf(more.device[at].on_fault,
 		         sizeof(more.device[at].on_fault), "%s",
 		         text(d, "on_dma_fault"));
+		more.device[at].slot =
+			(uint8_t)json_integer_value(json_object_get(d, "slot"));
 		if (bdf_parse(text(d, "bdf"), &more.device[at].bdf) < 0)
 			return -EBADMSG;
 	}

@@ -31,6 +31,14 @@
  * lease    root or group   "guest": name             the lease below, with
  *          fairlead                                  descriptors
  *
+ * attach   as lease        "guest", "device": names  "guest", "device",
+ * detach   as lease        the same, and "now": true "forced": the guest did
+ *                          not to ask the guest      not let go in time
+ * query    as lease        "guest"                   the VMM's "state", below
+ *
+ * attach, detach and query are answered when the guest's VMM has answered, or
+ * at a deadline (FL_NETD_VMM); an answer that comes later still counts.
+ *
  * Where the failed apply or restore was undone, "undo" says how that went:
  * {"ok": true} or {"ok": false, "error": {...}}.
  *
@@ -54,11 +62,13 @@
  *   /dev/vfio/vfio; "device:NAME" the VFIO cdev, or the group. A guest
  *   without a device has neither, and no "backend".
  *   "warnings": [text] may be present.
+ *   Functions of one slot are called NAME and NAME:F; the slot goes by NAME.
  *   Of a device also, where it is not the usual: "function" (0), the number
  *   in its slot; "rom": "none", or a descriptor "rom:NAME" with the file to be
  *   shown instead of the device's own; "on_dma_fault" ("go-on"), what netd
  *   is to ask for when the device's DMA was refused.
- *   Of the guest also: "spare_slots" (empty root ports for hot plug),
+ *   Of the guest also: "spare_slots" (empty root ports for hot plug, at the
+ *   lowest device numbers that no device of the lease has),
  *   "page" (bytes; 0 = THP), "prefault" (bool), "interrupt_limit" (a second
  *   and vector, with the descriptor "interrupts": /proc/interrupts).
  *

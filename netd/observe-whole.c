@@ -118,8 +118,8 @@ static int add_whole(const char *name, void *arg)
 		return 0;
 	if (k->s->n_wholes == k->room) {
 		size_t room = k->room ? 2 * k->room : 32;
-		struct pol_whole *w = reallocarray(k->s->whole, room,
-		                                   sizeof(*w));
+		struct pol_whole *w =
+			reallocarray(k->s->whole, room, sizeof(*w));
 
 		if (!w)
 			return -ENOMEM;

@@ -3,9 +3,9 @@
  * The descriptors of a lease. The VMM opens nothing by name: what it is to
  * have is opened here, checked, and passed on.
  *
- * Back end: iommufd where /dev/iommu is there and every function has a character
- * device, else groups. A group can be opened once on the whole host, so functions
- * that share one share the descriptor.
+ * Back end: iommufd where /dev/iommu is there and every function has a
+ * character device, else groups. A group can be opened once on the whole host,
+ * so functions that share one share the descriptor.
  */
 
 #include <fcntl.h>

@@ -30,6 +30,15 @@ static const struct permit permits[] = {
 	{ "lease",   WHO_ROOT | WHO_GROUP, PERMIT_CHANGES | PERMIT_WAITS |
 	                         PERMIT_GUEST | PERMIT_LEASE,
 	  LEASE_MS,  verb_lease },
+	{ "attach",  WHO_ROOT | WHO_GROUP, PERMIT_CHANGES | PERMIT_WAITS |
+	                         PERMIT_GUEST | PERMIT_DEVICE | PERMIT_ASKS,
+	  LEASE_MS,  verb_attach },
+	/* No worker: the VMM does it (ask.c) */
+	{ "detach",  WHO_ROOT | WHO_GROUP, PERMIT_GUEST | PERMIT_DEVICE |
+	                         PERMIT_ASKS,
+	  0,         NULL },
+	{ "query",   WHO_ROOT | WHO_GROUP, PERMIT_GUEST | PERMIT_ASKS,
+	  0,         NULL },
 	/* netd's own: after a crash, and when a lease ends */
 	{ "recover", WHO_NOBODY, PERMIT_CHANGES | PERMIT_WAITS,
 	  CHANGE_MS, verb_recover },
@@ -61,8 +70,8 @@ int permit_check(const struct permit *p, const struct peer *peer,
 {
 	if (!p || p->who == WHO_NOBODY) {
 		diag_fail(d, -EPERM, FL_NETD_DENIED, "no such verb");
-		diag_why(d, "fairlead-netd knows status, plan, apply, restore "
-		            "and lease");
+		diag_why(d, "fairlead-netd knows status, plan, apply, restore, "
+		            "lease, attach, detach and query");
 		diag_mend(d, "use the fairlead and fairlead-netd of one "
 		             "version");
 		return -EPERM;
@@ -104,5 +113,11 @@ int permit_request(const struct permit *p, const struct request *r,
 		return incomplete(d, p->verb, "the guest's name is missing");
 	if (!(p->flags & PERMIT_GUEST) && *r->guest)
 		return incomplete(d, p->verb, "it takes no guest");
+	if (p->flags & PERMIT_DEVICE && !*r->device)
+		return incomplete(d, p->verb, "the device's name is missing");
+	if (!(p->flags & PERMIT_DEVICE) && *r->device)
+		return incomplete(d, p->verb, "it takes no device");
+	if (r->now && strcmp(p->verb, "detach") != 0)
+		return incomplete(d, p->verb, "only detach takes \"now\"");
 	return 0;
 }

@@ -45,6 +45,7 @@ struct lease {
 		 * ("gpu:1"). */
 		char name[POL_NAME];
 		struct bdf bdf;
+		uint8_t slot;
 		char on_fault[8]; /* as in "dma-fault"; "" = go-on */
 	} device[LEASE_DEVICES_MAX];
 };
@@ -140,8 +141,8 @@ enum {
 	PERMIT_WAITS = 1 << 1,   /* for its turn, instead of "busy" */
 	PERMIT_POLICY = 1 << 2,  /* may bring a policy */
 	PERMIT_NEEDS_POLICY = 1 << 3,
-	PERMIT_GUEST = 1 << 4, /* names a guest */
-	PERMIT_LEASE = 1 << 5, /* the answer begins a lease */
+	PERMIT_GUEST = 1 << 4,  /* names a guest */
+	PERMIT_LEASE = 1 << 5,  /* the answer begins a lease */
 	PERMIT_DEVICE = 1 << 6, /* names a device of it */
 	PERMIT_ASKS = 1 << 7,   /* the guest's VMM has the last word */
 };
@@ -338,8 +339,7 @@ _must_check_ int apply_undo(const struct apply_ops *ops, void *ctx,
                             const struct pol_state *before, struct diag *d);
 /* Only the functions that `keep` names, deep copy. */
 _must_check_ int state_of(const struct pol_state *s,
-                          const struct pol_state *keep,
-                          struct pol_state **ret);
+                          const struct pol_state *keep, struct pol_state **ret);
 /* Out of `want` goes what is not in `seen`; `gone` (may be NULL) is called
  * for each. */
 void state_drop_gone(struct pol_state *want, const struct pol_state *seen,
@@ -381,7 +381,7 @@ _must_check_ int policy_applied(const struct env *e, struct pol_policy **ret,
 struct grant_fn {
 	char name[POL_NAME];
 	struct bdf bdf;
-	uint8_t slot, function; /* slot 0: any */
+	uint8_t slot, function;
 	int group;
 	enum pol_rom rom;
 	const char *rom_file;

@@ -90,7 +90,7 @@ static void dispatch(struct server *s, void *source)
 /* Nothing has a deadline: sleep for good. */
 static int patience(const struct server *s)
 {
-	if (s->jobs || s->deaf_until)
+	if (s->jobs || s->deaf_until || asks_waiting(s))
 		return TICK_MS;
 	for (const struct client *c = s->clients; c; c = c->next)
 		if (!c->lease)
@@ -118,6 +118,7 @@ int server_run(struct server *s)
 		for (int i = 0; i < n; i++)
 			dispatch(s, e[i].data.ptr);
 		jobs_deadlines(s, now);
+		asks_deadlines(s, now);
 		clients_drop_idle(s, now);
 		clients_free_dead(s);
 		listen_again(s, now);

@@ -20,12 +20,24 @@ enum source { /* first member of all that epoll points at */
 	SOURCE_JOB,
 	SOURCE_KMSG,
 };
+#define ASKS_MAX 8
+#define VMM_BODY_MAX (1u << 20)
+/* A question to the VMM of a lease, open until it answers or ends. */
+struct ask {
+	uint64_t id; /* 0 = free entry */
+	char verb[NETD_VERB_MAX], device[POL_NAME];
+	struct client *asker; /* NULL: answered at the deadline, or gone */
+	uint64_t deadline;
+	json_t *warnings; /* NULL = none */
+};
 struct client {
 	enum source source;
 	int fd;
 	struct peer peer;
-	struct job *job;     /* its request under way */
-	struct lease *lease; /* what it holds */
+	struct job *job;          /* its request under way */
+	struct lease *lease;      /* what it holds */
+	struct ask ask[ASKS_MAX]; /* of whoever has a lease */
+	struct client *asking;    /* whose answer it waits for */
 	uint64_t idle_since;
 	bool dead;
 	struct client *next;
@@ -55,6 +67,7 @@ struct server {
 	size_t n_clients;
 	struct job *jobs; /* in the order of their arrival */
 	struct job *changing;
+	uint64_t last_ask;
 	bool stopping;
 	uint64_t deaf_until; /* no descriptor was left; 0 = listening */
 	struct ratelimit noise;
@@ -77,11 +90,29 @@ void client_event(struct server *s, struct client *c);
 /* Sends; the client is dropped where it does not take it at once. */
 void client_send(struct server *s, struct client *c, const char *text,
                  size_t len, const int *fds, size_t n);
+/* The same without descriptors, as a memfd where it is long. */
+void client_send_long(struct server *s, struct client *c, const char *text,
+                      size_t len);
 void client_refuse(struct server *s, struct client *c, const struct diag *d);
 /* Marks it; it is freed when the batch of events is done. */
 void client_drop(struct server *s, struct client *c);
 void clients_drop_idle(struct server *s, uint64_t now);
 void clients_free_dead(struct server *s);
+
+/* ask.c */
+/* detach and query: to the VMM, or refused. */
+void ask_request(struct server *s, struct client *c, const struct request *r);
+/* What the worker opened for an attach goes to the VMM. `c` NULL: nobody
+ * waits for it any more. */
+void ask_attach(struct server *s, struct client *c, const struct request *r,
+                const char *text, size_t len, const struct answer *a);
+/* A message of the VMM; the descriptors are closed. */
+void ask_heard(struct server *s, struct client *vmm, const char *buf,
+               size_t len, int *fds, size_t n);
+void ask_vmm_gone(struct server *s, struct client *vmm);
+void ask_client_gone(struct client *c);
+bool asks_waiting(const struct server *s);
+void asks_deadlines(struct server *s, uint64_t now);
 
 /* jobs.c */
 /* Takes policy_fd. `c` NULL: netd's own. */

@@ -17,12 +17,12 @@ static json_t *known(uint32_t set, uint32_t has, json_t *v)
 	return json_null();
 }
 
-static json_t *holder(const struct pol_vf *v)
+static json_t *holder(const char *label, const char *name, int pid)
 {
-	if (*v->label)
-		return json_sprintf("%s (pid %d)", v->label, v->holder_pid);
-	if (v->holder_pid)
-		return json_sprintf("%s (pid %d)", v->holder, v->holder_pid);
+	if (*label)
+		return json_sprintf("%s (pid %d)", label, pid);
+	if (pid)
+		return json_sprintf("%s (pid %d)", name, pid);
 	return json_string("");
 }
 
@@ -47,7 +47,7 @@ static json_t *vf_json(const struct pol_vf *v)
 		"spoof-check", known(s, POL_HAS_SPOOF, json_boolean(v->spoof)),
 		"trust", known(s, POL_HAS_TRUST, json_boolean(v->trust)),
 		"group", v->group < 0 ? json_null() : json_integer(v->group),
-		"holder", holder(v));
+		"holder", holder(v->label, v->holder, v->holder_pid));
 }
 
 static json_t *pf_json(const struct pol_pf *p)
@@ -64,6 +64,25 @@ static json_t *pf_json(const struct pol_pf *p)
 	                 known(p->set, POL_HAS_LINK,
 	                       json_string(p->link_up ? "up" : "down")),
 	                 "vfs", vfs);
+}
+
+/* Whole functions that are given away, or ready to be. */
+static bool is_shown(const struct pol_whole *w)
+{
+	return !w->virtual_fn && (*w->label || iommu_driver_is_vfio(w->driver));
+}
+
+static json_t *whole_json(const struct pol_whole *w)
+{
+	char b[BDF_STRLEN], id[16], class[8];
+
+	snprintf(id, sizeof(id), "%04x:%04x", w->vendor, w->device);
+	snprintf(class, sizeof(class), "%04x", w->class_code);
+	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "bdf",
+	                 bdf_format(w->bdf, b), "id", id, "class", class,
+	                 "driver", w->driver, "group",
+	                 w->group < 0 ? json_null() : json_integer(w->group),
+	                 "holder", holder(w->label, w->holder, w->holder_pid));
 }
 
 static json_t *host_json(int root_fd)
@@ -86,23 +105,27 @@ static json_t *host_json(int root_fd)
 
 static json_t *lease_json(const struct lease *l)
 {
-	json_t *devices = json_array();
+	json_t *devices = json_array(), *names = json_array();
 	char b[BDF_STRLEN], since[32] = "";
 	time_t t = l->since;
 	struct tm tm;
 
 	if (gmtime_r(&t, &tm))
 		strftime(since, sizeof(since), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	for (size_t i = 0; i < l->n; i++)
+	for (size_t i = 0; i < l->n; i++) {
 		json_array_append_new(
 			devices, json_string(bdf_format(l->device[i].bdf, b)));
-	return json_pack("{s:s, s:i, s:s, s:o}", "guest", l->guest, "pid",
-	                 l->pid, "since", since, "devices", devices);
+		json_array_append_new(names, json_string(l->device[i].name));
+	}
+	return json_pack("{s:s, s:i, s:s, s:o, s:o}", "guest", l->guest, "pid",
+	                 l->pid, "since", since, "devices", devices, "names",
+	                 names);
 }
 
 int verb_status(struct work *w)
 {
 	json_t *pfs = json_array(), *leases = json_array();
+	json_t *devices = json_array();
 	struct pol_state *s = NULL;
 	struct machine m = { 0 };
 	int phase = journal_phase(w->env->state_fd, &w->diag);
@@ -114,12 +137,17 @@ int verb_status(struct work *w)
 		r = observe(w->env, m.rtnl, &s, &w->diag);
 	for (size_t i = 0; !r && i < s->n_pfs; i++)
 		json_array_append_new(pfs, pf_json(&s->pf[i]));
+	for (size_t i = 0; !r && i < s->n_wholes; i++)
+		if (is_shown(&s->whole[i]))
+			json_array_append_new(devices,
+			                      whole_json(&s->whole[i]));
 	for (size_t i = 0; i < LEASES_MAX; i++)
 		if (*w->env->leases.l[i].guest && !w->env->leases.l[i].ending)
 			json_array_append_new(leases,
 			                      lease_json(&w->env->leases.l[i]));
 	json_object_set_new(w->reply, "host", host_json(w->env->root_fd));
 	json_object_set_new(w->reply, "pfs", pfs);
+	json_object_set_new(w->reply, "devices", devices);
 	json_object_set_new(w->reply, "leases", leases);
 	json_object_set_new(w->reply, "dma-faults",
 	                    faults_json(&w->env->faults));

@@ -16,8 +16,9 @@ static READER(read_device_name)
 	struct pol_device *dev = obj;
 
 	if (v->kind == NODE_SCALAR && v->len > NAME_MAX_LEN)
-		refused_value(r, k, v, "a device's name has at most 29 "
-		                       "characters");
+		refused_value(r, k, v,
+		              "a device's name has at most 29 "
+		              "characters");
 	else
 		scalar_name(r, k, v, dev->name);
 }
@@ -144,8 +145,9 @@ static void device_done(struct read *r, const struct node *map, void *obj)
 	struct diag *d = pol_err(r->errs, dev->match.pos, FL_POL_CONFLICT,
 	                         "device %s and %s match %s", dev->name, kind,
 	                         bdf_format(dev->match.pci, text));
-	diag_why(d, "the other is in line %u; a function is given as a whole, "
-	            "or cut into VFs, once",
+	diag_why(d,
+	         "the other is in line %u; a function is given as a whole, "
+	         "or cut into VFs, once",
 	         line);
 	diag_mend(d, "remove one of them");
 }

@@ -29,8 +29,8 @@ size_t find_named(struct read *r, const struct key *k, const char *what,
 		if (!strcmp(names[i], v->text))
 			return i;
 	}
-	d = pol_err(r->errs, v->pos, FL_POL_REFERENCE, "no %s is named '%s'", what,
-	            node_show(v, text));
+	d = pol_err(r->errs, v->pos, FL_POL_REFERENCE, "no %s is named '%s'",
+	            what, node_show(v, text));
 	if (!d)
 		return SIZE_MAX;
 	near = nearest_word(v->text, names, n);
@@ -78,8 +78,8 @@ static READER(read_nic_pool)
 {
 	const struct pol_policy *p = r->policy;
 	struct pol_guest_nic *nic = obj;
-	size_t pool =
-		find_named(r, k, k->name, v, p->pool, sizeof(*p->pool), p->n_pools);
+	size_t pool = find_named(r, k, k->name, v, p->pool, sizeof(*p->pool),
+	                         p->n_pools);
 	struct diag *d;
 
 	if (pool == SIZE_MAX)

@@ -107,8 +107,8 @@ static READER(read_class)
 {
 	struct pol_match *m = obj;
 
-	m->by_class = read_id(r, k, v, "four hex digits: \"0108\"",
-	                      &m->class_code);
+	m->by_class =
+		read_id(r, k, v, "four hex digits: \"0108\"", &m->class_code);
 }
 
 // clang-format off

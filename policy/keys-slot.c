@@ -51,9 +51,9 @@ static void take(struct read *r, struct users *u, unsigned slot,
 		u->of[slot].pos = pos;
 		return;
 	}
-	struct diag *d = pol_err(r->errs, node_get(item, "slot")->pos,
-	                         FL_POL_CONFLICT,
-	                         "slot \"%02x.0\" is used twice", slot);
+	struct diag *d =
+		pol_err(r->errs, node_get(item, "slot")->pos, FL_POL_CONFLICT,
+	                "slot \"%02x.0\" is used twice", slot);
 	diag_why(d, "%s %s has it (line %u)", u->of[slot].kind,
 	         u->of[slot].name, u->of[slot].pos.line);
 	diag_mend(d, "give it another, or none: it then gets a free one");
@@ -82,8 +82,9 @@ static bool too_many(struct read *r, const struct node *map, size_t used,
 	            "%zu slots in use and %u for hot plug are too many", used,
 	            spare);
 	diag_why(d, "a guest has %d", POL_SLOTS);
-	diag_mend(d, "lower 'hotplug-slots' to %zu, or give the guest fewer "
-	             "devices",
+	diag_mend(d,
+	          "lower 'hotplug-slots' to %zu, or give the guest fewer "
+	          "devices",
 	          used < POL_SLOTS ? POL_SLOTS - used : 0);
 	return true;
 }

@@ -93,11 +93,11 @@ enum {
 	FL_POL_IN_USE = 122,    /* change would take away a VF that is in use */
 	FL_POL_PF_DRIVER = 123, /* PF has no driver that can carve VFs */
 	FL_POL_GROUP = 124, /* VF shares its IOMMU group with a bound device */
-	FL_POL_NO_IOMMU = 125, /* pool wants vfio, host has no IOMMU */
-	FL_POL_NO_IR = 126,    /* ... or no interrupt remapping */
-	FL_POL_ADDRESS = 127,  /* VF would lie beyond the last bus */
-	FL_POL_HOST_USE = 128, /* the host itself uses the device */
-	FL_POL_HAS_VFS = 129,  /* a whole PF wanted, and it has VFs */
+	FL_POL_NO_IOMMU = 125,   /* pool wants vfio, host has no IOMMU */
+	FL_POL_NO_IR = 126,      /* ... or no interrupt remapping */
+	FL_POL_ADDRESS = 127,    /* VF would lie beyond the last bus */
+	FL_POL_HOST_USE = 128,   /* the host itself uses the device */
+	FL_POL_HAS_VFS = 129,    /* a whole PF wanted, and it has VFs */
 	FL_POL_COMPANIONS = 130, /* alone, and its group has others; or too many
 	                            for a slot */
 };
@@ -374,12 +374,10 @@ _must_check_ int pol_resolve(const struct pol_policy *p,
 /* The same for what one guest is to have, or only its NIC or device `device`
  * (NULL = all): what the rest of the policy names need not be there. A want so
  * made states nothing of a PF itself. */
-_must_check_ int pol_resolve_guest(const struct pol_policy *p,
-                                   const struct pol_guest *g,
-                                   const char *device,
-                                   const struct pol_state *seen,
-                                   struct pol_state **ret_want,
-                                   struct pol_errors *errs);
+_must_check_ int
+pol_resolve_guest(const struct pol_policy *p, const struct pol_guest *g,
+                  const char *device, const struct pol_state *seen,
+                  struct pol_state **ret_want, struct pol_errors *errs);
 /* Everything `saved` says about the PFs that it names becomes wanted. No check
  * but pol_plan's stands before it: what was so once may be so again. */
 _must_check_ int pol_want_from_state(const struct pol_state *saved,

@@ -175,7 +175,7 @@ size_t find_named(struct read *r, const struct key *k, const char *what,
                   size_t n);
 /* Clashes of a guest's slots, then a free one to each that named none. */
 void place_slots(struct read *r, const struct node *map, struct pol_guest *g);
-READER(read_never);  /* arg: why, of a KEY_NEVER */
+READER(read_never); /* arg: why, of a KEY_NEVER */
 extern const char never_balloon[], never_ksm[], never_reporting[];
 READER(read_slot);   /* uint8_t */
 READER(read_memory); /* of a struct pol_guest */

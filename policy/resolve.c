@@ -312,7 +312,7 @@ static bool resolve_function(struct resolve *r, const struct pol_pool *pool,
 
 /* Said once: it is the host that has to change. */
 static void check_host(struct resolve *r, struct pol_pos pos, const char *kind,
-                const char *name, const char *driver)
+                       const char *name, const char *driver)
 {
 	struct diag *d;
 
@@ -487,11 +487,9 @@ int pol_resolve_guest(const struct pol_policy *p, const struct pol_guest *g,
                       const char *device, const struct pol_state *seen,
                       struct pol_state **ret_want, struct pol_errors *errs)
 {
-	struct resolve r = { .p = p,
-		             .only = g,
-		             .device = device,
-		             .seen = seen,
-		             .errs = errs };
+	struct resolve r = {
+		.p = p, .only = g, .device = device, .seen = seen, .errs = errs
+	};
 
 	return resolve(&r, ret_want);
 }

@@ -34,8 +34,8 @@ struct set {
  * it must still be found then. */
 static bool fits(const struct pol_device *dev, const struct pol_whole *w)
 {
-	const char *driver = pol_driver_is_vfio(w->driver) ? dev->match.driver
-	                                                   : w->driver;
+	const char *driver =
+		pol_driver_is_vfio(w->driver) ? dev->match.driver : w->driver;
 
 	return !w->bridge && !w->virtual_fn &&
 	       match_fits(&dev->match, w->bdf, w->vendor, w->device, driver) &&

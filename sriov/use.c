@@ -426,8 +426,7 @@ static int walk(struct reader *r)
 
 int sriov_uses_read(int root_fd, struct sriov_uses **ret)
 {
-	struct reader r = { .root_fd = root_fd,
-		            .u = calloc(1, sizeof(*r.u)) };
+	struct reader r = { .root_fd = root_fd, .u = calloc(1, sizeof(*r.u)) };
 	int e;
 
 	if (!r.u)

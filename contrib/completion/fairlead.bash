@@ -1,6 +1,6 @@
 # bash completion for fairlead(8)
 _fairlead() {
-	local cur=${COMP_WORDS[COMP_CWORD]} word verb='' verbs='doctor check plan apply status restore run latency'
+	local cur=${COMP_WORDS[COMP_CWORD]} word verb='' verbs='doctor check plan apply status restore run attach detach latency'
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case " $verbs " in *" $word "*) verb=$word ;; esac
 	done
@@ -9,7 +9,8 @@ _fairlead() {
 		case $verb in
 		doctor) opts+=' --root' ;;
 		run) opts+=' --socket --report --user --no-reboot' ;;
-		plan | apply | status | restore) opts+=' --socket' ;;
+		detach) opts+=' --socket --now' ;;
+		plan | apply | status | restore | attach) opts+=' --socket' ;;
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$opts" -- "$cur")
 		return
