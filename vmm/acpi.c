@@ -263,8 +263,9 @@ int acpi_build(struct vm *vm, struct gpa *ret_rsdp, struct diag *d)
 	const struct acpi_machine m = {
 		.cpus = vm->cfg.cpus,
 		.mem64 = vm->mem.mmio64,
-		.mem64_end = assign_mem64_end(vm),
-		.last_bus = (uint8_t)vm->cfg.n_devices, /* one a port */
+		.mem64_end = topology_mem64_end(vm),
+		.last_bus = topology_last_bus(vm),
+		.ports = vm->ports,
 	};
 	uint8_t *buf = memory_at(vm, at, MAP_ACPI_SIZE);
 	int r = buf ? acpi_write(&m, buf, MAP_ACPI_SIZE) : -EFAULT;

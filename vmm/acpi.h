@@ -14,6 +14,7 @@ struct acpi_machine {
 	/* Linux asks for every device of every bus up to here that it has not
 	 * found, by 0xCF8: 255 would be 8192 exits. */
 	uint8_t last_bus;
+	uint32_t ports; /* a bit a device number: those with pins below */
 };
 
 /* Writes all tables from address MAP_ACPI on into `buf`, which stands for the

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The DSDT: what the machine has that cannot be found by looking. Everything
- * behind the host bridge enumerates itself; there is no _PRT, because no
- * function here has an INTx pin.
+ * behind the host bridge enumerates itself, but for where interrupt pins end.
  */
 
 #include <stdio.h>
@@ -103,6 +102,31 @@ static void add_osc(struct aml *a)
 	aml_end(a, method);
 }
 
+/* _PRT, 6.2.13: pins of bus 0's devices. Those of what is behind a port arrive
+ * at the port's own, rotated by the device number below (PCI-to-PCI Bridge
+ * 1.2, 9.1), which is 0. Without a source the index is a GSI, level, active
+ * low. */
+static void add_prt(struct aml *a, uint32_t ports)
+{
+	const unsigned pins = 4;
+	size_t open;
+
+	aml_name(a, "_PRT");
+	open = aml_package(a, pins * (unsigned)__builtin_popcount(ports));
+	for (uint8_t slot = 1; slot <= VM_SLOTS_MAX; slot++)
+		for (unsigned pin = 1; ports & BIT(slot) && pin <= pins;
+		     pin++) {
+			size_t entry = aml_package(a, 4);
+
+			aml_int(a, (uint32_t)slot << 16 | 0xffff);
+			aml_int(a, pin - 1);
+			aml_int(a, 0);
+			aml_int(a, topology_gsi(slot, pin));
+			aml_end(a, entry);
+		}
+	aml_end(a, open);
+}
+
 static void add_host_bridge(struct aml *a, const struct acpi_machine *m)
 {
 	size_t dev = aml_device(a, "PCI0"), crs;
@@ -122,6 +146,7 @@ static void add_host_bridge(struct aml *a, const struct acpi_machine *m)
 	aml_res_window64(a, m->mem64, m->mem64_end - 1, true);
 	aml_crs_end(a, crs);
 	add_osc(a);
+	add_prt(a, m->ports);
 	aml_end(a, dev);
 }
 

@@ -6,13 +6,19 @@
  *   2. the DMA address space, once;
  *   3. vfio_dev_open() each: attaches, opens (the kernel resets it), takes the
  *      layout. type1 cannot map before, iommufd learns reserved ranges by it;
- *   4. one DMA map each RAM region;
- *   5. BAR addresses (place.c).
+ *   4. a reset of those whose bus is reset as a whole (assign_reset.c);
+ *   5. one DMA map each RAM region;
+ *   6. BAR addresses (place.c).
+ * A function that comes later, into a guest that runs, goes the same way up to
+ * 5, and finds the maps there; the guest gives it addresses.
  * Letting go runs backwards, and KVM's reference goes before the descriptor,
  * because a character device stays open as long as one of them is there.
  *
+ * Entries of cfg.device and of assigned[] go together; released ones are used
+ * again. The main thread alone makes and releases; cfg.device is its own.
+ *
  * Locks: a function's `lock` keeps it alive through an access; vfio has its
- * own inside it.
+ * own inside it. Who needs those of several takes them by ascending index.
  */
 
 #include <string.h>
@@ -22,52 +28,13 @@
 /* ---- attaching -------------------------------------------------------------
  */
 
-static struct assigned *find(struct vm *vm, uint8_t slot)
-{
-	for (unsigned i = 0; vm->assigned && i < vm->cfg.n_devices; i++)
-		if (vm->cfg.device[i].slot == slot)
-			return &vm->assigned[i];
-	return NULL;
-}
-
-static int check_slots(const struct vm_config *c, struct diag *d)
-{
-	uint32_t seen = BIT(0); /* the host bridge */
-
-	for (unsigned i = 0; i < c->n_devices; i++) {
-		const struct vm_device *v = &c->device[i];
-
-		if (v->slot > 31 || (seen & BIT(v->slot))) {
-			diag_fail(d, -EINVAL, FL_VMM_SLOT, "put %s at slot %u",
-			          v->bdf, v->slot);
-			diag_why(d, "slots are 1 to 31, one a device");
-			return -EINVAL;
-		}
-		seen |= BIT(v->slot);
-	}
-	return 0;
-}
-
-/* Bus 1 is behind the first port in the order of device numbers, which is the
- * order in which a guest would number them. */
-static uint8_t bus_of(const struct vm_config *c, uint8_t slot)
-{
-	uint8_t bus = 1;
-
-	for (unsigned i = 0; i < c->n_devices; i++)
-		bus = (uint8_t)(bus + (c->device[i].slot < slot));
-	return bus;
-}
-
 static int alloc_all(struct vm *vm, struct diag *d)
 {
-	const struct vm_config *c = &vm->cfg;
-
-	vm->assigned = calloc(MAX(c->n_devices, 1u), sizeof(*vm->assigned));
+	vm->assigned = calloc(VM_DEVICES_MAX, sizeof(*vm->assigned));
 	if (!vm->assigned)
 		return diag_fail(d, -ENOMEM, FL_VMM_MEMORY,
-		                 "memory for %u devices", c->n_devices);
-	for (unsigned i = 0; i < c->n_devices; i++) {
+		                 "memory for devices");
+	for (unsigned i = 0; i < VM_DEVICES_MAX; i++) {
 		struct assigned *a = &vm->assigned[i];
 
 		a->vm = vm;
@@ -77,7 +44,6 @@ static int alloc_all(struct vm *vm, struct diag *d)
 		for (unsigned k = 0; k < VFIO_RANGES; k++)
 			a->bar[k] =
 				(struct assigned_bar){ .owner = a, .index = k };
-		a->window.bus = bus_of(c, c->device[i].slot);
 	}
 	return 0;
 }
@@ -92,29 +58,54 @@ static int open_space(struct vm *vm, struct diag *d)
 	return r;
 }
 
-static int open_one(struct vm *vm, unsigned i, struct diag *d)
+static struct vfio_open description(struct assigned *a, const uint32_t *gsi)
 {
-	struct assigned *a = &vm->assigned[i];
-	const struct vm_device *c = &vm->cfg.device[i];
-	struct vfio_open o = {
+	struct vm *vm = a->vm;
+	const struct vm_device *c = &vm->cfg.device[a->index];
+
+	return (struct vfio_open){
 		.bdf = c->bdf,
 		.fd = c->fd,
 		.space = vm->space,
 		.irqs = vm->irqs,
-		.guest_devid = (uint32_t)a->window.bus << 8,
-		.place = { .behind_port = true },
+		.guest_devid =
+			(uint32_t)topology_bus(vm, c->slot) << 8 | c->function,
+		.place = { .behind_port = true,
+		           .multifunction =
+		                   !c->function && topology_has_more(vm, c) },
 		.host = &assign_host_ops,
 		.host_ctx = a,
 		.late_routes = true,
+		.intx_gsi = gsi,
 		.rom_fd = c->rom_fd,
 		.no_rom = c->no_rom,
 	};
-	int r = vfio_dev_open(&o, &a->dev, d);
+}
 
-	/* Nothing from the tenant before may be left in it. */
-	if (r == 0 && !vfio_dev_resets_alone(a->dev))
-		r = vfio_dev_reset(a->dev, d);
-	return r;
+static int open_one(struct vm *vm, unsigned i, struct diag *d)
+{
+	struct assigned *a = &vm->assigned[i];
+	const struct vm_device *c = &vm->cfg.device[i];
+	struct vfio_dev *v = NULL;
+	uint32_t gsi[4];
+	struct vfio_open o;
+	struct bdf at = { 0 };
+	int r;
+
+	for (unsigned pin = 1; pin <= ARRAY_SIZE(gsi); pin++)
+		gsi[pin - 1] = topology_gsi(c->slot, pin);
+	o = description(a, gsi);
+	r = vfio_dev_open(&o, &v, d);
+	if (r < 0)
+		return r;
+	(void)!bdf_parse(c->bdf, &at); /* the attach found it */
+	a->bus = (uint64_t)at.domain << 8 | at.bus;
+	pthread_mutex_lock(&a->lock);
+	memset(a->at, 0, sizeof(a->at));
+	a->dev = v;
+	a->place = ASSIGN_PLACE(c->slot, c->function);
+	pthread_mutex_unlock(&a->lock);
+	return 0;
 }
 
 static int map_ram(struct vm *vm, struct diag *d)
@@ -137,6 +128,25 @@ static int map_ram(struct vm *vm, struct diag *d)
 	return r;
 }
 
+static int map_once(struct vm *vm, struct diag *d)
+{
+	int r = vm->mapped ? 0 : map_ram(vm, d);
+
+	vm->mapped = r == 0;
+	return r;
+}
+
+/* What has no reset of its own is the guest's with its whole bus only. */
+static int check_resets(struct vm *vm, struct diag *d)
+{
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < vm->cfg.n_devices; i++)
+		if (vm->assigned[i].dev)
+			r = reset_check(&vm->assigned[i], d);
+	return r;
+}
+
 static int attach_all(struct vm *vm, struct diag *d)
 {
 	unsigned n = vm->cfg.n_devices;
@@ -149,34 +159,110 @@ static int attach_all(struct vm *vm, struct diag *d)
 	for (unsigned i = 0; r == 0 && i < n; i++)
 		r = open_one(vm, i, d);
 	if (r == 0)
+		r = check_resets(vm, d);
+	if (r == 0)
 		r = memory_settle(vm, d);
 	if (r == 0)
-		r = map_ram(vm, d);
-	if (r == 0)
-		r = place_all(vm, d);
-	for (unsigned i = 0; r == 0 && i < n; i++)
-		r = place_apply(&vm->assigned[i], d);
+		r = map_once(vm, d);
+	return r;
+}
+
+static int place(struct vm *vm, struct diag *d)
+{
+	int r = place_all(vm, d);
+
+	for (unsigned i = 0; r == 0 && i < vm->cfg.n_devices; i++)
+		if (vm->assigned[i].dev)
+			r = place_apply(&vm->assigned[i], d);
 	return r;
 }
 
 int assign_all(struct vm *vm, struct diag *d)
 {
-	int r;
+	int r = topology_init(vm, d);
 
-	if (!vm->cfg.n_devices)
-		return 0;
-	r = check_slots(&vm->cfg, d);
 	if (r == 0)
 		r = alloc_all(vm, d);
-	if (r == 0)
+	if (r == 0 && vm->cfg.n_devices)
 		r = attach_all(vm, d);
+	if (r == 0)
+		r = place(vm, d);
 	if (r < 0)
 		assign_free_all(vm);
 	return r;
 }
 
+/* ---- while the guest runs --------------------------------------------------
+ */
+
+/* An entry that is free: what was there has been released. */
+static int free_index(const struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->cfg.n_devices; i++)
+		if (vm->cfg.device[i].fd < 0)
+			return (int)i;
+	return vm->cfg.n_devices < VM_DEVICES_MAX ? (int)vm->cfg.n_devices : -1;
+}
+
+static int add_at(struct vm *vm, unsigned i, struct diag *d)
+{
+	int r = kvm_vfio_add(vm, vm->cfg.device[i].fd, d);
+
+	if (r == 0 && !vm->space)
+		r = open_space(vm, d);
+	if (r == 0)
+		r = open_one(vm, i, d);
+	/* The slot is whole once function 0 is there. */
+	if (r == 0 && !vm->cfg.device[i].function)
+		r = check_resets(vm, d);
+	if (r == 0)
+		r = map_once(vm, d);
+	return r;
+}
+
+static int check_add(struct vm *vm, const struct vm_device *device, int i,
+                     struct diag *d)
+{
+	if (i >= 0)
+		return topology_check(vm, device, d);
+	diag_fail(d, -ENOSPC, FL_VMM_SLOT, "attach %s", device->bdf);
+	diag_why(d, "a guest has %d functions at most", VM_DEVICES_MAX);
+	diag_mend(d, "fairlead detach GUEST DEVICE");
+	return -ENOSPC;
+}
+
+int assign_add(struct vm *vm, struct vm_device *device, struct diag *d)
+{
+	int i = free_index(vm), r = check_add(vm, device, i, d);
+
+	if (r < 0) {
+		close_fd(&device->fd);
+		close_fd(&device->rom_fd);
+		return r;
+	}
+	vm->cfg.device[i] = *device;
+	device->fd = device->rom_fd = -1;
+	vm->cfg.n_devices = MAX(vm->cfg.n_devices, (unsigned)i + 1);
+	r = add_at(vm, (unsigned)i, d);
+	if (r < 0)
+		assign_release(vm, (unsigned)i);
+	return r;
+}
+
 /* ---- letting go ------------------------------------------------------------
  */
+
+/* KVM knows files, and functions of one group share one: what is still needed
+ * is put back. */
+static void forget_file(struct vm *vm, unsigned i)
+{
+	struct diag d;
+
+	kvm_vfio_del(vm, vm->cfg.device[i].fd);
+	for (unsigned k = 0; k < vm->cfg.n_devices; k++)
+		if (k != i && vm->cfg.device[k].fd >= 0)
+			(void)!kvm_vfio_add(vm, vm->cfg.device[k].fd, &d);
+}
 
 void assign_release(struct vm *vm, unsigned i)
 {
@@ -185,12 +271,14 @@ void assign_release(struct vm *vm, unsigned i)
 	if (!vm->assigned || i >= vm->cfg.n_devices)
 		return;
 	a = &vm->assigned[i];
+	a->place = 0;
 	pthread_mutex_lock(&a->lock);
 	vfio_dev_close(TAKE_PTR(a->dev));
 	pthread_mutex_unlock(&a->lock);
 	if (vm->cfg.device[i].fd >= 0)
-		kvm_vfio_del(vm, vm->cfg.device[i].fd);
+		forget_file(vm, i);
 	close_fd(&vm->cfg.device[i].fd);
+	close_fd(&vm->cfg.device[i].rom_fd);
 }
 
 void assign_free_all(struct vm *vm)
@@ -200,74 +288,57 @@ void assign_free_all(struct vm *vm)
 	for (unsigned i = 0; i < vm->cfg.n_devices; i++)
 		assign_release(vm, i);
 	iommu_space_close(TAKE_PTR(vm->space));
-	for (unsigned i = 0; i < vm->cfg.n_devices; i++) {
+	vm->mapped = false;
+	for (unsigned i = 0; i < VM_DEVICES_MAX; i++) {
 		pthread_mutex_destroy(&vm->assigned[i].fault_lock);
 		pthread_mutex_destroy(&vm->assigned[i].lock);
 	}
 	free(TAKE_PTR(vm->assigned));
 }
 
-/* ---- reset -----------------------------------------------------------------
- */
-
-int assign_reset_all(struct vm *vm, struct diag *d)
-{
-	int r = 0;
-
-	for (unsigned i = 0; r == 0 && vm->assigned && i < vm->cfg.n_devices;
-	     i++) {
-		struct assigned *a = &vm->assigned[i];
-
-		if (a->dev)
-			r = vfio_dev_reset(a->dev, d);
-		if (r == 0 && a->dev)
-			r = place_apply(a, d);
-	}
-	return r;
-}
-
-void assign_bus_reset(struct vm *vm, uint8_t slot)
-{
-	struct assigned *a = find(vm, slot);
-	struct diag d;
-
-	if (!a)
-		return;
-	pthread_mutex_lock(&a->lock);
-	/* Refused by the host: the guest's view is reset all the same. */
-	if (a->dev && vfio_dev_reset(a->dev, &d) < 0)
-		assign_keep_fault(a, &d);
-	pthread_mutex_unlock(&a->lock);
-}
-
 /* ---- configuration cycles --------------------------------------------------
  */
 
-uint32_t assign_cfg_read(struct vm *vm, uint8_t slot, unsigned off,
+/* Locked, and whoever is there stays until unlock; NULL = nobody. Functions
+ * come and go: what was found without the lock is looked at again with it. */
+static struct assigned *enter(struct vm *vm, uint8_t slot, uint8_t fn)
+{
+	const uint16_t place = ASSIGN_PLACE(slot, fn);
+
+	for (unsigned i = 0; vm->assigned && i < VM_DEVICES_MAX; i++) {
+		struct assigned *a = &vm->assigned[i];
+
+		if (a->place != place)
+			continue;
+		pthread_mutex_lock(&a->lock);
+		if (a->place == place && a->dev)
+			return a;
+		pthread_mutex_unlock(&a->lock);
+	}
+	return NULL;
+}
+
+uint32_t assign_cfg_read(struct vm *vm, uint8_t slot, uint8_t fn, unsigned off,
                          unsigned width)
 {
-	struct assigned *a = find(vm, slot);
-	uint32_t value = UINT32_MAX;
+	struct assigned *a = enter(vm, slot, fn);
+	uint32_t value;
 
 	if (!a)
-		return value;
-	pthread_mutex_lock(&a->lock);
-	if (a->dev)
-		value = vfio_dev_cfg_read(a->dev, off, width);
+		return UINT32_MAX;
+	value = vfio_dev_cfg_read(a->dev, off, width);
 	pthread_mutex_unlock(&a->lock);
 	return value;
 }
 
-void assign_cfg_write(struct vm *vm, uint8_t slot, unsigned off, unsigned width,
-                      uint32_t value)
+void assign_cfg_write(struct vm *vm, uint8_t slot, uint8_t fn, unsigned off,
+                      unsigned width, uint32_t value)
 {
-	struct assigned *a = find(vm, slot);
+	struct assigned *a = enter(vm, slot, fn);
 
 	if (!a)
 		return;
-	pthread_mutex_lock(&a->lock);
-	if (a->dev)
-		vfio_dev_cfg_write(a->dev, off, width, value);
+	vfio_dev_cfg_write(a->dev, off, width, value);
 	assign_collect_fault(a);
 	pthread_mutex_unlock(&a->lock);
 }
@@ -275,29 +346,22 @@ void assign_cfg_write(struct vm *vm, uint8_t slot, unsigned off, unsigned width,
 /* ---- facts -----------------------------------------------------------------
  */
 
-static struct vfio_dev *nth(struct vm *vm, unsigned i)
+struct vfio_dev *assign_device(struct vm *vm, unsigned i)
 {
 	return vm->assigned && i < vm->cfg.n_devices ? vm->assigned[i].dev
 	                                             : NULL;
 }
 
-struct vfio_dev *assign_find(struct vm *vm, uint8_t slot)
-{
-	struct assigned *a = find(vm, slot);
-
-	return a ? a->dev : NULL;
-}
-
 int assign_request_fd(struct vm *vm, unsigned i)
 {
-	struct vfio_dev *v = nth(vm, i);
+	struct vfio_dev *v = assign_device(vm, i);
 
 	return v ? vfio_dev_request_fd(v) : -1;
 }
 
 int assign_late_fd(struct vm *vm, unsigned i)
 {
-	struct vfio_dev *v = nth(vm, i);
+	struct vfio_dev *v = assign_device(vm, i);
 
 	return v ? vfio_dev_late_fd(v) : -1;
 }
@@ -306,7 +370,7 @@ void assign_late_settle(struct vm *vm, unsigned i)
 {
 	struct assigned *a;
 
-	if (!nth(vm, i))
+	if (!assign_device(vm, i))
 		return;
 	a = &vm->assigned[i];
 	vfio_dev_late_settle(a->dev);
@@ -317,18 +381,14 @@ void assign_late_settle(struct vm *vm, unsigned i)
 	pthread_mutex_unlock(&a->lock);
 }
 
-struct assign_window assign_window(struct vm *vm, uint8_t slot)
-{
-	struct assigned *a = find(vm, slot);
-
-	return a ? a->window
-	         : (struct assign_window){ .bus = bus_of(&vm->cfg, slot) };
-}
-
+/* Function 0's: they share one link. */
 void assign_match_link(struct vm *vm, uint8_t slot, struct cfg_port *p)
 {
-	struct vfio_dev *v = assign_find(vm, slot);
+	for (unsigned i = 0; i < vm->cfg.n_devices; i++) {
+		const struct vm_device *c = &vm->cfg.device[i];
+		struct vfio_dev *v = assign_device(vm, i);
 
-	if (v)
-		cfg_port_match_link(p, vfio_dev_layout(v));
+		if (v && c->slot == slot && !c->function)
+			cfg_port_match_link(p, vfio_dev_layout(v));
+	}
 }

@@ -2,8 +2,8 @@
 #ifndef FL_VMM_ASSIGN_H
 #define FL_VMM_ASSIGN_H
 
-/* Between assign.c (life, cycles), assign_ops.c (BARs) and place.c (addresses).
- */
+/* Between assign.c (life, cycles), assign_ops.c (BARs), place.c (addresses) and
+ * topology.c (slots). */
 
 #include "vmm/priv.h"
 
@@ -25,9 +25,13 @@ struct assigned_table {
 };
 struct assigned {
 	struct vm *vm;
-	unsigned index;       /* of cfg.device */
+	unsigned index; /* of cfg.device */
+	/* ASSIGN_PLACE() of what is there, 0 = nobody: for who looks without
+	 * `lock`, and must look again with it. */
+	_Atomic uint16_t place;
+	_Atomic uint64_t bus; /* of the host: domain << 8 | bus */
 	pthread_mutex_t lock; /* of `dev`: release against accesses */
-	struct vfio_dev *dev; /* NULL once released */
+	struct vfio_dev *dev; /* NULL = not there; written by main only */
 	/* A refusal to be told. Its lock is never held for long: `lock` is,
 	 * through a reset, and the main thread must not wait for that. */
 	pthread_mutex_t fault_lock;
@@ -35,15 +39,20 @@ struct assigned {
 	bool has_fault;
 	struct ratelimit limit; /* of what a guest may cause to be told */
 	struct assigned_bar bar[VFIO_RANGES];
-	uint64_t at[CFG_BARS]; /* where its BARs go; 0 = nowhere */
-	struct assign_window window;
+	uint64_t at[VFIO_RANGES]; /* where its BARs go; 0 = nowhere */
 	struct assigned_table table;
 };
+
+#define ASSIGN_PLACE(slot, fn) ((uint16_t)((slot) << 3 | (fn)))
 
 extern const struct vfio_host_ops assign_host_ops;
 /* Under the function's lock: a refusal to be told, its own or vfio's latest. */
 void assign_keep_fault(struct assigned *a, const struct diag *d);
 void assign_collect_fault(struct assigned *a);
+
+/* assign_reset.c. Nothing of the tenant before may be left in it, and nothing
+ * of this guest after: -EOPNOTSUPP FL_VFIO_NO_RESET. */
+_must_check_ int reset_check(struct assigned *a, struct diag *d);
 
 /* vectors.c; all under the function's lock. A BAR has come to `addr`, has
  * gone. */
@@ -66,7 +75,8 @@ static inline void table_written(struct assigned *a, unsigned bar, uint64_t off,
 		table_unmasked(a, off);
 }
 
-/* Gives every BAR of every function its address: at[] and window. -ENOSPC
+/* Gives every BAR of every function its address, every port its windows: at[]
+ * and vm->window; what was there stays where they do not fit: -ENOSPC
  * FL_VMM_SLOT. */
 _must_check_ int place_all(struct vm *vm, struct diag *d);
 /* Writes them into the function's BARs. */

@@ -5,6 +5,7 @@ SRCS_vmm := \
 	aml.c \
 	assign.c \
 	assign_ops.c \
+	assign_reset.c \
 	boot.c \
 	boot_bzimage.c \
 	boot_pvh.c \
@@ -28,6 +29,7 @@ SRCS_vmm := \
 	sandbox.c \
 	serial.c \
 	slot.c \
+	topology.c \
 	vcpu.c \
 	vcpu_state.c \
 	vectors.c \

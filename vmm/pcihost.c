@@ -2,9 +2,9 @@
 /*
  * The host bridge: configuration cycles by ECAM (PCIe 6.0 7.2.2) and by
  * 0xCF8/0xCFC (PCI 3.0 3.2.2.3.2), both onto one cycle(bus, devfn, offset).
- * Bus 0 has the host bridge at device 0 and a root port for each assigned
- * function at the device number of its slot; the function is device 0 of the
- * port's secondary bus, whatever number the guest gives that.
+ * Bus 0 has the host bridge at device 0 and a root port at the device number of
+ * each slot; what is in the slot is device 0 of the port's secondary bus,
+ * functions 0 to 7, whatever number the guest gives that bus.
  *
  * Bus numbers and windows are set before the guest runs (a guest that finds a
  * tree that is consistent renumbers nothing), again at each reset of the
@@ -54,8 +54,7 @@ struct pci_host {
 	uint32_t address; /* 0xCF8 */
 	struct cfg_space bridge;
 	unsigned n;
-	struct port
-		port[]; /* hot plug: one for each slot, most of them empty */
+	struct port port[]; /* one for each slot, by ascending number */
 };
 
 struct cycle {
@@ -81,7 +80,7 @@ static struct cfg_space *find_own(struct pci_host *h, const struct cycle *c)
 /* The slot that the cycle goes to; 0 = none. */
 static uint8_t find_behind(const struct pci_host *h, const struct cycle *c)
 {
-	if (!c->bus || c->devfn != DEVFN(0, 0))
+	if (!c->bus || c->devfn >> 3)
 		return 0;
 	for (unsigned i = 0; i < h->n; i++) {
 		struct cfg_bridge b = cfg_bridge_buses(&h->port[i].cfg);
@@ -108,7 +107,9 @@ static uint32_t cycle_read(struct pci_host *h, const struct cycle *c)
 	else
 		slot = find_behind(h, c);
 	pthread_mutex_unlock(&h->lock);
-	return slot ? assign_cfg_read(h->vm, slot, c->off, c->width) : value;
+	return slot ? assign_cfg_read(h->vm, slot, c->devfn & 7, c->off,
+	                              c->width)
+	            : value;
 }
 
 /* The slot to be reset, 0 = none. */
@@ -139,7 +140,8 @@ static void cycle_write(struct pci_host *h, const struct cycle *c,
 	if (reset)
 		assign_bus_reset(h->vm, reset);
 	if (slot)
-		assign_cfg_write(h->vm, slot, c->off, c->width, value);
+		assign_cfg_write(h->vm, slot, c->devfn & 7, c->off, c->width,
+		                 value);
 }
 
 /* ---- ECAM ----------------------------------------------------------------
@@ -269,12 +271,13 @@ static uint32_t window(uint64_t base, uint64_t size)
 	return (uint32_t)(base >> 16 & 0xfff0) | ((uint32_t)last & 0xfff00000);
 }
 
-static void preset(struct cfg_space *s, const struct assign_window *w)
+static void preset(struct cfg_space *s, uint8_t bus,
+                   const struct assign_window *w)
 {
 	uint32_t io_last = w->io + w->io_size - 1;
 	uint64_t last = w->mem64_size ? w->mem64 + w->mem64_size - 1 : 0;
 
-	put(s, REG_BUSES, (uint32_t)w->bus << 16 | (uint32_t)w->bus << 8);
+	put(s, REG_BUSES, (uint32_t)bus << 16 | (uint32_t)bus << 8);
 	(void)cfg_write(s, REG_IO, 2,
 	                w->io_size ? (w->io >> 8 & 0xf0) | (io_last & 0xf000)
 	                           : 0x00f0);
@@ -290,10 +293,11 @@ void pci_host_reset(struct pci_host *h)
 	h->address = 0;
 	cfg_reset(&h->bridge);
 	for (unsigned i = 0; i < h->n; i++) {
-		struct assign_window w = assign_window(h->vm, h->port[i].slot);
+		const uint8_t slot = h->port[i].slot;
 
 		cfg_reset(&h->port[i].cfg);
-		preset(&h->port[i].cfg, &w);
+		preset(&h->port[i].cfg, topology_bus(h->vm, slot),
+		       &h->vm->window[slot]);
 	}
 	pthread_mutex_unlock(&h->lock);
 }
@@ -301,13 +305,15 @@ void pci_host_reset(struct pci_host *h)
 static void compose(struct pci_host *h)
 {
 	cfg_compose_host_bridge(&h->bridge);
-	for (unsigned i = 0; i < h->n; i++) {
-		uint8_t slot = h->vm->cfg.device[i].slot;
+	for (uint8_t slot = 1; slot <= VM_SLOTS_MAX; slot++) {
 		struct cfg_port port = { .slot = slot, .port = slot };
 
-		h->port[i].slot = slot;
+		if (!(h->vm->ports & BIT(slot)))
+			continue;
+		h->port[h->n].slot = slot;
 		assign_match_link(h->vm, slot, &port);
-		cfg_compose_root_port(&h->port[i].cfg, &port);
+		cfg_compose_root_port(&h->port[h->n].cfg, &port);
+		h->n++;
 	}
 	pci_host_reset(h);
 }
@@ -328,13 +334,12 @@ static int answer(struct pci_host *h)
 
 int pci_host_new(struct vm *vm, struct pci_host **ret, struct diag *d)
 {
-	unsigned n = vm->cfg.n_devices;
+	unsigned n = topology_last_bus(vm); /* one a port */
 	struct pci_host *h = calloc(1, sizeof(*h) + n * sizeof(h->port[0]));
 	int r = -ENOMEM;
 
 	if (h) {
 		h->vm = vm;
-		h->n = n;
 		pthread_mutex_init(&h->lock, NULL);
 		compose(h);
 		r = answer(h);

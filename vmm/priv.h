@@ -59,7 +59,7 @@ enum {
 	ACPI_S5 = 5,
 	ACPI_RESET_VALUE = 1,
 };
-#define PORT_PCI_IO 0xc000 /* I/O BARs from here */
+#define PORT_PCI_IO 0x1000 /* I/O BARs from here */
 #define GSI_COM1 4
 #define GSI_PINS 24 /* of the IOAPIC; MSI routes come behind */
 
@@ -328,14 +328,22 @@ struct assigned;
 /* Attach every device of the configuration, map RAM for DMA, place BARs. After
  * irqsink_init(), before pci_host_new(). */
 _must_check_ int assign_all(struct vm *vm, struct diag *d);
+/* All devices as after power-on, by whatever reset each has; vCPUs are
+ * parked. */
 _must_check_ int assign_reset_all(struct vm *vm, struct diag *d);
 void assign_free_all(struct vm *vm);
+/* A function for a guest that runs: into cfg.device, where it has an index from
+ * then on. Its descriptors are taken, on failure too. Of a slot's functions,
+ * function 0 comes last: it tells the guest whether there are others. Nothing
+ * of it decodes: the guest places its BARs. The main thread. */
+_must_check_ int assign_add(struct vm *vm, struct vm_device *device,
+                            struct diag *d);
 /* Lets go of cfg.device[i] at once: all its descriptors are closed, the guest
  * reads all ones. The vCPUs may run. */
 void assign_release(struct vm *vm, unsigned i);
-/* For the thread that releases devices, which is the main one: the function
- * behind root port `slot`, NULL = none. */
-struct vfio_dev *assign_find(struct vm *vm, uint8_t slot);
+/* The main thread, which alone makes and releases devices: cfg.device[i]; NULL
+ * = released, or none. */
+struct vfio_dev *assign_device(struct vm *vm, unsigned i);
 /* vfio_dev_request_fd() of cfg.device[i]; -1 = none. */
 int assign_request_fd(struct vm *vm, unsigned i);
 /* What the host refused a guest's access to cfg.device[i], once; the loop is
@@ -345,24 +353,45 @@ bool assign_take_fault(struct vm *vm, unsigned i, struct diag *ret);
 int assign_late_fd(struct vm *vm, unsigned i);
 void assign_late_settle(struct vm *vm, unsigned i);
 
-/* Any thread: configuration cycles of the function behind root port `slot`,
- * and its reset by the port's Secondary Bus Reset. All ones = nobody there. */
-uint32_t assign_cfg_read(struct vm *vm, uint8_t slot, unsigned off,
+/* Any thread: configuration cycles of function `fn` behind root port `slot`;
+ * all ones = nobody there. And the reset of all of them by the port's Secondary
+ * Bus Reset. */
+uint32_t assign_cfg_read(struct vm *vm, uint8_t slot, uint8_t fn, unsigned off,
                          unsigned width);
-void assign_cfg_write(struct vm *vm, uint8_t slot, unsigned off, unsigned width,
-                      uint32_t value);
+void assign_cfg_write(struct vm *vm, uint8_t slot, uint8_t fn, unsigned off,
+                      unsigned width, uint32_t value);
 void assign_bus_reset(struct vm *vm, uint8_t slot);
+void assign_match_link(struct vm *vm, uint8_t slot, struct cfg_port *p);
 
-/* What the root port `slot` shows and forwards to the function behind it. */
+/* ---- topology.c: slots, ports, buses ---------------------------------------
+ */
+
+/* What the root port `slot` forwards to the functions behind it. */
 struct assign_window {
-	uint8_t bus; /* secondary bus before the guest renumbers */
 	uint64_t mem32, mem32_size, mem64, mem64_size;
 	uint32_t io, io_size;
 };
-struct assign_window assign_window(struct vm *vm, uint8_t slot);
-void assign_match_link(struct vm *vm, uint8_t slot, struct cfg_port *p);
-/* End of what 64-bit BARs may take, for the host bridge's window. */
-uint64_t assign_mem64_end(const struct vm *vm);
+/* vm->ports: a bit for each device number that is a root port; one for each
+ * slot that is in use, and spare ones at the lowest numbers that are free.
+ * -EINVAL, -ENOSPC FL_VMM_SLOT. */
+_must_check_ int topology_init(struct vm *vm, struct diag *d);
+/* A device may be put there now: -EINVAL, -ENOENT FL_VMM_SLOT. */
+_must_check_ int topology_check(const struct vm *vm, const struct vm_device *v,
+                                struct diag *d);
+/* Is another function of cfg.device in the slot? */
+bool topology_has_more(const struct vm *vm, const struct vm_device *v);
+/* Secondary bus of the port, before the guest renumbers; the last one. */
+uint8_t topology_bus(const struct vm *vm, uint8_t slot);
+uint8_t topology_last_bus(const struct vm *vm);
+/* End of what 64-bit BARs may take, for the host bridge's window: with room
+ * for what comes later. */
+uint64_t topology_mem64_end(const struct vm *vm);
+/* GSI of pin 1..4 of device 0 behind the port; the same as the port's own,
+ * were it to have one (PCI-to-PCI Bridge 1.2, 9.1). */
+static inline uint32_t topology_gsi(uint8_t slot, unsigned pin)
+{
+	return 16 + ((slot + pin - 1) & 7);
+}
 
 /* ---- irqsink.c: irq-remap's ops over KVM
  * -------------------------------------- */
@@ -406,8 +435,11 @@ struct vm {
 	struct irqsink *sink; /* irqsink.c */
 	struct irq_table *irqs;
 	struct iommu_space *space;
+	bool mapped; /* RAM, in it */
 	struct pci_host *pci;
-	struct assigned *assigned; /* array of cfg.n_devices */
+	struct assigned *assigned; /* array of VM_DEVICES_MAX */
+	uint32_t ports;            /* topology.c */
+	struct assign_window window[VM_SLOTS_MAX + 1]; /* by slot */
 	struct serial *serial;
 	struct console *console;
 	struct gpa rsdp; /* acpi_build()'s, for the kernel */

@@ -30,7 +30,7 @@ static void add_cpu(struct totals *t, const struct vcpu *c)
 
 static void add_device(struct totals *t, struct vm *vm, unsigned i)
 {
-	struct vfio_dev *v = assign_find(vm, vm->cfg.device[i].slot);
+	struct vfio_dev *v = assign_device(vm, i);
 	struct vfio_stats *s = &vm->seen[i];
 
 	if (!v)

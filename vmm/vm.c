@@ -194,8 +194,10 @@ static void close_all(struct vm *vm)
 {
 	struct vm_config *c = &vm->cfg;
 
-	for (unsigned i = 0; i < c->n_devices; i++)
+	for (unsigned i = 0; i < c->n_devices; i++) {
 		close_fd(&c->device[i].fd);
+		close_fd(&c->device[i].rom_fd);
+	}
 	close_fd(&c->iommu_fd);
 	close_fd(&c->kernel_fd);
 	close_fd(&c->initrd_fd);
