@@ -78,6 +78,7 @@ int cli_status(const struct cli *c, char *const *args, unsigned n);
 int cli_run(const struct cli *c, char *const *args, unsigned n);
 int cli_attach(const struct cli *c, char *const *args, unsigned n);
 int cli_detach(const struct cli *c, char *const *args, unsigned n);
+int cli_irq(const struct cli *c, char *const *args, unsigned n);
 int cli_latency(const struct cli *c, char *const *args, unsigned n);
 
 /* ---- output (out.c) ---- */

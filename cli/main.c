@@ -47,6 +47,12 @@ static const struct cli_verb verbs[] = {
 	  2, CLI_OPT_SOCKET | CLI_OPT_NOW, cli_detach,
 	  "The guest is asked first; what it has not let go of after 10 s is\n"
 	  "pulled. The device stays bound to VFIO, free for another guest." },
+	{ "irq", "GUEST [SECONDS]", "each interrupt vector of a running guest",
+	  1, 2, CLI_OPT_SOCKET | CLI_OPT_ROOT, cli_irq,
+	  "How it reaches the guest (remapped, posted, emulated; unknown where\n"
+	  "nothing moved), the host's interrupt and CPU, its rate. The host is\n"
+	  "looked at twice, SECONDS (1) apart. Where the guest's vCPUs are pinned,\n"
+	  "host interrupts are moved to the CPUs of the vCPU they serve." },
 	{ "latency", "SAMPLES [SAMPLES]", "percentiles, two runs side by side",
 	  1, 2, 0, cli_latency,
 	  "SAMPLES: a file with a number a line. With two, the ratio of the first\n"
