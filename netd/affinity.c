@@ -121,16 +121,17 @@ static const json_t *vector_of(const struct follow *f, const char *device,
 	return NULL;
 }
 
+/* `r`: negative errno, 0 = it was there already, above = moved. */
 static void note(struct follow *f, const char *device,
                  const struct irq_host *line, json_int_t vcpu, const char *cpus,
-                 int err)
+                 int r)
 {
-	json_array_append_new(f->done,
-	                      json_pack("{s:s, s:i, s:i, s:I, s:s, s:b, s:s}",
-	                                "device", device, "index", line->index,
-	                                "irq", (int)line->irq, "vcpu", vcpu,
-	                                "cpus", cpus, "ok", err == 0, "why",
-	                                err ? strerror(-err) : ""));
+	json_array_append_new(
+		f->done,
+		json_pack("{s:s, s:i, s:i, s:I, s:s, s:b, s:b, s:s}", "device",
+	                  device, "index", line->index, "irq", (int)line->irq,
+	                  "vcpu", vcpu, "cpus", cpus, "ok", r >= 0, "moved",
+	                  r > 0, "why", r < 0 ? strerror(-r) : ""));
 }
 
 static void move(struct follow *f, const char *device,
@@ -142,9 +143,13 @@ static void move(struct follow *f, const char *device,
 	snprintf(path, sizeof(path), "proc/irq/%u/smp_affinity_list",
 	         line->irq);
 	r = sysfs_read(f->root_fd, path, now, sizeof(now));
-	if (r >= 0 && strcmp(now, cpus) != 0)
+	r = MIN(r, 0);
+	if (r == 0 && strcmp(now, cpus) != 0) {
 		r = sysfs_write(f->root_fd, path, cpus);
-	note(f, device, line, vcpu, cpus, MIN(r, 0));
+		if (r >= 0)
+			r = 1;
+	}
+	note(f, device, line, vcpu, cpus, r);
 }
 
 static const char *leased_name(const struct lease *l, const char *bdf)
@@ -210,4 +215,55 @@ json_t *affinity_follow(int root_fd, const struct lease *l, const json_t *state)
 	if (r < 0)
 		why = strerror(-r);
 	return json_pack("{s:o, s:s}", "vectors", f.done, "why", why);
+}
+
+/* ---- as a worker -----------------------------------------------------------
+ */
+
+static void tell(const struct work *w, const json_t *done)
+{
+	const json_t *v, *all = json_object_get(done, "vectors");
+	size_t i;
+
+	json_array_foreach(all, i, v)
+	{
+		bool ok = json_is_true(json_object_get(v, "ok"));
+
+		if (ok && !json_is_true(json_object_get(v, "moved")))
+			continue;
+		log_line(w->env->log, ok ? LOG_LVL_INFO : LOG_LVL_WARN,
+		         "guest %s: host interrupt %" JSON_INTEGER_FORMAT
+		         " (%s, vector %" JSON_INTEGER_FORMAT
+		         ") %s CPUs %s of its vCPU %" JSON_INTEGER_FORMAT
+		         "%s%s",
+		         w->req.guest,
+		         json_integer_value(json_object_get(v, "irq")),
+		         json_string_value(json_object_get(v, "device")),
+		         json_integer_value(json_object_get(v, "index")),
+		         ok ? "goes to" : "cannot go to",
+		         json_string_value(json_object_get(v, "cpus")),
+		         json_integer_value(json_object_get(v, "vcpu")),
+		         ok ? "" : ": ",
+		         json_string_value(json_object_get(v, "why")));
+	}
+}
+
+int verb_follow(struct work *w)
+{
+	const struct lease *l = lease_find(&w->env->leases, w->req.guest);
+	_cleanup_free_ char *text = NULL;
+	json_t *state = NULL, *done;
+	size_t len;
+
+	if (!l || l->ending)
+		return 0;
+	if (fd_read_file(w->policy_fd, NETD_REPLY_MAX, &text, &len) == 0)
+		state = json_loadb(text, len, 0, NULL);
+	if (state) {
+		done = affinity_follow(w->env->root_fd, l, state);
+		tell(w, done);
+		json_decref(done);
+	}
+	json_decref(state);
+	return 0;
 }

@@ -373,6 +373,23 @@ static void done(struct server *s, struct client *vmm, struct ask *a,
 	ask_clear(a);
 }
 
+/* Host interrupts follow the vCPUs (affinity.c): a worker of our own, one at a
+ * time. */
+static void follow(struct server *s, const struct lease *l, const json_t *state)
+{
+	_cleanup_free_ char *text = json_dumps(state, JSON_COMPACT);
+	struct request r = { .verb = "follow" };
+	_cleanup_close_ int fd = -1;
+
+	for (const struct job *j = s->jobs; j; j = j->next)
+		if (!strcmp(j->permit->verb, r.verb))
+			return;
+	memcpy(r.guest, l->guest, sizeof(r.guest));
+	fd = memfd_create("state", MFD_CLOEXEC);
+	if (text && fd >= 0 && fd_pwrite_full(fd, text, strlen(text), 0) == 0)
+		job_submit(s, NULL, permit_find(r.verb), &r, TAKE_FD(fd));
+}
+
 static void state(struct server *s, struct client *vmm, struct ask *a,
                   json_t *o)
 {
@@ -382,6 +399,7 @@ static void state(struct server *s, struct client *vmm, struct ask *a,
 	json_object_del(doc, "id");
 	json_object_set_new(doc, "ok", json_true());
 	json_object_set_new(doc, "guest", json_string(vmm->lease->guest));
+	follow(s, vmm->lease, doc);
 	answer_asker(s, a, doc);
 	ask_clear(a);
 }

@@ -44,6 +44,9 @@ static const struct permit permits[] = {
 	  CHANGE_MS, verb_recover },
 	{ "release", WHO_NOBODY, PERMIT_CHANGES | PERMIT_WAITS | PERMIT_GUEST,
 	  LEASE_MS,  verb_release },
+	/* netd's own, after a query: affinity.c */
+	{ "follow",  WHO_NOBODY, PERMIT_GUEST,
+	  READ_MS,   verb_follow },
 };
 // clang-format on
 

@@ -99,7 +99,7 @@ json_t *faults_json(const struct faults *all);
 /* Moves the host's interrupts of a guest to the CPUs of the vCPUs they serve,
  * where those are pinned; `state` is its VMM's answer to a query. A worker's.
  * Returns {"vectors": [{"device", "index", "irq", "vcpu", "cpus", "ok",
- * "why"}], "why": why nothing is moved}; those that stay are not in it. */
+ * "moved", "why"}], "why": why nothing is moved}; those that stay are not in it. */
 json_t *affinity_follow(int root_fd, const struct lease *l,
                         const json_t *state);
 
@@ -182,7 +182,7 @@ struct work {
 	struct pol_errors errs;
 };
 verb_fn verb_status, verb_plan, verb_apply, verb_restore, verb_recover,
-	verb_lease, verb_release, verb_attach;
+	verb_lease, verb_release, verb_attach, verb_follow;
 
 /* reply.c: JSON of answers. */
 json_t *reply_error(const struct diag *d);

@@ -1,6 +1,6 @@
 # bash completion for fairlead(8)
 _fairlead() {
-	local cur=${COMP_WORDS[COMP_CWORD]} word verb='' verbs='doctor check plan apply status restore run attach detach latency'
+	local cur=${COMP_WORDS[COMP_CWORD]} word verb='' verbs='doctor check plan apply status restore run attach detach irq latency'
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case " $verbs " in *" $word "*) verb=$word ;; esac
 	done
@@ -9,6 +9,7 @@ _fairlead() {
 		case $verb in
 		doctor) opts+=' --root' ;;
 		run) opts+=' --socket --report --user --no-reboot' ;;
+		irq) opts+=' --socket --root' ;;
 		detach) opts+=' --socket --now' ;;
 		plan | apply | status | restore | attach) opts+=' --socket' ;;
 		esac

@@ -86,6 +86,7 @@ static void act(struct sim *s, const struct pol_action *a)
 		strcpy(v->driver, a->driver);
 		strcpy(v->override, a->override);
 		break;
+	case POL_OP_DEV_DRIVER: /* no policy here has whole devices */
 	case POL_OP_MAX:
 		abort();
 	}
