@@ -4,9 +4,11 @@
 PCI=/sys/bus/pci/devices
 
 pci_find() { # VENDOR:DEVICE (hex): addresses of all such functions, in order
-	local d
+	local d vendor device
 	for d in "$PCI"/*; do
-		[ "$(cat "$d/vendor"):$(cat "$d/device")" = "0x${1%:*}:0x${1#*:}" ] && echo "${d##*/}"
+		read -r vendor <"$d/vendor"
+		read -r device <"$d/device"
+		[ "$vendor:$device" = "0x${1%:*}:0x${1#*:}" ] && echo "${d##*/}"
 	done
 	return 0
 }
