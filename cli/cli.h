@@ -40,11 +40,13 @@ enum {
 	FL_CLI_EXEC = 804,
 	FL_CLI_USER = 805,
 	FL_CLI_DEVICE = 806,
+	FL_CLI_CONFIG = 807, /* configuration space not to be seen */
+	FL_CLI_LEASED = 808, /* no running guest has such a device */
 };
 
 struct cli {
 	const char *socket;
-	const char *root;          /* doctor: another tree than "/" */
+	const char *root; /* doctor, explain: another tree than "/" */
 	const char *report, *user; /* run */
 	bool no_reboot;            /* run */
 	bool now;                  /* detach */
@@ -80,6 +82,7 @@ int cli_attach(const struct cli *c, char *const *args, unsigned n);
 int cli_detach(const struct cli *c, char *const *args, unsigned n);
 int cli_irq(const struct cli *c, char *const *args, unsigned n);
 int cli_latency(const struct cli *c, char *const *args, unsigned n);
+int cli_explain(const struct cli *c, char *const *args, unsigned n);
 
 /* ---- output (out.c) ---- */
 

@@ -3,9 +3,8 @@
 /* One function: what it is, and what stands between it and a guest. */
 
 #include "cli/doctor.h"
+#include "cli/function.h"
 #include "iommu/iommu.h"
-#include "pci-config/pci-config.h"
-#include "sriov/sriov.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -116,78 +115,14 @@ static void check_reset(int root_fd, struct bdf b, json_t *list)
 		            "state would leak to the next");
 }
 
-/* As much of the configuration space as the kernel shows us: 64 bytes to a
- * user, all of it to root. */
-static size_t read_config(int root_fd, struct bdf b, uint8_t raw[CFG_SIZE])
+static void tell_vectors(const struct cli_function *f, json_t *list)
 {
-	char path[128], name[BDF_STRLEN];
-	_cleanup_close_ int fd = -1;
-	ssize_t n;
+	const struct cfg_layout *l = &f->layout;
 
-	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/config",
-	         bdf_format(b, name));
-	fd = openat(root_fd, path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? 0 : pread(fd, raw, CFG_SIZE, 0);
-	if (n < (ssize_t)CFG_SIZE_PCI)
-		return 0;
-	return n < (ssize_t)CFG_SIZE ? CFG_SIZE_PCI : CFG_SIZE;
-}
-
-/* A line a BAR in sysfs: first and last address, flags. */
-static void read_bar_sizes(int root_fd, struct bdf b, uint64_t size[CFG_BARS])
-{
-	char path[128], name[BDF_STRLEN], text[SYSFS_MAX];
-	const char *line = text;
-
-	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/resource",
-	         bdf_format(b, name));
-	if (sysfs_read(root_fd, path, text, sizeof(text)) < 0)
-		return;
-	for (unsigned i = 0; i < CFG_BARS && line; i++) {
-		char *end;
-		uint64_t first = strtoull(line, &end, 16);
-		uint64_t last = strtoull(end, NULL, 16);
-
-		size[i] = last > first ? last - first + 1 : 0;
-		line = strchr(line, '\n');
-		if (line)
-			line++;
-	}
-}
-
-/* A VF's own IDs read as all ones (PCIe 6.0 9.3.4.1.1, 9.3.4.1.2), which is no
- * sign that it is gone; the kernel has them from its PF. */
-static void put_ids(const struct sriov_fn *f, uint8_t raw[CFG_SIZE])
-{
-	static const uint8_t none[] = { 0xff, 0xff, 0xff, 0xff };
-	const uint8_t ids[] = { (uint8_t)f->vendor, (uint8_t)(f->vendor >> 8),
-		                (uint8_t)f->device, (uint8_t)(f->device >> 8) };
-
-	if (!memcmp(raw, none, sizeof(none)) &&
-	    memcmp(raw + 8, none, sizeof(none)) != 0)
-		memcpy(raw, ids, sizeof(ids));
-}
-
-static void tell_vectors(int root_fd, const struct sriov_fn *f, json_t *list)
-{
-	_cleanup_free_ struct cfg_layout *l = calloc(1, sizeof(*l));
-	uint64_t bar_size[CFG_BARS] = { 0 };
-	uint8_t raw[CFG_SIZE];
-	size_t size = read_config(root_fd, f->bdf, raw);
-	struct diag d = { 0 };
-
-	if (!l)
-		return;
-	if (!size) {
+	if (f->read < CFG_SIZE_PCI) {
 		finding_add(list, FINDING_NOTE, "interrupts",
 		            "run the doctor as root to see them",
 		            "unknown: the configuration space cannot be read");
-		return;
-	}
-	put_ids(f, raw);
-	read_bar_sizes(root_fd, f->bdf, bar_size);
-	if (cfg_layout_parse(raw, size, bar_size, l, &d) < 0) {
-		finding_add_diag(list, "configuration", &d);
 		return;
 	}
 	if (l->chain_cut)
@@ -205,6 +140,19 @@ static void tell_vectors(int root_fd, const struct sriov_fn *f, json_t *list)
 		            "no message-signalled ones");
 }
 
+/* What is known of the device and may surprise: reset, ROM, back doors. */
+static void tell_quirks(const struct cfg_layout *l, json_t *list)
+{
+	const struct cfg_quirk *q = NULL;
+
+	while ((q = cfg_quirk_next(l, q)))
+		if (q->effect != CFG_QUIRK_VF_MEMORY)
+			finding_add(list, FINDING_NOTE, "quirk", NULL,
+			            "%s: %s (%s)",
+			            cfg_quirk_effect_name(q->effect), q->reason,
+			            q->source);
+}
+
 /* Base class 06h: host bridges, switches and ports hold a topology together;
  * VFIO refuses them. */
 static bool is_bridge(const struct sriov_fn *f)
@@ -214,25 +162,25 @@ static bool is_bridge(const struct sriov_fn *f)
 
 int doctor_device(int root_fd, struct bdf b, json_t *list, struct diag *d)
 {
-	char name[BDF_STRLEN];
-	struct sriov_fn f;
-	int r = sriov_fn_read(root_fd, b, &f);
+	_cleanup_free_ struct cli_function *f = calloc(1, sizeof(*f));
+	int r = f ? cli_function_read(root_fd, b, f, d) : -ENOMEM;
 
-	if (r < 0) {
-		diag_fail(d, r, FL_CLI_DEVICE, "there is no PCI function %s",
-		          bdf_format(b, name));
-		diag_mend(d, "lspci -D lists them");
+	if (r == -ENODEV || r == -ENOMEM)
 		return r;
-	}
-	tell_identity(&f, list);
-	if (is_bridge(&f)) {
+	tell_identity(&f->fn, list);
+	if (is_bridge(&f->fn)) {
 		finding_add(list, FINDING_NO, "kind",
 		            "name a function behind it: lspci -tv",
 		            "a bridge is never assigned");
 		return 0;
 	}
 	tell_sriov(root_fd, b, list);
-	tell_vectors(root_fd, &f, list);
+	if (r < 0)
+		finding_add_diag(list, "configuration", d);
+	else
+		tell_vectors(f, list);
+	if (r == 0 && f->read >= CFG_SIZE_PCI)
+		tell_quirks(&f->layout, list);
 	check_group(root_fd, b, list);
 	check_holder(root_fd, b, list);
 	check_reset(root_fd, b, list);

@@ -3,8 +3,8 @@
 /* `fairlead doctor`: gathers findings, prints them, and says yes or no. */
 
 #include "cli/doctor.h"
+#include "cli/function.h"
 
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -73,18 +73,6 @@ static int print_findings(const struct cli *c, const char *who, json_t *list)
 	return no ? CLI_REFUSED : CLI_OK;
 }
 
-static int open_root(const struct cli *c, struct diag *d)
-{
-	int fd = open(c->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd >= 0)
-		return fd;
-	diag_fail(d, -errno, FL_CLI_FILE, "cannot open the tree %s", c->root);
-	diag_why(d, "%s", strerror(errno));
-	diag_mend(d, "name a directory that holds sys/ and proc/");
-	return d->err;
-}
-
 int cli_doctor(const struct cli *c, char *const *args, unsigned n)
 {
 	_cleanup_close_ int root = -1;
@@ -93,17 +81,10 @@ int cli_doctor(const struct cli *c, char *const *args, unsigned n)
 	struct bdf b = { 0 };
 	int r;
 
-	root = open_root(c, &d);
+	root = cli_open_root(c, &d);
 	r = root;
-	if (r >= 0 && n) {
-		r = bdf_parse(args[0], &b);
-		if (r < 0) {
-			diag_fail(&d, r, FL_CLI_DEVICE,
-			          "\"%s\" is not a PCI address", args[0]);
-			diag_mend(&d, "write it in full, such as 0000:3b:00.0; "
-			              "lspci -D lists them");
-		}
-	}
+	if (r >= 0 && n)
+		r = cli_parse_bdf(args[0], &b, &d);
 	if (r >= 0 && n)
 		r = doctor_device(root, b, list, &d);
 	else if (r >= 0)

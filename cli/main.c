@@ -16,6 +16,11 @@ static const struct cli_verb verbs[] = {
 	  "Looks at the IOMMU, interrupt remapping, VFIO and KVM, or at one PCI\n"
 	  "function (0000:3b:00.0), and prints what is missing with the command\n"
 	  "that mends it. Exit status 1 when something prevents assignment." },
+	{ "explain", "BDF | GUEST DEVICE", "what a guest sees, and why", 1, 2,
+	  CLI_OPT_ROOT | CLI_OPT_SOCKET, cli_explain,
+	  "As root. The function's configuration space beside the guest's, each\n"
+	  "capability's verdict, and a reason for every byte that differs. With\n"
+	  "GUEST DEVICE, the function that the running guest has by that name." },
 	{ "check", "FILE", "is the policy well formed?", 1, 1, 0, cli_check,
 	  "Needs neither the daemon nor hardware. Every error is printed as\n"
 	  "file:line:column." },

@@ -43,6 +43,17 @@ static uint64_t addr_mask(const struct cfg_bar *b)
 	return 0;
 }
 
+static const char *reg_name(unsigned off)
+{
+	static const char *const name[CFG_BARS] = {
+		"Base Address 0", "Base Address 1", "Base Address 2",
+		"Base Address 3", "Base Address 4", "Base Address 5",
+	};
+
+	return off == CFG_ROM ? "Expansion ROM Base Address"
+	                      : name[(off - CFG_BAR0) / 4];
+}
+
 static struct cfg_row row(unsigned off, uint32_t init, uint32_t rw)
 {
 	return (struct cfg_row){
@@ -51,8 +62,7 @@ static struct cfg_row row(unsigned off, uint32_t init, uint32_t rw)
 		.event = CFG_EV_BAR,
 		.init = init,
 		.rw = rw,
-		.what = off == CFG_ROM ? "Expansion ROM Base Address"
-		                       : "Base Address",
+		.what = reg_name(off),
 		.why = rw ? "the guest's own; the device keeps the host's"
 		          : "not offered: no size is known for it",
 	};

@@ -1,6 +1,6 @@
 # bash completion for fairlead(8)
 _fairlead() {
-	local cur=${COMP_WORDS[COMP_CWORD]} word verb='' verbs='doctor check plan apply status restore run attach detach irq latency'
+	local cur=${COMP_WORDS[COMP_CWORD]} word verb='' verbs='doctor explain check plan apply status restore run attach detach irq latency'
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case " $verbs " in *" $word "*) verb=$word ;; esac
 	done
@@ -8,6 +8,7 @@ _fairlead() {
 		local opts='--json --help --version'
 		case $verb in
 		doctor) opts+=' --root' ;;
+		explain) opts+=' --root --socket' ;;
 		run) opts+=' --socket --report --user --no-reboot' ;;
 		irq) opts+=' --socket --root' ;;
 		detach) opts+=' --socket --now' ;;
@@ -18,7 +19,7 @@ _fairlead() {
 	fi
 	case $verb in
 	'') mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur") ;;
-	doctor) mapfile -t COMPREPLY < <(compgen -W "$(ls /sys/bus/pci/devices 2>/dev/null)" -- "${cur//\\/}") ;;
+	doctor | explain) mapfile -t COMPREPLY < <(compgen -W "$(ls /sys/bus/pci/devices 2>/dev/null)" -- "${cur//\\/}") ;;
 	check | plan | apply | latency) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	esac
 }

@@ -87,9 +87,9 @@ static void words(void **state _unused_)
 /* Each verb of --help explains itself. */
 static void every_help(void **state _unused_)
 {
-	static const char *const verbs[] = { "doctor",  "check",  "plan",
-		                             "apply",   "status", "restore",
-		                             "latency", "run" };
+	static const char *const verbs[] = { "doctor",  "explain", "check",
+		                             "plan",    "apply",   "status",
+		                             "restore", "latency", "run" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
 		run(&o, (const char *[]){ verbs[i], "--help", NULL });
