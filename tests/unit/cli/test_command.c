@@ -50,6 +50,16 @@ static void words(void **state _unused_)
 		  "\"code\": 801",
 		  "" },
 		{ { "run", "g", "--socket", "/nowhere" }, 3, "", "FL-0801: " },
+		{ { "attach", "g" }, 2, "", "usage: fairlead attach GUEST" },
+		{ { "attach", "--now", "g", "d" }, 2, "", "take --now" },
+		{ { "detach", "g", "d", "--socket", "/nowhere" },
+		  3,
+		  "",
+		  "FL-0801: " },
+		{ { "detach", "g", "\xff", "--socket", "/nowhere" },
+		  1,
+		  "",
+		  "FL-0806: " },
 		{ { "doctor", "01:00.0" }, 1, "", "not a PCI address" },
 		{ { "doctor", "00ff:00:00.0" }, 1, "", "FL-0806: " },
 		{ { "doctor", "--root", "/nowhere" }, 1, "", "FL-0803: " },
@@ -89,7 +99,8 @@ static void every_help(void **state _unused_)
 {
 	static const char *const verbs[] = { "doctor",  "explain", "check",
 		                             "plan",    "apply",   "status",
-		                             "restore", "latency", "run" };
+		                             "restore", "latency", "run",
+		                             "attach",  "detach" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
 		run(&o, (const char *[]){ verbs[i], "--help", NULL });
@@ -183,6 +194,39 @@ static void refused(void **state)
 	assert_string_equal(o.err, "FL-0122: set sriov_numvfs\n"
 	                           "  why: VF 1 is held\n"
 	                           "  mend: end guest a\n");
+}
+
+static void hot_plug(void **state)
+{
+	static const char reply[] =
+		OK_HEAD "\"guest\": \"g\", \"device\": \"disk\","
+			" \"forced\": true, \"warnings\": [\"drifted\"]}";
+	static const char *const detach[] = { "detach", "--now", "g", "disk",
+		                              NULL };
+	static const char *const attach[] = { "-j", "attach", "g", "disk",
+		                              NULL };
+	struct daemon *d = *state;
+	json_t *doc;
+
+	run_served(&o, d, detach, reply, NULL, 0);
+	assert_int_equal(o.status, 0);
+	assert_string_equal(o.out, "g: disk detached, by force: the guest did "
+	                           "not let go in time\n");
+	assert_string_equal(o.err, "fairlead: warning: drifted\n");
+	doc = json_loads(d->request, 0, NULL);
+	assert_true(json_is_true(json_object_get(doc, "now")));
+	assert_string_equal(json_string_value(json_object_get(doc, "verb")),
+	                    "detach");
+	assert_string_equal(json_string_value(json_object_get(doc, "device")),
+	                    "disk");
+	json_decref(doc);
+	run_served(&o, d, attach, reply, NULL, 0);
+	assert_int_equal(o.status, 0);
+	assert_null(strstr(d->request, "now"));
+	doc = json_loads(o.out, 0, NULL);
+	assert_string_equal(json_string_value(json_object_get(doc, "device")),
+	                    "disk");
+	json_decref(doc);
 }
 
 static void policy_refused(void **state)
@@ -362,6 +406,7 @@ int main(int argc _unused_, char **argv, char **envp)
 		D(plan),
 		D(nothing_to_do),
 		D(refused),
+		D(hot_plug),
 		D(policy_refused),
 		D(status),
 		D(status_as_memfd),

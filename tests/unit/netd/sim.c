@@ -18,6 +18,16 @@ struct sim *sim_new(void)
 	if (s == MAP_FAILED)
 		abort();
 	s->autoprobe = true;
+	for (unsigned i = 0; i < SIM_WHOLES; i++)
+		s->whole[i] = (struct pol_whole){
+			.set = POL_HAS_DRIVER | POL_HAS_OVERRIDE,
+			.bdf = { 0, 3, 0, (uint8_t)i },
+			.vendor = 0x1b36,
+			.device = 0x10,
+			.class_code = 0x0108,
+			.group = 40,
+		};
+	strcpy(s->whole[0].driver, "nvme");
 	return s;
 }
 
@@ -38,6 +48,8 @@ static void new_vf(struct sim *s, unsigned i)
 		.group = 20 + (int)i,
 	};
 	strcpy(s->vf[i].driver, s->autoprobe ? "igbvf" : "");
+	if (s->shared_group)
+		strcpy(s->vf[i].blocker, "0000:01:00.0 (igb)");
 }
 
 static void act_second(struct sim *s, const struct pol_action *a)
@@ -86,7 +98,10 @@ static void act(struct sim *s, const struct pol_action *a)
 		strcpy(v->driver, a->driver);
 		strcpy(v->override, a->override);
 		break;
-	case POL_OP_DEV_DRIVER: /* no policy here has whole devices */
+	case POL_OP_DEV_DRIVER:
+		strcpy(s->whole[a->pf.fn].driver, a->driver);
+		strcpy(s->whole[a->pf.fn].override, a->override);
+		break;
 	case POL_OP_MAX:
 		abort();
 	}
@@ -158,6 +173,14 @@ static int sim_observe(void *ctx, struct pol_state **ret, struct diag *d)
 		pf[1].autoprobe = s->autoprobe2;
 		strcpy(pf[1].ifname, "eth1");
 	}
+	if (s->pf_gone) {
+		free(pf[0].vf);
+		st->n_pfs--;
+		memmove(pf, pf + 1, sizeof(*pf));
+	}
+	st->whole = calloc(SIM_WHOLES, sizeof(*st->whole));
+	for (unsigned i = s->whole_gone; i < SIM_WHOLES; i++)
+		st->whole[st->n_wholes++] = s->whole[i];
 	*ret = st;
 	return 0;
 }
@@ -172,6 +195,7 @@ const struct apply_ops sim_ops = {
 		[POL_OP_VF_SPOOF] = sim_act,
 		[POL_OP_VF_TRUST] = sim_act,
 		[POL_OP_VF_DRIVER] = sim_act,
+		[POL_OP_DEV_DRIVER] = sim_act,
 	},
 	.observe = sim_observe,
 };
@@ -187,6 +211,10 @@ const char *sim_text(const struct sim *s, char buf[2048])
 		              "second autoprobe %d up %d\n", s->autoprobe2,
 		              s->up2);
 
+	for (unsigned i = 0; i < SIM_WHOLES; i++)
+		n += snprintf(buf + n, 2048 - (size_t)n,
+		              "whole \"%s\" \"%s\"\n", s->whole[i].driver,
+		              s->whole[i].override);
 	for (unsigned i = 0; i < s->num_vfs; i++) {
 		const struct pol_vf *v = &s->vf[i];
 

@@ -4,7 +4,8 @@
 
 /*
  * A machine made of memory behind struct apply_ops: one PF with up to seven
- * VFs, and where `two` says so a second one that has only a link. It is a
+ * VFs, where `two` says so a second one that has only a link, and two whole
+ * functions. It is a
  * mock, and stands only where the order of things is tested; what sysfs and
  * netlink really do is tested in the lab (netd-*.sh).
  *
@@ -14,17 +15,22 @@
 #include "netd/priv.h"
 
 #define SIM_VFS 7
+#define SIM_WHOLES 2
 
 struct sim {
 	unsigned num_vfs;
 	bool autoprobe, up;
 	bool two, up2, autoprobe2; /* 0000:02:00.0 */
 	struct pol_vf vf[SIM_VFS];
+	/* 0000:03:00.0, a drive, and .1, which nobody drives; one group */
+	struct pol_whole whole[SIM_WHOLES];
+	bool whole_gone, pf_gone; /* 03:00.0, 01:00.0 */
+	bool shared_group;        /* the VFs' groups have the PF in them */
 	/* what goes wrong: the Nth action (from 1) from now on */
 	int fail_at, die_at, fail_errno, fail_code;
 	int observe_errno;
 	bool fail_always, no_link; /* no_link: the link cannot be read */
-	int n; /* actions so far */
+	int n;                     /* actions so far */
 	enum pol_op log[256];
 };
 

@@ -25,6 +25,9 @@ static const char policy[] =
 	"pools:\n"
 	"  - { name: p, functions: [\"e#0-2\"], driver: vfio,\n"
 	"      mac: { prefix: \"02:5a:10\", assign: stable } }\n"
+	"devices:\n"
+	"  - { name: d, match: { pci: \"0000:03:00.0\" },\n"
+	"      group: with-companions }\n"
 	"guests:\n"
 	"  - name: g\n"
 	"    cpus: { count: 1 }\n"
@@ -32,7 +35,8 @@ static const char policy[] =
 	"    kernel: /k\n"
 	"    nics:\n"
 	"      - { name: a, pool: p, network: net }\n"
-	"      - { name: b, pool: p }\n";
+	"      - { name: b, pool: p }\n"
+	"    devices: [{ use: d }]\n";
 
 struct fixture {
 	struct sim *sim;
@@ -158,10 +162,11 @@ static void test_apply_restore(void **state)
 static void test_order(void **state)
 {
 	static const enum pol_op want[] = {
-		POL_OP_AUTOPROBE, POL_OP_NUMVFS,    POL_OP_PF_LINK,
-		POL_OP_VF_MAC,    POL_OP_VF_MAC,    POL_OP_VF_VLAN,
-		POL_OP_VF_SPOOF,  POL_OP_VF_TRUST,  POL_OP_VF_DRIVER,
-		POL_OP_VF_DRIVER, POL_OP_VF_DRIVER,
+		POL_OP_AUTOPROBE,  POL_OP_NUMVFS,    POL_OP_PF_LINK,
+		POL_OP_VF_MAC,     POL_OP_VF_MAC,    POL_OP_VF_VLAN,
+		POL_OP_VF_SPOOF,   POL_OP_VF_TRUST,  POL_OP_VF_DRIVER,
+		POL_OP_VF_DRIVER,  POL_OP_VF_DRIVER, POL_OP_DEV_DRIVER,
+		POL_OP_DEV_DRIVER,
 	};
 	struct fixture *f = *state;
 
@@ -309,7 +314,8 @@ static void test_die_each_restore(void **state)
 {
 	struct fixture *f = *state;
 
-	for (int i = 1; i <= 3; i++) {
+	/* Two drivers, numvfs, link, autoprobe. */
+	for (int i = 1; i <= 5; i++) {
 		assert_int_equal(apply(f), 0);
 		f->sim->n = 0;
 		assert_true(f->sim->num_vfs == 3);
@@ -318,6 +324,54 @@ static void test_die_each_restore(void **state)
 		check_machine(f, f->before);
 		check_files(f, "");
 	}
+}
+
+/* A card is pulled after the policy was applied: the others get back what
+ * they had, and the answer says which one is missing. */
+static void test_restore_without(void **state)
+{
+	struct fixture *f = *state;
+	const char *said;
+	char now[2048];
+
+	for (int gone = 0; gone < 2; gone++) {
+		assert_int_equal(apply(f), 0);
+		f->sim->pf_gone = gone == 0;
+		f->sim->whole_gone = gone == 1;
+		assert_int_equal(restore(f), 0);
+		said = json_string_value(json_array_get(
+			json_object_get(f->reply, "warnings"), 0));
+		assert_non_null(said);
+		assert_non_null(
+			strstr(said, gone ? "0000:03:00.0" : "0000:01:00.0"));
+		check_files(f, "");
+		f->sim->pf_gone = f->sim->whole_gone = false;
+		if (gone) { /* it comes back as a new one */
+			assert_int_equal(f->sim->num_vfs, 0);
+			strcpy(f->sim->whole[0].driver, "nvme");
+			f->sim->whole[0].override[0] = '\0';
+		} else {
+			assert_string_equal(f->sim->whole[0].driver, "nvme");
+			f->sim->num_vfs = 0;
+			f->sim->up = false;
+			f->sim->autoprobe = true;
+		}
+		assert_string_equal(sim_text(f->sim, now), f->before);
+	}
+}
+
+/* Only when the VFs are there does it show that their group is not theirs. */
+static void test_shared_group(void **state)
+{
+	struct fixture *f = *state;
+
+	f->sim->shared_group = true;
+	assert_int_equal(apply(f), -EINVAL);
+	assert_int_equal(f->errs.e[0].diag.code, FL_POL_GROUP);
+	assert_true(json_is_true(
+		json_object_get(json_object_get(f->reply, "undo"), "ok")));
+	check_machine(f, f->before);
+	check_files(f, "");
 }
 
 /* Killed in the middle, and then the way on is barred: back to where the
@@ -494,6 +548,8 @@ int main(void)
 		T(test_undo_fails),
 		T(test_stuck),
 		T(test_die_each_apply),
+		T(test_restore_without),
+		T(test_shared_group),
 		T(test_die_each_restore),
 		T(test_die_then_fail),
 		T(test_refused_before),

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the host does with its functions, from the files that tell it. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "sriov/sriov.h"
+#include "tests/unit/sriov/tree.h"
+
+#define DISK "0000:03:00.0"
+#define NIC "0000:04:00.0"
+#define GPU "0000:05:00.0"
+#define PCI_OF(b) "../../devices/pci0000:00/0000:00:02.0/" b
+
+static int setup(void **state)
+{
+	struct tree *t = calloc(1, sizeof(*t));
+
+	tree_make(t);
+	*state = t;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	tree_drop(*state);
+	free(*state);
+	return 0;
+}
+
+static void add_block(const struct tree *t, const char *name,
+                      const char *parents, const char *number)
+{
+	char link[256], dir[128];
+
+	snprintf(link, sizeof(link), PCI_OF("%s"), parents);
+	tree_put(t, number, "sys/devices/pci0000:00/0000:00:02.0/%s/dev",
+	         parents);
+	snprintf(dir, sizeof(dir), "sys/class/block/%s", name);
+	tree_link(t, link, "%s", dir);
+}
+
+/* "a; b": all that is said of the function. */
+static const char *uses(const struct tree *t, const char *bdf)
+{
+	static char text[512];
+	struct sriov_uses *u;
+	const char *one;
+	size_t at = 0;
+
+	assert_int_equal(sriov_uses_read(t->root_fd, &u), 0);
+	text[0] = '\0';
+	while ((one = sriov_uses_next(u, bdf_of(bdf), &at))) {
+		assert_true(strlen(one) < SRIOV_USE);
+		snprintf(text + strlen(text), sizeof(text) - strlen(text),
+		         "%s%s", *text ? "; " : "", one);
+	}
+	sriov_uses_free(u);
+	return text;
+}
+
+static void add_disk(const struct tree *t)
+{
+	add_block(t, "sda", DISK "/ata1/host0/block/sda", "8:0");
+	add_block(t, "sda1", DISK "/ata1/host0/block/sda/sda1", "8:1");
+	add_block(t, "sda2", DISK "/ata1/host0/block/sda/sda2", "8:2");
+}
+
+static void test_nothing(void **state)
+{
+	assert_string_equal(uses(*state, DISK), "");
+	add_disk(*state);
+	assert_string_equal(uses(*state, DISK), "");
+}
+
+static void test_mounts(void **state)
+{
+	struct tree *t = *state;
+
+	add_disk(t);
+	tree_put(t,
+	         "21 1 0:19 / /proc rw - proc proc rw\n"
+	         "22 1 8:1 / /srv/\\040a rw,relatime shared:1 - ext4 "
+	         "/dev/sda1 rw\n"
+	         "23 1 80:2 / /other rw - ext4 /dev/sda22 rw\n",
+	         "proc/1/mountinfo");
+	assert_string_equal(uses(t, DISK), "sda1 is mounted at /srv/\\040a");
+	assert_string_equal(uses(t, NIC), "");
+	/* btrfs: a number of its own. */
+	tree_put(t, "22 1 0:40 / /b rw - btrfs /dev/sda2 rw\n",
+	         "proc/1/mountinfo");
+	assert_string_equal(uses(t, DISK), "sda2 is mounted at /b");
+	/* Another of its devices. */
+	tree_remove(t, "proc/1/mountinfo");
+	tree_put(t, "", "sys/fs/btrfs/0f3a-11/devices/sda1");
+	assert_string_equal(uses(t, DISK), "sda1 is part of a mounted btrfs");
+}
+
+static void test_swap_and_holders(void **state)
+{
+	struct tree *t = *state;
+
+	add_disk(t);
+	tree_put(t,
+	         "Filename Type Size Used Priority\n"
+	         "/dev/sda2 partition 1024 0 -2\n",
+	         "proc/swaps");
+	assert_string_equal(uses(t, DISK), "sda2 is swap");
+	tree_put(t, "",
+	         "sys/devices/pci0000:00/0000:00:02.0/" DISK
+	         "/ata1/host0/block/sda/sda1/holders/dm-0");
+	assert_string_equal(uses(t, DISK),
+	                    "sda1 is part of dm-0; sda2 is swap");
+}
+
+/* The disk has no place below the function; its hidden path has. */
+static void test_multipath(void **state)
+{
+	struct tree *t = *state;
+
+	add_block(t, "nvme0c1n1", DISK "/nvme/nvme1/nvme0c1n1", "0:0");
+	tree_put(t, "259:0",
+	         "sys/devices/virtual/nvme-subsystem/nvme-subsys0/nvme0n1/"
+	         "dev");
+	tree_put(t, "259:1",
+	         "sys/devices/virtual/nvme-subsystem/nvme-subsys0/nvme0n1/"
+	         "nvme0n1p1/dev");
+	tree_link(t,
+	          "../../devices/virtual/nvme-subsystem/nvme-subsys0/nvme0n1",
+	          "sys/class/block/nvme0n1");
+	tree_link(t,
+	          "../../devices/virtual/nvme-subsystem/nvme-subsys0/nvme0n1/"
+	          "nvme0n1p1",
+	          "sys/class/block/nvme0n1p1");
+	tree_put(t, "22 1 259:1 / /data rw - ext4 /dev/nvme0n1p1 rw\n",
+	         "proc/1/mountinfo");
+	assert_string_equal(uses(t, DISK), "nvme0n1p1 is mounted at /data");
+}
+
+#define ROUTES "Iface\tDestination\tGateway\tFlags\n"
+
+static void test_net(void **state)
+{
+	struct tree *t = *state;
+
+	tree_put(t, "1",
+	         "sys/devices/pci0000:00/0000:00:02.0/" NIC
+	         "/virtio0/net/eth0/mtu");
+	tree_link(t, PCI_OF(NIC "/virtio0/net/eth0"), "sys/class/net/eth0");
+	tree_link(t, "../../devices/virtual/net/lo", "sys/class/net/lo");
+	assert_string_equal(uses(t, NIC), "");
+	tree_put(t, ROUTES "eth01\t00000000\t0202000A\t0003\n",
+	         "proc/net/route");
+	assert_string_equal(uses(t, NIC), "");
+	tree_put(t, ROUTES "eth0\t0002000A\t00000000\t0001\n",
+	         "proc/net/route");
+	assert_string_equal(uses(t, NIC), "eth0 is up with an address");
+	tree_put(t,
+	         ROUTES "eth0\t0002000A\t00000000\t0001\n"
+	                "eth0\t00000000\t0202000A\t0003\n",
+	         "proc/net/route");
+	assert_string_equal(uses(t, NIC), "eth0 has the default route");
+	tree_remove(t, "proc/net/route");
+	/* Scope link says only that it is up. */
+	tree_put(t, "fe800000000000005054000000000001 02 40 20 80     eth0\n",
+	         "proc/net/if_inet6");
+	assert_string_equal(uses(t, NIC), "");
+	tree_put(t, "20010db8000000000000000000000001 02 40 00 80     eth0\n",
+	         "proc/net/if_inet6");
+	assert_string_equal(uses(t, NIC), "eth0 is up with an IPv6 address");
+	tree_put(t,
+	         "00000000000000000000000000000000 00 "
+	         "00000000000000000000000000000000 00 "
+	         "fe800000000000000000000000000002 00000400 00000001 00000000 "
+	         "00000003     eth0\n",
+	         "proc/net/ipv6_route");
+	assert_string_equal(uses(t, NIC), "eth0 has the IPv6 default route");
+	tree_link(t, "../br0", "sys/class/net/eth0/master");
+	assert_string_equal(uses(t, NIC), "eth0 is part of br0");
+}
+
+static void test_screen(void **state)
+{
+	struct tree *t = *state;
+
+	tree_put(t, "0", "sys/bus/pci/devices/" GPU "/boot_vga");
+	tree_put(t, "fb",
+	         "sys/devices/pci0000:00/0000:00:02.0/" GPU
+	         "/graphics/fb0/name");
+	tree_link(t, PCI_OF(GPU "/graphics/fb0"), "sys/class/graphics/fb0");
+	tree_put(t, "(M) frame buffer device",
+	         "sys/class/vtconsole/vtcon1/name");
+	tree_put(t, "0", "sys/class/vtconsole/vtcon1/bind");
+	assert_string_equal(uses(t, GPU), "");
+	tree_put(t, "1", "sys/class/vtconsole/vtcon1/bind");
+	assert_string_equal(uses(t, GPU), "fb0 shows the host's console");
+	tree_put(t, "0", "sys/class/vtconsole/vtcon1/bind");
+	tree_put(t, "1", "sys/bus/pci/devices/" GPU "/boot_vga");
+	assert_string_equal(uses(t, GPU),
+	                    "it is the display that the firmware started on");
+}
+
+/* Files that are cut, or full of what no kernel writes. */
+static void test_rubbish(void **state)
+{
+	struct tree *t = *state;
+
+	add_disk(t);
+	tree_put(t, "22 1 8:1", "proc/1/mountinfo");
+	tree_put(t, "\n\n \t\n8:1 8:1 8:1 8:1\n - - - -\n", "proc/swaps");
+	tree_put(t, "eth0", "proc/net/route");
+	assert_string_equal(uses(t, DISK), "");
+	tree_put(t, "22 1 8:1 / /\033[2J\001 rw - ext4 x rw\n",
+	         "proc/1/mountinfo");
+	assert_string_equal(uses(t, DISK), "sda1 is mounted at /?[2J?");
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_nothing),   T(test_mounts), T(test_swap_and_holders),
+		T(test_multipath), T(test_net),    T(test_screen),
+		T(test_rubbish),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
