@@ -7,6 +7,7 @@
 #                                compiled anew for it below $(O)/fuzz
 #   tests/lab/*.c                programs that scenarios run
 #   tests/lab/l2-tools/*.c       one program, that runs in guests
+#   tests/lab/probe/*.c          one program, vfio-probe
 # Another .c beside them is linked to every test of its folder.
 
 # ---- unit and micro -------------------------------------------------------
@@ -59,6 +60,14 @@ L2_TOOL_OBJS := $(patsubst %.c,$(O)/%.o,$(wildcard tests/lab/l2-tools/*.c))
 LAB_PROGRAMS += $(L2_TOOL)
 $(L2_TOOL): $(L2_TOOL_OBJS)
 	$(Q)$(CC) $(CFLAGS) -static -o $@ $^
+	$(if $(Q),@echo "  LD    $@")
+
+# vfio's library against the real kernel (scenario vfio-library).
+PROBE := $(O)/tests/lab/vfio-probe
+PROBE_OBJS := $(patsubst %.c,$(O)/%.o,$(wildcard tests/lab/probe/*.c))
+LAB_PROGRAMS += $(PROBE)
+$(PROBE): $(PROBE_OBJS) $(call archives,vfio)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lpthread
 	$(if $(Q),@echo "  LD    $@")
 
 # What the compiler finds for netd, its tests and its linter must find too.

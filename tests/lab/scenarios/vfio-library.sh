@@ -1,6 +1,6 @@
 #!/bin/bash
-# One igb VF through the vfio, iommu and irq-remap folders, by iommufd and by group, without a VMM.
-# lab: devices=igb,multifn timeout=180
+# The vfio, iommu and irq-remap folders without a VMM, by iommufd and by group: an igb VF, INTx, buses reset as a whole.
+# lab: devices=igb,multifn,edu,igbpair timeout=240
 . "$LAB_DIR/lib.sh"
 
 PROBE=${FL_BUILD:-$PWD/build}/tests/lab/vfio-probe
@@ -14,11 +14,12 @@ space() {
 }
 
 # The probe's own lines are the record; its failure is the scenario's.
-probe() { # BACKEND
+probe() { # BACKEND BDF WHAT [WORDS]: what it must say
 	local out status=0
-	out=$("$PROBE" "$1" "$vf" "$(space "$1")" "$(node "$1" "$vf")" 2>&1) || status=$?
+	out=$("$PROBE" "$1" "$2" "$(space "$1")" "$(node "$1" "$2")" "$3" 2>&1) || status=$?
 	printf '%s\n' "$out" | sed 's/^/       /'
-	[ "$status" = 0 ] || fail "vfio-probe $1 ended with $status"
+	[ "$status" = 0 ] || fail "vfio-probe $1 $2 $3 ended with $status"
+	[[ $out == *"${4:-}"* ]] || fail "vfio-probe $1 $2 $3: want \"$4\""
 }
 
 refused() { # BACKEND BDF WORDS [COMMAND...]
@@ -60,7 +61,7 @@ prepare
 
 for b in $backends; do
 	step "a VF by $b"
-	probe "$b"
+	probe "$b" "$vf" igbvf
 done
 equal "DMAR faults" "$(dmesg | grep -c 'DMAR:.*fault' || true)" 0
 
@@ -76,6 +77,23 @@ bind_vfio "$other"
 refused group "$other" FL-0303
 # One errno of iommufd for two causes: the words must name the group.
 [ "$LAB_IOMMUFD" != yes ] || refused iommufd "$other" "its IOMMU group is in use"
+
+step "INTx, by a device that raises it when told to"
+edu=$(pci_find 1234:11e8)
+edu=${edu##*$'\n'}
+bind_vfio "$edu"
+for b in $backends; do probe "$b" "$edu" edu; done
+
+step "functions without a reset of their own: the group's whole bus"
+for fn in 0 1 2; do bind_vfio "${other%.*}.$fn"; done
+for b in $backends; do probe "$b" "$other" bus "the bus is reset"; done
+
+step "a bus that others share is not reset, and they are named"
+pair=$(pci_find 8086:10c9)
+pair=${pair##*$'\n'}
+bind_vfio "${pair%.*}.0"
+bind_vfio "${pair%.*}.1"
+for b in $backends; do probe "$b" "$pair" bus "does not have: ${pair%.*}.0"; done
 
 for b in $backends; do
 	step "held by $b, the VFs are removed"
