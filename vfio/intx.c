@@ -8,9 +8,9 @@
  * Order at start: the line is tied, then the resample eventfd must be there
  * as soon as the trigger is, but VFIO takes it only after. That is no race:
  * an end of interrupt in between stays counted in the eventfd, and VFIO looks
- * at the count when it is given one. A level that stands already fires at
- * once. At stop: the source first, so that the pin is not raised again after
- * KVM has lowered it.
+ * at the count when it is given one. Then the device is asked whether its level
+ * stands already. At stop: the source first, so that the pin is not raised
+ * again after KVM has lowered it.
  *
  * INTx Disable goes to the kernel with COMMAND (config.c), which masks and
  * unmasks by it and resends a level that it finds.
@@ -42,15 +42,21 @@ static int set_eventfd(struct vfio_dev *v, uint32_t action, int fd)
 	return vfio_set_irqs(v, set);
 }
 
-static int set_off(struct vfio_dev *v)
+static int set_none(struct vfio_dev *v, uint32_t action, uint32_t count)
 {
-	struct vfio_irq_set off = {
-		.argsz = sizeof(off),
-		.flags = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER,
+	struct vfio_irq_set set = {
+		.argsz = sizeof(set),
+		.flags = VFIO_IRQ_SET_DATA_NONE | action,
 		.index = VFIO_PCI_INTX_IRQ_INDEX,
+		.count = count,
 	};
 
-	return vfio_set_irqs(v, &off);
+	return vfio_set_irqs(v, &set);
+}
+
+static int set_off(struct vfio_dev *v)
+{
+	return set_none(v, VFIO_IRQ_SET_ACTION_TRIGGER, 0);
 }
 
 static void fault_intx(struct vfio_dev *v, int err, const char *what)
@@ -66,6 +72,16 @@ static void fault_intx(struct vfio_dev *v, int err, const char *what)
 	if (err == -EBUSY)
 		diag_mend(d, "grep vfio-intx /proc/interrupts; unbind the "
 		             "other device's driver, or use MSI in the guest");
+}
+
+/* A level that stood before the host's pin was armed need not interrupt: the
+ * pin may have been edge triggered as it rose. The unmask reads the device's
+ * own status. */
+static int look(struct vfio_dev *v)
+{
+	int r = set_none(v, VFIO_IRQ_SET_ACTION_MASK, 1);
+
+	return r < 0 ? r : set_none(v, VFIO_IRQ_SET_ACTION_UNMASK, 1);
 }
 
 /* ---- on and off ---- */
@@ -90,6 +106,8 @@ static void start(struct vfio_dev *v)
 	x->armed = true;
 	r = set_eventfd(v, VFIO_IRQ_SET_ACTION_UNMASK,
 	                irq_line_resample_fd(x->line));
+	if (r >= 0)
+		r = look(v);
 	if (r >= 0)
 		return;
 	/* It would fire once and never again: better not at all. */

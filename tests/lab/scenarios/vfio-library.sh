@@ -55,7 +55,8 @@ backends=group
 [ -x "$PROBE" ] || fail "$PROBE is not built: make tests"
 
 step "carve 2 VFs, bind one to vfio-pci"
-pf=$(pf_igb)
+pf=$(pci_find 8086:10c9)
+pf=${pf%%$'\n'*}
 ip link set "$(pci_netdev "$pf")" up # a VF interrupts only while its PF is up
 prepare
 

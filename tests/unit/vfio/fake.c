@@ -140,30 +140,41 @@ static int set_block(const struct vfio_irq_set *set)
 	return 0;
 }
 
-/* As the kernel: a trigger is the enabling, and an unmask needs it. */
+static const char *intx_action(const struct vfio_irq_set *set)
+{
+	bool eventfd = set->flags & VFIO_IRQ_SET_DATA_EVENTFD;
+
+	switch (set->flags & VFIO_IRQ_SET_ACTION_TYPE_MASK) {
+	case VFIO_IRQ_SET_ACTION_TRIGGER:
+		return eventfd ? "trigger" : "off";
+	case VFIO_IRQ_SET_ACTION_UNMASK:
+		return eventfd ? "resample" : "unmask";
+	default:
+		assert_false(eventfd); /* ENOTTY in the kernel */
+		return "mask";
+	}
+}
+
+/* As the kernel: a trigger is the enabling, and all else needs it. */
 static int set_intx(const struct vfio_irq_set *set)
 {
-	bool trigger = set->flags & VFIO_IRQ_SET_ACTION_TRIGGER;
+	const char *action = intx_action(set);
+	bool trigger = !strcmp(action, "trigger"), off = !strcmp(action, "off");
+	bool refuse = now->refuse_action && !strcmp(action, now->refuse_action);
 	int32_t fd;
 
-	if (set->flags & VFIO_IRQ_SET_DATA_NONE) {
-		assert_int_equal(now->index, VFIO_PCI_INTX_IRQ_INDEX);
-		assert_true(trigger && !set->count);
-		now->index = IRQ_OFF;
-		note(now, "intx off\n");
-		return 0;
-	}
-	assert_int_equal(set->count, 1);
-	assert_true(set->argsz >= sizeof(*set) + sizeof(fd));
-	memcpy(&fd, set->data, sizeof(fd));
-	assert_int_equal(fd, trigger ? now->trigger : now->resample);
 	assert_int_equal(now->index,
 	                 trigger ? IRQ_OFF : VFIO_PCI_INTX_IRQ_INDEX);
-	note(now, "intx %s%s\n", trigger ? "trigger" : "unmask",
-	     set->flags & (uint32_t)now->refuse_action ? " refused" : "");
-	if (set->flags & (uint32_t)now->refuse_action)
+	assert_int_equal(set->count, !off);
+	note(now, "intx %s%s\n", action, refuse ? " refused" : "");
+	if (set->flags & VFIO_IRQ_SET_DATA_EVENTFD) {
+		assert_true(set->argsz >= sizeof(*set) + sizeof(fd));
+		memcpy(&fd, set->data, sizeof(fd));
+		assert_int_equal(fd, trigger ? now->trigger : now->resample);
+	}
+	if (refuse)
 		return -EBUSY;
-	now->index = VFIO_PCI_INTX_IRQ_INDEX;
+	now->index = off ? IRQ_OFF : VFIO_PCI_INTX_IRQ_INDEX;
 	return 0;
 }
 

@@ -12,7 +12,8 @@
  * All calls go to one journal, a line each, so that order can be compared:
  *   irqs MSIX 0: 7 -1 9      SET_IRQS with those vectors armed or not
  *   irqs MSIX off            disabled
- *   intx trigger, intx unmask, intx off; "refused" behind those that failed
+ *   intx trigger, intx resample, intx mask, intx unmask, intx off; "refused"
+ *   behind those that failed
  *   reset, hot reset N       VFIO_DEVICE_RESET, with N groups
  *   cfg 4=0006               COMMAND written
  *   routes N, irqfd GSI, -irqfd GSI, line GSI, -line GSI
@@ -49,13 +50,13 @@ struct fake {
 	bool plain_msi;                /* no mask bits, 32-bit address */
 	uint64_t bar0_size, bar2_size; /* 64 bits, 32 bits; 0 = none */
 	uint64_t rom_size;
-	int rom_error;      /* errno of reads of the ROM */
-	uint8_t pin;        /* of INTx */
-	bool no_intx;       /* the host has not connected it */
-	int refuse_action;  /* SET_IRQS of INTx that fails; 0 = none */
-	int config_error;   /* errno of reads of configuration space */
-	unsigned available; /* host vectors when enabling; 0 = all */
-	int refuse_vector;  /* SET_IRQS that arms it fails; -1 = none */
+	int rom_error;             /* errno of reads of the ROM */
+	uint8_t pin;               /* of INTx */
+	bool no_intx;              /* the host has not connected it */
+	const char *refuse_action; /* SET_IRQS of INTx that fails, or NULL */
+	int config_error;          /* errno of reads of configuration space */
+	unsigned available;        /* host vectors when enabling; 0 = all */
+	int refuse_vector;         /* SET_IRQS that arms it fails; -1 = none */
 	int reset_error;
 	unsigned reset_busy; /* so many resets answer -EAGAIN */
 	/* What VFIO says is on its bus; with devids when opened so. */

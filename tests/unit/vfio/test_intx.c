@@ -8,7 +8,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define ON "line 21\nintx trigger\nintx unmask\n"
+#define LOOK "intx mask\nintx unmask\n"
+#define ON "line 21\nintx trigger\nintx resample\n" LOOK
 #define OFF "intx off\n-line 21\n"
 
 static int setup(void **state)
@@ -240,27 +241,47 @@ static void test_trigger_refused(void **state)
 {
 	struct fake *f = *state;
 
-	f->refuse_action = VFIO_IRQ_SET_ACTION_TRIGGER;
+	f->refuse_action = "trigger";
 	open_ok(f);
 	guest_command(f, PCI_COMMAND_MASTER);
 	fake_expect(f, "cfg 4=0004\nline 21\nintx trigger refused\n-line 21\n");
 	expect_fault(f, FL_VFIO_IRQ, -EBUSY);
 	assert_int_equal(vfio_dev_stats(f->dev).vectors, 0);
-	f->refuse_action = 0;
+	f->refuse_action = NULL;
 }
 
 /* Without its end of interrupt it would fire once and stick. */
-static void test_unmask_refused(void **state)
+static void test_resample_refused(void **state)
 {
 	struct fake *f = *state;
 
-	f->refuse_action = VFIO_IRQ_SET_ACTION_UNMASK;
+	f->refuse_action = "resample";
 	open_ok(f);
 	guest_command(f, PCI_COMMAND_MASTER);
 	fake_expect(f, "cfg 4=0004\nline 21\nintx trigger\n"
-	               "intx unmask refused\nintx off\n-line 21\n");
+	               "intx resample refused\nintx off\n-line 21\n");
 	expect_fault(f, FL_VFIO_IRQ, -EBUSY);
-	f->refuse_action = 0;
+	f->refuse_action = NULL;
+}
+
+/* The same where the device could not be asked for its level. */
+static void test_look_refused(void **state)
+{
+	static const char *const action[] = { "mask", "unmask" };
+	struct fake *f = *state;
+
+	open_ok(f);
+	for (unsigned i = 0; i < ARRAY_SIZE(action); i++) {
+		f->refuse_action = action[i];
+		guest_command(f, PCI_COMMAND_MASTER);
+		assert_non_null(strstr(f->journal, " refused\n" OFF));
+		expect_fault(f, FL_VFIO_IRQ, -EBUSY);
+		f->refuse_action = NULL;
+		fake_forget(f);
+		guest_command(f, PCI_COMMAND_MASTER | PCI_COMMAND_MEMORY);
+		assert_non_null(strstr(f->journal, ON));
+		guest_command(f, 0);
+	}
 }
 
 static void test_close(void **state)
@@ -278,13 +299,21 @@ int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_command),        T(test_disable_bit),
-		T(test_msix),           T(test_msi),
-		T(test_msi_refused),    T(test_reset),
-		T(test_no_stale_count), T(test_no_pin),
-		T(test_odd_pin),        T(test_not_connected),
-		T(test_line_refused),   T(test_trigger_refused),
-		T(test_unmask_refused), T(test_close),
+		T(test_command),
+		T(test_disable_bit),
+		T(test_msix),
+		T(test_msi),
+		T(test_msi_refused),
+		T(test_reset),
+		T(test_no_stale_count),
+		T(test_no_pin),
+		T(test_odd_pin),
+		T(test_not_connected),
+		T(test_line_refused),
+		T(test_trigger_refused),
+		T(test_resample_refused),
+		T(test_look_refused),
+		T(test_close),
 	};
 
 	return cmocka_run_group_tests_name("vfio/intx", tests, NULL, NULL);
