@@ -62,18 +62,23 @@ void vfio_command_write(struct vfio_dev *v)
 	device_write(v, PCI_COMMAND, 2, cfg_command(&v->cfg));
 }
 
+uint32_t vfio_cfg_read(struct vfio_dev *v, unsigned off, unsigned width)
+{
+	struct cfg_read read = cfg_read(&v->cfg, off, width);
+
+	if (!read.hw_mask)
+		return read.value;
+	return (read.value & ~read.hw_mask) |
+	       (device_read(v, off, width) & read.hw_mask);
+}
+
 uint32_t vfio_dev_cfg_read(struct vfio_dev *v, unsigned off, unsigned width)
 {
-	struct cfg_read read;
 	uint32_t value;
 
 	pthread_mutex_lock(&v->lock);
 	v->stats.cfg_reads++;
-	read = cfg_read(&v->cfg, off, width);
-	value = read.value;
-	if (read.hw_mask)
-		value = (value & ~read.hw_mask) |
-		        (device_read(v, off, width) & read.hw_mask);
+	value = vfio_cfg_read(v, off, width);
 	pthread_mutex_unlock(&v->lock);
 	return value;
 }
@@ -106,15 +111,20 @@ static void perform(struct vfio_dev *v, const struct cfg_write *w, unsigned off,
 		vfio_intx_offer(v);
 }
 
+void vfio_cfg_write(struct vfio_dev *v, unsigned off, unsigned width,
+                    uint32_t value)
+{
+	struct cfg_write w = cfg_write(&v->cfg, off, width, value);
+
+	perform(v, &w, off, width);
+}
+
 void vfio_dev_cfg_write(struct vfio_dev *v, unsigned off, unsigned width,
                         uint32_t value)
 {
-	struct cfg_write w;
-
 	pthread_mutex_lock(&v->lock);
 	v->stats.cfg_writes++;
-	w = cfg_write(&v->cfg, off, width, value);
-	perform(v, &w, off, width);
+	vfio_cfg_write(v, off, width, value);
 	pthread_mutex_unlock(&v->lock);
 }
 

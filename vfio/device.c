@@ -92,7 +92,12 @@ static int read_layout(struct vfio_dev *v, struct diag *d)
 	}
 	for (unsigned i = 0; i < CFG_BARS; i++)
 		bar_size[i] = v->bar[i].size;
-	return cfg_layout_parse(raw, v->config_size, bar_size, &v->layout, d);
+	r = cfg_layout_parse(raw, v->config_size, bar_size, &v->layout, d);
+	if (r >= 0 && cfg_quirk_find(&v->layout, CFG_QUIRK_NO_OWN_RESET)) {
+		v->resets_alone = false;
+		v->stats.resets = 0;
+	}
+	return r;
 }
 
 static int fail_memory(struct vfio_dev *v, int err, const char *what,
@@ -112,6 +117,8 @@ static int bring_up(struct vfio_dev *v, const struct vfio_open *o,
 		r = vfio_regions_read(v, d);
 	if (r >= 0)
 		r = read_layout(v, d);
+	if (r >= 0)
+		vfio_quirks_init(v);
 	if (r >= 0)
 		r = vfio_rom_init(v, o, d);
 	if (r >= 0)

@@ -198,11 +198,31 @@ static int reset_all(const struct bus_reset *b, const int *group_fds,
 	return r < 0 ? fail(b, r, "VFIO_DEVICE_PCI_HOT_RESET", d) : 0;
 }
 
+static int check_survives(const struct bus_reset *b, struct diag *d)
+{
+	for (unsigned i = 0; i < b->n; i++) {
+		const struct cfg_quirk *q = cfg_quirk_find(
+			&b->dev[i]->layout, CFG_QUIRK_NO_BUS_RESET);
+
+		if (!q)
+			continue;
+		diag_fail(d, -EPERM, FL_VFIO_HOT_RESET, "reset the bus of %s",
+		          b->lead->bdf);
+		diag_why(d, "%s: %s", b->dev[i]->bdf, q->reason);
+		diag_mend(d, "fairlead explain %s", b->dev[i]->bdf);
+		return -EPERM;
+	}
+	return 0;
+}
+
 static int reset_locked(struct bus_reset *b, const int *group_fds,
                         unsigned n_groups, struct diag *d)
 {
-	int r = ask(b);
+	int r = check_survives(b, d);
 
+	if (r < 0)
+		return r;
+	r = ask(b);
 	if (r == -ENODEV)
 		return fail(b, r, "the kernel cannot reset it", d);
 	if (r < 0)

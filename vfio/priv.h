@@ -96,6 +96,31 @@ void vfio_windows_withdraw_all(struct vfio_dev *v);
 /* The view's COMMAND to the device, after a reset. */
 void vfio_command_write(struct vfio_dev *v);
 
+/* A cycle as the guest's view decides it. */
+uint32_t vfio_cfg_read(struct vfio_dev *v, unsigned off, unsigned width);
+void vfio_cfg_write(struct vfio_dev *v, unsigned off, unsigned width,
+                    uint32_t value);
+
+/* ---- quirk.c ---------------------------------------------------------------
+ */
+
+#define DOORS_MAX 8
+struct vfio_door {
+	const struct cfg_quirk *q;
+	uint32_t address, data; /* what the guest wrote, of a WINDOW */
+};
+/* Once the layout is known. */
+void vfio_quirks_init(struct vfio_dev *v);
+/* n spans of a BAR without the pages of back doors; returns how many. */
+unsigned vfio_quirks_carve(const struct vfio_dev *v, unsigned bar,
+                           struct vfio_span *span, unsigned n);
+/* True when the access met one; `width` 1, 2, 4. */
+bool vfio_quirks_read(struct vfio_dev *v, unsigned bar, uint64_t off,
+                      unsigned width, uint32_t *ret);
+/* False when it goes to the device, whether it met one or not. */
+bool vfio_quirks_write(struct vfio_dev *v, unsigned bar, uint64_t off,
+                       unsigned width, uint32_t value);
+
 /* ---- irq.c: any message interrupt, by VFIO's index ------------------------
  */
 
@@ -199,6 +224,8 @@ struct vfio_dev {
 	uint64_t rom_region; /* bytes of the device's own, 0 = none */
 	bool rom_failed;
 	struct cfg_msix msix;
+	struct vfio_door door[DOORS_MAX];
+	unsigned n_doors;
 	struct vfio_irqs irq;
 	struct vfio_intx intx;
 	int request_fd, error_fd;

@@ -234,6 +234,7 @@ static void plan_spans(const struct vfio_dev *v, unsigned i,
 	}
 	bar->n_spans = vfio_spans_carve(bar->areas.span, bar->areas.n, hole,
 	                                hole_size, bar->span, SPANS_MAX);
+	bar->n_spans = vfio_quirks_carve(v, i, bar->span, bar->n_spans);
 }
 
 int vfio_regions_map(struct vfio_dev *v, struct diag *d)

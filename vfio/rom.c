@@ -129,6 +129,9 @@ int vfio_rom_init(struct vfio_dev *v, const struct vfio_open *o, struct diag *d)
 		return 0;
 	if (o->rom_fd >= 0)
 		return open_file(v, o->rom_fd, d);
+	/* Even the kernel's answer about the region reads it. */
+	if (cfg_quirk_find(&v->layout, CFG_QUIRK_NO_ROM))
+		return 0;
 	return open_device(v, d);
 }
 

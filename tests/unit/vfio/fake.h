@@ -19,6 +19,7 @@
  *   routes N, irqfd GSI, -irqfd GSI, line GSI, -line GSI
  *   +trap BAR AT, -trap BAR AT, +win AT SIZE, -win AT SIZE; +rom AT SIZE is
  *   a window of this process's own memory; read rom
+ *   bar BAR AT, bar BAR AT=VALUE: the device's, where it is not `reg`
  */
 
 #include <setjmp.h>
@@ -47,8 +48,10 @@ struct fake {
 	uint8_t config[CFG_SIZE_PCI];
 	unsigned vectors, msi_vectors; /* 0 = no such capability */
 	bool dynamic, no_reset, no_request;
-	bool plain_msi;                /* no mask bits, 32-bit address */
-	uint64_t bar0_size, bar2_size; /* 64 bits, 32 bits; 0 = none */
+	bool plain_msi;      /* no mask bits, 32-bit address */
+	uint32_t ids, class; /* as in its header */
+	/* 64 bits, 64 bits, ports; 0 = none */
+	uint64_t bar0_size, bar2_size, bar4_size;
 	uint64_t rom_size;
 	int rom_error;             /* errno of reads of the ROM */
 	uint8_t pin;               /* of INTx */

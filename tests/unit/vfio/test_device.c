@@ -186,6 +186,7 @@ static void test_config_gone(void **state)
 {
 	struct fake *f = *state;
 
+	f->pin = 1;
 	open_ok(f);
 	f->config_error = EIO; /* the device was pulled */
 	/* Interrupt Status comes from the device: all ones. */
