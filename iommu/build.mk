@@ -1,2 +1,2 @@
-SRCS_iommu := space.c type1.c iommufd.c memlock.c group.c facts.c fault.c
+SRCS_iommu := space.c type1.c iommufd.c memlock.c group.c facts.c fault.c limits.c
 LIBS_iommu :=

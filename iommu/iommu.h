@@ -134,6 +134,11 @@ struct iommu_range {
 _must_check_ int iommu_usable(const struct iommu_space *s,
                               struct iommu_range ret[static IOMMU_RANGES_MAX]);
 
+#define IOMMU_RAM_REGIONS 2 /* of a guest: below 4 GiB, above */
+/* Before anything is attached: may this process pin that much? -ENOMEM
+ * FL_IOMMU_MEMLOCK. */
+_must_check_ int iommu_pin_check(uint64_t bytes, struct diag *d);
+
 struct iommu_stats {
 	uint32_t maps, unmaps; /* of memory: kernel calls that succeeded */
 	uint64_t bytes;        /* of memory, mapped and so pinned now */
@@ -207,6 +212,9 @@ struct iommu_facts {
 	bool unsafe_interrupts; /* allow_unsafe_interrupts was set by someone */
 };
 _must_check_ int iommu_facts_read(int root_fd, struct iommu_facts *ret);
+/* Does the host allow a space that many maps? -ENOSPC FL_IOMMU_MAP. */
+_must_check_ int iommu_entries_check(const struct iommu_facts *f, unsigned maps,
+                                     struct diag *d);
 /* 0, or -ENODEV FL_IOMMU_NONE with the kernel parameter that mends it. */
 _must_check_ int iommu_facts_check(const struct iommu_facts *f, struct diag *d);
 

@@ -42,5 +42,13 @@ int grant_host(struct work *w)
 
 	if (!e)
 		e = iommu_facts_check(f, &w->diag);
+	if (!e)
+		e = iommu_entries_check(f, IOMMU_RAM_REGIONS, &w->diag);
+	/* These are not missed until one function writes to another. */
+	if (!e &&
+	    iommu_entries_check(f, IOMMU_RAM_REGIONS + IOMMU_PEERS_MAX, NULL))
+		reply_warn(w->reply,
+		           "vfio_iommu_type1's dma_entry_limit leaves little "
+		           "room for DMA between the guest's devices");
 	return e ? e : check_interrupts(w);
 }

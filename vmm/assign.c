@@ -182,6 +182,8 @@ int assign_all(struct vm *vm, struct diag *d)
 	int r = topology_init(vm, d);
 
 	if (r == 0)
+		r = iommu_pin_check(vm->cfg.memory, d);
+	if (r == 0)
 		r = alloc_all(vm, d);
 	if (r == 0 && vm->cfg.n_devices)
 		r = attach_all(vm, d);

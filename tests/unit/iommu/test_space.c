@@ -257,6 +257,24 @@ static void test_memlock(void **state)
 	assert_int_equal(iommu_memlock_check(&m, UINT64_MAX, PAGE, &d), 0);
 }
 
+static void test_entries(void **state)
+{
+	struct iommu_facts f = { .type1 = true, .dma_entry_limit = 65535 };
+	struct diag d = { 0 };
+
+	(void)state;
+	assert_int_equal(iommu_entries_check(&f, 65535, &d), 0);
+	assert_int_equal(iommu_entries_check(&f, 65536, &d), -ENOSPC);
+	assert_int_equal(d.code, FL_IOMMU_MAP);
+	says(d.why, "65536 maps");
+	says(d.mend, "dma_entry_limit");
+	assert_int_equal(iommu_entries_check(&f, 65536, NULL), -ENOSPC);
+	f.cdev = true; /* iommufd, which has no such limit */
+	assert_int_equal(iommu_entries_check(&f, 65536, &d), 0);
+	f = (struct iommu_facts){ .type1 = true }; /* not loaded yet */
+	assert_int_equal(iommu_entries_check(&f, 2, &d), 0);
+}
+
 /* The limit as this process has it, lowered for the test. */
 static void test_memlock_read(void **state)
 {
@@ -312,6 +330,7 @@ int main(void)
 		cmocka_unit_test(test_usable),
 		cmocka_unit_test(test_memlock),
 		cmocka_unit_test(test_memlock_read),
+		cmocka_unit_test(test_entries),
 		cmocka_unit_test(test_open_refused),
 	};
 
