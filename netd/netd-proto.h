@@ -105,8 +105,11 @@
  *    "mmio", "serial", "config", "bar", "power", "other", "signal"},
  *    "dma_maps", "ram_regions", "resets", "route_commits", "set_irqs",
  *    "vectors", "faults", "guest_resets", "console_dropped", "ram_bytes",
+ *    "ram_page", "prefault_ns", "prefault_threads", "peer_maps",
  *    "uptime_ns"}
- *   faults: refusals that guests' accesses met, of all its devices
+ *   faults: refusals that guests' accesses met, of all its devices;
+ *   prefault_ns: what bringing in guest memory took, 0 = it was not;
+ *   peer_maps: windows of device memory mapped for other functions
  */
 
 /* ---- errors: FL-07xx ---- */

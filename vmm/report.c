@@ -55,7 +55,9 @@ static uint64_t ram_bytes(const struct vm *vm)
 static void write_line(struct vm *vm, const struct totals *t, const char *event,
                        const char *reason)
 {
-	uint32_t maps = vm->space ? iommu_space_stats(vm->space).maps : 0;
+	const struct iommu_stats dma = vm->space ? iommu_space_stats(vm->space)
+	                                         : (struct iommu_stats){ 0 };
+	const struct prefault_stats *ready = &vm->mem.prefault;
 	uint32_t commits = vm->irqs ? irq_table_stats(vm->irqs).commits : 0;
 	char line[1024];
 	int n = snprintf(
@@ -70,12 +72,15 @@ static void write_line(struct vm *vm, const struct totals *t, const char *event,
 		", \"set_irqs\": %u, \"vectors\": %u, \"faults\": %u"
 		", \"guest_resets\": %u"
 		", \"console_dropped\": %" PRIu64 ", \"ram_bytes\": %" PRIu64
+		", \"ram_page\": %" PRIu64 ", \"prefault_ns\": %" PRIu64
+		", \"prefault_threads\": %u, \"peer_maps\": %u"
 		", \"uptime_ns\": %" PRIu64 "}\n",
 		event, reason, t->total, t->pio, t->mmio, t->cls[EXIT_SERIAL],
 		t->cls[EXIT_CONFIG], t->cls[EXIT_BAR], t->cls[EXIT_POWER],
-		t->cls[EXIT_OTHER], t->signals, maps, vm->mem.n, t->resets,
+		t->cls[EXIT_OTHER], t->signals, dma.maps, vm->mem.n, t->resets,
 		commits, t->set_irqs, t->vectors, t->faults, vm->guest_resets,
 		vm->console ? console_dropped(vm->console) : 0, ram_bytes(vm),
+		vm->cfg.ram.page, ready->ns, ready->threads, dma.peer_maps,
 		now_ns() - vm->started_ns);
 
 	/* A reader that is gone misses a report, no more. */
