@@ -29,6 +29,21 @@ static bool differs(const struct view *v, unsigned at)
 	return (v->l->raw[at] ^ v->s->reset[at]) & ~v->s->hw[at];
 }
 
+/* The first byte at or after `at` that differs; most are 0 on both sides. */
+static unsigned next_different(const struct view *v, unsigned at)
+{
+	while (at < CFG_SIZE) {
+		if (IS_ALIGNED(at, 8u) &&
+		    !memcmp(v->l->raw + at, v->s->reset + at, 8))
+			at += 8;
+		else if (differs(v, at))
+			break;
+		else
+			at++;
+	}
+	return at;
+}
+
 /* The row that made the byte: the last that covers it, as in the engine. */
 static const struct cfg_row *find_row(const struct view *v, unsigned at,
                                       unsigned *ret_end)
@@ -173,18 +188,15 @@ size_t cfg_explain(const struct cfg_layout *l, const struct cfg_place *place,
 	size_t n = 0;
 
 	cfg_plan_endpoint(&v.plan, l, place);
-	for (unsigned at = 0; at < CFG_SIZE; at++) {
+	for (unsigned at = next_different(&v, 0); at < CFG_SIZE;
+	     at = next_different(&v, at)) {
+		const struct owner o = find_owner(&v, at);
 		const unsigned first = at;
 		unsigned last = at;
-		struct owner o;
 
-		if (!differs(&v, at))
-			continue;
-		o = find_owner(&v, at);
-		for (unsigned i = at + 1; i < o.end; i++)
-			if (differs(&v, i))
-				last = i;
-		at = last;
+		for (; at < o.end; at = next_different(&v, at + 1))
+			last = at;
+		at = last + 1;
 		if (n++ >= max)
 			continue;
 		ret[n - 1] = (struct cfg_difference){

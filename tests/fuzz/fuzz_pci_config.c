@@ -8,7 +8,10 @@
  *   no bit changes that no row lets the guest change; nothing is sent to the
  *   device outside `fwd` but what it already held; both chains end, and lead
  *   to what is shown, in order, and to nothing else; a BAR's address is a
- *   multiple of its size; MSI-X lies inside its BARs; reset restores all.
+ *   multiple of its size, and the ROM's; MSI-X lies inside its BARs; reset
+ *   restores all; no byte of what is hidden or read-only can be written or
+ *   sent; every byte that differs from the snapshot is in one difference of
+ *   cfg_explain(), and only one.
  *
  * fuzz: runs=1000000 time=300
  */
@@ -414,17 +417,96 @@ static void check_bars(struct cfg_space *s)
 	}
 }
 
+/* A guest finds the ROM's size as it finds a BAR's. */
+static void check_rom(struct cfg_space *s)
+{
+	const uint64_t size = s->rom_size;
+	const bool offered =
+		is_power_of_2(size) && size >= 2048 && size <= 16 << 20;
+	uint64_t addr = 0;
+
+	if (s->pm)
+		cfg_write(s, s->pm + 4u, 1, 0);
+	cfg_write(s, CFG_COMMAND, 2, CFG_COMMAND_MEM);
+	cfg_write(s, CFG_ROM, 4, 0xfffffffe);
+	CHECK(load_le(s->now + CFG_ROM, 4) ==
+	      (offered ? (~(size - 1) & UINT32_MAX) : 0));
+	CHECK(!cfg_rom_decodes(s, &addr));
+	cfg_write(s, CFG_ROM, 1, 1);
+	CHECK(cfg_rom_decodes(s, &addr) == offered);
+	CHECK(!offered || addr == (~(size - 1) & UINT32_MAX));
+	cfg_write(s, CFG_COMMAND, 2, 0);
+	CHECK(!cfg_rom_decodes(s, &addr));
+}
+
+UNTRACED static uint64_t word(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+UNTRACED static bool differs(const struct cfg_space *s,
+                             const struct cfg_layout *l, unsigned at)
+{
+	return (l->raw[at] ^ s->reset[at]) & ~s->hw[at];
+}
+
+/* Beyond the header, only what is shown has bits that a guest may change or
+ * that reach the device. */
+UNTRACED static void check_closed(const struct cfg_space *s,
+                                  const struct cfg_layout *l)
+{
+	static uint8_t open[CFG_SIZE];
+
+	memset(open, 0, sizeof(open));
+	memset(open, 0xff, CFG_HEADER_SIZE);
+	for (unsigned i = 0; i < l->n_caps; i++)
+		if (l->cap[i].verdict == CFG_SHOWN)
+			memset(open + l->cap[i].off, 0xff, l->cap[i].len);
+	for (unsigned i = 0; i < CFG_SIZE; i += 8)
+		CHECK(!(~word(open + i) &
+		        (word(s->rw + i) | word(s->w1c + i) | word(s->hw + i) |
+		         word(s->fwd + i) | word(s->event + i))));
+}
+
+#define DIFFERENCES 512
+
+UNTRACED static void check_explained(const struct cfg_space *s,
+                                     const struct cfg_layout *l,
+                                     const struct cfg_place *place)
+{
+	static struct cfg_difference d[DIFFERENCES];
+	const size_t n = cfg_explain(l, place, s, d, DIFFERENCES);
+	unsigned at = 0;
+
+	CHECK(n <= DIFFERENCES);
+	for (size_t i = 0; i <= n; i++) {
+		const unsigned off = i < n ? d[i].off : CFG_SIZE;
+
+		/* What lies between is the same. */
+		CHECK(at <= off);
+		for (; at < off && at % 8; at++)
+			CHECK(!differs(s, l, at));
+		for (; at + 8 <= off; at += 8)
+			CHECK(!((word(l->raw + at) ^ word(s->reset + at)) &
+			        ~word(s->hw + at)));
+		for (; at < off; at++)
+			CHECK(!differs(s, l, at));
+		if (i == n)
+			break;
+		at = off + d[i].len;
+		CHECK(d[i].len && d[i].what && d[i].reason);
+		CHECK(differs(s, l, off) && differs(s, l, at - 1));
+	}
+}
+
 UNTRACED static void check_read_only(const struct cfg_space *s)
 {
-	for (unsigned i = 0; i < CFG_SIZE; i += 8) {
-		uint64_t now, reset, rw, w1c;
-
-		memcpy(&now, s->now + i, 8);
-		memcpy(&reset, s->reset + i, 8);
-		memcpy(&rw, s->rw + i, 8);
-		memcpy(&w1c, s->w1c + i, 8);
-		CHECK(((now ^ reset) & ~(rw | w1c)) == 0);
-	}
+	for (unsigned i = 0; i < CFG_SIZE; i += 8)
+		CHECK(!((word(s->now + i) ^ word(s->reset + i)) &
+		        ~(word(s->rw + i) | word(s->w1c + i))));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -456,7 +538,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_std_chain(&s, &m);
 	check_ext_chain(&s, &m);
 	check_bars(&s);
+	check_rom(&s);
 	check_read_only(&s);
+	check_closed(&s, &l);
+	check_explained(&s, &l, &place);
+	(void)cfg_quirk_next(&l, NULL);
 	/* All reserved values at once must be answered, whatever they are. */
 	(void)cfg_msi_state(&s);
 	(void)cfg_msix_state(&s);
