@@ -34,5 +34,6 @@ SRCS_vmm := \
 	vcpu_state.c \
 	vectors.c \
 	vm.c \
+	windows.c \
 
 LIBS_vmm := -ljansson -lseccomp -lpthread

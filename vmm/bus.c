@@ -163,6 +163,21 @@ int bus_add(struct bus *b, uint64_t base, uint64_t size, enum exit_class cls,
 	return r;
 }
 
+unsigned bus_count(struct bus *b, uint64_t base, uint64_t size)
+{
+	unsigned count = 0;
+
+	if (!size)
+		return 0;
+	pthread_mutex_lock(&b->lock);
+	for (unsigned i = search(b, base); i < GET(b->n); i++, count++)
+		if (GET(b->range[i].base) - base >= size &&
+		    GET(b->range[i].base) > base)
+			break;
+	pthread_mutex_unlock(&b->lock);
+	return count;
+}
+
 void bus_del(struct bus *b, uint64_t base, uint64_t size)
 {
 	unsigned at, n;

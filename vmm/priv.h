@@ -90,6 +90,8 @@ _must_check_ int bus_add(struct bus *b, uint64_t base, uint64_t size,
                          enum exit_class cls, const struct bus_ops *ops,
                          void *ctx);
 void bus_del(struct bus *b, uint64_t base, uint64_t size);
+/* How many ranges lie in [base, base+size), or reach into it. */
+unsigned bus_count(struct bus *b, uint64_t base, uint64_t size);
 /* Nobody there: reads are all ones, writes vanish. Returns the class. */
 enum exit_class bus_read(struct bus *b, uint64_t addr, unsigned width,
                          uint64_t *ret);
@@ -170,9 +172,10 @@ uint64_t address_end(void);
 void memory_fini(struct vm *vm);
 /* Host address of [gpa, gpa+len) when all of it is RAM, else NULL. */
 void *memory_at(const struct vm *vm, struct gpa gpa, uint64_t len);
-/* KVM slots for device windows: add finds a free slot, del by address. */
+/* KVM slots for device windows: add finds a free slot, del by address. Where
+ * the guest may only read, its writes are exits. */
 _must_check_ int slot_add(struct vm *vm, struct gpa gpa, void *hva,
-                          uint64_t size);
+                          uint64_t size, bool writable);
 _must_check_ int slot_del(struct vm *vm, struct gpa gpa, uint64_t size);
 
 struct boot_entry;
@@ -363,6 +366,15 @@ void assign_cfg_write(struct vm *vm, uint8_t slot, uint8_t fn, unsigned off,
 void assign_bus_reset(struct vm *vm, uint8_t slot);
 void assign_match_link(struct vm *vm, uint8_t slot, struct cfg_port *p);
 
+/* ---- windows.c: device memory that the guest reaches by itself -------------
+ */
+
+struct windows;
+_must_check_ int windows_new(struct windows **ret);
+void windows_free(struct windows *s);
+/* The main thread: functions have come or gone. */
+void windows_share(struct vm *vm);
+
 /* ---- topology.c: slots, ports, buses ---------------------------------------
  */
 
@@ -438,6 +450,7 @@ struct vm {
 	bool mapped; /* RAM, in it */
 	struct pci_host *pci;
 	struct assigned *assigned; /* array of VM_DEVICES_MAX */
+	struct windows *windows;
 	uint32_t ports;            /* topology.c */
 	struct assign_window window[VM_SLOTS_MAX + 1]; /* by slot */
 	struct serial *serial;

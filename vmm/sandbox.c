@@ -65,6 +65,10 @@ static const uint32_t ioctls[] = {
 	KVM_SET_SREGS, KVM_GET_REGS, KVM_SET_REGS, KVM_SET_LAPIC, KVM_SET_FPU,
 	KVM_SET_XCRS, KVM_SET_DEBUGREGS, KVM_SET_VCPU_EVENTS, KVM_SET_MSRS,
 	KVM_SET_MP_STATE, KVM_GET_VCPU_MMAP_SIZE,
+	/* the same numbers: VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, for a reset
+	 * that needs a whole bus, and VFIO_DEVICE_PCI_HOT_RESET, which is it;
+	 * a BAR that moves, for the guest's other devices */
+	VFIO_IOMMU_GET_INFO, VFIO_IOMMU_MAP_DMA, IOMMU_IOAS_MAP,
 	/* an assigned device: vectors, resets, letting it go */
 	VFIO_DEVICE_SET_IRQS, VFIO_DEVICE_RESET, VFIO_DEVICE_GET_IRQ_INFO,
 	VFIO_DEVICE_GET_REGION_INFO, VFIO_DEVICE_DETACH_IOMMUFD_PT,
