@@ -6,6 +6,7 @@
 #   tests/fuzz/fuzz_FOLDER*.c    libFuzzer with ASan and UBSan, FOLDER's sources
 #                                compiled anew for it below $(O)/fuzz
 #   tests/lab/*.c                programs that scenarios run
+#   tests/bench/exit-cost.c      instructions of a trapped access
 #   tests/lab/l2-tools/*.c       one program, that runs in guests
 #   tests/lab/probe/*.c          one program, vfio-probe
 # Another .c beside them is linked to every test of its folder.
@@ -73,6 +74,14 @@ $(PROBE): $(PROBE_OBJS) $(call archives,vfio)
 # What the compiler finds for netd, its tests and its linter must find too.
 NETD_BESIDE := $(O)/tests/unit/netd/%.o $(O)/fuzz/netd/%.o $(O)/fuzz/tests/fuzz/fuzz_netd%.o $(O)/tidy/netd/%.ok $(O)/tidy/tests/unit/netd/%.ok
 $(NETD_BESIDE): override CPPFLAGS += -isystem /usr/include/libnl3
+
+# The VMM whole, with the unit tests' device and no kernel: see its head.
+EXIT_COST := $(O)/tests/bench/exit-cost
+$(EXIT_COST): $(EXIT_COST).o $(O)/tests/unit/vfio/fake.o $(call archives,vmm)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=ioctl -o $@ $(filter %.o,$^) \
+		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(call libs,vmm) -lcmocka
+	$(if $(Q),@echo "  LD    $@")
+LAB_PROGRAMS += $(EXIT_COST)
 
 # ---- fuzz -----------------------------------------------------------------
 
