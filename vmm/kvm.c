@@ -247,15 +247,10 @@ static void drain_locked(struct vm *vm, struct kvm_coalesced_mmio_ring *ring)
 	}
 }
 
-void coalesce_drain(struct vm *vm)
+void coalesce_drain_ring(struct vm *vm)
 {
-	struct kvm_coalesced_mmio_ring *ring = vm->coalesced.ring;
-
-	if (!ring || __atomic_load_n(&ring->first, __ATOMIC_ACQUIRE) ==
-	                     __atomic_load_n(&ring->last, __ATOMIC_ACQUIRE))
-		return;
 	pthread_mutex_lock(&vm->coalesced.lock);
-	drain_locked(vm, ring);
+	drain_locked(vm, vm->coalesced.ring);
 	pthread_mutex_unlock(&vm->coalesced.lock);
 }
 

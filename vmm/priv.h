@@ -206,7 +206,7 @@ void kvm_vm_fini(struct vm *vm);
  * handed to the bus in order before the next exit of any vCPU is handled. For
  * registers whose write has no effect by itself. */
 _must_check_ int coalesce_add(struct vm *vm, uint16_t port, uint16_t size);
-void coalesce_drain(struct vm *vm);
+void coalesce_drain_ring(struct vm *vm); /* the below; also when empty */
 /* Level of an interrupt pin. */
 void kvm_irq_line(struct vm *vm, unsigned gsi, bool level);
 _must_check_ int cpuid_set(struct vcpu *c, struct diag *d);
@@ -478,5 +478,15 @@ struct vm {
 	_Atomic int request; /* enum vm_request */
 	struct diag fail;    /* of VM_REQ_FAIL, under park_lock */
 };
+
+/* Asked at every exit. */
+static inline void coalesce_drain(struct vm *vm)
+{
+	const struct kvm_coalesced_mmio_ring *ring = vm->coalesced.ring;
+
+	if (ring && __atomic_load_n(&ring->first, __ATOMIC_ACQUIRE) !=
+	                    __atomic_load_n(&ring->last, __ATOMIC_ACQUIRE))
+		coalesce_drain_ring(vm);
+}
 
 #endif

@@ -12,9 +12,9 @@
  * happens once taken out; see tests/bench/exits.
  */
 
+#include <linux/pci_regs.h>
 #include <stdio.h>
 #include <string.h>
-#include <linux/pci_regs.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
