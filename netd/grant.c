@@ -533,7 +533,6 @@ int verb_attach(struct work *w)
 		e = open_more(w, l, &r.give);
 	if (!e) {
 		describe_devices(w, &r);
-		memlock_raise(w, r.guest->memory);
 		say_drifted(w, drifted);
 	}
 	run_clear(&r);

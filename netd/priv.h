@@ -62,6 +62,8 @@ struct lease *lease_add(struct leases *all, const json_t *reply, pid_t pid,
 /* Those of an attach's reply, into a lease that is there. -E2BIG, -EBADMSG;
  * then none is added. */
 _must_check_ int lease_more(struct lease *l, const json_t *reply);
+/* Which back end the guest's address space has, once it has one. */
+void lease_backend(struct lease *l, const json_t *reply);
 /* `device` and its companions. False where it has none such. */
 bool lease_has(const struct lease *l, const char *device);
 void lease_less(struct lease *l, const char *device);

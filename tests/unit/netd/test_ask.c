@@ -216,6 +216,10 @@ static void test_spare(void **state)
 	request(p.user, "attach", "h", "disk", "");
 	expect(p.user, FL_NETD_DEVICE); /* g's, running or not */
 	request(p.user, "attach", "h", "other", "");
+	reply_done(p.vmm, hear(p.vmm, "attach", 2, NULL), false);
+	expect(p.user, 601);
+	/* Refused: so it has no address space yet. */
+	request(p.user, "attach", "h", "other", "");
 	id = hear(p.vmm, "attach", 2, &event);
 	dev = json_array_get(json_object_get(event, "devices"), 0);
 	assert_int_equal(json_integer_value(json_object_get(dev, "slot")), 1);
