@@ -187,6 +187,8 @@ int assign_all(struct vm *vm, struct diag *d)
 		r = iommu_pin_check(vm->cfg.memory, d);
 	if (r == 0)
 		r = alloc_all(vm, d);
+	if (r == 0 && vm->ports)
+		r = kvm_vfio_init(vm, d);
 	if (r == 0 && vm->cfg.n_devices)
 		r = attach_all(vm, d);
 	if (r == 0)
@@ -284,8 +286,11 @@ void assign_release(struct vm *vm, unsigned i)
 	pthread_mutex_unlock(&a->lock);
 	assign_offer_others(a);
 	windows_share(vm);
-	if (vm->cfg.device[i].fd >= 0)
+	if (vm->cfg.device[i].fd >= 0) {
 		forget_file(vm, i);
+		if (vm->space && iommu_detach(vm->space, vm->cfg.device[i].fd))
+			vm->mapped = false;
+	}
 	close_fd(&vm->cfg.device[i].fd);
 	close_fd(&vm->cfg.device[i].rom_fd);
 }

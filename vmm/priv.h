@@ -189,6 +189,7 @@ struct vcpu {
 	int fd;
 	struct kvm_run *run;
 	pthread_t thread;
+	_Atomic int tid; /* of the thread, 0 = not running yet */
 	bool started;
 	struct kvm_lapic_state lapic; /* as created, for resets */
 	/* Exits to this process, by class; written by its own thread only. */
@@ -196,6 +197,9 @@ struct vcpu {
 	_Atomic uint64_t pio, mmio, signals, total;
 };
 _must_check_ int kvm_vm_init(struct vm *vm, struct diag *d); /* VM, irqchip */
+/* Before the first function, and before the sandbox, which knows no making of
+ * devices. */
+_must_check_ int kvm_vfio_init(struct vm *vm, struct diag *d);
 _must_check_ int kvm_vfio_add(struct vm *vm, int fd, struct diag *d);
 void kvm_vfio_del(struct vm *vm, int fd);
 /* Interrupt controllers, timer and clock as they were when the machine was
@@ -207,6 +211,8 @@ void kvm_vm_fini(struct vm *vm);
  * registers whose write has no effect by itself. */
 _must_check_ int coalesce_add(struct vm *vm, uint16_t port, uint16_t size);
 void coalesce_drain_ring(struct vm *vm); /* the below; also when empty */
+/* A message of a function of our own. */
+void kvm_signal_msi(struct vm *vm, uint64_t addr, uint32_t data);
 /* Level of an interrupt pin. */
 void kvm_irq_line(struct vm *vm, unsigned gsi, bool level);
 _must_check_ int cpuid_set(struct vcpu *c, struct diag *d);
@@ -323,6 +329,19 @@ _must_check_ int pci_host_new(struct vm *vm, struct pci_host **ret,
                               struct diag *d);
 void pci_host_free(struct pci_host *h);
 void pci_host_reset(struct pci_host *h);
+/* The main thread, while vCPUs run: a device has come into the slot, or gone,
+ * and the guest is told; the slot's attention button. */
+bool pci_host_has(struct pci_host *h, uint8_t slot);
+void pci_host_insert(struct pci_host *h, uint8_t slot);
+void pci_host_remove(struct pci_host *h, uint8_t slot);
+void pci_host_press(struct pci_host *h, uint8_t slot);
+
+/* ---- hotplug.c: devices that come and go; the main thread's ----------------
+ */
+
+struct hotplug;
+/* From any thread: the guest has let go of what is in the slot. */
+void hotplug_eject(struct vm *vm, uint8_t slot);
 
 /* ---- assign.c: the assigned functions; lends vfio its ops
  * -------------------- */
@@ -420,6 +439,9 @@ _must_check_ int sandbox_files(struct vm *vm, struct diag *d);
 _must_check_ int sandbox_syscalls(struct vm *vm, struct diag *d);
 /* One JSON line on cfg.report_fd: netd/netd-proto.h. */
 void report_write(struct vm *vm, const char *event, const char *reason);
+/* Messages of the machine's, on standard error. */
+void loop_say(const char *text);
+void loop_say_diag(const struct diag *d);
 /* Signals become a descriptor, in every thread made after it. */
 _must_check_ int loop_init(struct vm *vm, struct diag *d);
 /* Serves the machine until it ends. */
@@ -449,6 +471,7 @@ struct vm {
 	struct iommu_space *space;
 	bool mapped; /* RAM, in it */
 	struct pci_host *pci;
+	struct hotplug *hotplug;
 	struct assigned *assigned; /* array of VM_DEVICES_MAX */
 	struct windows *windows;
 	uint32_t ports;            /* topology.c */
