@@ -71,6 +71,11 @@ $(PROBE): $(PROBE_OBJS) $(call archives,vfio)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lpthread
 	$(if $(Q),@echo "  LD    $@")
 
+# For L1: what they need of ours is base.
+$(O)/tests/lab/vmm-%: $(O)/tests/lab/vmm-%.o $(O)/base.a
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+	$(if $(Q),@echo "  LD    $@")
+
 # What the compiler finds for netd, its tests and its linter must find too.
 NETD_BESIDE := $(O)/tests/unit/netd/%.o $(O)/fuzz/netd/%.o $(O)/fuzz/tests/fuzz/fuzz_netd%.o $(O)/tidy/netd/%.ok $(O)/tidy/tests/unit/netd/%.ok
 $(NETD_BESIDE): override CPPFLAGS += -isystem /usr/include/libnl3
