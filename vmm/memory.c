@@ -253,13 +253,14 @@ static int show(struct vm *vm, struct diag *d)
 
 static void take_layout(struct memory *m, const struct layout *l, char *hva)
 {
-	for (unsigned i = 0; i < l->n_ram; i++)
-		m->region[i] = (struct mem_region){
-			.gpa = { l->ram[i].gpa },
-			.size = l->ram[i].size,
-			.hva = hva + l->ram[i].off,
-			.memfd_off = l->ram[i].off,
-		};
+	for (unsigned i = 0; i < l->n_ram; i++) {
+		struct mem_region *r = &m->region[i];
+
+		r->gpa.v = l->ram[i].gpa;
+		r->size = l->ram[i].size;
+		r->hva = hva + l->ram[i].off;
+		r->memfd_off = l->ram[i].off;
+	}
 	m->n = l->n_ram;
 	memcpy(m->window, l->window, sizeof(m->window));
 	m->n_windows = l->n_windows;
