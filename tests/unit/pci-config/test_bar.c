@@ -194,7 +194,23 @@ static void rom(void **state)
 	cfg_write(&space, 0x04, 2, 2);
 	assert_true(cfg_rom_decodes(&space, &addr));
 	assert_true(addr == 0xd0000000);
-	cfg_write(&space, 0x30, 1, 0);
+	/* Enable is bit 0 alone; the ten above it are no address. */
+	assert_int_equal(cfg_write(&space, 0x30, 2, 0x07ff).events, 0);
+	assert_int_equal(cfg_read(&space, 0x30, 4).value, 0xd0000001);
+	assert_int_equal(cfg_write(&space, 0x30, 1, 0).events, CFG_EV_BAR);
+	assert_false(cfg_rom_decodes(&space, &addr));
+	assert_int_equal(cfg_write(&space, 0x30, 1, 1).events, CFG_EV_BAR);
+	/* In D3hot nothing decodes; back in D0 it does where it was. */
+	assert_true(space.pm != 0);
+	cfg_write(&space, space.pm + 4u, 1, 3);
+	assert_false(cfg_rom_decodes(&space, &addr));
+	cfg_write(&space, space.pm + 4u, 1, 0);
+	assert_true(cfg_rom_decodes(&space, &addr));
+	/* Nothing of it reaches the device, and a reset takes it back. */
+	assert_false(cfg_write(&space, 0x30, 4, 0xd0000001).forward);
+	cfg_reset(&space);
+	assert_int_equal(cfg_read(&space, 0x30, 4).value, 0);
+	cfg_write(&space, 0x04, 2, 2);
 	assert_false(cfg_rom_decodes(&space, &addr));
 	/* Not a size a ROM can have: not offered. */
 	for (uint64_t bad = 1; bad; bad <<= 1) {

@@ -11,6 +11,8 @@
 
 #include "tests/unit/pci-config/recorded.h"
 
+#include <linux/pci_regs.h>
+
 static struct cfg_space space;
 static struct cfg_layout layout;
 
@@ -425,6 +427,43 @@ static void reset_brings_all_back(void **state)
 	assert_int_equal(cfg_command(&space), 0);
 }
 
+/* Every id that Linux knows has a name here, and a reason. */
+static void known_ids(void **state)
+{
+	(void)state;
+	for (uint16_t id = 1; id <= PCI_CAP_ID_MAX; id++)
+		assert_string_not_equal(cfg_cap_name(false, id), "unknown");
+	for (uint16_t id = 1; id <= PCI_EXT_CAP_ID_MAX; id++)
+		assert_string_not_equal(cfg_cap_name(true, id), "unknown");
+	assert_string_equal(cfg_cap_name(false, 0xfe), "unknown");
+	assert_string_equal(cfg_cap_name(true, 0xfffe), "unknown");
+}
+
+/* Pin, its status and DisINTx, with INTx and without. */
+static void intx(void **state)
+{
+	struct cfg_place place = { .behind_port = true };
+	static struct cfg_layout l;
+	static struct cfg_space s;
+	struct cfg_write w;
+
+	(void)state;
+	assert_int_equal(recorded_layout("e1000e", &l), 0);
+	for (unsigned pin = 0; pin < 8; pin++) {
+		const bool has = pin >= 1 && pin <= 4;
+
+		place.intx_pin = (uint8_t)pin;
+		cfg_compose_endpoint(&s, &l, &place);
+		assert_int_equal(cfg_read(&s, 0x3d, 1).value, has ? pin : 0);
+		assert_int_equal(cfg_read(&s, 0x06, 2).hw_mask, has ? 8 : 0);
+		cfg_write(&s, 0x3d, 1, 0xff);
+		assert_int_equal(cfg_read(&s, 0x3d, 1).value, has ? pin : 0);
+		w = cfg_write(&s, 0x04, 2, 0x0400);
+		assert_true(w.forward && (w.hw_value & 0x0400));
+		assert_int_equal(w.events, CFG_EV_COMMAND);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -440,6 +479,8 @@ int main(void)
 		cmocka_unit_test(msix_state),
 		cmocka_unit_test(msix_misplaced),
 		cmocka_unit_test(reset_brings_all_back),
+		cmocka_unit_test(known_ids),
+		cmocka_unit_test(intx),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
