@@ -41,8 +41,8 @@ static const struct cli_verb verbs[] = {
 	  CLI_OPT_SOCKET | CLI_OPT_REPORT | CLI_OPT_USER | CLI_OPT_NO_REBOOT,
 	  cli_run,
 	  "Ends with ^A x, or when the guest powers off. Exit status: 0 powered\n"
-	  "off or stopped, 10 reset (with --no-reboot), 11 the host took a\n"
-	  "device back, 1 failed." },
+	  "off or stopped, 10 reset (with --no-reboot), 11 DMA left the\n"
+	  "guest and the policy says stop, 1 failed." },
 	{ "attach", "GUEST DEVICE", "give a running guest a device", 2, 2,
 	  CLI_OPT_SOCKET, cli_attach,
 	  "DEVICE is a nic or device of the guest in the applied policy that was\n"

@@ -91,6 +91,14 @@ enum iommu_backend iommu_space_backend(const struct iommu_space *s);
 _must_check_ int iommu_attach(struct iommu_space *s, const char *bdf, int fd,
                               int *ret_device_fd, struct diag *d);
 
+/*
+ * A function that was attached by `fd` has been closed, and `fd` is about to
+ * be: its group, when this was the last function in use of it, is let go of.
+ * True when the kernel has then dropped every map, as type1 does with the last
+ * group: they are to be made anew after the next attach. iommufd keeps them.
+ */
+bool iommu_detach(struct iommu_space *s, int fd);
+
 struct iommu_region {
 	struct iova iova;
 	uint64_t size; /* bytes, page multiple */

@@ -41,6 +41,8 @@ struct iommu_ops {
 	int (*open)(struct iommu_space *s, struct diag *d);
 	int (*attach)(struct iommu_space *s, const char *bdf, int fd,
 	              int *ret_device_fd, struct diag *d);
+	/* NULL: nothing is to be done. True when all maps are gone. */
+	bool (*detach)(struct iommu_space *s, int fd);
 	int (*map)(struct iommu_space *s, const struct iommu_region *r);
 	int (*unmap)(struct iommu_space *s, struct iova iova, uint64_t size);
 	/* Into s->range, s->n_ranges; 0 ranges = the kernel does not say. */

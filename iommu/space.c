@@ -111,6 +111,19 @@ int iommu_attach(struct iommu_space *s, const char *bdf, int fd,
 	return 0;
 }
 
+bool iommu_detach(struct iommu_space *s, int fd)
+{
+	if (!s->ops->detach || !s->ops->detach(s, fd))
+		return false;
+	pthread_mutex_lock(&s->lock);
+	s->stats.bytes = 0;
+	s->stats.peer_bytes = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(s->peer); i++)
+		s->peer[i].size = 0;
+	pthread_mutex_unlock(&s->lock);
+	return true;
+}
+
 bool iommu_range_allows(const struct iommu_range *range, size_t n,
                         uint64_t iova, uint64_t size)
 {

@@ -161,6 +161,23 @@ static int type1_attach(struct iommu_space *s, const char *bdf, int fd,
 	return r;
 }
 
+/* Refused while another function of the group is open: it stays ours. A group
+ * that has left is forgotten, or one that another process has put into its
+ * own container meanwhile would be taken for ours. */
+static bool type1_detach(struct iommu_space *s, int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || !holds_group(s, st.st_rdev) ||
+	    iommu_call(fd, VFIO_GROUP_UNSET_CONTAINER, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < s->n_groups; i++)
+		if (s->group[i] == st.st_rdev)
+			s->group[i] = s->group[--s->n_groups];
+	s->chosen = s->n_groups > 0;
+	return !s->chosen;
+}
+
 /* ---- maps ---- */
 
 static int type1_map(struct iommu_space *s, const struct iommu_region *r)
@@ -259,6 +276,7 @@ const struct iommu_ops iommu_ops_type1 = {
 	.name = "group",
 	.open = type1_open,
 	.attach = type1_attach,
+	.detach = type1_detach,
 	.map = type1_map,
 	.unmap = type1_unmap,
 	.learn = type1_learn,

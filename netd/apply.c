@@ -140,6 +140,8 @@ int apply_undo(const struct apply_ops *ops, void *ctx,
 	if (!r)
 		state_drop_gone(back, seen, NULL, NULL);
 	if (!r)
+		r = ops->observe_more(ctx, seen, back, d);
+	if (!r)
 		r = pol_plan(back, seen, &plan, d);
 	if (!r)
 		r = apply_plan(ops, ctx, plan, &done, d);

@@ -44,7 +44,7 @@ static struct client *holder_of(const struct server *s, const char *guest)
 
 static void ask_clear(struct ask *a)
 {
-	json_decref(a->warnings);
+	json_decref(a->reply);
 	*a = (struct ask){ .id = 0 };
 }
 
@@ -115,8 +115,9 @@ static void answer_asker(struct server *s, struct ask *a, json_t *doc)
 	_cleanup_free_ char *text = NULL;
 
 	json_object_set_new(doc, "version", json_integer(NETD_PROTO_VERSION));
-	if (a->warnings)
-		json_object_set(doc, "warnings", a->warnings);
+	if (json_object_get(a->reply, "warnings"))
+		json_object_set(doc, "warnings",
+		                json_object_get(a->reply, "warnings"));
 	text = json_dumps(doc, JSON_COMPACT);
 	json_decref(doc);
 	if (!c)
@@ -271,10 +272,9 @@ static json_t *attach_event(const json_t *reply)
 }
 
 static int forward(struct server *s, struct client *c, const struct request *r,
-                   const json_t *reply, const struct answer *a, struct diag *d)
+                   json_t *reply, const struct answer *a, struct diag *d)
 {
 	struct client *vmm = holder_of(s, r->guest);
-	json_t *warnings = json_object_get(reply, "warnings");
 	int e;
 
 	if (!vmm)
@@ -289,8 +289,8 @@ static int forward(struct server *s, struct client *c, const struct request *r,
 	e = ask(s, c, vmm, r, attach_event(reply), a, ATTACH_MS, d);
 	if (e < 0)
 		lease_less(vmm->lease, r->device);
-	else if (warnings)
-		ask_find(vmm, s->last_ask)->warnings = json_incref(warnings);
+	else
+		ask_find(vmm, s->last_ask)->reply = json_incref(reply);
 	return e;
 }
 
@@ -353,6 +353,9 @@ static void done(struct server *s, struct client *vmm, struct ask *a,
 	bool attach = !strcmp(a->verb, "attach");
 	struct diag d = { 0 };
 
+	/* The guest's first device brought its address space along. */
+	if (attach && ok)
+		lease_backend(vmm->lease, a->reply);
 	/* Attached: it is in the lease already. */
 	if (attach != ok)
 		take_away(s, vmm, a->device);
@@ -435,14 +438,15 @@ static void heard(struct server *s, struct client *vmm, json_t *o)
 {
 	json_int_t id = json_integer_value(json_object_get(o, "id"));
 	struct ask *a = id > 0 ? ask_find(vmm, (uint64_t)id) : NULL;
+	bool query = a && !strcmp(a->verb, "query");
+	bool ok = json_is_true(json_object_get(o, "ok"));
 
+	/* A query is answered by a state, or refused. */
 	if (is(o, "gone"))
 		gone(s, vmm, o);
-	else if (a && is(o, "done") && strcmp(a->verb, "query") != 0)
+	else if (a && is(o, "done") && (!query || !ok))
 		done(s, vmm, a, o);
-	else if (a && is(o, "done") && !json_is_true(json_object_get(o, "ok")))
-		done(s, vmm, a, o); /* a query refused */
-	else if (a && is(o, "state") && !strcmp(a->verb, "query"))
+	else if (a && is(o, "state") && query)
 		state(s, vmm, a, o);
 	else
 		nonsense(s, vmm);

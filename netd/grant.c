@@ -178,7 +178,7 @@ static int look(struct work *w, struct guest_run *r)
 	if (!e)
 		e = pol_resolve_guest(r->policy, r->guest, r->device, r->seen,
 		                      &r->want, &w->errs);
-	return e;
+	return e ? e : observe_overrides(w->env, r->seen, r->want);
 }
 
 /* After the plan: what is told is what is. */
@@ -191,7 +191,7 @@ static int look_again(struct work *w, struct guest_run *r)
 		return e;
 	pol_state_free(r->seen);
 	r->seen = s;
-	return 0;
+	return observe_overrides(w->env, s, r->want);
 }
 
 /* With the lock: a write of an earlier change may just have come back, so
@@ -533,7 +533,6 @@ int verb_attach(struct work *w)
 		e = open_more(w, l, &r.give);
 	if (!e) {
 		describe_devices(w, &r);
-		memlock_raise(w, r.guest->memory);
 		say_drifted(w, drifted);
 	}
 	run_clear(&r);

@@ -37,7 +37,6 @@ static const char *text(const json_t *o, const char *key)
 int lease_more(struct lease *l, const json_t *reply)
 {
 	const json_t *devices = json_object_get(reply, "devices");
-	const char *backend = text(reply, "backend");
 	size_t n = json_array_size(devices);
 	struct lease more = *l;
 
@@ -57,10 +56,15 @@ int lease_more(struct lease *l, const json_t *reply)
 		if (bdf_parse(text(d, "bdf"), &more.device[at].bdf) < 0)
 			return -EBADMSG;
 	}
-	if (!*more.backend)
-		snprintf(more.backend, sizeof(more.backend), "%s", backend);
 	*l = more;
 	return 0;
+}
+
+void lease_backend(struct lease *l, const json_t *reply)
+{
+	if (!*l->backend)
+		snprintf(l->backend, sizeof(l->backend), "%s",
+		         text(reply, "backend"));
 }
 
 struct lease *lease_add(struct leases *all, const json_t *reply, pid_t pid,
@@ -73,6 +77,7 @@ struct lease *lease_add(struct leases *all, const json_t *reply, pid_t pid,
 	    lease_find(all, guest) || lease_more(&l, reply) < 0)
 		return NULL;
 	snprintf(l.guest, sizeof(l.guest), "%s", guest);
+	lease_backend(&l, reply);
 	for (size_t i = 0; i < LEASES_MAX; i++)
 		if (!*all->l[i].guest) {
 			all->l[i] = l;

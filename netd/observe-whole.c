@@ -86,12 +86,12 @@ static int see_whole(struct whole_walk *k, struct bdf b, struct pol_whole *w)
 {
 	struct sriov_fn f;
 	struct bdf pf;
-	int r = sriov_fn_read(k->env->root_fd, b, &f);
+	int r = sriov_fn_look(k->env->root_fd, b, &f);
 
 	if (r)
 		return r;
 	*w = (struct pol_whole){
-		.set = POL_HAS_DRIVER | POL_HAS_OVERRIDE,
+		.set = POL_HAS_DRIVER,
 		.bdf = b,
 		.vendor = f.vendor,
 		.device = f.device,
@@ -102,7 +102,6 @@ static int see_whole(struct whole_walk *k, struct bdf b, struct pol_whole *w)
 	w->bridge = w->class_code == CLASS_HOST_BRIDGE ||
 	            w->class_code == CLASS_PCI_BRIDGE;
 	snprintf(w->driver, sizeof(w->driver), "%s", f.driver);
-	snprintf(w->override, sizeof(w->override), "%s", f.override);
 	see_vfs(k->s, w);
 	see_uses(k, w);
 	return see_holder(k, w);
@@ -144,6 +143,28 @@ int observe_wholes(const struct env *e, const struct sriov_holders *h,
 		               &k);
 	sriov_uses_free(k.uses);
 	return r == -ENOENT ? 0 : r;
+}
+
+/* Reading driver_override takes the function's lock in the kernel, which an
+ * unbind holds for as long as a guest takes to let go: it is asked of those
+ * alone that the plan is about. */
+int observe_overrides(const struct env *e, struct pol_state *seen,
+                      const struct pol_state *want)
+{
+	for (size_t i = 0; i < seen->n_wholes; i++) {
+		struct pol_whole *w = &seen->whole[i];
+		struct sriov_fn f;
+		int r;
+
+		if (!state_find_whole(want, w->bdf))
+			continue;
+		r = sriov_fn_read(e->root_fd, w->bdf, &f);
+		if (r)
+			return r;
+		snprintf(w->override, sizeof(w->override), "%s", f.override);
+		w->set |= POL_HAS_OVERRIDE;
+	}
+	return 0;
 }
 
 /*

@@ -30,7 +30,7 @@ static int op_netlink(void *ctx, const struct pol_action *a, struct diag *d)
 	struct pol_action named = *a;
 	struct sriov_fn f = { 0 };
 
-	if (sriov_fn_read(m->env->root_fd, a->pf, &f))
+	if (sriov_fn_look(m->env->root_fd, a->pf, &f))
 		f.driver[0] = '\0';
 	/* A PF that a driver has just been given back to had none when the
 	 * plan was made. */
@@ -89,6 +89,18 @@ static int op_observe(void *ctx, struct pol_state **ret, struct diag *d)
 	return observe(m->env, m->rtnl, ret, d);
 }
 
+static int op_observe_more(void *ctx, struct pol_state *seen,
+                           const struct pol_state *want, struct diag *d)
+{
+	const struct machine *m = ctx;
+	int r = observe_overrides(m->env, seen, want);
+
+	return r ? diag_fail(d, r, FL_NETD_DEVICE,
+	                     "cannot read a device's driver_override: %s",
+	                     strerror(-r))
+	         : 0;
+}
+
 const struct apply_ops machine_ops = {
 	.act = {
 		[POL_OP_AUTOPROBE] = op_autoprobe,
@@ -102,6 +114,7 @@ const struct apply_ops machine_ops = {
 		[POL_OP_DEV_DRIVER] = op_device,
 	},
 	.observe = op_observe,
+	.observe_more = op_observe_more,
 };
 
 int machine_open(const struct env *e, struct machine *ret, struct diag *d)

@@ -62,6 +62,8 @@ struct lease *lease_add(struct leases *all, const json_t *reply, pid_t pid,
 /* Those of an attach's reply, into a lease that is there. -E2BIG, -EBADMSG;
  * then none is added. */
 _must_check_ int lease_more(struct lease *l, const json_t *reply);
+/* Which back end the guest's address space has, once it has one. */
+void lease_backend(struct lease *l, const json_t *reply);
 /* `device` and its companions. False where it has none such. */
 bool lease_has(const struct lease *l, const char *device);
 void lease_less(struct lease *l, const char *device);
@@ -99,7 +101,8 @@ json_t *faults_json(const struct faults *all);
 /* Moves the host's interrupts of a guest to the CPUs of the vCPUs they serve,
  * where those are pinned; `state` is its VMM's answer to a query. A worker's.
  * Returns {"vectors": [{"device", "index", "irq", "vcpu", "cpus", "ok",
- * "moved", "why"}], "why": why nothing is moved}; those that stay are not in it. */
+ * "moved", "why"}], "why": why nothing is moved}; those that stay are not in
+ * it. */
 json_t *affinity_follow(int root_fd, const struct lease *l,
                         const json_t *state);
 
@@ -265,6 +268,9 @@ const struct pol_whole *state_find_whole(const struct pol_state *s,
 _must_check_ int observe_wholes(const struct env *e,
                                 const struct sriov_holders *h,
                                 struct pol_state *s);
+/* What observe() leaves out of whole functions, of those in `want`. */
+_must_check_ int observe_overrides(const struct env *e, struct pol_state *seen,
+                                   const struct pol_state *want);
 void foretell_blocker(const struct env *e, struct pol_pf *p);
 const struct pol_vf *state_find_vf(const struct pol_pf *pf, unsigned index);
 
@@ -328,6 +334,9 @@ struct apply_ops {
 	int (*act[POL_OP_MAX])(void *ctx, const struct pol_action *a,
 	                       struct diag *d);
 	int (*observe)(void *ctx, struct pol_state **ret, struct diag *d);
+	/* What it is costly to see, of the functions in `want`. */
+	int (*observe_more)(void *ctx, struct pol_state *seen,
+	                    const struct pol_state *want, struct diag *d);
 };
 /* In order, until one fails. *ret_done counts those that succeeded. */
 _must_check_ int apply_plan(const struct apply_ops *ops, void *ctx,

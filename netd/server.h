@@ -28,7 +28,7 @@ struct ask {
 	char verb[NETD_VERB_MAX], device[POL_NAME];
 	struct client *asker; /* NULL: answered at the deadline, or gone */
 	uint64_t deadline;
-	json_t *warnings; /* NULL = none */
+	json_t *reply; /* of the worker before an attach, NULL = none */
 };
 struct client {
 	enum source source;

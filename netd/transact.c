@@ -185,6 +185,8 @@ static int prepare_policy(struct transaction *t, const struct intent *in,
 	if (!e)
 		e = pol_resolve(r->policy, r->seen, &r->want, errs);
 	if (!e)
+		e = t->ops->observe_more(t->ctx, r->seen, r->want, t->d);
+	if (!e)
 		e = pol_plan(r->want, r->seen, &r->plan, t->d);
 	return e;
 }
@@ -271,6 +273,8 @@ static int prepare_restore(struct transaction *t, struct run *r, bool *ret_none)
 	 * keep the others from theirs. */
 	if (!e)
 		state_drop_gone(r->want, r->seen, say_gone, t->reply);
+	if (!e)
+		e = t->ops->observe_more(t->ctx, r->seen, r->want, t->d);
 	if (!e)
 		e = pol_plan(r->want, r->seen, &r->plan, t->d);
 	pol_state_free(original);

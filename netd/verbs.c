@@ -73,6 +73,8 @@ static int plan_policy(struct work *w, const struct machine *m,
 	if (!r)
 		r = pol_resolve(p, seen, &want, &w->errs);
 	if (!r)
+		r = observe_overrides(w->env, seen, want);
+	if (!r)
 		r = pol_plan(want, seen, &plan, &w->diag);
 	if (!r)
 		json_object_set_new(w->reply, "actions", reply_actions(plan));

@@ -88,7 +88,7 @@ static int read_group(int root_fd, struct bdf b)
 	return parse_u64(name, INT32_MAX, &v) < 0 ? -1 : (int)v;
 }
 
-int sriov_fn_read(int root_fd, struct bdf b, struct sriov_fn *ret)
+int sriov_fn_look(int root_fd, struct bdf b, struct sriov_fn *ret)
 {
 	char path[SRIOV_PATH];
 	struct sriov_fn f = { .bdf = b };
@@ -103,12 +103,20 @@ int sriov_fn_read(int root_fd, struct bdf b, struct sriov_fn *ret)
 	f.numa = read_number(root_fd, b, "numa_node");
 	f.group = read_group(root_fd, b);
 	attr_link(root_fd, b, "driver", f.driver);
-	read_override(root_fd, b, f.override);
 	if (sysfs_each(root_fd, fn_path(path, b, "net"), first_name, f.ifname) <
 	    0)
 		f.ifname[0] = '\0';
 	*ret = f;
 	return 0;
+}
+
+int sriov_fn_read(int root_fd, struct bdf b, struct sriov_fn *ret)
+{
+	int r = sriov_fn_look(root_fd, b, ret);
+
+	if (!r)
+		read_override(root_fd, b, ret->override);
+	return r;
 }
 
 int sriov_pf_of(int root_fd, struct bdf vf, struct bdf *ret)

@@ -60,6 +60,9 @@ struct sriov_fn {
 	int group;                 /* IOMMU group, -1 = none */
 };
 _must_check_ int sriov_fn_read(int root_fd, struct bdf b, struct sriov_fn *ret);
+/* The same without the override: the kernel waits for a driver that is just
+ * being bound or unbound before it tells that. */
+_must_check_ int sriov_fn_look(int root_fd, struct bdf b, struct sriov_fn *ret);
 
 struct sriov_pf {
 	struct sriov_fn fn;

@@ -62,21 +62,21 @@ static int note(struct reader *r, struct bdf b, const char *fmt, ...)
 static int note(struct reader *r, struct bdf b, const char *fmt, ...)
 {
 	struct sriov_uses *u = r->u;
+	struct use use = { .bdf = b };
 	va_list ap;
-	int e = grow((void **)&u->use, u->n, &u->room, sizeof(*u->use));
+	int e;
 
-	if (e)
-		return e;
-	u->use[u->n].bdf = b;
 	va_start(ap, fmt);
-	vsnprintf(u->use[u->n].text, sizeof(u->use[u->n].text), fmt, ap);
+	vsnprintf(use.text, sizeof(use.text), fmt, ap);
 	va_end(ap);
 	/* Mount points may hold anything. */
-	for (char *c = u->use[u->n].text; *c; c++)
+	for (char *c = use.text; *c; c++)
 		if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e)
 			*c = '?';
-	u->n++;
-	return 0;
+	e = grow((void **)&u->use, u->n, &u->room, sizeof(*u->use));
+	if (!e)
+		u->use[u->n++] = use;
+	return e;
 }
 
 /* ---- paths --------------------------------------------------------------- */
@@ -140,20 +140,26 @@ static int add_disk(struct reader *r, struct bdf b, const char *name)
 	return 0;
 }
 
+/* "nvme0c1n1", a path to "nvme0n1": the part from 'c' to 'n' goes. */
+static void without_path(char name[static SRIOV_NAME])
+{
+	char *c = strchr(name, 'c'), *n = c ? strchr(c, 'n') : NULL;
+
+	if (n && n != c + 1 && !strncmp(name, "nvme", 4) &&
+	    strspn(c + 1, "0123456789") == (size_t)(n - c - 1))
+		memmove(c, n, strlen(n) + 1);
+}
+
 static int see_disk(const char *name, void *arg)
 {
 	struct reader *r = arg;
 	char link[LINK_MAX], head[SRIOV_NAME];
-	unsigned sub, path, ns;
 	struct bdf b;
-	int end = 0;
 
 	if (!read_link(r, "block", name, link) || !owner_of(link, &b))
 		return 0;
-	if (sscanf(name, "nvme%uc%un%u%n", &sub, &path, &ns, &end) != 3 ||
-	    name[end])
-		return add_disk(r, b, name);
-	snprintf(head, sizeof(head), "nvme%un%u", sub, ns);
+	snprintf(head, sizeof(head), "%.31s", name);
+	without_path(head);
 	return add_disk(r, b, head);
 }
 

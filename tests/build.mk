@@ -6,6 +6,7 @@
 #   tests/fuzz/fuzz_FOLDER*.c    libFuzzer with ASan and UBSan, FOLDER's sources
 #                                compiled anew for it below $(O)/fuzz
 #   tests/lab/*.c                programs that scenarios run
+#   tests/bench/exit-cost.c      instructions of a trapped access
 #   tests/lab/l2-tools/*.c       one program, that runs in guests
 #   tests/lab/probe/*.c          one program, vfio-probe
 # Another .c beside them is linked to every test of its folder.
@@ -70,9 +71,22 @@ $(PROBE): $(PROBE_OBJS) $(call archives,vfio)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lpthread
 	$(if $(Q),@echo "  LD    $@")
 
+# For L1: what they need of ours is base.
+$(O)/tests/lab/vmm-%: $(O)/tests/lab/vmm-%.o $(O)/base.a
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+	$(if $(Q),@echo "  LD    $@")
+
 # What the compiler finds for netd, its tests and its linter must find too.
 NETD_BESIDE := $(O)/tests/unit/netd/%.o $(O)/fuzz/netd/%.o $(O)/fuzz/tests/fuzz/fuzz_netd%.o $(O)/tidy/netd/%.ok $(O)/tidy/tests/unit/netd/%.ok
 $(NETD_BESIDE): override CPPFLAGS += -isystem /usr/include/libnl3
+
+# The VMM whole, with the unit tests' device and no kernel: see its head.
+EXIT_COST := $(O)/tests/bench/exit-cost
+$(EXIT_COST): $(EXIT_COST).o $(O)/tests/unit/vfio/fake.o $(call archives,vmm)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=ioctl -o $@ $(filter %.o,$^) \
+		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(call libs,vmm) -lcmocka
+	$(if $(Q),@echo "  LD    $@")
+LAB_PROGRAMS += $(EXIT_COST)
 
 # ---- fuzz -----------------------------------------------------------------
 

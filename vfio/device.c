@@ -37,11 +37,16 @@ bool vfio_lock_soon(struct vfio_dev *v)
 	return pthread_mutex_clocklock(&v->lock, CLOCK_MONOTONIC, &until) == 0;
 }
 
+bool vfio_dev_has_fault(const struct vfio_dev *v)
+{
+	return atomic_load_explicit(&v->has_fault, memory_order_relaxed);
+}
+
 bool vfio_dev_take_fault(struct vfio_dev *v, struct diag *ret)
 {
 	bool has;
 
-	if (!vfio_lock_soon(v))
+	if (!vfio_dev_has_fault(v) || !vfio_lock_soon(v))
 		return false;
 	has = v->has_fault;
 	if (has)

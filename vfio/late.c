@@ -61,7 +61,7 @@ void vfio_vector_mask(struct vfio_dev *v, unsigned i)
 
 /* Whatever becomes of the commit, nobody waits any more: a set that stays
  * readable would spin the VMM's loop. */
-static void commit(struct vfio_dev *v)
+static __attribute__((noinline)) void commit(struct vfio_dev *v)
 {
 	struct diag d = { 0 };
 	int r = irq_bank_commit(v->irq.bank, &d);

@@ -12,6 +12,7 @@
 
 #include <linux/vfio.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define PAGE 4096u
 #define GIANT_PAGE (1ull << 30)
@@ -230,7 +231,7 @@ struct vfio_dev {
 	struct vfio_intx intx;
 	int request_fd, error_fd;
 	struct diag fault;
-	bool has_fault;
+	_Atomic bool has_fault; /* written under the lock */
 	struct vfio_stats stats;
 };
 

@@ -235,6 +235,8 @@ void vfio_dev_throttle(struct vfio_dev *v, enum vfio_irq_kind kind,
  * False, too, when the device stays busy for 10 ms; a refusal is then kept.
  * The caller limits the rate of what it logs. */
 bool vfio_dev_take_fault(struct vfio_dev *v, struct diag *ret);
+/* Is there one? Takes no lock: for who asks after every access. */
+bool vfio_dev_has_fault(const struct vfio_dev *v);
 
 struct vfio_stats {
 	uint32_t resets;   /* resets we caused; the first is by opening */

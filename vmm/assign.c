@@ -31,7 +31,7 @@
 static int alloc_all(struct vm *vm, struct diag *d)
 {
 	vm->assigned = calloc(VM_DEVICES_MAX, sizeof(*vm->assigned));
-	if (!vm->assigned)
+	if (!vm->assigned || windows_new(&vm->windows) < 0)
 		return diag_fail(d, -ENOMEM, FL_VMM_MEMORY,
 		                 "memory for devices");
 	for (unsigned i = 0; i < VM_DEVICES_MAX; i++) {
@@ -164,6 +164,8 @@ static int attach_all(struct vm *vm, struct diag *d)
 		r = memory_settle(vm, d);
 	if (r == 0)
 		r = map_once(vm, d);
+	if (r == 0)
+		windows_share(vm);
 	return r;
 }
 
@@ -185,6 +187,8 @@ int assign_all(struct vm *vm, struct diag *d)
 		r = iommu_pin_check(vm->cfg.memory, d);
 	if (r == 0)
 		r = alloc_all(vm, d);
+	if (r == 0 && vm->ports)
+		r = kvm_vfio_init(vm, d);
 	if (r == 0 && vm->cfg.n_devices)
 		r = attach_all(vm, d);
 	if (r == 0)
@@ -219,6 +223,8 @@ static int add_at(struct vm *vm, unsigned i, struct diag *d)
 		r = check_resets(vm, d);
 	if (r == 0)
 		r = map_once(vm, d);
+	if (r == 0)
+		windows_share(vm);
 	return r;
 }
 
@@ -276,9 +282,15 @@ void assign_release(struct vm *vm, unsigned i)
 	a->place = 0;
 	pthread_mutex_lock(&a->lock);
 	vfio_dev_close(TAKE_PTR(a->dev));
+	a->refused = a->moved = false;
 	pthread_mutex_unlock(&a->lock);
-	if (vm->cfg.device[i].fd >= 0)
+	assign_offer_others(a);
+	windows_share(vm);
+	if (vm->cfg.device[i].fd >= 0) {
 		forget_file(vm, i);
+		if (vm->space && iommu_detach(vm->space, vm->cfg.device[i].fd))
+			vm->mapped = false;
+	}
 	close_fd(&vm->cfg.device[i].fd);
 	close_fd(&vm->cfg.device[i].rom_fd);
 }
@@ -287,7 +299,7 @@ void assign_free_all(struct vm *vm)
 {
 	if (!vm->assigned)
 		return;
-	for (unsigned i = 0; i < vm->cfg.n_devices; i++)
+	for (unsigned i = 0; vm->windows && i < vm->cfg.n_devices; i++)
 		assign_release(vm, i);
 	iommu_space_close(TAKE_PTR(vm->space));
 	vm->mapped = false;
@@ -296,6 +308,7 @@ void assign_free_all(struct vm *vm)
 		pthread_mutex_destroy(&vm->assigned[i].lock);
 	}
 	free(TAKE_PTR(vm->assigned));
+	windows_free(TAKE_PTR(vm->windows));
 }
 
 /* ---- configuration cycles --------------------------------------------------
@@ -337,12 +350,16 @@ void assign_cfg_write(struct vm *vm, uint8_t slot, uint8_t fn, unsigned off,
                       unsigned width, uint32_t value)
 {
 	struct assigned *a = enter(vm, slot, fn);
+	bool moved;
 
 	if (!a)
 		return;
 	vfio_dev_cfg_write(a->dev, off, width, value);
 	assign_collect_fault(a);
+	moved = assign_has_moved(a);
 	pthread_mutex_unlock(&a->lock);
+	if (moved)
+		assign_offer_others(a);
 }
 
 /* ---- facts -----------------------------------------------------------------

@@ -30,6 +30,10 @@ struct assigned {
 	 * `lock`, and must look again with it. */
 	_Atomic uint16_t place;
 	_Atomic uint64_t bus; /* of the host: domain << 8 | bus */
+	/* assign_ops.c. A range of its was refused, and may be free by now;
+	 * one of its has gone, so that another's may be. */
+	_Atomic bool refused;
+	bool moved;           /* under `lock` */
 	pthread_mutex_t lock; /* of `dev`: release against accesses */
 	struct vfio_dev *dev; /* NULL = not there; written by main only */
 	/* A refusal to be told. Its lock is never held for long: `lock` is,
@@ -49,10 +53,21 @@ extern const struct vfio_host_ops assign_host_ops;
 /* Under the function's lock: a refusal to be told, its own or vfio's latest. */
 void assign_keep_fault(struct assigned *a, const struct diag *d);
 void assign_collect_fault(struct assigned *a);
+/* Under the function's lock: has a range of its gone since the last call? Then,
+ * without the lock: what others were refused there is offered again. */
+bool assign_has_moved(struct assigned *a);
+void assign_offer_others(struct assigned *a);
 
 /* assign_reset.c. Nothing of the tenant before may be left in it, and nothing
  * of this guest after: -EOPNOTSUPP FL_VFIO_NO_RESET. */
 _must_check_ int reset_check(struct assigned *a, struct diag *d);
+
+/* windows.c; under the function's lock and vfio's. See vfio_host_ops. */
+_must_check_ int windows_add(struct assigned *a, struct gpa gpa, void *hva,
+                             uint64_t size, bool device);
+_must_check_ int windows_del(struct vm *vm, struct gpa gpa, uint64_t size);
+/* Something else answers at [at, at+size) from now on: no window may. */
+_must_check_ int windows_evict(struct vm *vm, uint64_t at, uint64_t size);
 
 /* vectors.c; all under the function's lock. A BAR has come to `addr`, has
  * gone. */

@@ -39,12 +39,20 @@ void assign_keep_fault(struct assigned *a, const struct diag *d)
 }
 
 /* After each access, under the lock. */
-void assign_collect_fault(struct assigned *a)
+static __attribute__((noinline)) void collect_fault(struct assigned *a)
 {
 	struct diag d;
 
-	if (a->dev && vfio_dev_take_fault(a->dev, &d))
+	if (vfio_dev_take_fault(a->dev, &d))
 		assign_keep_fault(a, &d);
+}
+
+/* Apart from the taking: a diag is cleared where it is declared, which costs
+ * more than the access. */
+void assign_collect_fault(struct assigned *a)
+{
+	if (a->dev && vfio_dev_has_fault(a->dev))
+		collect_fault(a);
 }
 
 bool assign_take_fault(struct vm *vm, unsigned i, struct diag *ret)
@@ -117,21 +125,41 @@ static bool is_taken(const struct vm *vm, uint64_t addr, uint64_t size)
 	       ranges_overlap(addr, size, 0, LOW_MEGABYTE);
 }
 
+static int trap(struct assigned *a, unsigned bar, bool io, uint64_t addr,
+                uint64_t size)
+{
+	struct vm *vm = a->vm;
+	struct bus *bus = io ? vm->pio : vm->mmio;
+	int r = bus_add(bus, addr, size, EXIT_BAR, &trap_ops, &a->bar[bar]);
+
+	if (r < 0 || io)
+		return r;
+	/* The rest of a page that shows another function's small BAR. */
+	r = windows_evict(vm, addr, size);
+	if (r < 0)
+		bus_del(bus, addr, size);
+	else
+		table_placed(a, bar, addr);
+	return r;
+}
+
+/* `refused` is true from before the attempt: whoever frees the range meanwhile
+ * sees it. It stays when a range was refused, until all are offered again. */
 static int host_trap_add(void *ctx, unsigned bar, bool io, uint64_t addr,
                          uint64_t size)
 {
 	struct assigned *a = ctx;
-	struct vm *vm = a->vm;
+	bool before = a->refused;
 	int r;
 
 	if (io && !range_inside(addr, size, 0x10000))
 		return -EADDRINUSE;
-	if (!io && is_taken(vm, addr, size))
+	if (!io && is_taken(a->vm, addr, size))
 		return -EADDRINUSE;
-	r = bus_add(io ? vm->pio : vm->mmio, addr, size, EXIT_BAR, &trap_ops,
-	            &a->bar[bar]);
-	if (r == 0 && !io)
-		table_placed(a, bar, addr);
+	a->refused = true;
+	r = trap(a, bar, io, addr, size);
+	if (r == 0)
+		a->refused = before;
 	return r;
 }
 
@@ -143,15 +171,13 @@ static void host_trap_del(void *ctx, unsigned bar, bool io, uint64_t addr,
 	if (!io)
 		table_withdrawn(a, bar);
 	bus_del(io ? a->vm->pio : a->vm->mmio, addr, size);
+	a->moved = true;
 }
 
 static int host_window_add(void *ctx, struct gpa gpa, void *hva, uint64_t size,
                            bool device)
 {
-	struct assigned *a = ctx;
-
-	(void)device;
-	return slot_add(a->vm, gpa, hva, size);
+	return windows_add(ctx, gpa, hva, size, device);
 }
 
 static int host_window_del(void *ctx, struct gpa gpa, void *hva, uint64_t size)
@@ -159,7 +185,35 @@ static int host_window_del(void *ctx, struct gpa gpa, void *hva, uint64_t size)
 	struct assigned *a = ctx;
 
 	(void)hva;
-	return slot_del(a->vm, gpa, size);
+	return windows_del(a->vm, gpa, size);
+}
+
+/* ---- what has become free --------------------------------------------------
+ */
+
+bool assign_has_moved(struct assigned *a)
+{
+	bool moved = a->moved;
+
+	a->moved = false;
+	return moved;
+}
+
+/* Offering takes nothing away, so that it has no end of its own to wait for. */
+void assign_offer_others(struct assigned *a)
+{
+	for (unsigned i = 0; i < VM_DEVICES_MAX; i++) {
+		struct assigned *b = &a->vm->assigned[i];
+
+		if (b == a || !b->refused)
+			continue;
+		pthread_mutex_lock(&b->lock);
+		b->refused = false;
+		if (b->dev)
+			vfio_dev_offer(b->dev);
+		assign_collect_fault(b);
+		pthread_mutex_unlock(&b->lock);
+	}
 }
 
 const struct vfio_host_ops assign_host_ops = {

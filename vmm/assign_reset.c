@@ -185,6 +185,7 @@ void assign_bus_reset(struct vm *vm, uint8_t slot)
 {
 	struct assigned *in[VM_DEVICES_MAX];
 	unsigned n = enter(vm, slot, in);
+	bool moved = false;
 	struct diag d;
 
 	if (n && !reset_bus(in, n))
@@ -193,5 +194,9 @@ void assign_bus_reset(struct vm *vm, uint8_t slot)
 			 * the same. */
 			if (vfio_dev_reset(in[i]->dev, &d) < 0)
 				assign_keep_fault(in[i], &d);
+	for (unsigned i = 0; i < n; i++)
+		moved |= assign_has_moved(in[i]);
 	leave(in, n);
+	if (moved)
+		assign_offer_others(in[0]);
 }

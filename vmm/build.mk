@@ -14,6 +14,7 @@ SRCS_vmm := \
 	conn_parse.c \
 	console.c \
 	cpuid.c \
+	hotplug.c \
 	irqsink.c \
 	kvm.c \
 	layout.c \
@@ -23,16 +24,19 @@ SRCS_vmm := \
 	park.c \
 	pcihost.c \
 	place.c \
+	port.c \
 	power.c \
 	prefault.c \
 	report.c \
 	sandbox.c \
 	serial.c \
 	slot.c \
+	state.c \
 	topology.c \
 	vcpu.c \
 	vcpu_state.c \
 	vectors.c \
 	vm.c \
+	windows.c \
 
 LIBS_vmm := -ljansson -lseccomp -lpthread

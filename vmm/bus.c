@@ -22,6 +22,8 @@ struct range {
 struct bus {
 	_Atomic unsigned seq; /* odd while a writer is at work */
 	_Atomic unsigned n;
+	/* What was found last, by anybody: a driver stays at one place. */
+	_Atomic unsigned hint;
 	pthread_mutex_t lock; /* writers */
 	struct range range[BUS_RANGES_MAX];
 };
@@ -57,7 +59,7 @@ void bus_free(struct bus *b)
 }
 
 /* Index of the first range that ends at or behind `addr`; n when none does. */
-static unsigned search(const struct bus *b, uint64_t addr)
+static inline unsigned search(const struct bus *b, uint64_t addr)
 {
 	unsigned lo = 0, hi = MIN(GET(b->n), BUS_RANGES_MAX);
 
@@ -72,13 +74,24 @@ static unsigned search(const struct bus *b, uint64_t addr)
 	return lo;
 }
 
-static bool search_once(const struct bus *b, uint64_t addr, struct hit *ret)
+static inline bool covers(const struct range *r, uint64_t addr)
 {
-	unsigned i = search(b, addr);
+	return GET(r->base) <= addr && addr <= GET(r->last);
+}
+
+static inline bool search_once(struct bus *b, uint64_t addr, struct hit *ret)
+{
+	unsigned i = GET(b->hint);
 	const struct range *r = &b->range[i];
 
-	if (i >= GET(b->n) || i >= BUS_RANGES_MAX || GET(r->base) > addr)
-		return false;
+	if (i >= GET(b->n) || !covers(r, addr)) {
+		i = search(b, addr);
+		r = &b->range[i];
+		if (i >= GET(b->n) || i >= BUS_RANGES_MAX ||
+		    GET(r->base) > addr)
+			return false;
+		PUT(b->hint, i);
+	}
 	*ret = (struct hit){
 		.base = GET(r->base),
 		.last = GET(r->last),
@@ -89,7 +102,7 @@ static bool search_once(const struct bus *b, uint64_t addr, struct hit *ret)
 	return true;
 }
 
-static bool find(const struct bus *b, uint64_t addr, struct hit *ret)
+static bool find(struct bus *b, uint64_t addr, struct hit *ret)
 {
 	for (;;) {
 		unsigned seq =
@@ -163,6 +176,21 @@ int bus_add(struct bus *b, uint64_t base, uint64_t size, enum exit_class cls,
 	return r;
 }
 
+unsigned bus_count(struct bus *b, uint64_t base, uint64_t size)
+{
+	unsigned count = 0;
+
+	if (!size)
+		return 0;
+	pthread_mutex_lock(&b->lock);
+	for (unsigned i = search(b, base); i < GET(b->n); i++, count++)
+		if (GET(b->range[i].base) - base >= size &&
+		    GET(b->range[i].base) > base)
+			break;
+	pthread_mutex_unlock(&b->lock);
+	return count;
+}
+
 void bus_del(struct bus *b, uint64_t base, uint64_t size)
 {
 	unsigned at, n;
@@ -207,9 +235,7 @@ enum exit_class bus_read(struct bus *b, uint64_t addr, unsigned width,
 	struct hit h;
 
 	if (!find(b, addr, &h)) {
-		struct hit tail;
-
-		*ret = width > 1 && find(b, addr + width - 1, &tail)
+		*ret = width > 1 && find(b, addr + width - 1, &h)
 		               ? read_bytes(b, addr, width)
 		               : ones(width);
 		return EXIT_OTHER;

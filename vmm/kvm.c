@@ -30,6 +30,7 @@ static const struct {
 } needed[] = {
 	{ KVM_CAP_IRQCHIP, "KVM_CAP_IRQCHIP" },
 	{ KVM_CAP_USER_MEMORY, "KVM_CAP_USER_MEMORY" },
+	{ KVM_CAP_READONLY_MEM, "KVM_CAP_READONLY_MEM" }, /* ROMs */
 	{ KVM_CAP_SET_TSS_ADDR, "KVM_CAP_SET_TSS_ADDR" },
 	{ KVM_CAP_SET_IDENTITY_MAP_ADDR, "KVM_CAP_SET_IDENTITY_MAP_ADDR" },
 	{ KVM_CAP_EXT_CPUID, "KVM_CAP_EXT_CPUID" },
@@ -182,20 +183,24 @@ void kvm_vm_fini(struct vm *vm)
 
 /* One KVM_DEV_TYPE_VFIO a VM; it tells KVM that devices come, so that their
  * cache flushes and interrupts are handled as they must be. */
-int kvm_vfio_add(struct vm *vm, int fd, struct diag *d)
+int kvm_vfio_init(struct vm *vm, struct diag *d)
 {
 	struct kvm_create_device make = { .type = KVM_DEV_TYPE_VFIO };
+
+	if (ioctl(vm->fd, KVM_CREATE_DEVICE, &make) < 0)
+		return kvm_fail(d, "KVM_CREATE_DEVICE for VFIO");
+	vm->vfio_dev_fd = (int)make.fd;
+	return 0;
+}
+
+int kvm_vfio_add(struct vm *vm, int fd, struct diag *d)
+{
 	struct kvm_device_attr add = {
 		.group = KVM_DEV_VFIO_FILE,
 		.attr = KVM_DEV_VFIO_FILE_ADD,
 		.addr = (uintptr_t)&fd,
 	};
 
-	if (vm->vfio_dev_fd < 0) {
-		if (ioctl(vm->fd, KVM_CREATE_DEVICE, &make) < 0)
-			return kvm_fail(d, "KVM_CREATE_DEVICE for VFIO");
-		vm->vfio_dev_fd = (int)make.fd;
-	}
 	/* Two functions of one group share its descriptor. */
 	if (ioctl(vm->vfio_dev_fd, KVM_SET_DEVICE_ATTR, &add) < 0 &&
 	    errno != EEXIST)
@@ -246,15 +251,10 @@ static void drain_locked(struct vm *vm, struct kvm_coalesced_mmio_ring *ring)
 	}
 }
 
-void coalesce_drain(struct vm *vm)
+void coalesce_drain_ring(struct vm *vm)
 {
-	struct kvm_coalesced_mmio_ring *ring = vm->coalesced.ring;
-
-	if (!ring || __atomic_load_n(&ring->first, __ATOMIC_ACQUIRE) ==
-	                     __atomic_load_n(&ring->last, __ATOMIC_ACQUIRE))
-		return;
 	pthread_mutex_lock(&vm->coalesced.lock);
-	drain_locked(vm, ring);
+	drain_locked(vm, vm->coalesced.ring);
 	pthread_mutex_unlock(&vm->coalesced.lock);
 }
 
@@ -264,4 +264,18 @@ void kvm_irq_line(struct vm *vm, unsigned gsi, bool level)
 
 	/* It fails for a pin that does not exist only. */
 	(void)!ioctl(vm->fd, KVM_IRQ_LINE, &irq);
+}
+
+/* As the port would write it: above 255 the destination's upper bits are in
+ * the upper half (KVM_CAP_X2APIC_API), whose lower byte is reserved. */
+void kvm_signal_msi(struct vm *vm, uint64_t addr, uint32_t data)
+{
+	struct kvm_msi msi = {
+		.address_lo = (uint32_t)addr,
+		.address_hi = (uint32_t)(addr >> 32) & ~0xffu,
+		.data = data,
+	};
+
+	/* A message that goes to nobody is lost, as on hardware. */
+	(void)!ioctl(vm->fd, KVM_SIGNAL_MSI, &msi);
 }

@@ -5,8 +5,9 @@
  * waited for changes with nearly every pass.
  *
  * When the host wants a device back (VFIO's request interrupt) its writer to
- * sysfs sleeps until we let go, uninterruptibly. So vCPUs are parked and the
- * devices closed at once; the guest, whose memory the device had, ends.
+ * sysfs sleeps until we let go, uninterruptibly: the guest is asked, and not
+ * for long (hotplug.c). While something is under way there, poll() has a time
+ * limit; else it has none.
  */
 
 #include <poll.h>
@@ -16,7 +17,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "vmm/priv.h"
+#include "vmm/hotplug.h"
 
 enum {
 	P_EVENT,
@@ -26,20 +27,54 @@ enum {
 	P_OUT,
 	P_TIMER,
 	P_DEVICE,
-	P_LATE = P_DEVICE + VM_DEVICES_MAX,
+	P_ERROR = P_DEVICE + VM_DEVICES_MAX,
+	P_LATE = P_ERROR + VM_DEVICES_MAX,
 	P_ALL = P_LATE + VM_DEVICES_MAX,
 };
 
 struct loop {
 	struct vm *vm;
 	struct pollfd p[P_ALL];
-	bool conn_lost;
 };
 
 /* On a raw terminal a line feed alone does not go back to the margin. */
-static void say(const char *text)
+void loop_say(const char *text)
 {
 	dprintf(STDERR_FILENO, "fairlead-vmm: %s\r\n", text);
+}
+
+void loop_say_diag(const struct diag *d)
+{
+	char text[4 * DIAG_LINE];
+
+	diag_format(d, text, sizeof(text));
+	for (char *line = text, *end; (end = strchr(line, '\n'));
+	     line = end + 1) {
+		*end = '\0';
+		loop_say(line);
+	}
+}
+
+static void prepare_conn(struct loop *l)
+{
+	struct conn *c = hotplug_conn(l->vm->hotplug);
+
+	l->p[P_CONN].fd = conn_fd(c);
+	l->p[P_CONN].events = POLLIN | POLLRDHUP;
+	if (conn_wants_output(c))
+		l->p[P_CONN].events |= POLLOUT;
+}
+
+/* They come and go. */
+static void prepare_devices(struct loop *l)
+{
+	for (unsigned i = 0; i < l->vm->cfg.n_devices; i++) {
+		struct vfio_dev *v = assign_device(l->vm, i);
+
+		l->p[P_DEVICE + i].fd = v ? vfio_dev_request_fd(v) : -1;
+		l->p[P_ERROR + i].fd = v ? vfio_dev_error_fd(v) : -1;
+		l->p[P_LATE + i].fd = v ? vfio_dev_late_fd(v) : -1;
+	}
 }
 
 /* The watched set is made anew for each pass: -1 is what poll skips. */
@@ -47,7 +82,8 @@ static void prepare(struct loop *l)
 {
 	struct vm *vm = l->vm;
 
-	l->p[P_CONN].fd = l->conn_lost ? -1 : vm->cfg.conn_fd;
+	prepare_conn(l);
+	prepare_devices(l);
 	l->p[P_IN].fd = console_wants_input(vm->console) ? vm->cfg.in_fd : -1;
 	l->p[P_OUT].fd =
 		console_wants_output(vm->console) ? vm->cfg.out_fd : -1;
@@ -62,15 +98,8 @@ static void init(struct loop *l, struct vm *vm, int signal_fd)
 		l->p[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
 	l->p[P_EVENT].fd = vm->event_fd;
 	l->p[P_SIGNAL].fd = signal_fd;
-	/* Of netd only its going is of interest. A connection that is
-	 * /dev/null (tests) never hangs up. */
-	l->p[P_CONN].events = POLLRDHUP;
 	l->p[P_OUT].events = POLLOUT;
 	l->p[P_TIMER].fd = console_timer_fd(vm->console);
-	for (unsigned i = 0; i < vm->cfg.n_devices; i++)
-		l->p[P_DEVICE + i].fd = assign_request_fd(vm, i);
-	for (unsigned i = 0; i < vm->cfg.n_devices; i++)
-		l->p[P_LATE + i].fd = assign_late_fd(vm, i);
 }
 
 /* First interrupts of vectors whose routes have waited (vfio.h). */
@@ -85,51 +114,74 @@ static void settle(struct loop *l)
  * not do it, its owner should know why. */
 static void tell_faults(struct vm *vm)
 {
-	char text[4 * DIAG_LINE];
 	struct diag d;
 
 	for (unsigned i = 0; i < vm->cfg.n_devices; i++)
-		if (assign_take_fault(vm, i, &d)) {
-			diag_format(&d, text, sizeof(text));
-			for (char *line = text, *end;
-			     (end = strchr(line, '\n')); line = end + 1) {
-				*end = '\0';
-				say(line);
-			}
-		}
+		if (assign_take_fault(vm, i, &d))
+			loop_say_diag(&d);
 }
 
-static void conn_event(struct loop *l)
+/* One order a pass: there may be many, and others wait too. True when the
+ * guest is to end. */
+static bool conn_event(struct loop *l)
 {
-	if (!(l->p[P_CONN].revents & (POLLRDHUP | POLLHUP | POLLERR)))
-		return;
-	l->conn_lost = true;
-	say("netd has gone away; the guest goes on, its lease is as it was");
+	struct conn *c = hotplug_conn(l->vm->hotplug);
+	short events = l->p[P_CONN].revents;
+	struct conn_order order;
+	int r;
+
+	if (events & POLLOUT)
+		conn_output(c);
+	if (!(events & (POLLIN | POLLRDHUP | POLLHUP | POLLERR)))
+		return false;
+	r = conn_input(c, &order);
+	if (r == -ECONNRESET)
+		loop_say("netd has gone away; the guest goes on, its lease is "
+		         "as it was");
+	return r > 0 && hotplug_order(l->vm->hotplug, &order);
 }
 
-static bool device_taken(struct loop *l)
+/* Each is an eventfd, whose count says no more than that it is readable. */
+static bool heard(struct loop *l, unsigned i)
 {
+	uint64_t n;
+
+	return l->p[i].revents && read(l->p[i].fd, &n, sizeof(n)) > 0;
+}
+
+/* True when there was something. A device that met an error and is wanted
+ * back as well is wanted back. */
+static bool device_events(struct loop *l)
+{
+	bool any = false;
+
 	for (unsigned i = 0; i < l->vm->cfg.n_devices; i++) {
-		char text[128];
+		bool wanted = heard(l, P_DEVICE + i);
+		bool error = heard(l, P_ERROR + i);
 
-		if (!l->p[P_DEVICE + i].revents)
-			continue;
-		snprintf(text, sizeof(text),
-		         "the host takes %s (%s) back; the guest ends",
-		         l->vm->cfg.device[i].bdf, l->vm->cfg.device[i].name);
-		vcpus_park(l->vm);
-		report_write(l->vm, "snapshot", vm_end_name(VM_END_DEVICE));
-		assign_free_all(l->vm);
-		say(text);
-		return true;
+		if (wanted)
+			hotplug_request(l->vm->hotplug, i);
+		else if (error)
+			hotplug_error(l->vm->hotplug, i);
+		any |= wanted || error;
 	}
-	return false;
+	return any;
 }
 
-/* Why a reset fails may be that the host has begun to take the device. */
-static bool device_taken_meanwhile(struct loop *l)
+/* Why a reset fails may be that the host has begun to take a device; it then
+ * has it at once, for the guest that could be asked is no more. */
+static int reset_machine(struct loop *l, struct diag *d)
 {
-	return poll(l->p + P_DEVICE, VM_DEVICES_MAX, 0) > 0 && device_taken(l);
+	for (;;) {
+		int r = vm_reset(l->vm, d);
+
+		if (r == 0)
+			return 0;
+		prepare_devices(l);
+		if (poll(l->p + P_DEVICE, P_LATE - P_DEVICE, 0) <= 0 ||
+		    !device_events(l))
+			return r;
+	}
 }
 
 /* True when the guest is to end. */
@@ -164,11 +216,8 @@ static bool on_request(struct loop *l, enum vm_end *ret, struct diag *d)
 			*ret = VM_END_RESET;
 			return true;
 		}
-		if (vm_reset(vm, d) == 0)
-			return false;
-		*ret = device_taken_meanwhile(l) ? VM_END_DEVICE
-		                                 : VM_END_FAILED;
-		return true;
+		*ret = VM_END_FAILED;
+		return reset_machine(l, d) < 0;
 	default:
 		pthread_mutex_lock(&vm->park_lock);
 		*d = vm->fail;
@@ -178,21 +227,23 @@ static bool on_request(struct loop *l, enum vm_end *ret, struct diag *d)
 	}
 }
 
-/* Most urgent first: a device that the host waits for; then whoever wants the
- * guest to end, before what a guest could make slow. */
+/* Most urgent first: whoever wants the guest to end, then a device that the
+ * host waits for, before what a guest could make slow. What has just been
+ * heard of devices is served before an order can put others in their places. */
 static bool serve(struct loop *l, enum vm_end *ret, struct diag *d)
 {
-	if (device_taken(l)) {
-		*ret = VM_END_DEVICE;
-		return true;
-	}
 	*ret = VM_END_STOPPED;
 	if (l->p[P_SIGNAL].revents && on_signal(l))
 		return true;
 	settle(l);
+	(void)device_events(l);
+	hotplug_serve(l->vm->hotplug);
 	if (l->p[P_IN].revents && console_read(l->vm->console))
 		return true;
-	conn_event(l);
+	if (conn_event(l)) {
+		*ret = VM_END_DEVICE;
+		return true;
+	}
 	if (l->p[P_TIMER].revents)
 		console_timer(l->vm->console);
 	console_write(l->vm->console);
@@ -233,7 +284,8 @@ enum vm_end loop_run(struct vm *vm, struct diag *d)
 	init(&l, vm, vm->signal_fd);
 	for (;;) {
 		prepare(&l);
-		if (poll(l.p, P_ALL, -1) < 0 && errno != EINTR) {
+		if (poll(l.p, P_ALL, hotplug_wait_ms(vm->hotplug)) < 0 &&
+		    errno != EINTR) {
 			diag_fail(d, -errno, FL_VMM_RUN, "the event loop");
 			diag_why(d, "poll: %s", strerror(errno));
 			return VM_END_FAILED;

@@ -7,7 +7,7 @@
  *   0     the guest powered off, or was told to stop
  *   1     it failed; the reason is on standard error
  *   10    the guest reset itself, and --no-reboot was given
- *   11    the host took a device back
+ *   11    a device did DMA outside of the guest, and the policy says stop
  */
 
 #include <getopt.h>
@@ -38,8 +38,9 @@ static const char usage[] =
 	"  --version     print the version\n"
 	"  --help        print this\n"
 	"\n"
-	"Exit status: 0 powered off or stopped, 1 failed, 10 reset, 11 the host\n"
-	"took a device back. SIGTERM stops the guest, SIGUSR1 writes a report.\n";
+	"Exit status: 0 powered off or stopped, 1 failed, 10 reset, 11 a device\n"
+	"tried DMA outside of the guest, and the policy says stop.\n"
+	"SIGTERM stops the guest, SIGUSR1 writes a report.\n";
 
 static int complain(const struct diag *d)
 {

@@ -240,7 +240,7 @@ static int show(struct vm *vm, struct diag *d)
 
 	for (unsigned i = 0; i < m->n; i++) {
 		int r = slot_add(vm, m->region[i].gpa, m->region[i].hva,
-		                 m->region[i].size);
+		                 m->region[i].size, true);
 
 		if (r < 0) {
 			errno = -r;
@@ -253,13 +253,14 @@ static int show(struct vm *vm, struct diag *d)
 
 static void take_layout(struct memory *m, const struct layout *l, char *hva)
 {
-	for (unsigned i = 0; i < l->n_ram; i++)
-		m->region[i] = (struct mem_region){
-			.gpa = { l->ram[i].gpa },
-			.size = l->ram[i].size,
-			.hva = hva + l->ram[i].off,
-			.memfd_off = l->ram[i].off,
-		};
+	for (unsigned i = 0; i < l->n_ram; i++) {
+		struct mem_region *r = &m->region[i];
+
+		r->gpa.v = l->ram[i].gpa;
+		r->size = l->ram[i].size;
+		r->hva = hva + l->ram[i].off;
+		r->memfd_off = l->ram[i].off;
+	}
 	m->n = l->n_ram;
 	memcpy(m->window, l->window, sizeof(m->window));
 	m->n_windows = l->n_windows;
@@ -349,10 +350,11 @@ void *memory_at(const struct vm *vm, struct gpa gpa, uint64_t len)
 }
 
 static int slot_set(struct vm *vm, size_t slot, struct gpa gpa, void *hva,
-                    uint64_t size)
+                    uint64_t size, bool writable)
 {
 	struct kvm_userspace_memory_region r = {
 		.slot = (uint32_t)slot,
+		.flags = writable ? 0 : KVM_MEM_READONLY,
 		.guest_phys_addr = gpa.v,
 		.memory_size = size,
 		.userspace_addr = (uintptr_t)hva,
@@ -373,7 +375,8 @@ static int slot_find(const struct memory *m, uint64_t gpa, uint64_t size)
 	return -ENOENT;
 }
 
-int slot_add(struct vm *vm, struct gpa gpa, void *hva, uint64_t size)
+int slot_add(struct vm *vm, struct gpa gpa, void *hva, uint64_t size,
+             bool writable)
 {
 	struct memory *m = &vm->mem;
 	int r = -EINVAL, i;
@@ -382,7 +385,7 @@ int slot_add(struct vm *vm, struct gpa gpa, void *hva, uint64_t size)
 		return r;
 	pthread_mutex_lock(&m->lock);
 	i = slot_find(m, 0, 0);
-	r = i < 0 ? -ENOSPC : slot_set(vm, (size_t)i, gpa, hva, size);
+	r = i < 0 ? -ENOSPC : slot_set(vm, (size_t)i, gpa, hva, size, writable);
 	if (r == 0)
 		m->slot[i] = (struct mem_slot){ gpa.v, size };
 	pthread_mutex_unlock(&m->lock);
@@ -398,7 +401,7 @@ int slot_del(struct vm *vm, struct gpa gpa, uint64_t size)
 		return r;
 	pthread_mutex_lock(&m->lock);
 	i = slot_find(m, gpa.v, size);
-	r = i < 0 ? i : slot_set(vm, (size_t)i, gpa, NULL, 0);
+	r = i < 0 ? i : slot_set(vm, (size_t)i, gpa, NULL, 0, true);
 	if (r == 0)
 		m->slot[i].size = 0;
 	pthread_mutex_unlock(&m->lock);

@@ -23,7 +23,7 @@
 
 #include <string.h>
 
-#include "vmm/priv.h"
+#include "vmm/port.h"
 
 #define BUSES 256u
 #define DEVFN(dev, fn) ((dev) << 3 | (fn))
@@ -44,10 +44,6 @@ enum {
 	REG_PREF_LIMIT_HI = 0x2c,
 };
 
-struct port {
-	uint8_t slot;
-	struct cfg_space cfg;
-};
 struct pci_host {
 	struct vm *vm;
 	pthread_mutex_t lock;
@@ -65,16 +61,23 @@ struct cycle {
 /* ---- who answers; under the lock -----------------------------------------
  */
 
-static struct cfg_space *find_own(struct pci_host *h, const struct cycle *c)
+static struct port *find_port(struct pci_host *h, uint8_t slot)
 {
-	if (c->bus)
-		return NULL;
-	if (c->devfn == DEVFN(0, 0))
-		return &h->bridge;
 	for (unsigned i = 0; i < h->n; i++)
-		if (c->devfn == DEVFN(h->port[i].slot, 0))
-			return &h->port[i].cfg;
+		if (h->port[i].slot == slot)
+			return &h->port[i];
 	return NULL;
+}
+
+/* The port that the cycle is for, itself. */
+static struct port *own_port(struct pci_host *h, const struct cycle *c)
+{
+	return c->bus || c->devfn & 7 ? NULL : find_port(h, c->devfn >> 3);
+}
+
+static bool is_bridge(const struct cycle *c)
+{
+	return !c->bus && c->devfn == DEVFN(0, 0);
 }
 
 /* The slot that the cycle goes to; 0 = none. */
@@ -82,12 +85,9 @@ static uint8_t find_behind(const struct pci_host *h, const struct cycle *c)
 {
 	if (!c->bus || c->devfn >> 3)
 		return 0;
-	for (unsigned i = 0; i < h->n; i++) {
-		struct cfg_bridge b = cfg_bridge_buses(&h->port[i].cfg);
-
-		if (b.secondary == c->bus && b.subordinate >= c->bus)
-			return b.reset ? 0 : h->port[i].slot;
-	}
+	for (unsigned i = 0; i < h->n; i++)
+		if (port_forwards(&h->port[i], c->bus))
+			return h->port[i].slot;
 	return 0;
 }
 
@@ -96,14 +96,16 @@ static uint8_t find_behind(const struct pci_host *h, const struct cycle *c)
 
 static uint32_t cycle_read(struct pci_host *h, const struct cycle *c)
 {
-	const struct cfg_space *own;
+	const struct port *own;
 	uint32_t value = NOBODY;
 	uint8_t slot = 0;
 
 	pthread_mutex_lock(&h->lock);
-	own = find_own(h, c);
+	own = own_port(h, c);
 	if (own)
-		value = cfg_read(own, c->off, c->width).value;
+		value = cfg_read(&own->cfg, c->off, c->width).value;
+	else if (is_bridge(c))
+		value = cfg_read(&h->bridge, c->off, c->width).value;
 	else
 		slot = find_behind(h, c);
 	pthread_mutex_unlock(&h->lock);
@@ -112,33 +114,26 @@ static uint32_t cycle_read(struct pci_host *h, const struct cycle *c)
 	            : value;
 }
 
-/* The slot to be reset, 0 = none. */
-static uint8_t write_own(struct pci_host *h, struct cfg_space *own,
-                         const struct cycle *c, uint32_t value)
-{
-	bool held = cfg_bridge_buses(own).reset;
-
-	(void)cfg_write(own, c->off, c->width, value);
-	if (own == &h->bridge || held || !cfg_bridge_buses(own).reset)
-		return 0;
-	return c->devfn >> 3;
-}
-
 static void cycle_write(struct pci_host *h, const struct cycle *c,
                         uint32_t value)
 {
-	uint8_t reset = 0, slot = 0;
-	struct cfg_space *own;
+	struct port_order order = { .reset = false };
+	struct port *own;
+	uint8_t slot = 0;
 
 	pthread_mutex_lock(&h->lock);
-	own = find_own(h, c);
+	own = own_port(h, c);
 	if (own)
-		reset = write_own(h, own, c, value);
+		order = port_write(own, c->off, c->width, value);
+	else if (is_bridge(c))
+		(void)cfg_write(&h->bridge, c->off, c->width, value);
 	else
 		slot = find_behind(h, c);
 	pthread_mutex_unlock(&h->lock);
-	if (reset)
-		assign_bus_reset(h->vm, reset);
+	if (order.reset)
+		assign_bus_reset(h->vm, own->slot);
+	if (order.eject)
+		hotplug_eject(h->vm, own->slot);
 	if (slot)
 		assign_cfg_write(h->vm, slot, c->devfn & 7, c->off, c->width,
 		                 value);
@@ -295,25 +290,80 @@ void pci_host_reset(struct pci_host *h)
 	for (unsigned i = 0; i < h->n; i++) {
 		const uint8_t slot = h->port[i].slot;
 
-		cfg_reset(&h->port[i].cfg);
+		port_reset(&h->port[i]);
 		preset(&h->port[i].cfg, topology_bus(h->vm, slot),
 		       &h->vm->window[slot]);
 	}
 	pthread_mutex_unlock(&h->lock);
 }
 
+/* ---- what comes and goes ---------------------------------------------------
+ */
+
+bool pci_host_has(struct pci_host *h, uint8_t slot)
+{
+	return find_port(h, slot) != NULL;
+}
+
+void pci_host_insert(struct pci_host *h, uint8_t slot)
+{
+	struct port *p = find_port(h, slot);
+	struct cfg_port link = { .slot = slot };
+
+	if (!p)
+		return;
+	assign_match_link(h->vm, slot, &link);
+	pthread_mutex_lock(&h->lock);
+	port_insert(p, &link);
+	pthread_mutex_unlock(&h->lock);
+}
+
+static void with_port(struct pci_host *h, uint8_t slot,
+                      void (*f)(struct port *))
+{
+	struct port *p = find_port(h, slot);
+
+	if (!p)
+		return;
+	pthread_mutex_lock(&h->lock);
+	f(p);
+	pthread_mutex_unlock(&h->lock);
+}
+
+void pci_host_remove(struct pci_host *h, uint8_t slot)
+{
+	with_port(h, slot, port_remove);
+}
+
+void pci_host_press(struct pci_host *h, uint8_t slot)
+{
+	with_port(h, slot, port_press);
+}
+
+/* ---- making it -------------------------------------------------------------
+ */
+
+static bool is_used(const struct vm *vm, uint8_t slot)
+{
+	for (unsigned i = 0; i < vm->cfg.n_devices; i++)
+		if (vm->cfg.device[i].slot == slot)
+			return true;
+	return false;
+}
+
 static void compose(struct pci_host *h)
 {
 	cfg_compose_host_bridge(&h->bridge);
 	for (uint8_t slot = 1; slot <= VM_SLOTS_MAX; slot++) {
-		struct cfg_port port = { .slot = slot, .port = slot };
+		struct cfg_port port = { .slot = slot,
+			                 .port = slot,
+			                 .hotplug = true,
+			                 .empty = !is_used(h->vm, slot) };
 
 		if (!(h->vm->ports & BIT(slot)))
 			continue;
-		h->port[h->n].slot = slot;
 		assign_match_link(h->vm, slot, &port);
-		cfg_compose_root_port(&h->port[h->n].cfg, &port);
-		h->n++;
+		port_init(&h->port[h->n++], h->vm, &port);
 	}
 	pci_host_reset(h);
 }

@@ -136,7 +136,7 @@ unsigned prefault_parts(const unsigned *node, unsigned n, unsigned *ret_part)
 /* Whole slices each; the last has the rest. */
 static void split(struct job *j, uint64_t bytes, unsigned parts)
 {
-	uint64_t each = parts == 1 ? bytes : ALIGN_UP(bytes / parts, j->slice);
+	uint64_t each = parts < 2 ? bytes : ALIGN_UP(bytes / parts, j->slice);
 
 	j->n_parts = parts;
 	for (unsigned i = 0; i < parts; i++) {

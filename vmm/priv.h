@@ -90,6 +90,8 @@ _must_check_ int bus_add(struct bus *b, uint64_t base, uint64_t size,
                          enum exit_class cls, const struct bus_ops *ops,
                          void *ctx);
 void bus_del(struct bus *b, uint64_t base, uint64_t size);
+/* How many ranges lie in [base, base+size), or reach into it. */
+unsigned bus_count(struct bus *b, uint64_t base, uint64_t size);
 /* Nobody there: reads are all ones, writes vanish. Returns the class. */
 enum exit_class bus_read(struct bus *b, uint64_t addr, unsigned width,
                          uint64_t *ret);
@@ -170,9 +172,10 @@ uint64_t address_end(void);
 void memory_fini(struct vm *vm);
 /* Host address of [gpa, gpa+len) when all of it is RAM, else NULL. */
 void *memory_at(const struct vm *vm, struct gpa gpa, uint64_t len);
-/* KVM slots for device windows: add finds a free slot, del by address. */
+/* KVM slots for device windows: add finds a free slot, del by address. Where
+ * the guest may only read, its writes are exits. */
 _must_check_ int slot_add(struct vm *vm, struct gpa gpa, void *hva,
-                          uint64_t size);
+                          uint64_t size, bool writable);
 _must_check_ int slot_del(struct vm *vm, struct gpa gpa, uint64_t size);
 
 struct boot_entry;
@@ -186,6 +189,7 @@ struct vcpu {
 	int fd;
 	struct kvm_run *run;
 	pthread_t thread;
+	_Atomic int tid; /* of the thread, 0 = not running yet */
 	bool started;
 	struct kvm_lapic_state lapic; /* as created, for resets */
 	/* Exits to this process, by class; written by its own thread only. */
@@ -193,6 +197,9 @@ struct vcpu {
 	_Atomic uint64_t pio, mmio, signals, total;
 };
 _must_check_ int kvm_vm_init(struct vm *vm, struct diag *d); /* VM, irqchip */
+/* Before the first function, and before the sandbox, which knows no making of
+ * devices. */
+_must_check_ int kvm_vfio_init(struct vm *vm, struct diag *d);
 _must_check_ int kvm_vfio_add(struct vm *vm, int fd, struct diag *d);
 void kvm_vfio_del(struct vm *vm, int fd);
 /* Interrupt controllers, timer and clock as they were when the machine was
@@ -203,7 +210,9 @@ void kvm_vm_fini(struct vm *vm);
  * handed to the bus in order before the next exit of any vCPU is handled. For
  * registers whose write has no effect by itself. */
 _must_check_ int coalesce_add(struct vm *vm, uint16_t port, uint16_t size);
-void coalesce_drain(struct vm *vm);
+void coalesce_drain_ring(struct vm *vm); /* the below; also when empty */
+/* A message of a function of our own. */
+void kvm_signal_msi(struct vm *vm, uint64_t addr, uint32_t data);
 /* Level of an interrupt pin. */
 void kvm_irq_line(struct vm *vm, unsigned gsi, bool level);
 _must_check_ int cpuid_set(struct vcpu *c, struct diag *d);
@@ -320,6 +329,19 @@ _must_check_ int pci_host_new(struct vm *vm, struct pci_host **ret,
                               struct diag *d);
 void pci_host_free(struct pci_host *h);
 void pci_host_reset(struct pci_host *h);
+/* The main thread, while vCPUs run: a device has come into the slot, or gone,
+ * and the guest is told; the slot's attention button. */
+bool pci_host_has(struct pci_host *h, uint8_t slot);
+void pci_host_insert(struct pci_host *h, uint8_t slot);
+void pci_host_remove(struct pci_host *h, uint8_t slot);
+void pci_host_press(struct pci_host *h, uint8_t slot);
+
+/* ---- hotplug.c: devices that come and go; the main thread's ----------------
+ */
+
+struct hotplug;
+/* From any thread: the guest has let go of what is in the slot. */
+void hotplug_eject(struct vm *vm, uint8_t slot);
 
 /* ---- assign.c: the assigned functions; lends vfio its ops
  * -------------------- */
@@ -362,6 +384,15 @@ void assign_cfg_write(struct vm *vm, uint8_t slot, uint8_t fn, unsigned off,
                       unsigned width, uint32_t value);
 void assign_bus_reset(struct vm *vm, uint8_t slot);
 void assign_match_link(struct vm *vm, uint8_t slot, struct cfg_port *p);
+
+/* ---- windows.c: device memory that the guest reaches by itself -------------
+ */
+
+struct windows;
+_must_check_ int windows_new(struct windows **ret);
+void windows_free(struct windows *s);
+/* The main thread: functions have come or gone. */
+void windows_share(struct vm *vm);
 
 /* ---- topology.c: slots, ports, buses ---------------------------------------
  */
@@ -408,6 +439,9 @@ _must_check_ int sandbox_files(struct vm *vm, struct diag *d);
 _must_check_ int sandbox_syscalls(struct vm *vm, struct diag *d);
 /* One JSON line on cfg.report_fd: netd/netd-proto.h. */
 void report_write(struct vm *vm, const char *event, const char *reason);
+/* Messages of the machine's, on standard error. */
+void loop_say(const char *text);
+void loop_say_diag(const struct diag *d);
 /* Signals become a descriptor, in every thread made after it. */
 _must_check_ int loop_init(struct vm *vm, struct diag *d);
 /* Serves the machine until it ends. */
@@ -437,7 +471,9 @@ struct vm {
 	struct iommu_space *space;
 	bool mapped; /* RAM, in it */
 	struct pci_host *pci;
+	struct hotplug *hotplug;
 	struct assigned *assigned; /* array of VM_DEVICES_MAX */
+	struct windows *windows;
 	uint32_t ports;            /* topology.c */
 	struct assign_window window[VM_SLOTS_MAX + 1]; /* by slot */
 	struct serial *serial;
@@ -465,5 +501,15 @@ struct vm {
 	_Atomic int request; /* enum vm_request */
 	struct diag fail;    /* of VM_REQ_FAIL, under park_lock */
 };
+
+/* Asked at every exit. */
+static inline void coalesce_drain(struct vm *vm)
+{
+	const struct kvm_coalesced_mmio_ring *ring = vm->coalesced.ring;
+
+	if (ring && __atomic_load_n(&ring->first, __ATOMIC_ACQUIRE) !=
+	                    __atomic_load_n(&ring->last, __ATOMIC_ACQUIRE))
+		coalesce_drain_ring(vm);
+}
 
 #endif

@@ -26,6 +26,9 @@
 
 #include "vmm/priv.h"
 
+/* Linux 6.13's IOMMU_IOAS_MAP_FILE, absent from older headers. */
+#define FL_IOAS_MAP_FILE _IO(IOMMUFD_TYPE, 0x8f)
+
 /* clang-format off */
 static const int allowed[] = {
 	/* the event loop and the console */
@@ -40,6 +43,12 @@ static const int allowed[] = {
 	/* device windows, interrupts: opened, closed and mapped as the guest
 	 * moves BARs and enables vectors */
 	SCMP_SYS(eventfd2), SCMP_SYS(close), SCMP_SYS(mmap), SCMP_SYS(munmap),
+	/* netd's orders with descriptors, and the answers; the connection is
+	 * the only socket there is. A long answer is a memfd. */
+	SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(memfd_create),
+	/* a device that comes: the set its late routes are waited for in, and
+	 * whether its memory may be pinned without a limit */
+	SCMP_SYS(epoll_create1), SCMP_SYS(capget),
 	/* memory of our own; parts of it given back */
 	SCMP_SYS(brk), SCMP_SYS(madvise), SCMP_SYS(mremap),
 	SCMP_SYS(getrlimit), SCMP_SYS(prlimit64), /* memlock, for a diag */
@@ -65,6 +74,19 @@ static const uint32_t ioctls[] = {
 	KVM_SET_SREGS, KVM_GET_REGS, KVM_SET_REGS, KVM_SET_LAPIC, KVM_SET_FPU,
 	KVM_SET_XCRS, KVM_SET_DEBUGREGS, KVM_SET_VCPU_EVENTS, KVM_SET_MSRS,
 	KVM_SET_MP_STATE, KVM_GET_VCPU_MMAP_SIZE,
+	/* a device that comes: into the address space that there is, or the
+	 * one netd sent with it; what it is; memory mapped where the kernel
+	 * dropped it with the last one */
+	VFIO_DEVICE_BIND_IOMMUFD, VFIO_DEVICE_ATTACH_IOMMUFD_PT,
+	IOMMU_IOAS_ALLOC, IOMMU_IOAS_IOVA_RANGES, IOMMU_IOAS_MAP,
+	FL_IOAS_MAP_FILE,
+	VFIO_GET_API_VERSION, VFIO_CHECK_EXTENSION, VFIO_SET_IOMMU,
+	VFIO_GROUP_GET_STATUS, VFIO_GROUP_SET_CONTAINER,
+	VFIO_GROUP_GET_DEVICE_FD, VFIO_DEVICE_GET_INFO,
+	/* the same numbers: VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, for a reset
+	 * that needs a whole bus, and VFIO_DEVICE_PCI_HOT_RESET, which is it;
+	 * a BAR that moves, for the guest's other devices */
+	VFIO_IOMMU_GET_INFO, VFIO_IOMMU_MAP_DMA,
 	/* an assigned device: vectors, resets, letting it go */
 	VFIO_DEVICE_SET_IRQS, VFIO_DEVICE_RESET, VFIO_DEVICE_GET_IRQ_INFO,
 	VFIO_DEVICE_GET_REGION_INFO, VFIO_DEVICE_DETACH_IOMMUFD_PT,
@@ -81,6 +103,12 @@ static const int refused[] = {
 	SCMP_SYS(sysinfo), SCMP_SYS(sched_getaffinity), SCMP_SYS(mprotect),
 };
 /* clang-format on */
+
+_Static_assert((int)VFIO_IOMMU_GET_INFO ==
+                               (int)VFIO_DEVICE_GET_PCI_HOT_RESET_INFO &&
+                       (int)VFIO_IOMMU_MAP_DMA ==
+                               (int)VFIO_DEVICE_PCI_HOT_RESET,
+               "a bus reset has rows of its own in the list");
 
 static int sandbox_fail(struct diag *d, int err, const char *what)
 {

@@ -178,6 +178,7 @@ static void *vcpu_thread(void *arg)
 {
 	struct vcpu *c = arg;
 
+	atomic_store(&c->tid, gettid());
 	if (!vcpu_park_point(c))
 		return NULL;
 	for (;;) {

@@ -10,7 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "vmm/priv.h"
+#include "vmm/hotplug.h"
 
 #define FLUSH_MS 500u
 
@@ -90,6 +90,8 @@ static int add_devices(struct vm *vm, struct diag *d)
 	/* The root ports' windows cover what was assigned behind them. */
 	if (r == 0)
 		r = pci_host_new(vm, &vm->pci, d);
+	if (r == 0 && hotplug_new(vm, &vm->hotplug) < 0)
+		r = no_memory(d);
 	if (r == 0 && (serial_new(vm, &vm->serial) < 0 || power_init(vm) < 0))
 		r = no_memory(d);
 	return r;
@@ -141,6 +143,7 @@ int vm_reset(struct vm *vm, struct diag *d)
 
 	vcpus_park(vm);
 	vm->guest_resets++;
+	hotplug_guest_dead(vm->hotplug);
 	r = assign_reset_all(vm, d);
 	if (r < 0)
 		return r;
@@ -212,6 +215,7 @@ void vm_free(struct vm *vm)
 		return;
 	vcpus_stop(vm);
 	console_free(vm->console);
+	hotplug_free(vm->hotplug);
 	assign_free_all(vm);
 	pci_host_free(vm->pci);
 	serial_free(vm->serial);

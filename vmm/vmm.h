@@ -22,9 +22,13 @@
  *     BAR placement -> ACPI tables -> kernel image -> vCPU state ->
  *     Landlock, seccomp -> first KVM_RUN.
  *
- *   Threads: the main thread (event loop: console, signals, devices that the
- *   host wants back, routes that waited for a first interrupt, the machine's
- *   reset) and one thread a vCPU. A vCPU thread handles its own exits, a
+ *   Devices come and go while the guest runs, by native PCIe hot plug: netd's
+ *   orders on the lease's connection, the host that wants one back, errors
+ *   (hotplug.h). None of that ends the guest.
+ *
+ *   Threads: the main thread (event loop: console, signals, hot plug, routes
+ *   that waited for a first interrupt, the machine's reset) and one thread a
+ *   vCPU. A vCPU thread handles its own exits, a
  *   function's reset among them; the bus is read-mostly under a lock, each
  *   device locks itself. The main thread alone makes and releases devices,
  *   and never waits long for one that a vCPU keeps busy.
@@ -102,7 +106,7 @@ enum vm_end {
 	VM_END_POWEROFF,
 	VM_END_RESET,   /* with no_reboot */
 	VM_END_STOPPED, /* SIGTERM, or ^A x on the console */
-	VM_END_DEVICE,  /* the host took a device back */
+	VM_END_DEVICE,  /* its DMA left the guest, and the policy says stop */
 	VM_END_FAILED,
 };
 const char *vm_end_name(enum vm_end e);

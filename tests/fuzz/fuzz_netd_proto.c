@@ -43,10 +43,11 @@ static void fuzz_request(const char *data, size_t size)
 	}
 	check_text(r.verb, sizeof(r.verb));
 	check_text(r.guest, sizeof(r.guest));
+	check_text(r.device, sizeof(r.device));
 	check_text(r.file, sizeof(r.file));
 	p = permit_find(r.verb);
 	if (permit_check(p, &stranger, (gid_t)-1, &d) == 0)
-		CHECK(!(p->flags & PERMIT_CHANGES));
+		CHECK(!(p->flags & (PERMIT_CHANGES | PERMIT_ASKS)));
 }
 
 static void fuzz_link(const uint8_t *data, size_t size)

@@ -68,27 +68,21 @@ static const struct bus_ops port_ops = {
 static void add_ports(struct machine *m)
 {
 	struct vm *vm = m->vm;
-	struct assigned *a = calloc(2, sizeof(*a));
 
 	pci_host_free(vm->pci);
 	vm->pci = NULL;
 	vm->cfg.n_devices = 2;
 	vm->cfg.device[0] = (struct vm_device){ .slot = 1, .fd = -1 };
 	vm->cfg.device[1] = (struct vm_device){ .slot = 3, .fd = -1 };
-	assert_non_null(a);
-	for (unsigned i = 0; i < 2; i++) {
-		a[i] = (struct assigned){ .vm = vm, .index = i };
-		pthread_mutex_init(&a[i].lock, NULL);
-		pthread_mutex_init(&a[i].fault_lock, NULL);
-		a[i].window.bus = (uint8_t)(i + 1);
-	}
-	a[1].window.io = 0xc000;
-	a[1].window.io_size = 0x1000;
-	a[1].window.mem32 = 0xc0100000;
-	a[1].window.mem32_size = 2 << 20;
-	a[1].window.mem64 = 0x1fff00000;
-	a[1].window.mem64_size = 2 << 20;
-	vm->assigned = a;
+	assert_int_equal(topology_init(vm, &m->diag), 0);
+	vm->window[3] = (struct assign_window){
+		.io = 0xc000,
+		.io_size = 0x1000,
+		.mem32 = 0xc0100000,
+		.mem32_size = 2 << 20,
+		.mem64 = 0x1fff00000,
+		.mem64_size = 2 << 20,
+	};
 	assert_int_equal(pci_host_new(vm, &vm->pci, &m->diag), 0);
 }
 

@@ -25,7 +25,9 @@ static const struct fixed fixed[] = {
 	{ DEVFN(1, 0), 0x040, 0x044, ~0u },
 	{ DEVFN(1, 0), 0x04c, 0x04c, ~0u },
 	{ DEVFN(1, 0), 0x054, 0x054, ~0u },
-	{ DEVFN(1, 0), 0x080, 0x0fc, ~0u },
+	/* MSI: control's enable and count, address, data. */
+	{ DEVFN(1, 0), 0x080, 0x080, ~0x00710000u },
+	{ DEVFN(1, 0), 0x090, 0x0fc, ~0u },
 	{ DEVFN(1, 0), 0x100, 0x13c, ~0u },
 	{ DEVFN(3, 0), 0x000, 0x000, ~0u },
 	{ DEVFN(3, 0), 0xfc0, 0xffc, ~0u },

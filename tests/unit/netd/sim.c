@@ -181,7 +181,29 @@ static int sim_observe(void *ctx, struct pol_state **ret, struct diag *d)
 	st->whole = calloc(SIM_WHOLES, sizeof(*st->whole));
 	for (unsigned i = s->whole_gone; i < SIM_WHOLES; i++)
 		st->whole[st->n_wholes++] = s->whole[i];
+	for (size_t i = 0; i < st->n_wholes; i++) {
+		st->whole[i].set = POL_HAS_DRIVER;
+		st->whole[i].override[0] = '\0';
+	}
 	*ret = st;
+	return 0;
+}
+
+/* Only where it was asked for is an override to be believed. */
+static int sim_observe_more(void *ctx, struct pol_state *seen,
+                            const struct pol_state *want, struct diag *d)
+{
+	const struct sim *s = ctx;
+
+	(void)d;
+	for (size_t i = 0; i < seen->n_wholes; i++) {
+		struct pol_whole *w = &seen->whole[i];
+
+		if (!state_find_whole(want, w->bdf))
+			continue;
+		w->set |= POL_HAS_OVERRIDE;
+		strcpy(w->override, s->whole[w->bdf.fn].override);
+	}
 	return 0;
 }
 
@@ -198,6 +220,7 @@ const struct apply_ops sim_ops = {
 		[POL_OP_DEV_DRIVER] = sim_act,
 	},
 	.observe = sim_observe,
+	.observe_more = sim_observe_more,
 };
 
 const char *sim_text(const struct sim *s, char buf[2048])

@@ -216,6 +216,10 @@ static void test_spare(void **state)
 	request(p.user, "attach", "h", "disk", "");
 	expect(p.user, FL_NETD_DEVICE); /* g's, running or not */
 	request(p.user, "attach", "h", "other", "");
+	reply_done(p.vmm, hear(p.vmm, "attach", 2, NULL), false);
+	expect(p.user, 601);
+	/* Refused: so it has no address space yet. */
+	request(p.user, "attach", "h", "other", "");
 	id = hear(p.vmm, "attach", 2, &event);
 	dev = json_array_get(json_object_get(event, "devices"), 0);
 	assert_int_equal(json_integer_value(json_object_get(dev, "slot")), 1);
@@ -513,17 +517,45 @@ static void test_missing_elsewhere(void **state)
 	end(&p);
 }
 
+/* Another's device is just being unbound: the kernel tells its override only
+ * when that is done. Nobody else waits for it. */
+static void test_unbinding_elsewhere(void **state)
+{
+	struct daemon *d = *state;
+	struct peers p;
+
+	build(d, policy);
+	shell(d, "rm " OTHER "/driver_override && mkfifo " OTHER
+	         "/driver_override");
+	p = start(d, "g");
+	assert_string_equal(names(d, "g"), "disk");
+	request(p.user, "detach", "g", "disk", "");
+	reply_done(p.vmm, hear(p.vmm, "detach", 0, NULL), true);
+	expect(p.user, 0);
+	request(p.user, "attach", "g", "disk", "");
+	reply_done(p.vmm, hear(p.vmm, "attach", 1, NULL), true);
+	expect(p.user, 0);
+	end(&p);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_detach_attach),  T(test_spare),
-		T(test_refused_by_vmm), T(test_refused_by_netd),
-		T(test_silence),        T(test_guest_ends),
-		T(test_asker_goes),     T(test_gone),
-		T(test_nonsense),       T(test_query),
-		T(test_long_query),     T(test_missing_elsewhere),
+		T(test_detach_attach),
+		T(test_spare),
+		T(test_refused_by_vmm),
+		T(test_refused_by_netd),
+		T(test_silence),
+		T(test_guest_ends),
+		T(test_asker_goes),
+		T(test_gone),
+		T(test_nonsense),
+		T(test_query),
+		T(test_long_query),
+		T(test_missing_elsewhere),
+		T(test_unbinding_elsewhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

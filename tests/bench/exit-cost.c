@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What one trapped access costs in instructions of the VMM's own.
+ *
+ *   exit-cost KIND COUNT     under a tool that counts instructions
+ *
+ * The real vCPU thread runs COUNT exits of one kind: bus, locks, vfio,
+ * pci-config, all real. The kernel is played: ioctl() is replaced at link
+ * time, KVM_RUN "returns" the next exit, everything else succeeds at once, and
+ * the device is the unit tests' (its calls replaced by ones that do nothing).
+ * Two runs whose COUNT differ tell the cost of one exit, with everything that
+ * happens once taken out; see tests/bench/exits.
+ */
+
+#include <linux/pci_regs.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "tests/unit/vfio/fake.h"
+#include "vmm/assign.h"
+
+#define SLOT 1u
+#define BAR_AT 0xc0000000ull
+#define TABLE_AT (BAR_AT + FAKE_TABLE_OFF)
+#define FUNCTION_AT (MAP_ECAM + (1ull << 20)) /* bus 1, behind the port */
+#define CONTROL (TABLE_AT + 12)
+
+struct access {
+	const char *kind;
+	uint64_t at;
+	bool write;
+	uint64_t value, other; /* in turn */
+};
+static const struct access kinds[] = {
+	{ "table-read", TABLE_AT + 8, false, 0, 0 },
+	{ "table-message", TABLE_AT + 16 + 8, true, 0x41, 0x42 },
+	{ "table-mask-unmask", CONTROL, true, 1, 0 },
+	{ "bar-read", BAR_AT + 0x100, false, 0, 0 },
+	{ "bar-write", BAR_AT + 0x100, true, 1, 2 },
+	{ "config-read", FUNCTION_AT, false, 0, 0 },
+	{ "config-write", FUNCTION_AT + 0x3c, true, 1, 2 },
+	{ "port-config-read", MAP_ECAM + (SLOT << 15), false, 0, 0 },
+};
+
+static struct vm vm;
+static struct fake fake;
+static const struct access *kind;
+static unsigned long left;
+
+/* ---- the kernel ---- */
+
+static int next_exit(struct kvm_run *run)
+{
+	uint64_t value = left & 1 ? kind->other : kind->value;
+
+	if (!left--)
+		_exit(0);
+	run->exit_reason = KVM_EXIT_MMIO;
+	run->mmio.phys_addr = kind->at;
+	run->mmio.len = 4;
+	run->mmio.is_write = kind->write;
+	memcpy(run->mmio.data, &value, sizeof(value));
+	return 0;
+}
+
+int __wrap_ioctl(int fd, unsigned long request, ...);
+int __wrap_ioctl(int fd, unsigned long request, ...)
+{
+	(void)fd;
+	return request == KVM_RUN ? next_exit(vm.cpu->run) : 0;
+}
+
+static int no_ioctl(int fd, unsigned long request, void *arg)
+{
+	(void)fd;
+	(void)request;
+	(void)arg;
+	return 0;
+}
+
+static int no_read(int fd, void *buf, size_t len, uint64_t off)
+{
+	(void)fd;
+	(void)off;
+	memset(buf, 0, len);
+	return 0;
+}
+
+static int no_write(int fd, const void *buf, size_t len, uint64_t off)
+{
+	(void)fd;
+	(void)buf;
+	(void)len;
+	(void)off;
+	return 0;
+}
+
+static const struct vfio_kern silent = {
+	.ioctl = no_ioctl,
+	.read = no_read,
+	.write = no_write,
+};
+
+/* ---- the machine ---- */
+
+static void make_function(struct assigned *a)
+{
+	struct diag d;
+
+	fake_init(&fake);
+	if (fake_open(&fake, false, &d) < 0)
+		_exit(1);
+	a->vm = &vm;
+	a->dev = fake.dev;
+	a->place = ASSIGN_PLACE(SLOT, 0);
+	pthread_mutex_init(&a->lock, NULL);
+	pthread_mutex_init(&a->fault_lock, NULL);
+	for (unsigned i = 0; i < VFIO_RANGES; i++)
+		a->bar[i] = (struct assigned_bar){ .owner = a, .index = i };
+	guest_command(&fake, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	guest_entry(&fake, 0, 0x40, false);
+	guest_msix(&fake, true, false);
+	fake.dev->kern = &silent;
+	if (assign_host_ops.trap_add(a, 0, false, BAR_AT, FAKE_BAR0_SIZE) < 0)
+		_exit(1);
+}
+
+static void make_machine(void)
+{
+	struct diag d;
+
+	vm.fd = vm.kvm = -1;
+	vm.cfg.cpus = 1;
+	vm.cfg.n_devices = 1;
+	vm.cfg.device[0].slot = SLOT;
+	vm.ports = BIT(SLOT);
+	vm.cpu = calloc(1, sizeof(*vm.cpu));
+	vm.assigned = calloc(VM_DEVICES_MAX, sizeof(*vm.assigned));
+	vm.coalesced.ring = calloc(1, 4096);
+	vm.coalesced.max = 170;
+	if (!vm.cpu || !vm.assigned || !vm.coalesced.ring ||
+	    bus_new(&vm.mmio) < 0 || bus_new(&vm.pio) < 0)
+		_exit(1);
+	vm.cpu->vm = &vm;
+	vm.cpu->run = calloc(1, sizeof(*vm.cpu->run));
+	pthread_mutex_init(&vm.park_lock, NULL);
+	pthread_mutex_init(&vm.coalesced.lock, NULL);
+	pthread_cond_init(&vm.park_cond, NULL);
+	make_function(&vm.assigned[0]);
+	if (!vm.cpu->run || pci_host_new(&vm, &vm.pci, &d) < 0)
+		_exit(1);
+}
+
+int main(int argc, char **argv)
+{
+	struct diag d;
+
+	for (size_t i = 0; argc == 3 && i < ARRAY_SIZE(kinds); i++)
+		if (!strcmp(argv[1], kinds[i].kind))
+			kind = &kinds[i];
+	if (!kind) {
+		for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+			puts(kinds[i].kind);
+		return argc == 1 ? 0 : 2;
+	}
+	left = strtoul(argv[2], NULL, 0);
+	make_machine();
+	if (vcpus_start(&vm, &d) < 0)
+		return 1;
+	vcpus_unpark(&vm);
+	/* next_exit() ends the process. */
+	for (;;)
+		pause();
+}

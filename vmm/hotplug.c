@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Devices that come and go while the guest runs: hotplug.h. */
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "vmm/hotplug.h"
+
+#define NS_PER_MS 1000000ull
+
+struct bay {
+	struct slot slot;
+	bool owed; /* netd waits for an answer to its detach */
+	uint64_t id;
+};
+struct hotplug {
+	struct vm *vm;
+	struct conn *conn;
+	struct hotplug_stats stats;
+	_Atomic uint32_t ejected; /* a bit a slot: orders of the guest */
+	struct bay bay[VM_SLOTS_MAX + 1];
+};
+
+int hotplug_new(struct vm *vm, struct hotplug **ret)
+{
+	struct hotplug *h = calloc(1, sizeof(*h));
+
+	if (!h || conn_new(vm->cfg.conn_fd, &h->conn) < 0) {
+		free(h);
+		return -ENOMEM;
+	}
+	h->vm = vm;
+	/* The ports were made with them in place: nothing is to be shown. */
+	for (unsigned i = 0; i < vm->cfg.n_devices; i++)
+		(void)slot_put(&h->bay[vm->cfg.device[i].slot].slot);
+	*ret = h;
+	return 0;
+}
+
+void hotplug_free(struct hotplug *h)
+{
+	if (!h)
+		return;
+	conn_free(h->conn);
+	free(h);
+}
+
+struct conn *hotplug_conn(struct hotplug *h)
+{
+	return h->conn;
+}
+
+struct hotplug_stats hotplug_stats(const struct hotplug *h)
+{
+	return h->stats;
+}
+
+enum slot_phase hotplug_phase(const struct hotplug *h, uint8_t slot)
+{
+	return slot <= VM_SLOTS_MAX ? h->bay[slot].slot.phase : SLOT_EMPTY;
+}
+
+/* ---- the functions of a slot -----------------------------------------------
+ */
+
+/* The next index of cfg.device from `i` on that is in the slot and held. */
+static bool next_in(const struct vm *vm, uint8_t slot, unsigned *i)
+{
+	for (; *i < vm->cfg.n_devices; ++*i)
+		if (vm->cfg.device[*i].slot == slot &&
+		    vm->cfg.device[*i].fd >= 0)
+			return true;
+	return false;
+}
+
+/* Their names, for people: "wan (0000:01:10.0)", and how many more. */
+static const char *who(const struct vm *vm, uint8_t slot, char *buf,
+                       size_t size)
+{
+	const struct vm_device *first = NULL;
+	unsigned n = 0;
+
+	for (unsigned i = 0; next_in(vm, slot, &i); i++, n++)
+		if (!first || vm->cfg.device[i].function < first->function)
+			first = &vm->cfg.device[i];
+	if (!first)
+		snprintf(buf, size, "what was in slot %u", slot);
+	else if (n == 1)
+		snprintf(buf, size, "%s (%s)", first->name, first->bdf);
+	else
+		snprintf(buf, size, "%s (%s) and %u more functions",
+		         first->name, first->bdf, n - 1);
+	return buf;
+}
+
+static void release(struct hotplug *h, uint8_t slot)
+{
+	static const char *const reason[] = {
+		[SLOT_NETD] = "netd",
+		[SLOT_HOST] = "host",
+		[SLOT_GUEST] = "guest",
+		[SLOT_ERROR] = "error",
+	};
+	struct bay *b = &h->bay[slot];
+	char name[VM_NAME];
+
+	for (unsigned i = 0; next_in(h->vm, slot, &i); i++) {
+		memcpy(name, h->vm->cfg.device[i].name, sizeof(name));
+		assign_release(h->vm, i);
+		h->stats.removes++;
+		h->stats.forced += b->slot.forced;
+		if (!b->owed)
+			conn_gone(h->conn, name, reason[b->slot.why]);
+	}
+	if (b->owed)
+		conn_done(h->conn, b->id, b->slot.forced);
+	b->owed = false;
+}
+
+static void tell_release(struct hotplug *h, uint8_t slot)
+{
+	static const char *const how[] = {
+		[SLOT_NETD] = "was detached",
+		[SLOT_HOST] = "goes back to the host, which wants it",
+		[SLOT_GUEST] = "was ejected by the guest",
+		[SLOT_ERROR] = "stays away after errors",
+	};
+	const struct slot *s = &h->bay[slot].slot;
+	char text[3 * DIAG_LINE], name[DIAG_LINE];
+
+	snprintf(text, sizeof(text), "%s %s%s; the guest goes on",
+	         who(h->vm, slot, name, sizeof(name)), how[s->why],
+	         s->forced ? ", without the guest's consent" : "");
+	loop_say(text);
+}
+
+/* What it told of an error was told before it was reset. */
+static bool check(struct hotplug *h, uint8_t slot)
+{
+	struct diag d;
+	bool good = true;
+
+	assign_bus_reset(h->vm, slot);
+	for (unsigned i = 0; next_in(h->vm, slot, &i); i++) {
+		struct vfio_dev *v = assign_device(h->vm, i);
+
+		if (!v || vfio_dev_check(v, &d) == 0)
+			continue;
+		loop_say_diag(&d);
+		good = false;
+	}
+	return good;
+}
+
+static void act(struct hotplug *h, uint8_t slot, unsigned acts)
+{
+	struct slot *s = &h->bay[slot].slot;
+	struct pci_host *pci = h->vm->pci;
+
+	if (acts & SLOT_CHECK)
+		acts = slot_checked(s, check(h, slot));
+	if (acts & SLOT_PRESS)
+		pci_host_press(pci, slot);
+	if (acts & SLOT_RELEASE)
+		tell_release(h, slot);
+	if (acts & SLOT_HIDE)
+		pci_host_remove(pci, slot);
+	if (acts & SLOT_QUIET)
+		assign_bus_reset(h->vm, slot);
+	if (acts & SLOT_RELEASE)
+		release(h, slot);
+	if (acts & SLOT_SHOW)
+		pci_host_insert(pci, slot);
+}
+
+/* ---- the guest's part ------------------------------------------------------
+ */
+
+void hotplug_eject(struct vm *vm, uint8_t slot)
+{
+	if (!vm->hotplug || slot > VM_SLOTS_MAX)
+		return;
+	atomic_fetch_or(&vm->hotplug->ejected, BIT(slot));
+	/* It fails when the count is full: the loop is awake then. */
+	(void)!eventfd_write(vm->event_fd, 1);
+}
+
+void hotplug_serve(struct hotplug *h)
+{
+	uint32_t ejected = atomic_exchange(&h->ejected, 0);
+	uint64_t now = now_ns();
+
+	for (uint8_t i = 1; i <= VM_SLOTS_MAX; i++) {
+		struct slot *s = &h->bay[i].slot;
+
+		if (ejected & BIT(i))
+			act(h, i, slot_eject(s));
+		act(h, i, slot_tick(s, now));
+	}
+}
+
+int hotplug_wait_ms(const struct hotplug *h)
+{
+	uint64_t due = UINT64_MAX, now = now_ns();
+
+	for (unsigned i = 1; i <= VM_SLOTS_MAX; i++)
+		due = MIN(due, slot_due(&h->bay[i].slot));
+	if (due == UINT64_MAX)
+		return -1;
+	if (due <= now)
+		return 0;
+	/* Upwards, or the loop would spin through the last millisecond. */
+	return (int)MIN((due - now + NS_PER_MS - 1) / NS_PER_MS,
+	                (uint64_t)INT32_MAX);
+}
+
+void hotplug_guest_dead(struct hotplug *h)
+{
+	/* What the guest that was had ordered. */
+	hotplug_serve(h);
+	for (uint8_t i = 1; i <= VM_SLOTS_MAX; i++)
+		act(h, i, slot_dead(&h->bay[i].slot));
+}
+
+/* ---- the host's part -------------------------------------------------------
+ */
+
+/* A guest that does not run cannot answer. */
+static uint64_t patience(const struct hotplug *h, uint64_t ms)
+{
+	return atomic_load(&h->vm->park_wanted) ? 0 : ms;
+}
+
+void hotplug_request(struct hotplug *h, unsigned i)
+{
+	uint8_t slot = h->vm->cfg.device[i].slot;
+	struct slot *s = &h->bay[slot].slot;
+	char text[2 * DIAG_LINE], name[DIAG_LINE];
+
+	h->stats.requests++;
+	snprintf(text, sizeof(text),
+	         "the host wants %s back; the guest is asked, for %u s at most",
+	         who(h->vm, slot, name, sizeof(name)),
+	         HOTPLUG_REQUEST_MS / 1000);
+	if (s->phase == SLOT_ON)
+		loop_say(text);
+	act(h, slot,
+	    slot_ask(s, SLOT_HOST, now_ns(), patience(h, HOTPLUG_REQUEST_MS)));
+}
+
+static void stop_device(struct hotplug *h, uint8_t slot, const char *why)
+{
+	struct slot *s = &h->bay[slot].slot;
+	char text[2 * DIAG_LINE], name[DIAG_LINE];
+
+	if (s->phase == SLOT_ON) {
+		snprintf(text, sizeof(text),
+		         "%s %s: the guest loses it, and has it again once it "
+		         "has been reset and found well",
+		         who(h->vm, slot, name, sizeof(name)), why);
+		loop_say(text);
+	}
+	act(h, slot, slot_error(s, now_ns()));
+}
+
+void hotplug_error(struct hotplug *h, unsigned i)
+{
+	h->stats.errors++;
+	stop_device(h, h->vm->cfg.device[i].slot, "met an error");
+}
+
+/* ---- netd's part -----------------------------------------------------------
+ */
+
+static int refuse(struct diag *d, int err, const char *what, const char *name,
+                  const char *why, const char *mend)
+{
+	diag_fail(d, err, FL_VMM_HOTPLUG, "%s %s", what, name);
+	diag_why(d, "%s", why);
+	diag_mend(d, "%s", mend);
+	return err;
+}
+
+/* -1 = no such device is held. */
+static int find(const struct vm *vm, const char *name)
+{
+	for (unsigned i = 0; i < vm->cfg.n_devices; i++)
+		if (vm->cfg.device[i].fd >= 0 &&
+		    !strcmp(vm->cfg.device[i].name, name))
+			return (int)i;
+	return -1;
+}
+
+static int may_attach(const struct hotplug *h, const struct conn_order *o,
+                      struct diag *d)
+{
+	const struct vm *vm = h->vm;
+	uint8_t slot = o->device[0].slot;
+
+	if (!pci_host_has(vm->pci, slot))
+		return refuse(d, -ENOENT, "attach", o->device[0].name,
+		              "the guest has no such slot",
+		              "a slot that had a device, or hotplug-slots: in "
+		              "the policy before the guest starts");
+	if (h->bay[slot].slot.phase != SLOT_EMPTY)
+		return refuse(d, -EBUSY, "attach", o->device[0].name,
+		              "its slot is in use",
+		              "detach what is there, or another slot");
+	for (unsigned i = 0; i < o->n; i++)
+		if (find(vm, o->device[i].name) >= 0)
+			return refuse(d, -EEXIST, "attach", o->device[i].name,
+			              "the guest has a device of this name",
+			              "detach it first");
+	return 0;
+}
+
+/* Functions, function 0 last. */
+static int add_functions(struct hotplug *h, struct conn_order *o,
+                         struct diag *d)
+{
+	uint8_t slot = o->device[0].slot;
+	int r = 0;
+
+	for (unsigned fn = VM_FUNCTIONS_MAX; r == 0 && fn-- > 0;)
+		for (unsigned i = 0; r == 0 && i < o->n; i++) {
+			struct vm_device *v = &o->device[i];
+			struct vm_device mine = *v;
+
+			if (v->function != fn)
+				continue;
+			v->fd = v->rom_fd = -1;
+			r = assign_add(h->vm, &mine, d);
+		}
+	if (r == 0)
+		return 0;
+	for (unsigned i = 0; next_in(h->vm, slot, &i); i++)
+		assign_release(h->vm, i);
+	return r;
+}
+
+/* The first device of a guest that has had none brings the address space. */
+static void take_iommu(struct vm *vm, struct conn_order *o)
+{
+	if (vm->cfg.iommu_fd >= 0 || vm->space)
+		return;
+	vm->cfg.iommu_fd = TAKE_FD(o->iommu_fd);
+	vm->cfg.backend = o->backend;
+}
+
+static void attach(struct hotplug *h, struct conn_order *o)
+{
+	uint8_t slot = o->device[0].slot;
+	char text[2 * DIAG_LINE], name[DIAG_LINE];
+	struct diag d;
+	int r = may_attach(h, o, &d);
+
+	if (r == 0) {
+		take_iommu(h->vm, o);
+		r = add_functions(h, o, &d);
+	}
+	if (r < 0) {
+		conn_refuse(h->conn, o->id, &d);
+		return;
+	}
+	h->stats.adds += o->n;
+	act(h, slot, slot_put(&h->bay[slot].slot));
+	snprintf(text, sizeof(text), "%s was attached at slot %u",
+	         who(h->vm, slot, name, sizeof(name)), slot);
+	loop_say(text);
+	conn_done(h->conn, o->id, false);
+}
+
+static void detach(struct hotplug *h, const struct conn_order *o)
+{
+	int i = find(h->vm, o->name);
+	struct bay *b;
+	struct diag d;
+	uint8_t slot;
+
+	if (i < 0) {
+		(void)refuse(&d, -ENOENT, "detach", o->name,
+		             "the guest has no such device",
+		             "fairlead status names those it has");
+		conn_refuse(h->conn, o->id, &d);
+		return;
+	}
+	slot = h->vm->cfg.device[i].slot;
+	b = &h->bay[slot];
+	/* An order that comes while one is under way shortens its time; the
+	 * one before has its answer now, for there is one at the end. */
+	if (b->owed) {
+		(void)refuse(&d, -EALREADY, "detach", o->name,
+		             "another order to detach it has taken over",
+		             "wait for that one");
+		conn_refuse(h->conn, b->id, &d);
+	}
+	b->owed = true;
+	b->id = o->id;
+	act(h, slot,
+	    slot_ask(&b->slot, SLOT_NETD, now_ns(),
+	             patience(h, o->deadline_ms)));
+}
+
+/* True when the guest is to end. */
+static bool dma_fault(struct hotplug *h, const struct conn_order *o)
+{
+	int i = find(h->vm, o->name);
+	char text[3 * DIAG_LINE];
+
+	h->stats.dma_faults++;
+	if (i < 0 || o->action == CONN_GO_ON)
+		return false;
+	snprintf(text, sizeof(text),
+	         "%s (%s) tried DMA outside of the guest's memory%s%s%s",
+	         o->name, h->vm->cfg.device[i].bdf, *o->text ? ": " : "",
+	         o->text,
+	         o->action == CONN_STOP ? "; the guest ends, as the policy says"
+	                                : "");
+	loop_say(text);
+	if (o->action == CONN_STOP)
+		return true;
+	stop_device(h, h->vm->cfg.device[i].slot, "is stopped for it");
+	return false;
+}
+
+bool hotplug_order(struct hotplug *h, struct conn_order *o)
+{
+	bool end = false;
+
+	switch (o->verb) {
+	case CONN_ATTACH:
+		attach(h, o);
+		break;
+	case CONN_DETACH:
+		detach(h, o);
+		break;
+	case CONN_QUERY:
+		conn_state(h->conn, o->id, state_of(h->vm));
+		break;
+	case CONN_FAULT:
+		end = dma_fault(h, o);
+		break;
+	case CONN_NOTHING:
+		break;
+	}
+	conn_order_close(o);
+	return end;
+}
