@@ -27,12 +27,12 @@ ctl() { # NAME ORDER...
 	echo "$*" >"/run/guests/$name.ctl"
 }
 
-ctl_count() { jq -cs "map(select($2)) | length" "$LAB_LOG/$1.ctl"; } # NAME JQ
+ctl_count() { jq -cMs "map(select($2)) | length" "$LAB_LOG/$1.ctl"; } # NAME JQ
 ctl_has() { [ "$(ctl_count "$1" "$2")" -gt 0 ]; }
 
 ctl_answer() { # NAME SECONDS
 	wait_for "$2" "answer of guest $1's VMM" ctl_has "$1" ".id == ${CTL_ID[$1]}"
-	jq -c "select(.id == ${CTL_ID[$1]})" "$LAB_LOG/$1.ctl"
+	jq -cM "select(.id == ${CTL_ID[$1]})" "$LAB_LOG/$1.ctl"
 }
 
 ctl_attach() { # NAME SECONDS BDF@SLOT.FN=DEVICE...
@@ -53,5 +53,5 @@ ctl_detach() { # NAME DEVICE MS [true|false]
 
 counter() { # NAME FIELD: of a report that is made now
 	snapshot "$1"
-	jq -rs "map(select(.event == \"snapshot\")) | last | .$2" "$LAB_LOG/$1.report"
+	jq -rMs "map(select(.event == \"snapshot\")) | last | .$2" "$LAB_LOG/$1.report"
 }
