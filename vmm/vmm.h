@@ -12,9 +12,9 @@
  *   serves one event loop until the guest powers off, is told to stop, or
  *   fails in a way that is explained.
  *
- *   The machine: PCIe only. ECAM and 0xCF8, a root port for each assigned
- *   function, full in-kernel irqchip, x2APIC, hardware-reduced ACPI, one
- *   16550. bzImage by the 64-bit boot protocol, or an ELF kernel by PVH.
+ *   The machine: PCIe only. ECAM and 0xCF8, a root port for each slot, of which
+ *   some may be empty, full in-kernel irqchip, x2APIC, hardware-reduced ACPI,
+ *   one 16550. bzImage by the 64-bit boot protocol, or an ELF kernel by PVH.
  *
  *   Order, each because the kernel wants it so:
  *     VM, irqchip -> RAM slots -> KVM_DEV_VFIO_FILE_ADD -> device attach
@@ -37,7 +37,10 @@
  *   process for what the guest put in it; it is answered as hardware would.
  *
  * Limits: VM_CPUS_MAX vCPUs, VM_DEVICES_MAX assigned functions; RAM 16 MiB
- * and up, in at most two regions (below and above the hole).
+ * and up, in at most two regions (below and above the hole). BARs that are not
+ * 64-bit and prefetchable share 1004 MiB below 4 GiB. Functions reach one
+ * another's memory by DMA only with groups, and only in windows of up to 1 GiB
+ * (windows.c).
  */
 
 #include "base/base.h"
