@@ -39,7 +39,7 @@
  * Limits: VM_CPUS_MAX vCPUs, VM_DEVICES_MAX assigned functions; RAM 16 MiB
  * and up, in at most two regions (below and above the hole). BARs that are not
  * 64-bit and prefetchable share 1004 MiB below 4 GiB. Functions reach one
- * another's memory by DMA only with groups, and only in windows of up to 1 GiB
+ * another's memory by DMA only with groups, and only in windows of up to 16 GiB
  * (windows.c).
  */
 

@@ -25,7 +25,7 @@
 #include "vmm/assign.h"
 
 #define WINDOWS_MAX MEM_SLOTS_MAX
-#define PEER_MAX (1ull << 30)
+#define PEER_MAX (16ull << 30)
 
 struct window {
 	uint64_t gpa, size; /* size 0 = free */
