@@ -45,6 +45,37 @@ kvm_exits_stop() {
 	kvm_exits_clear
 }
 
+# How long until the guest runs: first_entry_start as the command is started, first_entry_stop once
+# the guest has said something. Prints the ms from there to the first instruction of a guest (all
+# that a VMM does before: descriptors, reset of the device, DMA maps, images), and how many functions
+# were reset by FLR meanwhile.
+FTRACE=/sys/kernel/tracing
+
+first_entry_start() {
+	echo mono >"$FTRACE/trace_clock"
+	echo >"$FTRACE/trace"
+	grep -q '^p:fl/flr' "$FTRACE/kprobe_events" || echo 'p:fl/flr pcie_flr' >>"$FTRACE/kprobe_events"
+	echo 1 >"$FTRACE/events/fl/flr/enable"
+	# Events after the first entry are not of interest, and would fill the buffer.
+	echo '!traceoff' >"$TRACE/kvm_entry/trigger" 2>/dev/null || true
+	echo 'traceoff:1' >"$TRACE/kvm_entry/trigger"
+	echo 1 >"$TRACE/kvm_entry/enable"
+	echo 1 >"$FTRACE/tracing_on"
+	echo began >"$FTRACE/trace_marker"
+}
+
+first_entry_stop() {
+	awk '
+		{ for (i = 1; i <= NF; i++) if ($i ~ /^[0-9]+\.[0-9]+:$/) { at = $i + 0; break } }
+		/tracing_mark_write: began/ { began = at }
+		/ flr: / { flr++ }
+		/ kvm_entry: / && !entry { entry = at }
+		END { printf "exec-to-guest-ms %.0f\nfunction-resets %d\n", (entry - began) * 1000, flr }' "$FTRACE/trace"
+	echo 0 >"$TRACE/kvm_entry/enable"
+	echo 0 >"$FTRACE/events/fl/flr/enable"
+	echo '!traceoff' >"$TRACE/kvm_entry/trigger" 2>/dev/null || true
+}
+
 # trace_ioctls FILE COMMAND...: runs the command under strace, its ioctls by name into FILE. Slows a
 # VMM several times over: count here, never time.
 trace_ioctls() {

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Start-up, exits and memory of fairlead beside its peers, in one run: the figures of docs/performance.md.
-# lab: devices=igb time=icount iommufd=no timeout=600 quiet=60 tries=6
+# lab: devices=igb time=icount iommufd=no timeout=600 quiet=150 tries=4
 # check: long
 #
 # figures.sh cold|warm [KVMTOOL]
@@ -27,6 +27,7 @@ run_one() {
 	shift 2
 	step "$vmm boots the guest, which pings"
 	kvm_exits_start
+	first_entry_start
 	guest_start "$vmm" "$@"
 	guest_expect "$vmm" 300 'ping'
 	local pss
@@ -41,6 +42,7 @@ run_one() {
 		echo "guest-uptime-at-init-s $(guest_said "$vmm" init | cut -d' ' -f2)"
 		echo "exec-to-ping-ms $(guest_ms "$vmm" ping)"
 		kvm_exits_stop
+		first_entry_stop
 		echo "pss-kib $pss"
 	} | figures "$vmm"
 }
