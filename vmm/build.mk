@@ -31,6 +31,7 @@ SRCS_vmm := \
 	sandbox.c \
 	serial.c \
 	slot.c \
+	storm.c \
 	state.c \
 	topology.c \
 	vcpu.c \

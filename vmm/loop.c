@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "vmm/hotplug.h"
+#include "vmm/storm.h"
 
 enum {
 	P_EVENT,
@@ -26,6 +27,7 @@ enum {
 	P_IN,
 	P_OUT,
 	P_TIMER,
+	P_STORM,
 	P_DEVICE,
 	P_ERROR = P_DEVICE + VM_DEVICES_MAX,
 	P_LATE = P_ERROR + VM_DEVICES_MAX,
@@ -100,6 +102,7 @@ static void init(struct loop *l, struct vm *vm, int signal_fd)
 	l->p[P_SIGNAL].fd = signal_fd;
 	l->p[P_OUT].events = POLLOUT;
 	l->p[P_TIMER].fd = console_timer_fd(vm->console);
+	l->p[P_STORM].fd = storms_fd(vm->storms);
 }
 
 /* First interrupts of vectors whose routes have waited (vfio.h). */
@@ -244,6 +247,8 @@ static bool serve(struct loop *l, enum vm_end *ret, struct diag *d)
 		*ret = VM_END_DEVICE;
 		return true;
 	}
+	if (l->p[P_STORM].revents)
+		storms_tick(l->vm->storms);
 	if (l->p[P_TIMER].revents)
 		console_timer(l->vm->console);
 	console_write(l->vm->console);

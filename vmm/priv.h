@@ -478,6 +478,7 @@ struct vm {
 	struct assign_window window[VM_SLOTS_MAX + 1]; /* by slot */
 	struct serial *serial;
 	struct console *console;
+	struct storms *storms; /* NULL = no limit to interrupts */
 	struct gpa rsdp; /* acpi_build()'s, for the kernel */
 	struct boot_entry entry;
 	unsigned guest_resets;

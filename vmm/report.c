@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "vmm/hotplug.h"
+#include "vmm/storm.h"
 
 struct totals {
 	uint64_t cls[EXIT_CLASSES];
@@ -157,6 +158,7 @@ json_t *report_of(struct vm *vm, const char *event, const char *reason)
 	number(o, "console_dropped",
 	       vm->console ? console_dropped(vm->console) : 0);
 	number(o, "netd_dropped", conn_dropped(hotplug_conn(vm->hotplug)));
+	number(o, "throttled", storms_masked(vm->storms));
 	number(o, "ram_bytes", ram_bytes(vm));
 	number(o, "ram_page", vm->cfg.ram.page);
 	number(o, "prefault_ns", vm->mem.prefault.ns);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "vmm/hotplug.h"
+#include "vmm/storm.h"
 
 #define FLUSH_MS 500u
 
@@ -171,6 +172,8 @@ static int start(struct vm *vm, struct diag *d)
 	if (r == 0)
 		r = console_new(vm, &vm->console, d);
 	if (r == 0)
+		r = storms_new(vm, &vm->storms, d);
+	if (r == 0)
 		r = sandbox_files(vm, d);
 	if (r == 0)
 		r = vcpus_start(vm, d);
@@ -205,6 +208,7 @@ static void close_all(struct vm *vm)
 	close_fd(&c->kernel_fd);
 	close_fd(&c->initrd_fd);
 	close_fd(&c->report_fd);
+	close_fd(&c->interrupts_fd);
 	/* Last: with it netd takes the lease back. */
 	close_fd(&c->conn_fd);
 }
@@ -215,6 +219,7 @@ void vm_free(struct vm *vm)
 		return;
 	vcpus_stop(vm);
 	console_free(vm->console);
+	storms_free(vm->storms);
 	hotplug_free(vm->hotplug);
 	assign_free_all(vm);
 	pci_host_free(vm->pci);

@@ -68,6 +68,7 @@ enum {
 	FL_VMM_CONN = 611,    /* a message of netd that is not understood */
 	FL_VMM_HOTPLUG = 612, /* cannot be added or removed now */
 	FL_VMM_DEVICE = 613,  /* taken away for good: what it met */
+	FL_VMM_STORM = 614,   /* a vector above the guest's interrupt-limit */
 };
 
 struct vm_device {
