@@ -7,13 +7,13 @@
 #   boot_peer NAME ADDRESS...           QEMU with the same functions, for comparison
 #   ask NAME SECONDS WORDS...           an order to its console, and its answers waited for
 #   tell NAME SECONDS COMMAND...        the same for a shell line; fails unless it ends with 0
-#   said NAME WORD / said_last NAME WORD    all lines that begin so, or the last, without the word
+#   heard NAME WORD / heard_last NAME WORD    all lines that begin so, or the last, without the word
 #   guest_irqs NAME REGEX               interrupts of the guest's lines that match, all CPUs
 #   host_irqs ADDRESS                   those the host counted for that function
 #   off NAME                            powers off; the VMM must end well
 
-FL_BUILD=${FL_BUILD:-$PWD/build}
-export FAIRLEAD_VMM=$FL_BUILD/fairlead-vmm
+. "$LAB_DIR/lib-fairlead.sh"
+
 L2_TOOL=$FL_BUILD/tests/lab/l2-tool
 DEVICE_INITRD=/run/l2-device.img
 BOOT_WORDS=
@@ -89,8 +89,8 @@ tell() {
 	[ "$got" = "told $mark 0" ] || fail "in guest $name, \"$*\": status ${got##* }; $(guest_last "$name")"
 }
 
-said() { sed -n "s/^[0-9]* FL-GUEST: $2 \{0,1\}//p" "$LAB_LOG/$1.log"; }
-said_last() { said "$1" "$2" | tail -n 1; }
+heard() { sed -n "s/^[0-9]* FL-GUEST: $2 \{0,1\}//p" "$LAB_LOG/$1.log"; }
+heard_last() { heard "$1" "$2" | tail -n 1; }
 
 guest_irqs() { # NAME REGEX: as the guest's kernel counts
 	local from
@@ -105,14 +105,17 @@ host_irqs() {
 		/proc/interrupts
 }
 
+# Exits to userspace but the console's, since the last asking; the first time, since the boot.
+declare -A EXITS=()
+exits_since() { # NAME: sets $exits
+	local now
+	snapshot "$1"
+	now=$(exits_but_console "$1")
+	exits=$((now - ${EXITS[$1]:-0}))
+	EXITS[$1]=$now
+}
+
 off() {
 	guest_send "$1" off
 	guest_wait "$1" 30
-}
-
-# The host's kernel complains of nothing that a guest or we made it do.
-host_quiet() {
-	local bad
-	bad=$(dmesg | grep -E 'WARNING: CPU|BUG:|Oops|DMAR:.*[Ff]ault|PCIe Bus Error|blocked for more than|irq .*nobody cared' || true)
-	[ -z "$bad" ] || fail "the host's kernel says: $(head -n 3 <<<"$bad")"
 }

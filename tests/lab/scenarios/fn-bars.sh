@@ -12,7 +12,7 @@ ROOM="0000:05:00.0 0000:06:00.0 0000:07:00.0"
 
 reg() { # NAME FN BAR OFFSET WIDTH
 	tell "$1" 20 "l2-tool reg ${*:2}"
-	said_last "$1" reg
+	heard_last "$1" reg
 }
 
 # What the pattern of l2-tool has at a place is in the file behind the BAR, at that place.
@@ -20,14 +20,14 @@ check_file() { # NAME FILE PLACE FN
 	local got
 	tell "$1" 20 "echo FL-GUEST: word \$(l2-tool reg $4 2 $3 8 | sed 's/.*0x//')"
 	got=$(od -An -tx8 -j "$3" -N8 "$2" | tr -d ' ')
-	equal "the file behind the BAR of $4, at $3" "$got" "$(said_last "$1" word)"
+	equal "the file behind the BAR of $4, at $3" "$got" "$(heard_last "$1" word)"
 }
 
 # Eight bytes at every stride, the very end, and the file of L0.
 huge_bar() { # NAME FN FILE BYTES STRIDE
 	tell "$1" 60 "l2-tool bar $2 2 $5 77"
-	note "$(said_last "$1" bar)"
-	equal "size of the BAR" "$(said_last "$1" bar | sed 's/.*of \(0x[0-9a-f]*\) bytes.*/\1/')" "$(printf '0x%x' "$4")"
+	note "$(heard_last "$1" bar)"
+	equal "size of the BAR" "$(heard_last "$1" bar | sed 's/.*of \(0x[0-9a-f]*\) bytes.*/\1/')" "$(printf '0x%x' "$4")"
 	check_file "$1" "$3" 0 "$2"
 	check_file "$1" "$3" $(($4 / 2)) "$2"
 	check_file "$1" "$3" $(($4 - 8)) "$2"
@@ -42,7 +42,7 @@ one_guest() { # BACKEND
 
 	step "$name: 256 bytes of registers: read, written, nothing beyond"
 	tell "$name" 20 "l2-tool reg $BELL 0 0 4 0x5a5a0001; l2-tool reg $BELL 0 0 4"
-	equal "interrupt mask of ivshmem" "$(said_last "$name" reg)" 0x5a5a0001
+	equal "interrupt mask of ivshmem" "$(heard_last "$name" reg)" 0x5a5a0001
 	equal "its id" "$(reg "$name" $BELL 0 8 4)" 0x00000000
 	step "$name: its shared memory and its doorbell"
 	tell "$name" 30 "l2-tool bar $BELL 2 0x10000 5"
@@ -50,11 +50,11 @@ one_guest() { # BACKEND
 	step "$name: xHCI registers in the BAR that has the table"
 	equal "HCIVERSION, CAPLENGTH" "$(reg "$name" $XHCI 0 0 4)" 0x01000040
 	tell "$name" 30 "modprobe xhci_pci; sleep 3; cat /sys/bus/usb/devices/usb*/product | sed 's/^/FL-GUEST: usb /'"
-	equal "USB buses" "$(said "$name" usb | sort -u)" "xHCI Host Controller"
+	equal "USB buses" "$(heard "$name" usb | sort -u)" "xHCI Host Controller"
 
 	step "$name: ports: a scratch register of 16550, and a MAC"
 	tell "$name" 20 "l2-tool reg $SERIAL 0 7 1 0xa5; l2-tool reg $SERIAL 0 7 1"
-	equal "scratch register" "$(said_last "$name" reg)" 0xa5
+	equal "scratch register" "$(heard_last "$name" reg)" 0xa5
 	equal "MAC by ports and by memory" "$(reg "$name" $RTL 0 0 4)" "$(reg "$name" $RTL 1 0 4)"
 	equal "MAC" "$(reg "$name" $RTL 0 0 4)" 0x12005452
 

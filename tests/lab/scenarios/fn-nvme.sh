@@ -21,7 +21,7 @@ give_resources() { # CONTROLLER SECONDARY
 
 serial_disk() { # NAME SERIAL: its block device in the guest
 	tell "$1" 30 "for d in /sys/class/nvme/*; do [ \$(cat \$d/serial) = $2 ] || continue; for b in /dev/\$(basename \$d)n1 /dev/nvme*n1; do [ -b \$b ] && break; done; echo FL-GUEST: disk \$b; done"
-	said_last "$1" disk
+	heard_last "$1" disk
 }
 
 # The guest must find what the file behind the disk holds, and the file what the guest writes. Its
@@ -32,10 +32,10 @@ compare() { # NAME SERIAL FILE PLACE-IN-MIB
 	dd if=/dev/urandom of="$3" bs=$MIB count=4 seek="$4" conv=notrunc status=none
 	sum=$(dd if="$3" bs=$MIB count=4 skip="$4" status=none | md5sum | cut -d' ' -f1)
 	tell "$1" 40 "echo 3 >/proc/sys/vm/drop_caches; echo FL-GUEST: read \$(dd if=$disk bs=1M count=4 skip=$4 2>/dev/null | md5sum)"
-	equal "$2: what the guest reads" "$(said_last "$1" read)" "$sum -"
+	equal "$2: what the guest reads" "$(heard_last "$1" read)" "$sum -"
 	tell "$1" 60 "dd if=/dev/urandom of=/w bs=1M count=4 2>/dev/null; dd if=/w of=$disk bs=1M count=4 seek=$(($4 + 4)) conv=fsync 2>/dev/null; echo FL-GUEST: wrote \$(md5sum </w)"
 	equal "$2: what it wrote" "$(dd if="$3" bs=$MIB count=4 skip=$(($4 + 4)) status=none | md5sum | tr -s ' ')" \
-		"$(said_last "$1" wrote)"
+		"$(heard_last "$1" wrote)"
 }
 
 # None that the host did not count; a few may meet in the guest's APIC and be one there.
@@ -52,7 +52,7 @@ one_guest() { # BACKEND PLACE
 	step "$name: a guest with two drives and a VF"
 	boot "$name" "$1" --device "$wide" --device "$cmb" --device "$vf"
 	ask "$name" 20 sh 'for d in /sys/class/nvme/*; do echo FL-GUEST: ctrl $(cat $d/address) $(cat $d/serial) $(cat $d/state); done'
-	equal "controllers" "$(said "$name" ctrl | cut -d' ' -f2- | sort | tr '\n' ' ')" \
+	equal "controllers" "$(heard "$name" ctrl | cut -d' ' -f2- | sort | tr '\n' ' ')" \
 		"fairlead0 live nvme1 live nvme2 live "
 	step "$name: read and write, against the files"
 	compare "$name" nvme1 "$LAB_LOG/nvme1.img" "$2"
