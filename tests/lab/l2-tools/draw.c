@@ -54,7 +54,7 @@ static void call(int fd, unsigned long request, void *arg, const char *what)
 		die("draw: %s", what);
 }
 
-static int open_card(const char *driver)
+static int open_card(const char *driver, unsigned nth)
 {
 	for (int i = 0; i < CARDS; i++) {
 		char path[32], name[64] = "";
@@ -66,7 +66,8 @@ static int open_card(const char *driver)
 		fd = open(path, O_RDWR | O_CLOEXEC);
 		if (fd < 0)
 			continue;
-		if (!ioctl(fd, DRM_IOCTL_VERSION, &v) && !strcmp(name, driver))
+		if (!ioctl(fd, DRM_IOCTL_VERSION, &v) &&
+		    !strcmp(name, driver) && nth-- == 0)
 			return fd;
 		close(fd);
 	}
@@ -125,7 +126,8 @@ static void paint(int fd, const struct drm_mode_create_dumb *buf, uint64_t seed)
 
 int tool_draw(int argc, char **argv)
 {
-	int fd = open_card(argv[0]);
+	unsigned nth = argc > 3 ? (unsigned)number(argv[3]) : 0;
+	int fd = open_card(argv[0], nth);
 	uint32_t connector, crtc;
 	struct drm_mode_modeinfo mode = first_mode(fd, &connector, &crtc);
 	struct drm_mode_create_dumb buf = { .width = mode.hdisplay,
@@ -135,7 +137,6 @@ int tool_draw(int argc, char **argv)
 	struct drm_mode_crtc set = { .mode_valid = 1 };
 	struct drm_mode_fb_dirty_cmd dirty = { 0 };
 
-	(void)argc;
 	call(fd, DRM_IOCTL_MODE_CREATE_DUMB, &buf, "buffer");
 	paint(fd, &buf, number(argv[1]));
 	fb.width = buf.width;
@@ -151,7 +152,7 @@ int tool_draw(int argc, char **argv)
 	call(fd, DRM_IOCTL_MODE_SETCRTC, &set, "mode");
 	/* Drivers that show the buffer itself have nothing to be told. */
 	ioctl(fd, DRM_IOCTL_MODE_DIRTYFB, &dirty);
-	say("drawn %s %ux%u", argv[0], buf.width, buf.height);
+	say("drawn %s#%u %ux%u", argv[0], nth, buf.width, buf.height);
 	/* With the file goes the picture. */
 	sleep((unsigned)number(argv[2]));
 	return 0;

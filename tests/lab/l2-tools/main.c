@@ -14,7 +14,7 @@ static const struct {
 	{ "bar", "FN BAR STRIDE SEED [check]", 4, tool_bar },
 	{ "edu", "FN WORD [ARGS]", 2, tool_edu },
 	{ "msix", "FN VECTOR toggle|rewrite|move COUNT", 4, tool_msix },
-	{ "draw", "DRIVER SEED SECONDS", 3, tool_draw },
+	{ "draw", "DRIVER SEED SECONDS [NTH]", 3, tool_draw },
 	{ "picture", "WIDTH HEIGHT SEED", 3, tool_picture },
 };
 
