@@ -354,15 +354,15 @@ struct cfg_quirk {
 	/* What it matches. */
 	uint16_t vendor;            /* 0 = any */
 	uint16_t first, last;       /* device ids; last 0 = any */
+	uint16_t config;            /* this dword of configuration space holds
+	                               something: not 0, not all ones; 0 = any */
 	uint32_t class, class_mask; /* base, sub, interface; mask 0 = any */
 	uint8_t revision;           /* 0 = any */
 	bool vf;                    /* virtual functions only */
-	uint16_t config;            /* this dword of configuration space holds
-	                               something: not 0, not all ones; 0 = any */
-	enum cfg_bar_kind kind;     /* of `bar`; NONE = any. Where `size` is
-	                               within a BAR, it must be that large */
-	enum cfg_quirk_effect effect;
+	/* Where, and what. A BAR's range must lie inside the BAR. */
 	uint8_t bar;
+	enum cfg_bar_kind kind; /* of `bar`; NONE = any */
+	enum cfg_quirk_effect effect;
 	uint32_t off, size;
 	uint32_t data;         /* WINDOW: offset of the data register */
 	uint32_t select, span; /* WINDOW: addresses [select, select+span) */

@@ -51,19 +51,19 @@ enum {
 #define NO_BUS_RESET(vendor_, id, why)                                         \
 	{                                                                      \
 		.vendor = (vendor_), ONE(id),                                  \
-		.effect = CFG_QUIRK_NO_BUS_RESET, .reason = why,               \
+		.effect = CFG_QUIRK_NO_BUS_RESET, .reason = (why),             \
 		.source = QUIRKS "quirk_no_bus_reset"                          \
 	}
 #define LOST "after a bus reset its configuration space never answers again"
 #define NO_RETRAIN "after a bus reset its link may not come up again"
-#define AMD_RESET(from, to, what, where)                                       \
+#define AMD_RESET(from, to, where)                                             \
 	{                                                                      \
 		.vendor = ATI, MANY(from, to), DISPLAY,                        \
 		.effect = CFG_QUIRK_NO_BUS_RESET,                              \
-		.reason = what " GPU: a bus reset does not bring it back to "  \
-			       "where its driver can begin; it needs a "       \
-			       "sequence of its own",                          \
-		.source = where                                                \
+		.reason = "a bus reset does not bring the GPU back to where "  \
+			  "its driver can begin; it needs a sequence of its "  \
+			  "own",                                               \
+		.source = (where)                                              \
 	}
 
 /* NVIDIA up to Ada, with what its drivers must reach behind the mirror. */
@@ -268,18 +268,18 @@ static const struct cfg_quirk table[] = {
 	NO_BUS_RESET(QUALCOMM, 0x1107, LOST),
 	NO_BUS_RESET(TI, 0xb005, "a bus reset turns its link off for good"),
 	NO_BUS_RESET(ASMEDIA, 0x1164, NO_RETRAIN),
-	AMD_RESET(0x6649, 0x6651, "Bonaire", QEMU_QUIRKS "radeon_reset"),
-	AMD_RESET(0x6658, 0x665d, "Bonaire", QEMU_QUIRKS "radeon_reset"),
-	AMD_RESET(0x67a0, 0x67be, "Hawaii", QEMU_QUIRKS "radeon_reset"),
-	AMD_RESET(0x67c0, 0x67df, "Polaris 10", VENDOR_RESET),
-	AMD_RESET(0x6fdf, 0x6fdf, "Polaris 20", VENDOR_RESET),
-	AMD_RESET(0x67e0, 0x67ff, "Polaris 11", VENDOR_RESET),
-	AMD_RESET(0x6980, 0x699f, "Polaris 12", VENDOR_RESET),
-	AMD_RESET(0x6860, 0x687f, "Vega 10", VENDOR_RESET),
-	AMD_RESET(0x66a0, 0x66af, "Vega 20", VENDOR_RESET),
-	AMD_RESET(0x7310, 0x731f, "Navi 10", VENDOR_RESET),
-	AMD_RESET(0x7340, 0x734f, "Navi 14", VENDOR_RESET),
-	AMD_RESET(0x7360, 0x7362, "Navi 12", VENDOR_RESET),
+	AMD_RESET(0x6649, 0x6651, QEMU_QUIRKS "radeon_reset"), /* Bonaire */
+	AMD_RESET(0x6658, 0x665d, QEMU_QUIRKS "radeon_reset"), /* Bonaire */
+	AMD_RESET(0x67a0, 0x67be, QEMU_QUIRKS "radeon_reset"), /* Hawaii */
+	AMD_RESET(0x67c0, 0x67df, VENDOR_RESET),               /* Polaris 10 */
+	AMD_RESET(0x6fdf, 0x6fdf, VENDOR_RESET),               /* Polaris 20 */
+	AMD_RESET(0x67e0, 0x67ff, VENDOR_RESET),               /* Polaris 11 */
+	AMD_RESET(0x6980, 0x699f, VENDOR_RESET),               /* Polaris 12 */
+	AMD_RESET(0x6860, 0x687f, VENDOR_RESET),               /* Vega 10 */
+	AMD_RESET(0x66a0, 0x66af, VENDOR_RESET),               /* Vega 20 */
+	AMD_RESET(0x7310, 0x731f, VENDOR_RESET),               /* Navi 10 */
+	AMD_RESET(0x7340, 0x734f, VENDOR_RESET),               /* Navi 14 */
+	AMD_RESET(0x7360, 0x7362, VENDOR_RESET),               /* Navi 12 */
 
 	/* ---- virtual functions ------------------------------------------- */
 	{ .vf = true,
