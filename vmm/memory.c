@@ -30,6 +30,7 @@
 #define HUGE (2ull << 20)
 #define GIGANTIC (1ull << 30)
 #define MEMORY_MIN (16ull << 20)
+#define MEMORY_MAX (4ull << 40)
 #define SLOW_NS 1000000000ull
 
 static int memory_fail(struct diag *d, uint64_t bytes, const char *call)
@@ -192,12 +193,12 @@ static int check_size(const struct vm *vm, uint64_t bytes, struct diag *d)
 		return -EINVAL;
 	}
 	if (bytes >= MEMORY_MIN && IS_ALIGNED(bytes, unit) &&
-	    bytes <= 1ull << 40)
+	    bytes <= MEMORY_MAX)
 		return 0;
 	diag_fail(d, -EINVAL, FL_VMM_MEMORY,
 	          "%" PRIu64 " bytes of guest memory", bytes);
 	diag_why(d,
-	         "it must be a multiple of %" PRIu64 " MiB, from 16 MiB to 1 "
+	         "it must be a multiple of %" PRIu64 " MiB, from 16 MiB to 4 "
 	         "TiB",
 	         unit >> 20);
 	diag_mend(d, "memory: %s in the policy, for instance",

@@ -18,7 +18,8 @@
  *
  *   Order, each because the kernel wants it so:
  *     VM, irqchip -> RAM slots -> KVM_DEV_VFIO_FILE_ADD -> device attach
- *     (which opens it and resets it, once) -> DMA maps (one a RAM region) ->
+ *     (which opens it and resets it, once) -> RAM moves, where the devices
+ *     cannot reach some of it -> DMA maps (one a RAM region) ->
  *     BAR placement -> ACPI tables -> kernel image -> vCPU state ->
  *     Landlock, seccomp -> first KVM_RUN.
  *
