@@ -62,7 +62,7 @@ static bool number(const char **at, int base, uint64_t *ret)
 
 /* "02:00.0" or "0000:02:00.0", up to `end`, which is passed over. VT-d's lines
  * name no segment, AMD's of old neither: 0 then. */
-static bool address(const char **at, char end, struct bdf *ret)
+static bool address(const char **at, char end, struct iommu_fault *f)
 {
 	const char *to = strchr(*at, end);
 	char text[BDF_STRLEN + 8];
@@ -71,10 +71,10 @@ static bool address(const char **at, char end, struct bdf *ret)
 	if (!n || n >= BDF_STRLEN)
 		return false;
 	/* A segment is there when the address has two colons. */
+	f->segment = memchr(*at, ':', n) != memrchr(*at, ':', n);
 	snprintf(text, sizeof(text), "%s%.*s",
-	         memchr(*at, ':', n) == memrchr(*at, ':', n) ? "0000:" : "",
-	         (int)n, *at);
-	if (bdf_parse(text, ret) < 0)
+	         f->segment ? "" : "0000:", (int)n, *at);
+	if (bdf_parse(text, &f->bdf) < 0)
 		return false;
 	*at = to + 1;
 	return true;
@@ -143,7 +143,7 @@ static bool vtd(const char *at, struct iommu_fault *f)
 	if (!skip(&at, " NO_PASID") && skip(&at, " PASID ") &&
 	    !number(&at, 16, &pasid))
 		return false;
-	if (!skip(&at, "] Request device [") || !address(&at, ']', &f->bdf))
+	if (!skip(&at, "] Request device [") || !address(&at, ']', f))
 		return false;
 	if (skip(&at, " PASID ") && !number(&at, 16, &pasid))
 		return false;
@@ -173,6 +173,7 @@ static bool driver_prefix(const char **at, struct iommu_fault *f)
 	snprintf(text, sizeof(text), "%.*s", (int)(to - from), from);
 	if (bdf_parse(text, &f->bdf) < 0)
 		return false;
+	f->segment = true;
 	*at = to + 2;
 	return true;
 }
@@ -187,7 +188,7 @@ static bool amd(const char *at, struct iommu_fault *f)
 
 	if (!skip(&at, "AMD-Vi: Event logged [IO_PAGE_FAULT "))
 		return false;
-	if (skip(&at, "device=") ? !address(&at, ' ', &f->bdf) : !known)
+	if (skip(&at, "device=") ? !address(&at, ' ', f) : !known)
 		return false;
 	if (!skip(&at, "domain=") || !number(&at, 16, &domain) ||
 	    !skip(&at, " address=") || !number(&at, 16, &f->addr) ||

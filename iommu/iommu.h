@@ -179,7 +179,8 @@ enum iommu_fault_kind {
 };
 const char *iommu_fault_kind_name(enum iommu_fault_kind k); /* "write" */
 struct iommu_fault {
-	struct bdf bdf; /* who asked; VT-d tells no segment: 0 */
+	struct bdf bdf;
+	bool segment; /* it was told; else 0 is assumed, as VT-d has it */
 	enum iommu_fault_kind kind;
 	uint64_t addr;   /* of an interrupt with VT-d: its index */
 	unsigned reason; /* VT-d: its number, 0 = not told; AMD: flags */

@@ -86,6 +86,7 @@ struct faults {
 	bool watched;
 	char why[80];  /* it is not */
 	uint64_t lost; /* records of the kernel's log: at least */
+	bool segments; /* the host has several: VT-d's lines name none */
 	size_t n;
 	struct fault_count f[FAULTS_MAX];
 };

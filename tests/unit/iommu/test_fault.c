@@ -85,6 +85,9 @@ static void test_good(void **state)
 		assert_string_equal(bdf_format(f.bdf, bdf), good[i].bdf);
 		assert_int_equal(f.kind, good[i].kind);
 		assert_int_equal(f.addr, good[i].addr);
+		/* Where the line has an address with one. */
+		assert_int_equal(f.segment,
+		                 strstr(good[i].line, good[i].bdf) != NULL);
 		assert_int_equal(f.reason, good[i].reason);
 		assert_string_equal(f.words, good[i].words);
 	}
