@@ -221,11 +221,13 @@ static int ask(struct server *s, struct client *c, struct client *vmm,
 	return 0;
 }
 
+/* All functions of a slot go together, whichever is named. */
 static int ask_detach(struct server *s, struct client *c, struct client *vmm,
-                      const struct request *r, struct diag *d)
+                      struct request *r, struct diag *d)
 {
 	unsigned ms = r->now ? 0 : DETACH_MS;
 
+	r->device[strcspn(r->device, ":")] = '\0';
 	if (!lease_has(vmm->lease, r->device)) {
 		diag_fail(d, -ENOENT, FL_NETD_DEVICE, "guest %s has no %s",
 		          r->guest, r->device);
@@ -240,7 +242,7 @@ static int ask_detach(struct server *s, struct client *c, struct client *vmm,
 		NULL, ms + SETTLE_MS, d);
 }
 
-void ask_request(struct server *s, struct client *c, const struct request *r)
+void ask_request(struct server *s, struct client *c, struct request *r)
 {
 	struct client *vmm = holder_of(s, r->guest);
 	struct diag d = { 0 };
@@ -413,7 +415,10 @@ static void gone(struct server *s, struct client *vmm, const json_t *o)
 	const char *reason = json_string_value(json_object_get(o, "reason"));
 
 	if (!device || !lease_has(vmm->lease, device)) {
-		nonsense(s, vmm);
+		/* Companions are told of one by one; they went with the
+		 * first. */
+		if (!device || !strchr(device, ':'))
+			nonsense(s, vmm);
 		return;
 	}
 	/* The name is one of ours; the reason is one of a few words. */

@@ -101,7 +101,7 @@ void clients_free_dead(struct server *s);
 
 /* ask.c */
 /* detach and query: to the VMM, or refused. */
-void ask_request(struct server *s, struct client *c, const struct request *r);
+void ask_request(struct server *s, struct client *c, struct request *r);
 /* What the worker opened for an attach goes to the VMM. `c` NULL: nobody
  * waits for it any more. */
 void ask_attach(struct server *s, struct client *c, const struct request *r,

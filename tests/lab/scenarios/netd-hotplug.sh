@@ -40,6 +40,7 @@ run_guest demo demo
 equal "what it has" "$(has)" wan
 order demo 60 net
 pings demo 3
+guest_send demo "sh modprobe nvme"
 
 step "attach: the drive into a spare slot, and the guest reads it"
 expect "attach" "$FAIRLEAD" attach demo disk

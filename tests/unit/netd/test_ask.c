@@ -517,6 +517,51 @@ static void test_missing_elsewhere(void **state)
 	end(&p);
 }
 
+/* Two functions of one card: one slot, and always together. */
+static void test_companions(void **state)
+{
+	static const char pair[] =
+		"version: 1\n"
+		"devices:\n"
+		"  - { name: pair, match: { pci: \"0000:01:10.0\" }, "
+		"group: with-companions, rom: none }\n"
+		"guests:\n"
+		"  - { name: g, memory: 512M, kernel: /k, devices: [{ use: "
+		"pair, slot: \"06.0\" }] }\n";
+	struct daemon *d = *state;
+	struct peers p;
+	json_t *event, *dev;
+	json_int_t id;
+
+	build(d, pair);
+	p = start(d, "g");
+	assert_string_equal(names(d, "g"), "pair pair:2");
+	request(p.user, "detach", "g", "pair:2", "");
+	id = hear(p.vmm, "detach", 0, &event);
+	assert_string_equal(member(event, "device"), "pair");
+	json_decref(event);
+	reply_done(p.vmm, id, true);
+	expect(p.user, 0);
+	assert_string_equal(names(d, "g"), "");
+	request(p.user, "attach", "g", "pair", "");
+	id = hear(p.vmm, "attach", 2, &event);
+	dev = json_array_get(json_object_get(event, "devices"), 1);
+	assert_string_equal(member(dev, "name"), "pair:2");
+	assert_string_equal(member(dev, "rom"), "none");
+	assert_int_equal(json_integer_value(json_object_get(dev, "slot")), 6);
+	assert_int_equal(json_integer_value(json_object_get(dev, "function")),
+	                 2);
+	json_decref(event);
+	reply_done(p.vmm, id, true);
+	expect(p.user, 0);
+	/* It goes by itself: told of each function. */
+	say(p.vmm, "{\"event\":\"gone\",\"device\":\"pair\"}");
+	say(p.vmm, "{\"event\":\"gone\",\"device\":\"pair:2\"}");
+	usleep(200000);
+	assert_string_equal(names(d, "g"), "");
+	end(&p);
+}
+
 /* Another's device is just being unbound: the kernel tells its override only
  * when that is done. Nobody else waits for it. */
 static void test_unbinding_elsewhere(void **state)
@@ -556,6 +601,7 @@ int main(void)
 		T(test_long_query),
 		T(test_missing_elsewhere),
 		T(test_unbinding_elsewhere),
+		T(test_companions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
