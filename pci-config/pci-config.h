@@ -200,11 +200,11 @@ void cfg_compose_host_bridge(struct cfg_space *s);
  *             slot up at once; the button alone would take it five seconds.
  *   ask       cfg_port_press(): after five seconds its driver lets go and the
  *             power goes off. A second press within them means "do not".
- *   give up   when cfg_port_slot() says that power went off, after
+ *   give up   when cfg_port_slot() says that power went off and, a second
+ *             later, its indicator too (until then events are ignored), after
  *             cfg_port_press() or by the guest's own will:
- *             cfg_port_set_present(false). Within the second for which the
- *             guest ignores events, or its next event finds a slot that is
- *             still occupied and it takes the function back.
+ *             cfg_port_set_present(false). Not much later, or the next event
+ *             finds a slot still occupied and the guest takes it back.
  *   surprise  cfg_port_set_present(false) alone.
  */
 struct cfg_slot {
