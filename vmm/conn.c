@@ -122,12 +122,10 @@ void conn_output(struct conn *c)
 	}
 }
 
-/* Takes both. */
-static void put(struct conn *c, char *text, int body)
+/* Takes what is in it. */
+static void put(struct conn *c, struct message m)
 {
-	struct message m = { .text = text, .body = body };
-
-	if (!text || c->fd < 0 || c->n == CONN_QUEUE_MAX) {
+	if (!m.text || c->fd < 0 || c->n == CONN_QUEUE_MAX) {
 		c->dropped += c->fd >= 0;
 		drop(&m);
 		return;
@@ -151,16 +149,15 @@ static int body_of(const char *text)
 /* `doc` is taken. */
 static void say(struct conn *c, json_t *doc)
 {
-	char *text = json_dumps(doc, JSON_COMPACT);
-	int body = -1;
+	struct message m = { json_dumps(doc, JSON_COMPACT), -1 };
 
 	json_decref(doc);
-	if (text && strlen(text) > NETD_MSG_MAX) {
-		body = body_of(text);
-		free(text);
-		text = body < 0 ? NULL : strdup("{\"body\":\"memfd\"}");
+	if (m.text && strlen(m.text) > NETD_MSG_MAX) {
+		m.body = body_of(m.text);
+		free(m.text);
+		m.text = m.body < 0 ? NULL : strdup("{\"body\":\"memfd\"}");
 	}
-	put(c, text, body);
+	put(c, m);
 }
 
 void conn_done(struct conn *c, uint64_t id, bool forced)

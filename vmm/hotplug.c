@@ -119,17 +119,40 @@ static void release(struct hotplug *h, uint8_t slot)
 	b->owed = false;
 }
 
+/* What each error was has been told as it came. */
+static void tell_lost(struct hotplug *h, uint8_t slot)
+{
+	const struct vm_device *first = NULL;
+	char name[DIAG_LINE];
+	struct diag d;
+
+	for (unsigned i = 0; !first && next_in(h->vm, slot, &i); i++)
+		first = &h->vm->cfg.device[i];
+	diag_fail(&d, -EIO, FL_VMM_DEVICE, "give %.100s back to the guest",
+	          who(h->vm, slot, name, sizeof(name)));
+	diag_why(&d,
+	         "it met %d errors within ten minutes, or its reset did "
+	         "not help; the guest goes on without it",
+	         SLOT_ERRORS_MAX);
+	diag_mend(&d, "dmesg; fairlead doctor %s; then fairlead attach",
+	          first ? first->bdf : "");
+	loop_say_diag(&d);
+}
+
 static void tell_release(struct hotplug *h, uint8_t slot)
 {
 	static const char *const how[] = {
 		[SLOT_NETD] = "was detached",
 		[SLOT_HOST] = "goes back to the host, which wants it",
 		[SLOT_GUEST] = "was ejected by the guest",
-		[SLOT_ERROR] = "stays away after errors",
 	};
 	const struct slot *s = &h->bay[slot].slot;
 	char text[3 * DIAG_LINE], name[DIAG_LINE];
 
+	if (s->why == SLOT_ERROR) {
+		tell_lost(h, slot);
+		return;
+	}
 	snprintf(text, sizeof(text), "%s %s%s; the guest goes on",
 	         who(h->vm, slot, name, sizeof(name)), how[s->why],
 	         s->forced ? ", without the guest's consent" : "");

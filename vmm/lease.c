@@ -54,7 +54,7 @@ static int take_guest(const json_t *lease, struct vm_config *c)
 {
 	const json_t *g = json_object_get(lease, "guest");
 	const char *cmdline = json_string_value(json_object_get(g, "cmdline"));
-	uint64_t cpus, spare, limit;
+	uint64_t cpus = 0, spare = 0, limit = 0;
 	int r = lease_name(g, "name", c->name, sizeof(c->name));
 
 	if (r == 0)
