@@ -83,6 +83,11 @@ uint32_t vfio_dev_cfg_read(struct vfio_dev *v, unsigned off, unsigned width)
 	return value;
 }
 
+static bool is_awake(const struct vfio_dev *v)
+{
+	return !(v->cfg.now[v->cfg.pm + PCI_PM_CTRL] & PCI_PM_CTRL_STATE_MASK);
+}
+
 /* Apart, for what a diag costs where it is declared. */
 static __attribute__((noinline)) void reset(struct vfio_dev *v)
 {
@@ -106,6 +111,10 @@ static void perform(struct vfio_dev *v, const struct cfg_write *w, unsigned off,
 		vfio_intx_withdraw(v);
 	if (w->forward)
 		device_write(v, off, width, w->hw_value);
+	/* Waking, the kernel puts COMMAND back as it was when the device fell
+	 * asleep; the guest may have changed its mind since. */
+	if ((w->events & CFG_EV_POWER) && is_awake(v))
+		vfio_command_write(v);
 	if (w->events & EV_DECODE)
 		vfio_windows_offer(v);
 	if (w->events & CFG_EV_MSIX)

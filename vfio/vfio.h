@@ -8,16 +8,23 @@
  * Theory of operation
  *   vfio_dev_open() attaches the function to the guest's DMA address space
  *   (iommu/), takes its layout once (pci-config/), maps its BARs into this
- *   process where the kernel allows, and arms the request interrupt. From
- *   then on the VMM calls in for trapped accesses only:
+ *   process where the kernel allows, and listens to what the host says of it
+ *   (wanted back, has met an error). From then on the VMM calls in for trapped
+ *   accesses only:
  *     - configuration cycles: decided by pci-config, performed here;
  *     - BAR accesses outside the mapped windows: the MSI-X table (kept here,
- *       the device never sees guest messages) and registers that share its
- *       pages.
+ *       the device never sees guest messages), back doors to configuration
+ *       space (quirk.c) and registers that share their pages.
  *   Everything else the guest reaches directly: a BAR that decodes is mapped
  *   into the guest with the fewest windows that leave out the pages of the
  *   MSI-X table, through the ops that the VMM lends. The Pending Bit Array is
  *   the device's own and needs no trap, because of how masking works:
+ *
+ *   Mapping a BAR costs address space only, however large it is: the kernel
+ *   fills in pages as they are touched. Each lies as it does in physical memory
+ *   below 1 GiB, so that huge pages can back it. A BAR smaller than a page that
+ *   the kernel lets be mapped has its page to itself; it is shown where the
+ *   guest gives it a page to itself, too.
  *
  *   The expansion ROM is a copy in this process, of the device's own or of a
  *   file, taken when the guest first enables it; no smaller than a page.
@@ -32,6 +39,16 @@
  *   an eventfd that raises the guest's pin, and looks again when the guest's
  *   end of interrupt signals another: no step of ours. It is on while COMMAND
  *   has decode or bus master and neither MSI nor MSI-X is enabled.
+ *
+ *   D3hot: nothing decodes, so the windows go before the device sleeps and come
+ *   after it woke; vectors and the line stay, for the kernel saves what the
+ *   device loses. On waking COMMAND is written anew: the guest's, not what the
+ *   kernel saved.
+ *
+ *   Resets: the function's own (FLR, PM) by vfio_dev_reset(), or a guest's FLR;
+ *   where there is none, or it is known to do nothing, the bus's by
+ *   vfio_hot_reset(), with everybody on it. Around each: interrupts off ->
+ *   windows away -> reset -> the view at its reset values.
  *
  *   Late routes (vfio_open.late_routes): Linux writes a vector's real message
  *   only when its driver requests that vector, then unmasks it, one vector
@@ -50,8 +67,9 @@
  *   -> device -> (the kernel resets the function).
  *
  * Threads: every function that changes or reads a device's state locks it;
- * calls for two devices do not wait for one another. A reset keeps the lock
- * for its whole length; vfio_dev_take_fault(), vfio_dev_late_settle() and
+ * calls for two devices do not wait for one another, but in vfio_hot_reset(),
+ * which locks all of them, by address. A reset keeps the lock for its whole
+ * length; vfio_dev_take_fault(), vfio_dev_late_settle() and
  * vfio_dev_stats_soon() give up after 10 ms, for a thread with other duties.
  * What is fixed at open (bars, layout, the two descriptors) is read without.
  * Nobody else may be in a call when the device is closed.
@@ -65,6 +83,8 @@
  *   - where the host has fewer vectors than the guest enables, FL-0405 is said
  *     at the enabling and whenever one beyond them is unmasked; that one stays
  *     silent until the guest toggles MSI or MSI-X;
+ *   - several MSI vectors of which the host has only some: the device folds its
+ *     messages into those, by numbers that the guest does not expect;
  *   - MSI without mask bits cannot be held back without loss: one interrupt is
  *     sent when vfio_dev_throttle() lets go.
  */

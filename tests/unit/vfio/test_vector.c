@@ -293,7 +293,7 @@ static void test_power(void **state)
 	power(f, 3);
 	fake_expect(f, "cfg 94=0003\n");
 	power(f, 0);
-	fake_expect(f, "cfg 94=0000\n+trap 0 0\n+win 0 2000\n"
+	fake_expect(f, "cfg 94=0000\ncfg 4=0006\n+trap 0 0\n+win 0 2000\n"
 	               "+win 3000 5000\n");
 	assert_true(f->armed[0]);
 	expect_no_fault(f);
@@ -311,7 +311,7 @@ static void test_power_intx(void **state)
 	fake_forget(f);
 	power(f, 3);
 	power(f, 0);
-	fake_expect(f, "cfg 94=0003\ncfg 94=0000\n");
+	fake_expect(f, "cfg 94=0003\ncfg 94=0000\ncfg 4=0004\n");
 }
 
 int main(void)
