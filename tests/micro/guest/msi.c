@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Sleeps, and is woken by messages: each handler run writes the test's port. */
+/* Sleeps, and is woken by messages, and by two pins of the IOAPIC with the same
+ * vectors: each handler run writes the test's port. */
 #include "tests/micro/guest/guest.h"
 
 #define APIC 0xfee00000u
 #define APIC_EOI (APIC + 0xb0)
 #define APIC_SVR (APIC + 0xf0)
-#define VECTOR 0x51 /* and the next */
+#define VECTOR 0x51        /* and the next */
+#define IOAPIC 0xfec00000u /* index; data at 10h */
+#define IOAPIC_PIN 16u     /* and the next: INTA and INTB */
+#define IOAPIC_LEVEL (1u << 15)
 #define WANTED 20
 
 struct gate {
@@ -47,6 +51,15 @@ static void set_gate(uint32_t vector, void (*entry)(void))
 		                     .high = (uint16_t)(at >> 16) };
 }
 
+/* 82093AA 3.2.4: to APIC 0, level triggered, not masked. */
+static void set_pin(uint32_t pin, uint32_t vector)
+{
+	write32(IOAPIC, 0x11 + 2 * pin);
+	write32(IOAPIC + 0x10, 0);
+	write32(IOAPIC, 0x10 + 2 * pin);
+	write32(IOAPIC + 0x10, IOAPIC_LEVEL | vector);
+}
+
 void guest_main(void)
 {
 	const struct {
@@ -58,6 +71,8 @@ void guest_main(void)
 	set_gate(VECTOR + 1, isr1);
 	__asm__ volatile("lidt %0" ::"m"(pointer));
 	write32(APIC_SVR, 0x1ff);
+	set_pin(IOAPIC_PIN, VECTOR);
+	set_pin(IOAPIC_PIN + 1, VECTOR + 1);
 	say("ready", 0);
 	for (;;) {
 		__asm__ volatile("cli");
