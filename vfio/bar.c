@@ -20,25 +20,33 @@ static bool is_access(const struct vfio_dev *v, unsigned bar, uint64_t off,
 	       range_inside(off, width, v->bar[bar].size);
 }
 
-/* As two halves where registers need thought. */
-static uint64_t read_locked(struct vfio_dev *v, unsigned bar, uint64_t off,
-                            unsigned width)
+static uint64_t read_part(struct vfio_dev *v, unsigned bar, uint64_t off,
+                          unsigned width)
 {
 	uint32_t value;
 	uint8_t buf[8];
 
-	if (bar == VFIO_ROM)
-		return vfio_rom_read(v, off, width);
-	if (vfio_msix_owns(v, bar, off, width))
-		return vfio_msix_table_read(v, off, width);
-	if (v->n_doors && width == 8)
-		return read_locked(v, bar, off, 4) |
-		       read_locked(v, bar, off + 4, 4) << 32;
-	if (v->n_doors && vfio_quirks_read(v, bar, off, width, &value))
+	if (width < 8 && v->n_doors &&
+	    vfio_quirks_read(v, bar, off, width, &value))
 		return value & ones(width);
 	if (v->kern->read(v->fd, buf, width, v->bar[bar].offset + off) < 0)
 		return ones(width);
 	return load_le(buf, width);
+}
+
+static uint64_t read_locked(struct vfio_dev *v, unsigned bar, uint64_t off,
+                            unsigned width)
+{
+	v->stats.bar_reads++;
+	if (bar == VFIO_ROM)
+		return vfio_rom_read(v, off, width);
+	if (vfio_msix_owns(v, bar, off, width))
+		return vfio_msix_table_read(v, off, width);
+	/* Registers with a back door among them: one after the other. */
+	if (width == 8 && v->n_doors)
+		return read_part(v, bar, off, 4) | read_part(v, bar, off + 4, 4)
+		                                           << 32;
+	return read_part(v, bar, off, width);
 }
 
 uint64_t vfio_dev_bar_read(struct vfio_dev *v, unsigned bar, uint64_t off,
@@ -49,29 +57,17 @@ uint64_t vfio_dev_bar_read(struct vfio_dev *v, unsigned bar, uint64_t off,
 	if (!is_access(v, bar, off, width))
 		return UINT64_MAX;
 	pthread_mutex_lock(&v->lock);
-	v->stats.bar_reads++;
 	value = read_locked(v, bar, off, width);
 	pthread_mutex_unlock(&v->lock);
 	return value;
 }
 
-static void write_locked(struct vfio_dev *v, unsigned bar, uint64_t off,
-                         unsigned width, uint64_t value)
+static void write_part(struct vfio_dev *v, unsigned bar, uint64_t off,
+                       unsigned width, uint64_t value)
 {
 	uint8_t buf[8];
 
-	if (bar == VFIO_ROM)
-		return;
-	if (vfio_msix_owns(v, bar, off, width)) {
-		vfio_msix_table_write(v, off, width, value);
-		return;
-	}
-	if (v->n_doors && width == 8) {
-		write_locked(v, bar, off, 4, value & UINT32_MAX);
-		write_locked(v, bar, off + 4, 4, value >> 32);
-		return;
-	}
-	if (v->n_doors &&
+	if (width < 8 && v->n_doors &&
 	    vfio_quirks_write(v, bar, off, width, (uint32_t)value))
 		return;
 	store_le(buf, width, value);
@@ -80,13 +76,30 @@ static void write_locked(struct vfio_dev *v, unsigned bar, uint64_t off,
 		return;
 }
 
+static void write_locked(struct vfio_dev *v, unsigned bar, uint64_t off,
+                         unsigned width, uint64_t value)
+{
+	v->stats.bar_writes++;
+	if (bar == VFIO_ROM)
+		return;
+	if (vfio_msix_owns(v, bar, off, width)) {
+		vfio_msix_table_write(v, off, width, value);
+		return;
+	}
+	if (width == 8 && v->n_doors) {
+		write_part(v, bar, off, 4, value & UINT32_MAX);
+		write_part(v, bar, off + 4, 4, value >> 32);
+		return;
+	}
+	write_part(v, bar, off, width, value);
+}
+
 void vfio_dev_bar_write(struct vfio_dev *v, unsigned bar, uint64_t off,
                         unsigned width, uint64_t value)
 {
 	if (!is_access(v, bar, off, width))
 		return;
 	pthread_mutex_lock(&v->lock);
-	v->stats.bar_writes++;
 	write_locked(v, bar, off, width, value);
 	pthread_mutex_unlock(&v->lock);
 }

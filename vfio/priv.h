@@ -209,30 +209,27 @@ void vfio_events_fini(struct vfio_dev *v);
 struct vfio_dev {
 	pthread_mutex_t lock;
 	const struct vfio_kern *kern;
-	char bdf[BDF_STRLEN];
-	int fd;
-	uint32_t guest_devid;
 	const struct vfio_host_ops *host;
 	void *host_ctx;
 	struct irq_table *table;
-	bool late_routes;
 	struct cfg_layout layout;
 	struct cfg_space cfg;
 	uint64_t config_off; /* of configuration space in the device file */
 	size_t config_size;
-	bool resets_alone;
-	struct vfio_bar bar[VFIO_RANGES]; /* the ROM is the last */
 	uint64_t rom_region; /* bytes of the device's own, 0 = none */
-	bool rom_failed;
-	struct cfg_msix msix;
+	struct vfio_bar bar[VFIO_RANGES]; /* the ROM is the last */
 	struct vfio_door door[DOORS_MAX];
-	unsigned n_doors;
+	struct cfg_msix msix;
 	struct vfio_irqs irq;
 	struct vfio_intx intx;
-	int request_fd, error_fd;
-	struct diag fault;
-	_Atomic bool has_fault; /* written under the lock */
 	struct vfio_stats stats;
+	struct diag fault;
+	unsigned n_doors;
+	uint32_t guest_devid;
+	int fd, request_fd, error_fd;
+	bool late_routes, resets_alone, rom_failed;
+	_Atomic bool has_fault; /* written under the lock */
+	char bdf[BDF_STRLEN];
 };
 
 /* The part of opening behind the attach, over any kernel. Takes `fd` on
