@@ -15,21 +15,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "netd/priv.h"
+#include "netd/grant.h"
 
 #define SETTLE_LOCK_MS 10000u /* of a lease's 30 s */
 #define LET_GO_TRIES 100
 #define LET_GO_STEP_NS 50000000l
-
-/* What all directions work on; freed together. */
-struct guest_run {
-	struct pol_policy *policy;
-	struct pol_guest *guest;
-	const char *device;            /* of it; NULL = all */
-	struct pol_state *seen, *want; /* want: of those only */
-	struct machine m;
-	struct grant give;
-};
 
 static void run_clear(struct guest_run *r)
 {
@@ -37,136 +27,6 @@ static void run_clear(struct guest_run *r)
 	pol_state_free(r->seen);
 	pol_free(r->policy);
 	machine_close(&r->m);
-}
-
-/* ---- which guest, which device ----------------------------------------------
- */
-
-static int no_guest(struct work *w, const struct pol_policy *p)
-{
-	const char *names[POL_GUESTS_MAX], *near;
-	size_t n = MIN(p->n_guests, (size_t)POL_GUESTS_MAX);
-
-	for (size_t i = 0; i < n; i++)
-		names[i] = p->guest[i].name;
-	near = nearest_word(w->req.guest, names, n);
-	diag_fail(&w->diag, -ENOENT, FL_NETD_GUEST, "no guest \"%s\"",
-	          w->req.guest);
-	diag_why(&w->diag, "the applied policy has %zu guest(s), not that one",
-	         p->n_guests);
-	if (near)
-		diag_mend(&w->diag, "did you mean \"%s\"?", near);
-	else
-		diag_mend(&w->diag, "add it to the policy, then fairlead apply "
-		                    "FILE");
-	return -ENOENT;
-}
-
-static int find_guest(struct work *w, struct guest_run *r)
-{
-	int e = journal_phase(w->env->state_fd, &w->diag);
-
-	if (e < 0)
-		return e;
-	if (e == JOURNAL_APPLYING) {
-		diag_fail(&w->diag, -EAGAIN, FL_NETD_UNFINISHED,
-		          "%s %s: an earlier change is not finished",
-		          w->permit->verb, w->req.guest);
-		diag_why(&w->diag, "the journal has an intent that could not "
-		                   "be carried out");
-		diag_mend(&w->diag, "fairlead apply FILE, or fairlead restore");
-		return -EAGAIN;
-	}
-	e = policy_applied(w->env, &r->policy, &w->errs, &w->diag);
-	if (e)
-		return e;
-	for (size_t i = 0; i < r->policy->n_guests; i++)
-		if (!strcmp(r->policy->guest[i].name, w->req.guest))
-			r->guest = &r->policy->guest[i];
-	return r->guest ? 0 : no_guest(w, r->policy);
-}
-
-/* The empty ports are at the lowest device numbers that nothing of the guest
- * has (netd-proto.h). 0 = none is left. */
-static uint8_t spare_slot(const struct pol_guest *g, const struct lease *l)
-{
-	uint32_t left = g->spare;
-
-	for (uint8_t s = 1; s <= POL_SLOTS && left; s++) {
-		bool own = false, used = false;
-
-		for (size_t i = 0; i < g->n_nics; i++)
-			own |= g->nic[i].slot == s;
-		for (size_t i = 0; i < g->n_devices; i++)
-			own |= g->device[i].slot == s;
-		for (size_t i = 0; l && i < l->n; i++)
-			used |= l->device[i].slot == s;
-		if (!own && !used)
-			return s;
-		left -= !own;
-	}
-	return 0;
-}
-
-/* A device of the policy that is no guest's may be lent to a running one: as
- * if the guest named it, in an empty slot. */
-static int adopt(struct guest_run *r, const struct lease *l, const char *name)
-{
-	struct pol_policy *p = r->policy;
-	struct pol_guest_device *list;
-	uint8_t slot;
-	size_t i = 0;
-
-	while (i < p->n_devices && strcmp(p->device[i].name, name) != 0)
-		i++;
-	if (i == p->n_devices)
-		return -ENOENT;
-	for (size_t g = 0; g < p->n_guests; g++)
-		for (size_t k = 0; k < p->guest[g].n_devices; k++)
-			if (p->guest[g].device[k].device == i)
-				return -ENOENT;
-	slot = spare_slot(r->guest, l);
-	list = reallocarray(r->guest->device, r->guest->n_devices + 1,
-	                    sizeof(*list));
-	if (!list)
-		return -ENOMEM;
-	r->guest->device = list;
-	list += r->guest->n_devices++;
-	*list = (struct pol_guest_device){ .device = i, .slot = slot };
-	snprintf(list->name, sizeof(list->name), "%s", name);
-	return 0;
-}
-
-/* The nic or device that the request names. */
-static int find_device(struct work *w, struct guest_run *r)
-{
-	const struct pol_guest *g = r->guest;
-	const char *names[POL_GUEST_NICS_MAX + POL_GUEST_DEVICES_MAX], *near;
-	size_t n = 0;
-	int e;
-
-	for (size_t i = 0; i < g->n_nics; i++)
-		names[n++] = g->nic[i].name;
-	for (size_t i = 0; i < g->n_devices; i++)
-		names[n++] = g->device[i].name;
-	r->device = w->req.device;
-	for (size_t i = 0; i < n; i++)
-		if (!strcmp(names[i], r->device))
-			return 0;
-	e = adopt(r, lease_find(&w->env->leases, g->name), r->device);
-	if (e != -ENOENT)
-		return e;
-	near = nearest_word(r->device, names, n);
-	diag_fail(&w->diag, e, FL_NETD_DEVICE, "guest %s has no device \"%s\"",
-	          g->name, r->device);
-	diag_why(&w->diag, "the applied policy names neither a nic of the "
-	                   "guest nor a free device so");
-	if (near)
-		diag_mend(&w->diag, "did you mean \"%s\"?", near);
-	else
-		diag_mend(&w->diag, "add it to the policy, then fairlead apply "
-		                    "FILE");
-	return e;
 }
 
 static int look(struct work *w, struct guest_run *r)
@@ -223,97 +83,6 @@ static int settle(struct work *w, struct guest_run *r, size_t *ret_n)
 	return e || !n ? e : settle_locked(w, r, ret_n);
 }
 
-/* ---- which functions -------------------------------------------------------
- */
-
-static struct grant_fn *add_fn(struct guest_run *r, const char *name,
-                               unsigned slot)
-{
-	struct grant_fn *f;
-
-	if (r->give.n == LEASE_DEVICES_MAX)
-		return NULL;
-	f = &r->give.fn[r->give.n++];
-	*f = (struct grant_fn){ .slot = (uint8_t)slot };
-	snprintf(f->name, sizeof(f->name), "%s", name);
-	return f;
-}
-
-static void list_nic(struct guest_run *r, const struct pol_guest_nic *n)
-{
-	char label[2 * POL_NAME];
-	struct grant_fn *f = add_fn(r, n->name, n->slot);
-
-	if (!f)
-		return;
-	f->on_fault = n->on_fault;
-	f->rom = POL_ROM_DEVICE;
-	snprintf(label, sizeof(label), "%s/%s", r->guest->name, n->name);
-	for (size_t p = 0; p < r->want->n_pfs; p++)
-		for (size_t v = 0; v < r->want->pf[p].n_vfs; v++) {
-			const struct pol_vf *w = &r->want->pf[p].vf[v];
-			const struct pol_pf *seen =
-				state_find_pf(r->seen, r->want->pf[p].bdf);
-
-			if (!strcmp(w->label, label) && seen)
-				f->vf = state_find_vf(seen, w->index);
-		}
-	if (f->vf) {
-		f->bdf = f->vf->bdf;
-		f->group = f->vf->group;
-	}
-}
-
-static void list_device(struct guest_run *r, const struct pol_guest_device *dev)
-{
-	const struct pol_device *p = &r->policy->device[dev->device];
-
-	for (size_t i = 0; i < r->want->n_wholes; i++) {
-		const struct pol_whole *w = &r->want->whole[i];
-		struct grant_fn *f;
-
-		if (w->owner != dev->device)
-			continue;
-		f = add_fn(r, strchr(w->label, '/') + 1, dev->slot);
-		if (!f)
-			return;
-		f->bdf = w->bdf;
-		f->function = w->function;
-		f->on_fault = p->on_fault;
-		/* The file is the named function's; companions have theirs. */
-		f->rom = strchr(f->name, ':') && p->rom == POL_ROM_FILE
-		                 ? POL_ROM_DEVICE
-		                 : p->rom;
-		f->rom_file = p->rom_file;
-		f->whole = state_find_whole(r->seen, w->bdf);
-		f->group = f->whole ? f->whole->group : -1;
-	}
-}
-
-/* As observed now: to be made anew after each look. */
-static void list_functions(struct guest_run *r)
-{
-	const struct pol_guest *g = r->guest;
-
-	r->give.n = 0;
-	for (size_t i = 0; i < g->n_nics; i++)
-		if (!r->device || !strcmp(g->nic[i].name, r->device))
-			list_nic(r, &g->nic[i]);
-	for (size_t i = 0; i < g->n_devices; i++)
-		if (!r->device || !strcmp(g->device[i].name, r->device))
-			list_device(r, &g->device[i]);
-}
-
-static int holder_of(const struct grant_fn *f, const char **ret_name)
-{
-	if (f->vf) {
-		*ret_name = f->vf->holder;
-		return f->vf->holder_pid;
-	}
-	*ret_name = f->whole ? f->whole->holder : "";
-	return f->whole ? f->whole->holder_pid : 0;
-}
-
 /* ---- give ------------------------------------------------------------------
  */
 
@@ -344,12 +113,12 @@ static int check_unleased(struct work *w, const struct guest_run *r)
 
 static int check_free(struct work *w, struct guest_run *r)
 {
-	list_functions(r);
+	grant_list(r);
 	for (size_t i = 0; i < r->give.n; i++) {
 		const struct grant_fn *f = &r->give.fn[i];
 		char b[BDF_STRLEN];
 		const char *who;
-		int pid = holder_of(f, &who);
+		int pid = grant_holder(f, &who);
 
 		if (!pid)
 			continue;
@@ -367,7 +136,7 @@ static int check_devices(struct work *w, struct guest_run *r)
 {
 	int e = 0;
 
-	list_functions(r);
+	grant_list(r);
 	if (r->give.n)
 		e = grant_host(w);
 	for (size_t i = 0; !e && i < r->give.n; i++) {
@@ -457,7 +226,7 @@ int verb_lease(struct work *w)
 {
 	struct guest_run r = { 0 };
 	size_t drifted = 0;
-	int e = find_guest(w, &r);
+	int e = grant_find_guest(w, &r);
 
 	if (!e)
 		e = check_unleased(w, &r);
@@ -517,12 +286,12 @@ int verb_attach(struct work *w)
 	const struct lease *l = lease_find(&w->env->leases, w->req.guest);
 	struct guest_run r = { 0 };
 	size_t drifted = 0;
-	int e = find_guest(w, &r);
+	int e = grant_find_guest(w, &r);
 
 	if (!e && (!l || l->ending))
 		e = lease_none(w->req.guest, &w->diag);
 	if (!e)
-		e = find_device(w, &r);
+		e = grant_find_device(w, &r);
 	if (!e)
 		e = check_room(w, &r, l);
 	if (!e)
@@ -546,9 +315,9 @@ static bool is_held(struct guest_run *r)
 {
 	const char *who;
 
-	list_functions(r);
+	grant_list(r);
 	for (size_t i = 0; i < r->give.n; i++)
-		if (holder_of(&r->give.fn[i], &who))
+		if (grant_holder(&r->give.fn[i], &who))
 			return true;
 	return false;
 }
@@ -576,10 +345,10 @@ int verb_release(struct work *w)
 {
 	struct guest_run r = { 0 };
 	size_t drifted = 0;
-	int e = find_guest(w, &r);
+	int e = grant_find_guest(w, &r);
 
 	if (!e && *w->req.device)
-		e = find_device(w, &r);
+		e = grant_find_device(w, &r);
 	if (!e)
 		e = look(w, &r);
 	if (!e)

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef FL_NETD_GRANT_H
+#define FL_NETD_GRANT_H
+
+/* Shared by grant.c (what is done) and grant-find.c (with what). */
+
+#include "netd/priv.h"
+
+/* What all directions work on; freed together. */
+struct guest_run {
+	struct pol_policy *policy;
+	struct pol_guest *guest;
+	const char *device;            /* of it; NULL = all */
+	struct pol_state *seen, *want; /* want: of those only */
+	struct machine m;
+	struct grant give;
+};
+
+/* -ENOENT FL_NETD_GUEST, FL_NETD_NO_POLICY; -EAGAIN FL_NETD_UNFINISHED. */
+_must_check_ int grant_find_guest(struct work *w, struct guest_run *r);
+/* The nic or device that the request names. -ENOENT FL_NETD_DEVICE. */
+_must_check_ int grant_find_device(struct work *w, struct guest_run *r);
+/* r->give, as observed now: to be made anew after each look. */
+void grant_list(struct guest_run *r);
+/* Who has it open or leased: its pid, 0 = nobody. */
+int grant_holder(const struct grant_fn *f, const char **ret_name);
+
+#endif
