@@ -141,7 +141,8 @@ static void make_machine(void)
 	vm.coalesced.ring = calloc(1, 4096);
 	vm.coalesced.max = 170;
 	if (!vm.cpu || !vm.assigned || !vm.coalesced.ring ||
-	    bus_new(&vm.mmio) < 0 || bus_new(&vm.pio) < 0)
+	    bus_new(&vm.mmio) < 0 || bus_new(&vm.pio) < 0 ||
+	    windows_new(&vm.windows) < 0)
 		_exit(1);
 	vm.cpu->vm = &vm;
 	vm.cpu->run = calloc(1, sizeof(*vm.cpu->run));
