@@ -47,15 +47,21 @@ kvm_exits_stop() {
 
 # How long until the guest runs: first_entry_start as the command is started, first_entry_stop once
 # the guest has said something. Prints the ms from there to the first instruction of a guest (all
-# that a VMM does before: descriptors, reset of the device, DMA maps, images), and how many functions
-# were reset by FLR meanwhile.
+# that a VMM does before: descriptors, reset of the device, DMA maps, images), how many functions were
+# reset by FLR meanwhile, and of it the attaching of the device: from its opening (VFIO enables it,
+# and resets it) to the end of the last reset.
 FTRACE=/sys/kernel/tracing
 
 first_entry_start() {
 	echo mono >"$FTRACE/trace_clock"
 	echo >"$FTRACE/trace"
-	grep -q '^p:fl/flr' "$FTRACE/kprobe_events" || echo 'p:fl/flr pcie_flr' >>"$FTRACE/kprobe_events"
-	echo 1 >"$FTRACE/events/fl/flr/enable"
+	if ! [ -d "$FTRACE/events/fl" ]; then
+		modprobe vfio-pci-core 2>/dev/null || true
+		echo 'p:fl/flr pcie_flr' >>"$FTRACE/kprobe_events"
+		echo 'r:fl/flr_end pcie_flr' >>"$FTRACE/kprobe_events"
+		echo 'p:fl/opened vfio_pci_core_enable' >>"$FTRACE/kprobe_events"
+	fi
+	echo 1 >"$FTRACE/events/fl/enable"
 	# Events after the first entry are not of interest, and would fill the buffer.
 	echo '!traceoff' >"$TRACE/kvm_entry/trigger" 2>/dev/null || true
 	echo 'traceoff:1' >"$TRACE/kvm_entry/trigger"
@@ -69,10 +75,15 @@ first_entry_stop() {
 		{ for (i = 1; i <= NF; i++) if ($i ~ /^[0-9]+\.[0-9]+:$/) { at = $i + 0; break } }
 		/tracing_mark_write: began/ { began = at }
 		/ flr: / { flr++ }
+		/ opened: / && !opened { opened = at }
+		/ flr_end: / { ended = at }
 		/ kvm_entry: / && !entry { entry = at }
-		END { printf "exec-to-guest-ms %.0f\nfunction-resets %d\n", (entry - began) * 1000, flr }' "$FTRACE/trace"
+		END {
+			printf "exec-to-guest-ms %.0f\nfunction-resets %d\n", (entry - began) * 1000, flr
+			printf "attach-ms %.0f\n", (ended - opened) * 1000
+		}' "$FTRACE/trace"
 	echo 0 >"$TRACE/kvm_entry/enable"
-	echo 0 >"$FTRACE/events/fl/flr/enable"
+	echo 0 >"$FTRACE/events/fl/enable"
 	echo '!traceoff' >"$TRACE/kvm_entry/trigger" 2>/dev/null || true
 }
 
