@@ -24,6 +24,8 @@ policy() { # FILE, with the devices and what the guest uses on stdin, "---" betw
 	} >"$file"
 }
 spec() { cat >/run/spec; }
+applied_already() { "$FAIRLEAD" apply /run/all.yaml | grep -q "nothing to do"; }
+restored() { "$FAIRLEAD" restore >/run/restore.out 2>&1; }
 
 drivers() { # of every function that the tests touch
 	local b
@@ -94,7 +96,7 @@ expect "apply" "$FAIRLEAD" apply /run/all.yaml
 for i in "$nvme" "$card" "${card%0}1" "${card%0}2" "$gpu" "$pf" "${pf%0}1"; do equal "driver of $i" "$(pci_driver "$i")" vfio-pci; done
 expect "status" "$FAIRLEAD" status
 equal "devices of status" "$("$FAIRLEAD" -j status | jq '.devices | length')" 7
-expect "applied again: nothing to do" eval '"$FAIRLEAD" apply /run/all.yaml | grep -q "nothing to do"'
+expect "applied again: nothing to do" applied_already
 
 step "the guest has them: the drive's contents, the card's functions in one slot"
 run_guest store store
@@ -114,7 +116,7 @@ power_off store
 wait_for 10 "end of the lease" no_lease
 
 step "restore: each has the driver that it had, and the host reads its drive"
-wait_for 10 "the devices to be let go" eval '"$FAIRLEAD" restore >/run/restore.out 2>&1'
+wait_for 10 "the devices to be let go" restored
 sed 's/^/       /' /run/restore.out
 equal "drivers" "$(drivers)" "$before"
 wait_for 10 "disk" test -b "$disk"

@@ -13,6 +13,8 @@ for i in /sys/block/nvme*n*; do [ ! -e "/dev/${i##*/}" ] || disk=/dev/${i##*/}; 
 has() { "$FAIRLEAD" -j status | jq -r '.leases[0].names // [] | sort | join(" ")'; }
 has_only() { [ "$(has)" = "$1" ]; }
 device_holder() { "$FAIRLEAD" -j status | jq -r ".devices[] | select(.bdf == \"$1\") | .holder"; }
+drive_is_free() { [ -z "$(device_holder "$nvme")" ]; }
+restored() { "$FAIRLEAD" restore >/run/restore.out 2>&1; }
 
 guest_mark=0
 # in_guest SECONDS COMMAND: until it succeeds there.
@@ -56,7 +58,7 @@ expect "detach" "$FAIRLEAD" detach demo disk
 equal "what it has" "$(has)" wan
 in_guest 10 "test ! -e /dev/nvme0n1"
 equal "driver" "$(pci_driver "$nvme")" vfio-pci
-wait_for 10 "the drive to be free" eval '[ -z "$(device_holder "$nvme")" ]'
+wait_for 10 "the drive to be free" drive_is_free
 refused FL-0715 "has no disk" "$FAIRLEAD" detach demo disk
 
 step "detach and attach the VF: the same one, with what the policy says of it"
@@ -93,7 +95,7 @@ pings demo 3
 step "the end: the guest, the lease, the host as it was"
 power_off demo
 wait_for 10 "end of the lease" no_lease
-wait_for 10 "restore" eval '"$FAIRLEAD" restore >/run/restore.out 2>&1'
+wait_for 10 "restore" restored
 sed 's/^/       /' /run/restore.out
 equal "driver" "$(pci_driver "$nvme")" nvme
 equal "the host" "$(host_state "$pf")" "$before"
