@@ -31,7 +31,7 @@
 
 #include "vfio/priv.h"
 
-#define FAKE_VECTORS_MAX 64
+#define FAKE_VECTORS_MAX 128
 #define FAKE_MSIX_CAP 0x50
 #define FAKE_EXP_CAP 0x60
 #define FAKE_PM_CAP 0x90

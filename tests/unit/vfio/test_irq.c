@@ -53,6 +53,30 @@ static void expect_fault(struct fake *f, int code)
 	assert_false(vfio_dev_take_fault(f->dev, &d)); /* once */
 }
 
+/* 64 vectors: one route commit, one SET_IRQS. */
+static void test_64(void **state)
+{
+	struct fake *f = *state;
+	uint32_t before;
+
+	f->vectors = 64;
+	open_ok(f, false);
+	before = vfio_dev_stats(f->dev).set_irqs; /* request, error */
+	for (unsigned i = 0; i < 64; i++)
+		guest_entry(f, i, 0x40 + i, false);
+	guest_msix(f, true, false);
+	assert_int_equal(vfio_dev_stats(f->dev).vectors, 64);
+	assert_int_equal(vfio_dev_stats(f->dev).set_irqs, before + 1);
+	assert_int_equal(irq_table_stats(f->table).commits, 1);
+	assert_int_equal(f->n_routes, 64);
+	/* All at once by the function's mask: the routes are there. */
+	guest_msix(f, true, true);
+	guest_msix(f, true, false);
+	assert_int_equal(vfio_dev_stats(f->dev).set_irqs, before + 3);
+	assert_int_equal(irq_table_stats(f->table).commits, 1);
+	expect_no_fault(f);
+}
+
 /* A guest that fills the table first: one route commit, one SET_IRQS. */
 static void test_burst(void **state)
 {
@@ -526,6 +550,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		T(test_64),
 		T(test_burst),
 		T(test_linux_immediate),
 		T(test_linux_late),
