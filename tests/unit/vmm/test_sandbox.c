@@ -9,6 +9,8 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <linux/iommufd.h>
+#include <linux/vfio.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -115,6 +117,50 @@ static int run_vcpu_wide(void)
 	               : 1;
 }
 
+static bool reaches_kernel(unsigned long request)
+{
+	return ioctl(-1, request, 0) < 0 && errno == EBADF;
+}
+
+/* A device that comes while the guest runs, by either back end. */
+static int attach_device(void)
+{
+	static const unsigned long requests[] = {
+		VFIO_DEVICE_BIND_IOMMUFD, VFIO_DEVICE_ATTACH_IOMMUFD_PT,
+		IOMMU_IOAS_ALLOC,         IOMMU_IOAS_MAP,
+		IOMMU_IOAS_IOVA_RANGES,   VFIO_GET_API_VERSION,
+		VFIO_CHECK_EXTENSION,     VFIO_SET_IOMMU,
+		VFIO_GROUP_GET_STATUS,    VFIO_GROUP_SET_CONTAINER,
+		VFIO_GROUP_GET_DEVICE_FD, VFIO_GROUP_UNSET_CONTAINER,
+		VFIO_IOMMU_MAP_DMA,       VFIO_DEVICE_GET_INFO,
+		KVM_SET_DEVICE_ATTR,      KVM_SIGNAL_MSI,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(requests); i++)
+		if (!reaches_kernel(requests[i]))
+			return 1;
+	return 0;
+}
+
+static int talk_to_netd(void)
+{
+	struct msghdr m = { 0 };
+	int fd = memfd_create("state", MFD_CLOEXEC);
+
+	return fd < 0 || sendmsg(-1, &m, 0) >= 0 || errno != EBADF ||
+	       recvmsg(-1, &m, 0) >= 0 || errno != EBADF;
+}
+
+static int make_kvm_device(void)
+{
+	return ioctl(-1, KVM_CREATE_DEVICE, 0);
+}
+
+static int reach_others(void)
+{
+	return connect(-1, NULL, 0);
+}
+
 static int use_memory(void)
 {
 	char *p = malloc(1 << 20), *q;
@@ -136,6 +182,8 @@ static void what_is_left(void **state)
 	assert_allowed(run_vcpu_wide);
 	assert_allowed(use_memory);
 	assert_allowed(open_file);
+	assert_allowed(attach_device);
+	assert_allowed(talk_to_netd);
 }
 
 static void what_kills(void **state)
@@ -147,6 +195,8 @@ static void what_kills(void **state)
 	assert_killed(trace_init);
 	assert_killed(make_vm);
 	assert_killed(steal_terminal);
+	assert_killed(make_kvm_device);
+	assert_killed(reach_others);
 }
 
 /* The filter reaches threads that were there before it. */
