@@ -95,7 +95,10 @@ static int open_one(struct vm *vm, unsigned i, struct diag *d)
 	for (unsigned pin = 1; pin <= ARRAY_SIZE(gsi); pin++)
 		gsi[pin - 1] = topology_gsi(c->slot, pin);
 	o = description(a, gsi);
+	/* Nothing of it decodes: it asks for no window. */
+	windows_hold(vm);
 	r = vfio_dev_open(&o, &v, d);
+	windows_unhold(vm);
 	if (r < 0)
 		return r;
 	(void)!bdf_parse(c->bdf, &at); /* the attach found it */
@@ -136,17 +139,6 @@ static int map_once(struct vm *vm, struct diag *d)
 	return r;
 }
 
-/* What has no reset of its own is the guest's with its whole bus only. */
-static int check_resets(struct vm *vm, struct diag *d)
-{
-	int r = 0;
-
-	for (unsigned i = 0; r == 0 && i < vm->cfg.n_devices; i++)
-		if (vm->assigned[i].dev)
-			r = reset_check(&vm->assigned[i], d);
-	return r;
-}
-
 static int attach_all(struct vm *vm, struct diag *d)
 {
 	unsigned n = vm->cfg.n_devices;
@@ -159,7 +151,7 @@ static int attach_all(struct vm *vm, struct diag *d)
 	for (unsigned i = 0; r == 0 && i < n; i++)
 		r = open_one(vm, i, d);
 	if (r == 0)
-		r = check_resets(vm, d);
+		r = reset_check(vm, 0, d);
 	if (r == 0)
 		r = memory_settle(vm, d);
 	if (r == 0)
@@ -220,7 +212,7 @@ static int add_at(struct vm *vm, unsigned i, struct diag *d)
 		r = open_one(vm, i, d);
 	/* The slot is whole once function 0 is there. */
 	if (r == 0 && !vm->cfg.device[i].function)
-		r = check_resets(vm, d);
+		r = reset_check(vm, vm->cfg.device[i].slot, d);
 	if (r == 0)
 		r = map_once(vm, d);
 	if (r == 0)
@@ -288,8 +280,10 @@ void assign_release(struct vm *vm, unsigned i)
 	windows_share(vm);
 	if (vm->cfg.device[i].fd >= 0) {
 		forget_file(vm, i);
+		windows_hold(vm);
 		if (vm->space && iommu_detach(vm->space, vm->cfg.device[i].fd))
 			vm->mapped = false;
+		windows_unhold(vm);
 	}
 	close_fd(&vm->cfg.device[i].fd);
 	close_fd(&vm->cfg.device[i].rom_fd);

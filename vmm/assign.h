@@ -58,14 +58,20 @@ void assign_collect_fault(struct assigned *a);
 bool assign_has_moved(struct assigned *a);
 void assign_offer_others(struct assigned *a);
 
-/* assign_reset.c. Nothing of the tenant before may be left in it, and nothing
- * of this guest after: -EOPNOTSUPP FL_VFIO_NO_RESET. */
-_must_check_ int reset_check(struct assigned *a, struct diag *d);
+/* assign_reset.c. What has no reset of its own is this guest's only with its
+ * whole bus, which is reset now: nothing of the tenant before may be left, and
+ * nothing of this guest after. The functions of a slot that has just been
+ * filled, or of all (0). -EOPNOTSUPP FL_VFIO_NO_RESET. */
+_must_check_ int reset_check(struct vm *vm, uint8_t slot, struct diag *d);
 
 /* windows.c; under the function's lock and vfio's. See vfio_host_ops. */
 _must_check_ int windows_add(struct assigned *a, struct gpa gpa, void *hva,
                              uint64_t size, bool device);
 _must_check_ int windows_del(struct vm *vm, struct gpa gpa, uint64_t size);
+/* The main thread, around what changes the address space itself: no window
+ * comes or goes meanwhile (iommu.h, Threads). */
+void windows_hold(struct vm *vm);
+void windows_unhold(struct vm *vm);
 /* Something else answers at [at, at+size) from now on: no window may. */
 _must_check_ int windows_evict(struct vm *vm, uint64_t at, uint64_t size);
 

@@ -58,16 +58,31 @@ static struct together bus_of(struct assigned *a)
 	return t;
 }
 
-int reset_check(struct assigned *a, struct diag *d)
+/* Is another slot of this guest on the bus as well, and at work? */
+static bool is_shared(const struct assigned *a, uint8_t slot)
 {
-	struct together t;
+	for (unsigned i = 0; slot && i < VM_DEVICES_MAX; i++) {
+		const struct assigned *b = &a->vm->assigned[i];
+
+		if (b->dev && b->bus == a->bus && b->place >> 3 != slot)
+			return true;
+	}
+	return false;
+}
+
+static int check_one(struct assigned *a, uint8_t slot, struct diag *d)
+{
+	struct together t = bus_of(a);
 	struct diag why;
 
-	if (vfio_dev_resets_alone(a->dev))
+	if (is_shared(a, slot)) {
+		diag_fail(&why, -EBUSY, FL_VFIO_HOT_RESET, "reset its bus");
+		diag_why(&why, "another slot of the guest has a function of "
+		               "it, which is at work");
+		diag_mend(&why, "put all functions of the bus into one slot");
+	} else if (hot_reset(&t, &why) == 0) {
 		return 0;
-	t = bus_of(a);
-	if (hot_reset(&t, &why) == 0)
-		return 0;
+	}
 	diag_fail(d, -EOPNOTSUPP, FL_VFIO_NO_RESET, "give the guest %s",
 	          a->vm->cfg.device[a->index].bdf);
 	diag_why(d,
@@ -76,6 +91,34 @@ int reset_check(struct assigned *a, struct diag *d)
 	         why.why);
 	diag_mend(d, "%s", why.mend[0] ? why.mend : "fairlead doctor");
 	return -EOPNOTSUPP;
+}
+
+/* Has one before it had the same bus reset? */
+static bool is_done(struct vm *vm, unsigned i)
+{
+	for (unsigned k = 0; k < i; k++) {
+		const struct assigned *a = &vm->assigned[k];
+
+		if (a->dev && a->bus == vm->assigned[i].bus &&
+		    a->place >> 3 == vm->assigned[i].place >> 3 &&
+		    !vfio_dev_resets_alone(a->dev))
+			return true;
+	}
+	return false;
+}
+
+int reset_check(struct vm *vm, uint8_t slot, struct diag *d)
+{
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < vm->cfg.n_devices; i++) {
+		struct assigned *a = &vm->assigned[i];
+
+		if (a->dev && !vfio_dev_resets_alone(a->dev) &&
+		    (!slot || a->place >> 3 == slot) && !is_done(vm, i))
+			r = check_one(a, slot, d);
+	}
+	return r;
 }
 
 static bool bus_needs_it(const struct together *t)

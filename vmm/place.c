@@ -88,10 +88,10 @@ static enum kind kind_of(const struct cfg_bar *b)
 /* ---- what a slot wants -----------------------------------------------------
  */
 
-static void add_range(struct want *w, const struct space *s, uint64_t size,
-                      uint64_t *at)
+static void add_range(struct want *w, const struct space *s, struct range r)
 {
-	w->range[w->n++] = (struct range){ MAX(size, s->least), at };
+	r.size = MAX(r.size, s->least);
+	w->range[w->n++] = r;
 }
 
 static void add_function(struct want *w, const struct space *s, struct plan *p,
@@ -103,9 +103,10 @@ static void add_function(struct want *w, const struct space *s, struct plan *p,
 
 	for (unsigned k = 0; k < CFG_BARS; k++)
 		if (kind_of(&bar[k]) == w->kind)
-			add_range(w, s, bar[k].size, &p->at[i][k]);
+			add_range(w, s,
+			          (struct range){ bar[k].size, &p->at[i][k] });
 	if (rom && w->kind == KIND_MEM32)
-		add_range(w, s, rom, &p->at[i][VFIO_ROM]);
+		add_range(w, s, (struct range){ rom, &p->at[i][VFIO_ROM] });
 }
 
 /* The order of equal ones is kept stable by where their result goes. */
@@ -263,7 +264,8 @@ static void put(const struct plan *p)
 static int place_above(struct plan *p, struct diag *d)
 {
 	struct memory *m = &p->vm->mem;
-	int r = -ENOSPC;
+	int r = diag_fail(d, -ENOSPC, FL_VMM_SLOT,
+	                  "no address is left for BARs");
 
 	for (unsigned i = 0; r == -ENOSPC && i < m->n_windows; i++) {
 		struct space s = { "memory above 4 GiB",

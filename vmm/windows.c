@@ -60,6 +60,16 @@ void windows_free(struct windows *s)
 	free(s);
 }
 
+void windows_hold(struct vm *vm)
+{
+	pthread_mutex_lock(&vm->windows->lock);
+}
+
+void windows_unhold(struct vm *vm)
+{
+	pthread_mutex_unlock(&vm->windows->lock);
+}
+
 /* The one that is just so; size 0 = a free one. */
 static struct window *find(struct windows *s, uint64_t gpa, uint64_t size)
 {

@@ -249,6 +249,34 @@ static void test_madt(void **state)
 	assert_int_equal(ioapics, 1);
 }
 
+/* Pin by pin: what the PCI-to-PCI Bridge specification's rotation and the line
+ * that vfio is given agree on, below the IOAPIC's end. */
+static void test_prt(void **state)
+{
+	struct fixture *f = *state;
+	const uint8_t *dsdt;
+	size_t size;
+
+	write_tables(f, 1);
+	dsdt = table(f, "DSDT");
+	size = (size_t)load_le(dsdt + 4, 4);
+	for (uint8_t slot = 1; slot <= VM_SLOTS_MAX; slot++)
+		for (unsigned pin = 1; pin <= 4; pin++) {
+			size_t open;
+
+			begin(f, sizeof(f->aml));
+			open = aml_package(&f->a, 4);
+			aml_int(&f->a, (uint32_t)slot << 16 | 0xffff);
+			aml_int(&f->a, pin - 1);
+			aml_int(&f->a, 0);
+			aml_int(&f->a, topology_gsi(slot, pin));
+			aml_end(&f->a, open);
+			assert_non_null(memmem(dsdt, size, f->aml, f->a.len));
+			assert_in_range(topology_gsi(slot, pin), 16,
+			                GSI_PINS - 1);
+		}
+}
+
 /* ---- iasl ---- */
 
 #define RUN(...)                                                               \
@@ -340,6 +368,7 @@ int main(void)
 		cmocka_unit_test(test_structure),
 		cmocka_unit_test(test_fadt),
 		cmocka_unit_test(test_madt),
+		cmocka_unit_test(test_prt),
 		cmocka_unit_test(test_iasl),
 	};
 
