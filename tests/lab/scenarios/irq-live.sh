@@ -7,7 +7,7 @@
 
 LIMIT=100 # a second and vector: the least that a policy may ask for
 
-irq_json() { "$FAIRLEAD" -j irq demo "$@"; }
+irq_json() { "$FAIRLEAD" -j irq demo; }
 flood() { # SECONDS: as fast as answers come, twice at once
 	guest_send demo "sh for i in 1 2; do timeout $1 ping -q -A 10.0.2.2 >/dev/null & done; wait; echo FL-GUEST: flo''od over"
 }
