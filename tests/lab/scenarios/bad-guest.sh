@@ -46,8 +46,10 @@ as_it_was=$(real)
 step "its vector table and the rest of that BAR"
 for seed in $SEEDS; do noise 30 bar "$seed" 3000 $FN/resource3; done
 
-step "configuration space: every function, all widths, by ECAM"
-for seed in $SEEDS; do noise 60 config "$seed" 1500; done
+step "configuration space: its function and the host bridge, all widths, by ECAM"
+for seed in $SEEDS; do
+	for fn in 0000:00:00.0 0000:01:00.0; do noise 60 config "$seed" 1500 $fn; done
+done
 
 step "configuration space by ports, also where nothing is"
 for seed in $SEEDS; do noise 60 ports "$seed" 3000; done
@@ -57,9 +59,17 @@ equal "the real functions" "$(real)" "$as_it_was"
 host_quiet
 note "$(jq -rs 'last | "exits \(.exits.total): config \(.exits.config), BAR \(.exits.bar); route commits \(.route_commits), SET_IRQS \(.set_irqs), resets \(.resets)"' "$LAB_LOG/hostile.report")"
 
+step "the root port, whose slot it may turn off and so give its VF away"
+for seed in $SEEDS; do noise 60 config "$seed" 1500 0000:00:01.0; done
+host_quiet
+
 step "the guest resets: all is as at first, and its VF works"
 guest_send hostile sh reboot -f
 wait_for 60 "second boot" said_more hostile ready 1
+snapshot hostile
+if [ "$(report_field "$LAB_LOG/hostile.report" snapshot 'devices | length')" = 0 ]; then
+	expect "the VF again" "$FAIRLEAD" attach demo wan
+fi
 order hostile 40 net
 pings hostile 3
 power_off hostile
