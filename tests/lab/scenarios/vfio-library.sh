@@ -85,10 +85,6 @@ edu=${edu##*$'\n'}
 bind_vfio "$edu"
 for b in $backends; do probe "$b" "$edu" edu; done
 
-step "functions without a reset of their own: the group's whole bus"
-for fn in 0 1 2; do bind_vfio "${other%.*}.$fn"; done
-for b in $backends; do probe "$b" "$other" bus "the bus is reset"; done
-
 step "a bus that others share is not reset, and they are named"
 pair=$(pci_find 8086:10c9)
 pair=${pair##*$'\n'}
