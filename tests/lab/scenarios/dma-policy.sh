@@ -1,6 +1,6 @@
 #!/bin/bash
 # A device that writes where it may not, in a guest of the policy: status names it and its guest, and what
-# the policy says is done: one guest ends, the other goes on.
+# the policy says is done: one guest ends, another loses its device for a moment, a third goes on.
 # lab: devices=edu2,igb timeout=240 quiet=60 tries=2
 # check: long
 . "$LAB_DIR/lib.sh"
@@ -67,9 +67,25 @@ step "stop: the guest ends, the other does not notice"
 rogue g0
 guest_ends g0 30 11 # as when the host takes a device back
 wait_for 10 "the fault of g0 in status" counted g0 e0
-grep -q "DMA" "$LAB_LOG/g0.log" || fail "its console does not say why; $(guest_last g0)"
+grep -q "tried DMA" "$LAB_LOG/g0.log" || fail "its console does not say why; $(guest_last g0)"
 note "$(grep -a "DMA" "$LAB_LOG/g0.log" | tail -n 1 | cut -d' ' -f2- | tr -d '\r')"
 tell g1 20 "l2-tool edu $FN ram"
 power_off g1
 
+step "reset: the device is taken, reset and offered again"
+policy /run/policy.yaml reset go-on
+"$FAIRLEAD" apply /run/policy.yaml >/dev/null
+run_guest g0 g0
+before=$(faults_of g0 e0)
+rogue g0
+more() { [ "$(faults_of g0 e0)" -gt "$before" ]; }
+wait_for 10 "another fault of g0 in status" more
+wait_for 30 "the guest's words of the device that went" eval "grep -qa 'loses it' '$LAB_LOG/g0.log'"
+back() {
+	guest_send g0 "sh [ -e /sys/bus/pci/devices/$FN ] && l2-tool edu $FN ram"
+	sleep 2
+	[ -n "$(guest_said g0 'edu ram ok')" ]
+}
+wait_for 60 "the device, back and at work" back
+power_off g0
 netd_stop
