@@ -10,6 +10,7 @@
 #   heard NAME WORD / heard_last NAME WORD    all lines that begin so, or the last, without the word
 #   guest_irqs NAME REGEX               interrupts of the guest's lines that match, all CPUs
 #   host_irqs ADDRESS                   those the host counted for that function
+#   wait_usb_disk NAME                  until the guest has /dev/sda
 #   off NAME                            powers off; the VMM must end well
 
 . "$LAB_DIR/lib-fairlead.sh"
@@ -103,6 +104,17 @@ guest_irqs() { # NAME REGEX: as the guest's kernel counts
 host_irqs() {
 	awk -v re="vfio-.*[(]$1[)]" '$0 ~ re { for (i = 2; $i ~ /^[0-9]+$/; i++) n += $i } END { print n + 0 }' \
 		/proc/interrupts
+}
+
+# Each finding brings a bus with new things to load drivers for: controller, disk, SCSI.
+wait_usb_disk() {
+	local _
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		ask "$1" 30 load
+		ask "$1" 10 sh "sleep 1; [ ! -b /dev/sda ] || echo FL-GUEST: disk is he''re"
+		[ -z "$(guest_said "$1" 'disk is here')" ] || return 0
+	done
+	fail "guest $1 has no USB disk"
 }
 
 # Exits to userspace but the console's, since the last asking; the first time, since the boot.

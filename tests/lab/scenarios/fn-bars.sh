@@ -1,6 +1,7 @@
 #!/bin/bash
 # BARs of every size: 8 bytes of ports, 256 bytes of memory, 1, 8 and 64 GiB; vector tables in a BAR of
 # their own, and in a page that has registers too.
+# check: long
 # lab: devices=doorbell,xhci,serial,rtl8139,shm1g,shm8g,bigbar timeout=240 quiet=45 tries=2
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-device.sh"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # INTx: edu's one by one, a NIC by memory and one by ports, a UART, and an MSI-X NIC in a guest that
 # has no MSI; every interrupt arrives once, and none of them needs userspace.
+# check: long
 # lab: devices=edu2,e1000,pcnet,e1000e,serial timeout=240 quiet=45 tries=2
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-device.sh"
