@@ -85,6 +85,12 @@ edu=${edu##*$'\n'}
 bind_vfio "$edu"
 for b in $backends; do probe "$b" "$edu" edu; done
 
+step "a bus whose functions are all in one group is reset as a whole"
+for f in "$(pci_find 8086:10d3)" $(pci_find 1234:11e8); do
+	[ "${f%.*}" != "${other%.*}" ] || bind_vfio "$f"
+done
+for b in $backends; do probe "$b" "$other" bus "the bus is reset"; done
+
 step "a bus that others share is not reset, and they are named"
 pair=$(pci_find 8086:10c9)
 pair=${pair##*$'\n'}
