@@ -72,14 +72,20 @@ both 1200 "config 13 $((N / 2)) $LOUD" "config 14 $((N / 2)) $LOUD"
 both 300 "config 15 $((N / 50)) $LOUD" "bar 16 $((N / 50)) $FN/resource3"
 pinged
 
-step "every function and all ports, both vCPUs"
-both 600 "config 17 $((N / 100))" "ports 18 $((N / 20))"
+step "both functions, the host bridge and all ports, both vCPUs"
+both 600 "config 17 $((N / 100)) 0000:00:00.0" "ports 18 $((N / 20))"
+both 600 "config 19 $((N / 100)) $LOUD" "config 20 $((N / 100)) 0000:02:00.0"
 
 step "the host has noticed nothing"
 equal "the real functions" "$(real)" "$as_it_was"
 host_quiet
 snapshot hostile
 note "$(jq -rs 'last | "exits \(.exits.total): config \(.exits.config), BAR \(.exits.bar); route commits \(.route_commits), SET_IRQS \(.set_irqs), resets \(.resets), faults \(.faults)"' "$LAB_LOG/hostile.report")"
+
+step "the root ports, whose slots it may turn off and so give its VFs away"
+both 600 "config 21 $((N / 100)) 0000:00:01.0" "config 22 $((N / 100)) 0000:00:02.0"
+equal "the real functions" "$(real)" "$as_it_was"
+host_quiet
 kill -9 "$(guest_pid hostile)"
 wait "$(guest_pid hostile)" 2>/dev/null || true
 
