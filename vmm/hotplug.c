@@ -14,6 +14,7 @@ struct bay {
 	struct slot slot;
 	bool owed; /* netd waits for an answer to its detach */
 	uint64_t id;
+	struct conn_order *next; /* to be attached once the slot has rested */
 };
 struct hotplug {
 	struct vm *vm;
@@ -43,6 +44,11 @@ void hotplug_free(struct hotplug *h)
 {
 	if (!h)
 		return;
+	for (unsigned i = 0; i < ARRAY_SIZE(h->bay); i++)
+		if (h->bay[i].next) {
+			conn_order_close(h->bay[i].next);
+			free(h->bay[i].next);
+		}
 	conn_free(h->conn);
 	free(h);
 }
@@ -210,6 +216,21 @@ void hotplug_eject(struct vm *vm, uint8_t slot)
 	(void)!eventfd_write(vm->event_fd, 1);
 }
 
+static void attach_now(struct hotplug *h, struct conn_order *o);
+
+/* What has waited for the slot, if that has rested. */
+static void serve_next(struct hotplug *h, struct bay *b, uint64_t now)
+{
+	struct conn_order *o = b->next;
+
+	if (!o || slot_free_at(&b->slot) > now)
+		return;
+	b->next = NULL;
+	attach_now(h, o);
+	conn_order_close(o);
+	free(o);
+}
+
 void hotplug_serve(struct hotplug *h)
 {
 	uint32_t ejected = atomic_exchange(&h->ejected, 0);
@@ -219,8 +240,9 @@ void hotplug_serve(struct hotplug *h)
 		struct slot *s = &h->bay[i].slot;
 
 		if (ejected & BIT(i))
-			act(h, i, slot_eject(s));
+			act(h, i, slot_eject(s, now));
 		act(h, i, slot_tick(s, now));
+		serve_next(h, &h->bay[i], now);
 	}
 }
 
@@ -228,8 +250,13 @@ int hotplug_wait_ms(const struct hotplug *h)
 {
 	uint64_t due = UINT64_MAX, now = now_ns();
 
-	for (unsigned i = 1; i <= VM_SLOTS_MAX; i++)
-		due = MIN(due, slot_due(&h->bay[i].slot));
+	for (unsigned i = 1; i <= VM_SLOTS_MAX; i++) {
+		const struct bay *b = &h->bay[i];
+
+		due = MIN(due, slot_due(&b->slot));
+		if (b->next)
+			due = MIN(due, slot_free_at(&b->slot));
+	}
 	if (due == UINT64_MAX)
 		return -1;
 	if (due <= now)
@@ -327,7 +354,7 @@ static int may_attach(const struct hotplug *h, const struct conn_order *o,
 		              "the guest has no such slot",
 		              "a slot that had a device, or hotplug-slots: in "
 		              "the policy before the guest starts");
-	if (h->bay[slot].slot.phase != SLOT_EMPTY)
+	if (h->bay[slot].slot.phase != SLOT_EMPTY || h->bay[slot].next)
 		return refuse(d, -EBUSY, "attach", o->device[0].name,
 		              "its slot is in use",
 		              "detach what is there, or another slot");
@@ -372,7 +399,7 @@ static void take_iommu(struct vm *vm, struct conn_order *o)
 	vm->cfg.backend = o->backend;
 }
 
-static void attach(struct hotplug *h, struct conn_order *o)
+static void attach_now(struct hotplug *h, struct conn_order *o)
 {
 	uint8_t slot = o->device[0].slot;
 	char text[2 * DIAG_LINE], name[DIAG_LINE];
@@ -393,6 +420,32 @@ static void attach(struct hotplug *h, struct conn_order *o)
 	         who(h->vm, slot, name, sizeof(name)), slot);
 	loop_say(text);
 	conn_done(h->conn, o->id, false);
+}
+
+/* Its descriptors are with the copy then. */
+static bool put_off(struct hotplug *h, struct conn_order *o)
+{
+	struct bay *b = &h->bay[o->device[0].slot];
+	struct conn_order *copy = malloc(sizeof(*copy));
+
+	if (!copy)
+		return false;
+	*copy = *o;
+	o->n = 0;
+	o->iommu_fd = -1;
+	b->next = copy;
+	return true;
+}
+
+static void attach(struct hotplug *h, struct conn_order *o)
+{
+	struct diag d;
+
+	if (may_attach(h, o, &d) < 0)
+		conn_refuse(h->conn, o->id, &d);
+	else if (slot_free_at(&h->bay[o->device[0].slot].slot) <= now_ns() ||
+	         !put_off(h, o))
+		attach_now(h, o);
 }
 
 static void detach(struct hotplug *h, const struct conn_order *o)

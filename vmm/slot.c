@@ -23,7 +23,8 @@ const char *slot_phase_name(enum slot_phase p)
 	return (unsigned)p < ARRAY_SIZE(name) ? name[p] : "unknown";
 }
 
-static unsigned leave(struct slot *s, enum slot_why why, bool forced)
+static unsigned leave(struct slot *s, enum slot_why why, bool forced,
+                      uint64_t rest_ns)
 {
 	unsigned hide = s->phase == SLOT_AWAY ? 0 : SLOT_HIDE;
 
@@ -31,6 +32,7 @@ static unsigned leave(struct slot *s, enum slot_why why, bool forced)
 	s->why = why;
 	s->forced = forced;
 	s->due_ns = 0;
+	s->rest_ns = rest_ns;
 	return hide | SLOT_RELEASE;
 }
 
@@ -60,7 +62,7 @@ unsigned slot_ask(struct slot *s, enum slot_why why, uint64_t now_ns,
 		return 0;
 	case SLOT_AWAY:
 		/* The guest has nothing that it could be asked for. */
-		return leave(s, why, false);
+		return leave(s, why, false, s->due_ns);
 	case SLOT_ASKED:
 		s->due_ns = MIN(s->due_ns, due);
 		if (why == SLOT_HOST)
@@ -77,16 +79,21 @@ unsigned slot_ask(struct slot *s, enum slot_why why, uint64_t now_ns,
 	return slot_tick(s, now_ns);
 }
 
-unsigned slot_eject(struct slot *s)
+unsigned slot_eject(struct slot *s, uint64_t now_ns)
 {
+	uint64_t calm = now_ns + SLOT_CALM_NS;
+
 	switch (s->phase) {
 	case SLOT_ON:
-		return leave(s, SLOT_GUEST, false);
+		return leave(s, SLOT_GUEST, false, calm);
 	case SLOT_ASKED:
-		return leave(s, s->why, false);
+		return leave(s, s->why, false, calm);
 	case SLOT_AWAY:
+		s->due_ns = calm;
 		return SLOT_CHECK;
 	case SLOT_EMPTY:
+		/* It may toggle for ever: that does not lengthen the rest. */
+		s->rest_ns = MIN(s->rest_ns, calm);
 		break;
 	}
 	return 0;
@@ -115,12 +122,12 @@ unsigned slot_error(struct slot *s, uint64_t now_ns)
 		/* The same error, told by another function or twice. */
 		return 0;
 	case SLOT_ASKED:
-		return leave(s, s->why, true);
+		return leave(s, s->why, true, now_ns + SLOT_OFFER_NS);
 	case SLOT_ON:
 		break;
 	}
 	if (count_error(s, now_ns))
-		return leave(s, SLOT_ERROR, true);
+		return leave(s, SLOT_ERROR, true, now_ns + SLOT_OFFER_NS);
 	s->phase = SLOT_AWAY;
 	s->due_ns = now_ns + SLOT_OFFER_NS;
 	return SLOT_HIDE | SLOT_QUIET;
@@ -131,22 +138,35 @@ unsigned slot_checked(struct slot *s, bool good)
 	if (s->phase != SLOT_AWAY)
 		return 0;
 	if (!good)
-		return leave(s, SLOT_ERROR, true);
+		return leave(s, SLOT_ERROR, true, s->due_ns);
 	s->phase = SLOT_ON;
 	s->due_ns = 0;
 	return SLOT_SHOW;
 }
 
-unsigned slot_dead(struct slot *s)
+static unsigned give_up(struct slot *s, uint64_t rest_ns)
 {
 	if (s->phase == SLOT_ASKED)
-		return leave(s, s->why, true);
+		return leave(s, s->why, true, rest_ns);
 	return s->phase == SLOT_AWAY ? SLOT_CHECK : 0;
+}
+
+unsigned slot_dead(struct slot *s)
+{
+	s->rest_ns = 0;
+	if (s->phase == SLOT_AWAY)
+		s->due_ns = 0;
+	return give_up(s, 0);
 }
 
 unsigned slot_tick(struct slot *s, uint64_t now_ns)
 {
-	return now_ns >= slot_due(s) ? slot_dead(s) : 0;
+	return now_ns >= slot_due(s) ? give_up(s, now_ns + SLOT_OFFER_NS) : 0;
+}
+
+uint64_t slot_free_at(const struct slot *s)
+{
+	return s->phase == SLOT_EMPTY ? s->rest_ns : UINT64_MAX;
 }
 
 uint64_t slot_due(const struct slot *s)

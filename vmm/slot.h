@@ -25,6 +25,11 @@
  *          again
  *
  * All functions of a slot go together: it is one adapter.
+ *
+ * A guest from which an adapter was taken unasked powers the slot off seconds
+ * later, when its driver has let go. That order means the old adapter, and
+ * would throw out a new one: the slot rests until it has come (`rest_ns`), or
+ * will not come any more.
  */
 
 #include <stdbool.h>
@@ -61,25 +66,30 @@ enum slot_act {
 /* A guest that is told of a surprise needs that long at most to let go of its
  * driver: Linux waits a second with the power off. */
 #define SLOT_OFFER_NS 10000000000ull
+/* After the power off, Linux looks once more whether the slot is empty; what it
+ * finds then it turns on, and takes the button that announces it for an order
+ * to turn it off again. */
+#define SLOT_CALM_NS 250000000ull
 
 struct slot {
 	enum slot_phase phase;
 	enum slot_why why;
 	bool forced;                        /* without the guest's consent */
 	uint64_t due_ns;                    /* of ASKED and AWAY */
+	uint64_t rest_ns;                   /* of EMPTY: no put before */
 	uint64_t error_ns[SLOT_ERRORS_MAX]; /* the latest ones, 0 = none */
 };
 
 /* Each returns a set of slot_act. */
 
-/* The functions are attached; before, it must be EMPTY. */
+/* The functions are attached; before, slot_free_at() must have come. */
 unsigned slot_put(struct slot *s);
 /* They are to go; by force after `ms`, at once where that is 0. Asking again
  * shortens the time, never extends it; the host's wish outranks netd's. */
 unsigned slot_ask(struct slot *s, enum slot_why why, uint64_t now_ns,
                   uint64_t ms);
 /* The guest has powered the slot off: its adapter may be taken out. */
-unsigned slot_eject(struct slot *s);
+unsigned slot_eject(struct slot *s, uint64_t now_ns);
 /* A function met an error that stopped it. */
 unsigned slot_error(struct slot *s, uint64_t now_ns);
 /* What SLOT_CHECK found. */
@@ -90,5 +100,7 @@ unsigned slot_dead(struct slot *s);
 unsigned slot_tick(struct slot *s, uint64_t now_ns);
 /* When slot_tick() is due; UINT64_MAX = nothing is under way. */
 uint64_t slot_due(const struct slot *s);
+/* When something may be put into it; UINT64_MAX = it is in use. */
+uint64_t slot_free_at(const struct slot *s);
 
 #endif

@@ -13,6 +13,7 @@
 
 #define MS 1000000ull
 #define S 1000000000ull
+#define NOW (6 * S)
 #define GONE (SLOT_HIDE | SLOT_RELEASE)
 
 static struct slot slot_on(void)
@@ -58,11 +59,11 @@ static void polite(void **state)
 	(void)state;
 	assert_int_equal(slot_due(&s), 13 * S);
 	assert_int_equal(slot_tick(&s, 13 * S - 1), 0);
-	assert_int_equal(slot_eject(&s), GONE);
+	assert_int_equal(slot_eject(&s, NOW), GONE);
 	empty_stays(&s, SLOT_NETD, false);
 	/* A guest that goes on toggling does nothing. */
 	for (int i = 0; i < 1000; i++)
-		assert_int_equal(slot_eject(&s), 0);
+		assert_int_equal(slot_eject(&s, NOW), 0);
 	assert_int_equal(slot_tick(&s, 99 * S), 0);
 }
 
@@ -110,7 +111,7 @@ static void time_does_not_wrap(void **state)
 	(void)state;
 	assert_true(slot_due(&s) > 1000000 * S);
 	assert_int_equal(slot_tick(&s, 1000000 * S), 0);
-	assert_int_equal(slot_eject(&s), GONE);
+	assert_int_equal(slot_eject(&s, NOW), GONE);
 }
 
 static void the_guest_begins(void **state)
@@ -118,7 +119,7 @@ static void the_guest_begins(void **state)
 	struct slot s = slot_on();
 
 	(void)state;
-	assert_int_equal(slot_eject(&s), GONE);
+	assert_int_equal(slot_eject(&s, NOW), GONE);
 	empty_stays(&s, SLOT_GUEST, false);
 }
 
@@ -131,7 +132,7 @@ static void error_and_back(void **state)
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(slot_error(&s, 5 * S), 0);
 	assert_int_equal(slot_tick(&s, 5 * S + SLOT_OFFER_NS - 1), 0);
-	assert_int_equal(slot_eject(&s), SLOT_CHECK);
+	assert_int_equal(slot_eject(&s, NOW), SLOT_CHECK);
 	assert_int_equal(slot_checked(&s, true), SLOT_SHOW);
 	assert_int_equal(s.phase, SLOT_ON);
 	assert_int_equal(slot_due(&s), UINT64_MAX);
@@ -176,14 +177,14 @@ static void three_errors(void **state)
 	/* Far apart they never are too many. */
 	for (int i = 0; i < 10; i++, at += SLOT_ERRORS_NS / 2) {
 		assert_int_equal(slot_error(&s, at), SLOT_HIDE | SLOT_QUIET);
-		assert_int_equal(slot_eject(&s), SLOT_CHECK);
+		assert_int_equal(slot_eject(&s, NOW), SLOT_CHECK);
 		assert_int_equal(slot_checked(&s, true), SLOT_SHOW);
 	}
 	at += SLOT_ERRORS_NS;
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(slot_error(&s, at + (unsigned)i * S),
 		                 SLOT_HIDE | SLOT_QUIET);
-		(void)slot_eject(&s);
+		(void)slot_eject(&s, NOW);
 		assert_int_equal(slot_checked(&s, true), SLOT_SHOW);
 	}
 	assert_int_equal(slot_error(&s, at + SLOT_ERRORS_NS - 1), GONE);
@@ -229,12 +230,71 @@ static void empty(void **state)
 
 	(void)state;
 	assert_int_equal(slot_ask(&s, SLOT_HOST, 1, 0), 0);
-	assert_int_equal(slot_eject(&s), 0);
+	assert_int_equal(slot_eject(&s, NOW), 0);
 	assert_int_equal(slot_error(&s, 1), 0);
 	assert_int_equal(slot_checked(&s, true), 0);
 	assert_int_equal(slot_dead(&s), 0);
 	assert_int_equal(slot_tick(&s, UINT64_MAX), 0);
 	assert_int_equal(s.phase, SLOT_EMPTY);
+}
+
+/* Taken by force: the guest's power-off is still to come, and is the old
+ * adapter's. */
+static void rest_after_force(void **state)
+{
+	struct slot s = slot_on();
+
+	(void)state;
+	assert_int_equal(slot_free_at(&s), UINT64_MAX);
+	assert_int_equal(slot_ask(&s, SLOT_NETD, 5 * S, 0), GONE);
+	assert_int_equal(slot_free_at(&s), 5 * S + SLOT_OFFER_NS);
+	assert_int_equal(slot_eject(&s, 8 * S), 0);
+	assert_int_equal(slot_free_at(&s), 8 * S + SLOT_CALM_NS);
+	/* However often it says so. */
+	assert_int_equal(slot_eject(&s, 9 * S), 0);
+	assert_int_equal(slot_free_at(&s), 8 * S + SLOT_CALM_NS);
+	assert_int_equal(slot_put(&s), SLOT_SHOW);
+	assert_int_equal(slot_eject(&s, 10 * S), GONE);
+
+	s = slot_asked(8000);
+	assert_int_equal(slot_tick(&s, 13 * S), GONE);
+	assert_int_equal(slot_free_at(&s), 13 * S + SLOT_OFFER_NS);
+	/* Nobody is left who would power it off. */
+	assert_int_equal(slot_dead(&s), 0);
+	assert_int_equal(slot_free_at(&s), 0);
+}
+
+static void rest_after_error(void **state)
+{
+	struct slot s = slot_away();
+
+	(void)state;
+	/* Not yet powered off, then given up. */
+	assert_int_equal(slot_ask(&s, SLOT_HOST, 6 * S, 9000), SLOT_RELEASE);
+	assert_int_equal(slot_free_at(&s), 5 * S + SLOT_OFFER_NS);
+	s = slot_away();
+	assert_int_equal(slot_eject(&s, 7 * S), SLOT_CHECK);
+	assert_int_equal(slot_checked(&s, false), SLOT_RELEASE);
+	assert_int_equal(slot_free_at(&s), 7 * S + SLOT_CALM_NS);
+	s = slot_asked(8000);
+	assert_int_equal(slot_error(&s, 6 * S), GONE);
+	assert_int_equal(slot_free_at(&s), 6 * S + SLOT_OFFER_NS);
+	s = slot_away();
+	assert_int_equal(slot_dead(&s), SLOT_CHECK);
+	assert_int_equal(slot_checked(&s, false), SLOT_RELEASE);
+	assert_int_equal(slot_free_at(&s), 0);
+}
+
+/* Let go of in order: what is new comes a moment later. */
+static void rest_after_consent(void **state)
+{
+	struct slot s = { .phase = SLOT_EMPTY };
+
+	(void)state;
+	assert_int_equal(slot_free_at(&s), 0);
+	s = slot_asked(8000);
+	assert_int_equal(slot_eject(&s, 6 * S), GONE);
+	assert_int_equal(slot_free_at(&s), 6 * S + SLOT_CALM_NS);
 }
 
 /* Whatever comes in whatever order: a slot that is not empty and waits is done
@@ -256,7 +316,7 @@ static void random_walk(void **state)
 		now += seed >> 32 & 0x3fffffff;
 		switch (seed % 7) {
 		case 0:
-			if (s.phase == SLOT_EMPTY) {
+			if (slot_free_at(&s) <= now) {
 				held = true;
 				act = slot_put(&s);
 			}
@@ -267,7 +327,7 @@ static void random_walk(void **state)
 			               now, seed >> 16 & 0xfff);
 			break;
 		case 2:
-			act = slot_eject(&s);
+			act = slot_eject(&s, now);
 			break;
 		case 3:
 			act = slot_error(&s, now);
@@ -316,6 +376,9 @@ int main(void)
 		cmocka_unit_test(errors_at_the_beginning),
 		cmocka_unit_test(dead),
 		cmocka_unit_test(empty),
+		cmocka_unit_test(rest_after_force),
+		cmocka_unit_test(rest_after_error),
+		cmocka_unit_test(rest_after_consent),
 		cmocka_unit_test(random_walk),
 	};
 
