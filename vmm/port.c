@@ -48,8 +48,11 @@ struct port_order port_write(struct port *p, unsigned off, unsigned width,
 	tell(p);
 	is = cfg_port_slot(&p->cfg);
 	return (struct port_order){
-		.reset = (!held && cfg_bridge_buses(&p->cfg).reset) ||
-		         (was.link && !is.link),
+		/* Without a link there is nobody to be reset: a guest must not
+		 * keep a device busy that it has lost. */
+		.reset = was.link &&
+		         (!is.link ||
+		          (!held && cfg_bridge_buses(&p->cfg).reset)),
 		.eject = !may_go(&was) && may_go(&is),
 	};
 }

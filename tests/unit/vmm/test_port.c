@@ -170,6 +170,21 @@ static void bus_reset(void **state)
 	assert_true(port_forwards(&p, BUS));
 }
 
+/* A guest must not keep busy what it has lost, nor what has no power. */
+static void bus_reset_of_nobody(void **state)
+{
+	struct port p;
+
+	(void)state;
+	make(&p, false);
+	port_remove(&p);
+	assert_false(port_write(&p, 0x3e, 2, BIT(6)).reset);
+	assert_false(port_write(&p, 0x3e, 2, 0).reset);
+	make(&p, false);
+	assert_true(control(&p, LISTEN | POWER_OFF | LED(ON)).reset);
+	assert_false(port_write(&p, 0x3e, 2, BIT(6)).reset);
+}
+
 static void pulled_out(void **state)
 {
 	struct port p;
@@ -211,6 +226,7 @@ int main(void)
 		cmocka_unit_test(power_cycle),
 		cmocka_unit_test(link_disabled),
 		cmocka_unit_test(bus_reset),
+		cmocka_unit_test(bus_reset_of_nobody),
 		cmocka_unit_test(pulled_out),
 		cmocka_unit_test(nobody_listens),
 	};
