@@ -57,7 +57,8 @@ unsigned vfio_dev_vectors(struct vfio_dev *v, struct vfio_vector *ret,
 {
 	unsigned n;
 
-	pthread_mutex_lock(&v->lock);
+	if (!vfio_lock_soon(v))
+		return 0;
 	n = list_messages(v, ret, max);
 	/* One kind at a time. */
 	if (v->intx.armed) {
@@ -107,13 +108,15 @@ static void throttle_intx(struct vfio_dev *v, bool on)
 	vfio_command_write(v);
 }
 
-void vfio_dev_throttle(struct vfio_dev *v, enum vfio_irq_kind kind,
+bool vfio_dev_throttle(struct vfio_dev *v, enum vfio_irq_kind kind,
                        unsigned index, bool on)
 {
-	pthread_mutex_lock(&v->lock);
+	if (!vfio_lock_soon(v))
+		return false;
 	if (kind == VFIO_KIND_INTX)
 		throttle_intx(v, on);
 	else
 		throttle_message(v, index, on);
 	pthread_mutex_unlock(&v->lock);
+	return true;
 }

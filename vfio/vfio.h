@@ -69,8 +69,9 @@
  * Threads: every function that changes or reads a device's state locks it;
  * calls for two devices do not wait for one another, but in vfio_hot_reset(),
  * which locks all of them, by address. A reset keeps the lock for its whole
- * length; vfio_dev_take_fault(), vfio_dev_late_settle() and
- * vfio_dev_stats_soon() give up after 10 ms, for a thread with other duties.
+ * length; vfio_dev_take_fault(), vfio_dev_late_settle(), vfio_dev_vectors(),
+ * vfio_dev_throttle() and vfio_dev_stats_soon() give up after 10 ms, for a
+ * thread with other duties.
  * What is fixed at open (bars, layout, the two descriptors) is read without.
  * Nobody else may be in a call when the device is closed.
  * Trust: off, width and value come from the guest; any value is answered.
@@ -243,12 +244,14 @@ struct vfio_vector {
 	uint32_t gsi;       /* INTx only */
 	struct irq_msg msg; /* the guest's; not for INTx */
 };
-/* Those that are in use. Returns how many; writes at most `max`. */
+/* Those that are in use. Returns how many, none when the device stays busy for
+ * 10 ms; writes at most `max`. */
 unsigned vfio_dev_vectors(struct vfio_dev *v, struct vfio_vector *ret,
                           unsigned max);
 /* Keeps a vector masked in the device whatever the guest says, through resets
- * and from one kind of message to the other, or lets go. */
-void vfio_dev_throttle(struct vfio_dev *v, enum vfio_irq_kind kind,
+ * and from one kind of message to the other, or lets go. False when the device
+ * stays busy for 10 ms: nothing has changed then. */
+bool vfio_dev_throttle(struct vfio_dev *v, enum vfio_irq_kind kind,
                        unsigned index, bool on);
 
 /* The latest refusal that a guest access met, once: true and *ret filled.

@@ -30,6 +30,7 @@ struct sources {
 	char bdf[BDF_STRLEN]; /* "" = none */
 	enum irq_host_kind kind;
 	unsigned n;
+	uint64_t busy;           /* the pass that found the device in a reset */
 	struct irq_storm *storm; /* by index; allocated on first use */
 };
 struct storms {
@@ -66,27 +67,45 @@ static void tell(struct storms *s, unsigned device, unsigned index,
 	loop_say_diag(&d);
 }
 
+/* False when it is to be tried again: the device is in a reset, and a guest can
+ * have it there again and again. It is waited for once a pass, not once a
+ * vector. */
+static bool throttle(struct storms *s, unsigned device, unsigned index, bool on)
+{
+	struct vfio_dev *v = assign_device(s->vm, device);
+	struct sources *of = &s->of[device];
+
+	if (!v)
+		return true;
+	if (of->busy == s->now)
+		return false;
+	/* The kinds have one order in both headers. */
+	if (vfio_dev_throttle(v, (enum vfio_irq_kind)of->kind, index, on))
+		return true;
+	of->busy = s->now;
+	return false;
+}
+
 static void judge(struct storms *s, unsigned device, unsigned index,
                   uint64_t count)
 {
 	struct sources *of = &s->of[device];
-	struct irq_storm *storm = &of->storm[index];
-	struct vfio_dev *v = assign_device(s->vm, device);
-	uint64_t since = storm->since_ns, before = storm->count;
+	struct irq_storm *storm = &of->storm[index], was = *storm;
 	enum irq_storm_verdict verdict =
 		irq_storm_sample(storm, &s->limit, s->now, count);
 
-	if (!v || verdict == IRQ_STORM_NONE)
+	if (verdict == IRQ_STORM_NONE)
 		return;
-	/* The kinds have one order in both headers. */
-	vfio_dev_throttle(v, (enum vfio_irq_kind)of->kind, index,
-	                  verdict == IRQ_STORM_MASK);
+	if (!throttle(s, device, index, verdict == IRQ_STORM_MASK)) {
+		*storm = was;
+		return;
+	}
 	if (verdict != IRQ_STORM_MASK)
 		return;
 	s->masked++;
 	tell(s, device, index,
-	     (uint64_t)((double)(count - before) * 1e9 /
-	                (double)(s->now - since)));
+	     (uint64_t)((double)(count - was.count) * 1e9 /
+	                (double)(s->now - was.since_ns)));
 }
 
 /* ---- all of them -----------------------------------------------------------
@@ -101,13 +120,34 @@ static unsigned room_of(struct vfio_dev *v)
 	           1u);
 }
 
-/* False when there is no memory: that function is not limited now. */
-static bool fits(struct sources *of, const struct irq_host *line,
+/* What vfio holds back it holds through every change of kind: it must not be
+ * forgotten here. False when some of it is held still. */
+static bool forget(struct storms *s, unsigned device)
+{
+	struct sources *of = &s->of[device];
+
+	for (unsigned k = 0; k < of->n && of->storm; k++) {
+		if (!of->storm[k].until_ns)
+			continue;
+		if (!throttle(s, device, k, false))
+			return false;
+		of->storm[k].until_ns = 0;
+	}
+	return true;
+}
+
+/* False when there is no memory, or the device is busy: that function is not
+ * limited now. */
+static bool fits(struct storms *s, unsigned device, const struct irq_host *line,
                  struct vfio_dev *v)
 {
+	struct sources *of = &s->of[device];
+
 	if (strcmp(of->bdf, line->bdf) != 0 || of->kind != line->kind) {
 		/* Another function, or its interrupts are of another kind
-		 * now: vfio has let go of what was throttled. */
+		 * now. */
+		if (!forget(s, device))
+			return false;
 		free(of->storm);
 		*of = (struct sources){ .kind = line->kind, .n = room_of(v) };
 		snprintf(of->bdf, sizeof(of->bdf), "%s", line->bdf);
@@ -126,7 +166,7 @@ static void on_line(const struct irq_host *line, void *arg)
 		if (!v || strcmp(s->vm->cfg.device[i].bdf, line->bdf) != 0)
 			continue;
 		/* One that is masked is seen to afterwards. */
-		if (fits(&s->of[i], line, v) &&
+		if (fits(s, i, line, v) &&
 		    !s->of[i].storm[line->index].until_ns)
 			judge(s, i, line->index, line->count);
 		return;
