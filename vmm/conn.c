@@ -229,8 +229,12 @@ int conn_input(struct conn *c, struct conn_order *ret)
 		return too_long(c);
 	if (len == -EAGAIN)
 		return 0;
-	if (len <= 0)
+	if (len <= 0) {
+		/* An empty message looks like the end, and may bring some. */
+		while (len == 0 && n)
+			close_fd(&fds[--n]);
 		return lost(c);
+	}
 	r = conn_parse(c->buf, (size_t)len, fds, n, ret, &d);
 	if (r == 0)
 		return ret->verb != CONN_NOTHING;

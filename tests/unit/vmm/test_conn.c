@@ -329,6 +329,20 @@ static void a_silent_netd(void **state)
 	part(&p);
 }
 
+/* Nothing but descriptors: read as the end, and none of them is kept. */
+static void only_descriptors(void **state)
+{
+	struct pair p = connect_pair();
+	int before = lowest();
+	struct conn_order o;
+
+	(void)state;
+	send_fds(&p, "", 2);
+	assert_int_equal(conn_input(p.conn, &o), -ECONNRESET);
+	assert_int_equal(lowest(), before);
+	part(&p);
+}
+
 static void netd_goes(void **state)
 {
 	struct pair p = connect_pair();
@@ -368,6 +382,7 @@ int main(void)
 		cmocka_unit_test(too_many_descriptors),
 		cmocka_unit_test(answers),
 		cmocka_unit_test(a_silent_netd),
+		cmocka_unit_test(only_descriptors),
 		cmocka_unit_test(netd_goes),
 		cmocka_unit_test(no_socket),
 	};
