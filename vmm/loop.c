@@ -153,14 +153,16 @@ static bool heard(struct loop *l, unsigned i)
 }
 
 /* True when there was something. A device that met an error and is wanted
- * back as well is wanted back. */
+ * back as well is wanted back. One that has just gone, with another function of
+ * its slot, is not listened to: its descriptors may be others by now. */
 static bool device_events(struct loop *l)
 {
 	bool any = false;
 
 	for (unsigned i = 0; i < l->vm->cfg.n_devices; i++) {
-		bool wanted = heard(l, P_DEVICE + i);
-		bool error = heard(l, P_ERROR + i);
+		bool here = assign_device(l->vm, i) != NULL;
+		bool wanted = here && heard(l, P_DEVICE + i);
+		bool error = here && heard(l, P_ERROR + i);
 
 		if (wanted)
 			hotplug_request(l->vm->hotplug, i);
