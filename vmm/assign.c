@@ -276,7 +276,6 @@ void assign_release(struct vm *vm, unsigned i)
 	vfio_dev_close(TAKE_PTR(a->dev));
 	a->refused = a->moved = false;
 	pthread_mutex_unlock(&a->lock);
-	assign_offer_others(a);
 	windows_share(vm);
 	if (vm->cfg.device[i].fd >= 0) {
 		forget_file(vm, i);
@@ -287,6 +286,8 @@ void assign_release(struct vm *vm, unsigned i)
 	}
 	close_fd(&vm->cfg.device[i].fd);
 	close_fd(&vm->cfg.device[i].rom_fd);
+	/* It may wait for another's reset, and the host waits for this one. */
+	assign_offer_others(a);
 }
 
 void assign_free_all(struct vm *vm)
