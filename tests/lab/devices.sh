@@ -137,8 +137,8 @@ add_multifn() {
 	root_port
 	QEMU+=(-netdev user,id=n2
 		-device "e1000e,bus=$port,addr=0.0,multifunction=on,netdev=n2,id=mf0"
-		-device "edu,bus=$port,addr=0.1,id=mf1"
-		-device "edu,bus=$port,addr=0.2,id=mf2")
+		-device "edu,bus=$port,addr=0.1,dma_mask=0xffffffffff,id=mf1"
+		-device "edu,bus=$port,addr=0.2,dma_mask=0xffffffffff,id=mf2")
 	LOAD+=" e1000e"
 }
 

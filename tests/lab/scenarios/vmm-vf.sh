@@ -37,7 +37,7 @@ check_devices() { # NAME
 	equal "what the guest's kernel complains of" "$(said_all "$1" dmesg | complaints)" ""
 	# Placed before it ran: nothing was left to assign.
 	equal "BARs its kernel had to assign" "$(said_all "$1" dmesg | grep -c 'BAR.*: assigned' || true)" 0
-	ask "$1" 20 lspci
+	ask "$1" 90 lspci
 	guest_lspci "$1"
 	equal "functions" "$(said_all "$1" pci | cut -d' ' -f1-2 | tr '\n' ' ')" \
 		"0000:00:00.0 0x1b36:0x0008 0000:00:01.0 0x1b36:0x000c 0000:01:00.0 0x8086:0x10ca "
