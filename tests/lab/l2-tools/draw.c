@@ -138,7 +138,6 @@ int tool_draw(int argc, char **argv)
 	struct drm_mode_fb_dirty_cmd dirty = { 0 };
 
 	call(fd, DRM_IOCTL_MODE_CREATE_DUMB, &buf, "buffer");
-	paint(fd, &buf, number(argv[1]));
 	fb.width = buf.width;
 	fb.height = buf.height;
 	fb.pitch = buf.pitch;
@@ -150,6 +149,8 @@ int tool_draw(int argc, char **argv)
 	set.count_connectors = 1;
 	set.mode = mode;
 	call(fd, DRM_IOCTL_MODE_SETCRTC, &set, "mode");
+	/* Not before: a VGA clears its memory as a mode is set. */
+	paint(fd, &buf, number(argv[1]));
 	/* Drivers that show the buffer itself have nothing to be told. */
 	ioctl(fd, DRM_IOCTL_MODE_DIRTYFB, &dirty);
 	say("drawn %s#%u %ux%u", argv[0], nth, buf.width, buf.height);

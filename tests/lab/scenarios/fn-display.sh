@@ -1,7 +1,7 @@
 #!/bin/bash
 # Two displays: what the guest draws on each is what the machine outside shows, pixel for pixel.
-# check: no, it has not yet been seen to end well
-# lab: devices=display,display2,virtiogpu timeout=240 quiet=60 tries=2
+# check: long
+# lab: devices=display,display2,virtiogpu timeout=400 quiet=100 tries=2
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-device.sh"
 
