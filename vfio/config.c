@@ -38,14 +38,14 @@ static void hold_intx(const struct vfio_dev *v, unsigned off, unsigned width,
 		buf[at - off] |= PCI_COMMAND_INTX_DISABLE >> 8;
 }
 
-static void device_write(struct vfio_dev *v, unsigned off, unsigned width,
+static bool device_write(struct vfio_dev *v, unsigned off, unsigned width,
                          uint32_t value)
 {
 	uint8_t buf[4];
 	int r;
 
 	if (!range_inside(off, width, v->config_size))
-		return;
+		return true;
 	store_le(buf, width, value);
 	hold_intx(v, off, width, buf);
 	r = v->kern->write(v->fd, buf, width, v->config_off + off);
@@ -53,13 +53,14 @@ static void device_write(struct vfio_dev *v, unsigned off, unsigned width,
 		diag_fail(vfio_fault(v), r, FL_VFIO_CONFIG,
 		          "write %u bytes at %#x of %s's configuration space",
 		          width, off, v->bdf);
+	return r >= 0;
 }
 
 /* The kernel puts COMMAND back as it was after a reset, bus master and all;
  * the guest's view is the truth. */
 void vfio_command_write(struct vfio_dev *v)
 {
-	device_write(v, PCI_COMMAND, 2, cfg_command(&v->cfg));
+	(void)device_write(v, PCI_COMMAND, 2, cfg_command(&v->cfg));
 }
 
 uint32_t vfio_cfg_read(struct vfio_dev *v, unsigned off, unsigned width)
@@ -100,6 +101,8 @@ static __attribute__((noinline)) void reset(struct vfio_dev *v)
 static void perform(struct vfio_dev *v, const struct cfg_write *w, unsigned off,
                     unsigned width)
 {
+	bool took = true;
+
 	if (w->events & CFG_EV_FLR) {
 		/* The rest of the write is lost in the reset. */
 		reset(v);
@@ -110,12 +113,14 @@ static void perform(struct vfio_dev *v, const struct cfg_write *w, unsigned off,
 	if (w->events & EV_INTX)
 		vfio_intx_withdraw(v);
 	if (w->forward)
-		device_write(v, off, width, w->hw_value);
+		took = device_write(v, off, width, w->hw_value);
 	/* Waking, the kernel puts COMMAND back as it was when the device fell
 	 * asleep; the guest may have changed its mind since. */
 	if ((w->events & CFG_EV_POWER) && is_awake(v))
 		vfio_command_write(v);
-	if (w->events & EV_DECODE)
+	/* A device that has gone did not: the kernel answers accesses to its
+	 * memory with a fault, which ends KVM_RUN and with it the guest. */
+	if ((w->events & EV_DECODE) && took)
 		vfio_windows_offer(v);
 	if (w->events & CFG_EV_MSIX)
 		vfio_msix_update(v);

@@ -44,6 +44,28 @@ static void bar0(struct fake *f, uint32_t at)
 	vfio_dev_cfg_write(f->dev, PCI_BASE_ADDRESS_0, 4, at);
 }
 
+/* A device that has gone takes no COMMAND: what it shows would end the guest,
+ * for the kernel answers with a fault in the middle of KVM_RUN. */
+static void test_no_answer(void **state)
+{
+	struct fake *f = *state;
+
+	open_ok(f);
+	guest_command(f, 0);
+	assert_int_equal(vfio_dev_stats(f->dev).windows, 0);
+	f->calls = 0;
+	f->fail_call = 1;
+	f->fail_error = EIO;
+	guest_command(f, PCI_COMMAND_MEMORY);
+	assert_string_equal(f->failed, "write");
+	assert_int_equal(vfio_dev_stats(f->dev).windows, 0);
+	f->fail_call = 0;
+	guest_command(f, PCI_COMMAND_MEMORY);
+	guest_command(f, 0);
+	guest_command(f, PCI_COMMAND_MEMORY);
+	assert_int_equal(vfio_dev_stats(f->dev).windows, 1);
+}
+
 /* ---- smaller than a page ---- */
 
 /* The window is the page, the trap is the BAR. */
@@ -155,6 +177,7 @@ int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		T(test_no_answer),
 		T(test_page),
 		T(test_neighbour),
 		T(test_neighbour_function),
