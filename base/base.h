@@ -23,11 +23,13 @@
  * Limits: a diag line holds 255 characters, a sysfs attribute one page.
  */
 
+#include <endian.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- language ---------------------------------------------------------- */
 
@@ -87,20 +89,31 @@ static inline bool range_inside(uint64_t off, uint64_t len, uint64_t size)
 }
 
 /* Little-endian loads and stores from bytes of any alignment; PCI and ACPI
- * are little-endian (PCIe 6.0 2.2). `width` is 1 to 8. */
+ * are little-endian (PCIe 6.0 2.2). `width` is 1 to 8. The dword is apart
+ * because nearly every register is one, and each exit comes here. */
 static inline uint64_t load_le(const void *p, unsigned width)
 {
 	const uint8_t *b = p;
 	uint64_t v = 0;
+	uint32_t dword;
 
+	if (width == 4) {
+		memcpy(&dword, p, 4);
+		return le32toh(dword);
+	}
 	for (unsigned i = 0; i < width; i++)
 		v |= (uint64_t)b[i] << (8 * i);
 	return v;
 }
 static inline void store_le(void *p, unsigned width, uint64_t v)
 {
+	uint32_t dword = htole32((uint32_t)v);
 	uint8_t *b = p;
 
+	if (width == 4) {
+		memcpy(p, &dword, 4);
+		return;
+	}
 	for (unsigned i = 0; i < width; i++)
 		b[i] = (uint8_t)(v >> (8 * i));
 }

@@ -92,19 +92,21 @@ uint64_t vfio_msix_table_read(struct vfio_dev *v, uint64_t off, unsigned width)
 void vfio_msix_table_write(struct vfio_dev *v, uint64_t off, unsigned width,
                            uint64_t value)
 {
-	struct cfg_msix_state s = cfg_msix_state(&v->cfg);
 	struct cfg_msix_change change;
+	struct cfg_msix_state s;
 	unsigned i;
 
 	if (off < v->layout.msix.table_off)
 		return;
 	change = cfg_msix_write(&v->msix, off - v->layout.msix.table_off, width,
 	                        value);
-	if (change.vector < 0 || !s.enabled ||
-	    v->irq.index != VFIO_PCI_MSIX_IRQ_INDEX)
+	if (change.vector < 0 || v->irq.index != VFIO_PCI_MSIX_IRQ_INDEX)
 		return;
 	i = (unsigned)change.vector;
 	/* A masked entry's new message waits for the unmask. */
-	if (change.mask || (change.message && v->irq.want[i]))
+	if (!change.mask && !v->irq.want[i])
+		return;
+	s = cfg_msix_state(&v->cfg);
+	if (s.enabled)
 		follow(v, s.masked, i, i + 1);
 }

@@ -79,7 +79,8 @@ static inline bool covers(const struct range *r, uint64_t addr)
 	return GET(r->base) <= addr && addr <= GET(r->last);
 }
 
-static inline bool search_once(struct bus *b, uint64_t addr, struct hit *ret)
+static inline __attribute__((always_inline)) bool
+search_once(struct bus *b, uint64_t addr, struct hit *ret)
 {
 	unsigned i = GET(b->hint);
 	const struct range *r = &b->range[i];
@@ -102,7 +103,9 @@ static inline bool search_once(struct bus *b, uint64_t addr, struct hit *ret)
 	return true;
 }
 
-static bool find(struct bus *b, uint64_t addr, struct hit *ret)
+/* Inlined, so that a hit stays in registers: this is in every exit. */
+static inline __attribute__((always_inline)) bool
+find(struct bus *b, uint64_t addr, struct hit *ret)
 {
 	for (;;) {
 		unsigned seq =
@@ -214,7 +217,8 @@ static uint64_t ones(unsigned width)
 
 /* An access over the end of a range is answered byte by byte, as a bus with
  * byte enables would. */
-static uint64_t read_bytes(struct bus *b, uint64_t addr, unsigned width)
+static __attribute__((noinline)) uint64_t
+read_bytes(struct bus *b, uint64_t addr, unsigned width)
 {
 	uint64_t v = 0;
 
@@ -235,9 +239,7 @@ enum exit_class bus_read(struct bus *b, uint64_t addr, unsigned width,
 	struct hit h;
 
 	if (!find(b, addr, &h)) {
-		*ret = width > 1 && find(b, addr + width - 1, &h)
-		               ? read_bytes(b, addr, width)
-		               : ones(width);
+		*ret = read_bytes(b, addr, width);
 		return EXIT_OTHER;
 	}
 	if (h.last - addr < width - 1u)
@@ -247,8 +249,8 @@ enum exit_class bus_read(struct bus *b, uint64_t addr, unsigned width,
 	return h.cls;
 }
 
-static void write_bytes(struct bus *b, uint64_t addr, unsigned width,
-                        uint64_t value)
+static __attribute__((noinline)) void
+write_bytes(struct bus *b, uint64_t addr, unsigned width, uint64_t value)
 {
 	for (unsigned i = 0; i < width; i++) {
 		struct hit h;
@@ -265,8 +267,7 @@ enum exit_class bus_write(struct bus *b, uint64_t addr, unsigned width,
 	struct hit h;
 
 	if (!find(b, addr, &h)) {
-		if (width > 1 && find(b, addr + width - 1, &h))
-			write_bytes(b, addr, width, value);
+		write_bytes(b, addr, width, value);
 		return EXIT_OTHER;
 	}
 	if (h.last - addr < width - 1u)

@@ -92,50 +92,49 @@ static uint8_t find_behind(const struct pci_host *h, const struct cycle *c)
 }
 
 /* ---- cycles --------------------------------------------------------------
+ * By value: in registers all the way.
  */
 
-static uint32_t cycle_read(struct pci_host *h, const struct cycle *c)
+static uint32_t cycle_read(struct pci_host *h, struct cycle c)
 {
 	const struct port *own;
 	uint32_t value = NOBODY;
 	uint8_t slot = 0;
 
 	pthread_mutex_lock(&h->lock);
-	own = own_port(h, c);
+	own = own_port(h, &c);
 	if (own)
-		value = cfg_read(&own->cfg, c->off, c->width).value;
-	else if (is_bridge(c))
-		value = cfg_read(&h->bridge, c->off, c->width).value;
+		value = cfg_read(&own->cfg, c.off, c.width).value;
+	else if (is_bridge(&c))
+		value = cfg_read(&h->bridge, c.off, c.width).value;
 	else
-		slot = find_behind(h, c);
+		slot = find_behind(h, &c);
 	pthread_mutex_unlock(&h->lock);
-	return slot ? assign_cfg_read(h->vm, slot, c->devfn & 7, c->off,
-	                              c->width)
+	return slot ? assign_cfg_read(h->vm, slot, c.devfn & 7, c.off, c.width)
 	            : value;
 }
 
-static void cycle_write(struct pci_host *h, const struct cycle *c,
-                        uint32_t value)
+static void cycle_write(struct pci_host *h, struct cycle c, uint32_t value)
 {
 	struct port_order order = { .reset = false };
 	struct port *own;
 	uint8_t slot = 0;
 
 	pthread_mutex_lock(&h->lock);
-	own = own_port(h, c);
+	own = own_port(h, &c);
 	if (own)
-		order = port_write(own, c->off, c->width, value);
-	else if (is_bridge(c))
-		(void)cfg_write(&h->bridge, c->off, c->width, value);
+		order = port_write(own, c.off, c.width, value);
+	else if (is_bridge(&c))
+		(void)cfg_write(&h->bridge, c.off, c.width, value);
 	else
-		slot = find_behind(h, c);
+		slot = find_behind(h, &c);
 	pthread_mutex_unlock(&h->lock);
 	if (order.reset)
 		assign_bus_reset(h->vm, own->slot);
 	if (order.eject)
 		hotplug_eject(h->vm, own->slot);
 	if (slot)
-		assign_cfg_write(h->vm, slot, c->devfn & 7, c->off, c->width,
+		assign_cfg_write(h->vm, slot, c.devfn & 7, c.off, c.width,
 		                 value);
 }
 
@@ -157,11 +156,11 @@ static struct cycle ecam_cycle(uint64_t off, unsigned width)
 static uint64_t ecam_read(void *ctx, uint64_t off, unsigned width)
 {
 	struct cycle c = ecam_cycle(off, MIN(width, 4u));
-	uint64_t value = cycle_read(ctx, &c);
+	uint64_t value = cycle_read(ctx, c);
 
 	if (width == 8) {
 		c.off += 4;
-		value |= (uint64_t)cycle_read(ctx, &c) << 32;
+		value |= (uint64_t)cycle_read(ctx, c) << 32;
 	}
 	return value;
 }
@@ -170,10 +169,10 @@ static void ecam_write(void *ctx, uint64_t off, unsigned width, uint64_t value)
 {
 	struct cycle c = ecam_cycle(off, MIN(width, 4u));
 
-	cycle_write(ctx, &c, (uint32_t)value);
+	cycle_write(ctx, c, (uint32_t)value);
 	if (width == 8) {
 		c.off += 4;
-		cycle_write(ctx, &c, (uint32_t)(value >> 32));
+		cycle_write(ctx, c, (uint32_t)(value >> 32));
 	}
 }
 
@@ -219,7 +218,7 @@ static uint64_t ports_read(void *ctx, uint64_t off, unsigned width)
 	struct cycle c;
 
 	if (data_cycle(h, off, width, &c))
-		return cycle_read(h, &c);
+		return cycle_read(h, c);
 	if (is_address(off, width)) {
 		pthread_mutex_lock(&h->lock);
 		value = h->address;
@@ -234,7 +233,7 @@ static void ports_write(void *ctx, uint64_t off, unsigned width, uint64_t value)
 	struct cycle c;
 
 	if (data_cycle(h, off, width, &c)) {
-		cycle_write(h, &c, (uint32_t)value);
+		cycle_write(h, c, (uint32_t)value);
 	} else if (is_address(off, width)) {
 		pthread_mutex_lock(&h->lock);
 		h->address = (uint32_t)value & ADDR_BITS;
@@ -293,6 +292,7 @@ void pci_host_reset(struct pci_host *h)
 		port_reset(&h->port[i]);
 		preset(&h->port[i].cfg, topology_bus(h->vm, slot),
 		       &h->vm->window[slot]);
+		port_follow(&h->port[i]);
 	}
 	pthread_mutex_unlock(&h->lock);
 }

@@ -19,10 +19,20 @@ static void tell(struct port *p)
 	p->raised = raised;
 }
 
+void port_follow(struct port *p)
+{
+	struct cfg_bridge b = cfg_bridge_buses(&p->cfg);
+	bool open = b.subordinate >= b.secondary && !b.reset &&
+	            cfg_port_slot(&p->cfg).link;
+
+	p->bus = open ? b.secondary : 0;
+}
+
 void port_reset(struct port *p)
 {
 	cfg_reset(&p->cfg);
 	p->raised = false;
+	port_follow(p);
 }
 
 void port_init(struct port *p, struct vm *vm, const struct cfg_port *c)
@@ -45,6 +55,7 @@ struct port_order port_write(struct port *p, unsigned off, unsigned width,
 	bool held = cfg_bridge_buses(&p->cfg).reset;
 
 	(void)cfg_write(&p->cfg, off, width, value);
+	port_follow(p);
 	tell(p);
 	is = cfg_port_slot(&p->cfg);
 	return (struct port_order){
@@ -62,12 +73,14 @@ void port_insert(struct port *p, const struct cfg_port *link)
 	cfg_port_set_link(&p->cfg, link);
 	cfg_port_set_present(&p->cfg, true);
 	cfg_port_press(&p->cfg);
+	port_follow(p);
 	tell(p);
 }
 
 void port_remove(struct port *p)
 {
 	cfg_port_set_present(&p->cfg, false);
+	port_follow(p);
 	tell(p);
 }
 
@@ -75,12 +88,4 @@ void port_press(struct port *p)
 {
 	cfg_port_press(&p->cfg);
 	tell(p);
-}
-
-bool port_forwards(const struct port *p, uint8_t bus)
-{
-	struct cfg_bridge b = cfg_bridge_buses(&p->cfg);
-
-	return b.secondary == bus && b.subordinate >= bus && !b.reset &&
-	       cfg_port_slot(&p->cfg).link;
 }

@@ -22,6 +22,9 @@ struct port {
 	struct vm *vm;
 	uint8_t slot;
 	bool raised; /* as cfg_port_interrupt() was last */
+	/* Cycles to this bus reach the slot; 0 = none do. Asked for in each
+	 * cycle, so it is worked out when a register changes. */
+	uint8_t bus;
 	struct cfg_space cfg;
 };
 
@@ -43,7 +46,12 @@ void port_insert(struct port *p, const struct cfg_port *link);
 void port_remove(struct port *p);
 /* The attention button. */
 void port_press(struct port *p);
-/* Do cycles to `bus` go through it to a function? */
-bool port_forwards(const struct port *p, uint8_t bus);
+/* After `cfg` was written from elsewhere. */
+void port_follow(struct port *p);
+/* Do cycles to `bus`, which is not 0, go through it to a function? */
+static inline bool port_forwards(const struct port *p, uint8_t bus)
+{
+	return p->bus == bus;
+}
 
 #endif

@@ -29,48 +29,6 @@ static void count(_Atomic uint64_t *v)
 	                      memory_order_relaxed);
 }
 
-/* x86 is little-endian, as the bus is. */
-static uint64_t get(const void *p, unsigned width)
-{
-	uint64_t v = 0;
-
-	switch (width) {
-	case 1:
-		return *(const uint8_t *)p;
-	case 2:
-		memcpy(&v, p, 2);
-		return v;
-	case 4:
-		memcpy(&v, p, 4);
-		return v;
-	case 8:
-		memcpy(&v, p, 8);
-		return v;
-	default:
-		return load_le(p, MIN(width, 8u));
-	}
-}
-
-static void put(void *p, unsigned width, uint64_t v)
-{
-	switch (width) {
-	case 1:
-		*(uint8_t *)p = (uint8_t)v;
-		break;
-	case 2:
-		memcpy(p, &v, 2);
-		break;
-	case 4:
-		memcpy(p, &v, 4);
-		break;
-	case 8:
-		memcpy(p, &v, 8);
-		break;
-	default:
-		store_le(p, MIN(width, 8u), v);
-	}
-}
-
 static void exit_io(struct vcpu *c)
 {
 	struct kvm_run *run = c->run;
@@ -85,10 +43,10 @@ static void exit_io(struct vcpu *c)
 	for (uint32_t i = 0; i < run->io.count; i++, data += width) {
 		if (run->io.direction == KVM_EXIT_IO_OUT) {
 			cls = bus_write(bus, run->io.port, width,
-			                get(data, width));
+			                load_le(data, width));
 		} else {
 			cls = bus_read(bus, run->io.port, width, &v);
-			put(data, width, v);
+			store_le(data, width, v);
 		}
 	}
 	count(&c->exits[cls]);
@@ -105,10 +63,10 @@ static void exit_mmio(struct vcpu *c)
 	count(&c->mmio);
 	if (run->mmio.is_write) {
 		cls = bus_write(bus, run->mmio.phys_addr, width,
-		                get(run->mmio.data, width));
+		                load_le(run->mmio.data, width));
 	} else {
 		cls = bus_read(bus, run->mmio.phys_addr, width, &v);
-		put(run->mmio.data, width, v);
+		store_le(run->mmio.data, width, v);
 	}
 	count(&c->exits[cls]);
 }
