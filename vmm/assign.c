@@ -153,6 +153,8 @@ static int attach_all(struct vm *vm, struct diag *d)
 	if (r == 0)
 		r = reset_check(vm, 0, d);
 	if (r == 0)
+		r = memory_wait(vm, d);
+	if (r == 0)
 		r = memory_settle(vm, d);
 	if (r == 0)
 		r = map_once(vm, d);

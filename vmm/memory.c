@@ -158,22 +158,49 @@ static void say_slow(const struct prefault_stats *p)
 	        (ms << 10) / MAX(p->bytes >> 20, (uint64_t)1));
 }
 
+static void *fill(void *arg)
+{
+	struct vm *vm = arg;
+
+	vm->mem.filled = prefault(vm->mem.region[0].hva, vm->cfg.memory,
+	                          vm->cfg.ram.page, &vm->mem.prefault);
+	return NULL;
+}
+
 /* What a device writes is pinned; and a hugetlb page that is missing after
  * all (a control group's limit) would be a SIGBUS later. */
-static int fill(struct vm *vm, void *hva, uint64_t bytes, struct diag *d)
+static void fill_begin(struct vm *vm)
 {
-	uint64_t page = vm->cfg.ram.page;
-	int r;
+	struct memory *m = &vm->mem;
 
-	if (!vm->cfg.n_devices && !page && !vm->cfg.ram.prefault)
-		return 0;
-	r = prefault(hva, bytes, page, &vm->mem.prefault);
-	if (r < 0) {
-		errno = -r;
+	if (!vm->cfg.n_devices && !vm->cfg.ram.page && !vm->cfg.ram.prefault)
+		return;
+	m->filling = !pthread_create(&m->filler, NULL, fill, vm);
+	if (!m->filling)
+		fill(vm);
+}
+
+static void fill_end(struct memory *m)
+{
+	if (m->filling)
+		pthread_join(m->filler, NULL);
+	m->filling = false;
+}
+
+int memory_wait(struct vm *vm, struct diag *d)
+{
+	uint64_t bytes = vm->cfg.memory, page = vm->cfg.ram.page;
+	struct memory *m = &vm->mem;
+	bool filling = m->filling;
+
+	fill_end(m);
+	if (m->filled < 0) {
+		errno = -m->filled;
 		return page ? pool_fail(d, bytes, page, "MADV_POPULATE_WRITE")
 		            : memory_fail(d, bytes, "MADV_POPULATE_WRITE");
 	}
-	say_slow(&vm->mem.prefault);
+	if (filling)
+		say_slow(&m->prefault);
 	return 0;
 }
 
@@ -324,14 +351,15 @@ int memory_init(struct vm *vm, uint64_t bytes, struct diag *d)
 	if (r < 0)
 		return r;
 	take_layout(&vm->mem, &l, hva);
-	r = fill(vm, hva, bytes, d);
-	return r < 0 ? r : show(vm, d);
+	fill_begin(vm);
+	return show(vm, d);
 }
 
 void memory_fini(struct vm *vm)
 {
 	struct memory *m = &vm->mem;
 
+	fill_end(m);
 	for (unsigned i = 0; i < m->n; i++)
 		munmap(m->region[i].hva, m->region[i].size);
 	m->n = 0;

@@ -161,8 +161,14 @@ struct memory {
 	struct iommu_range window[LAYOUT_WINDOWS];
 	unsigned n_windows;
 	struct prefault_stats prefault;
+	pthread_t filler;
+	bool filling; /* the thread is there, and to be joined */
+	int filled;   /* its result */
 };
+/* RAM is brought in while devices are opened and wait for their reset; it is
+ * whole, and pinned or written to, only after memory_wait(). */
 _must_check_ int memory_init(struct vm *vm, uint64_t bytes, struct diag *d);
+_must_check_ int memory_wait(struct vm *vm, struct diag *d);
 /* Once the devices are attached, before anything is mapped for DMA or has an
  * address: RAM and windows go around what the devices cannot reach. */
 _must_check_ int memory_settle(struct vm *vm, struct diag *d);
@@ -474,12 +480,12 @@ struct vm {
 	struct hotplug *hotplug;
 	struct assigned *assigned; /* array of VM_DEVICES_MAX */
 	struct windows *windows;
-	uint32_t ports;            /* topology.c */
+	uint32_t ports;                                /* topology.c */
 	struct assign_window window[VM_SLOTS_MAX + 1]; /* by slot */
 	struct serial *serial;
 	struct console *console;
 	struct storms *storms; /* NULL = no limit to interrupts */
-	struct gpa rsdp; /* acpi_build()'s, for the kernel */
+	struct gpa rsdp;       /* acpi_build()'s, for the kernel */
 	struct boot_entry entry;
 	unsigned guest_resets;
 	struct vfio_stats seen[VM_DEVICES_MAX]; /* by the last report */

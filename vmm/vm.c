@@ -128,6 +128,9 @@ int vm_new(const struct vm_config *c, struct vm **ret, struct diag *d)
 		r = add_cpus(vm, d);
 	if (r == 0)
 		r = add_devices(vm, d);
+	/* Nothing to do where devices were attached: they needed it. */
+	if (r == 0)
+		r = memory_wait(vm, d);
 	if (r == 0)
 		r = load(vm, d);
 	if (r < 0) {

@@ -22,6 +22,8 @@
  *     cannot reach some of it -> DMA maps (one a RAM region) ->
  *     BAR placement -> ACPI tables -> kernel image -> vCPU state ->
  *     Landlock, seccomp -> first KVM_RUN.
+ *   RAM is brought in from its slots on until the DMA maps, by a thread: the
+ *   devices' reset waits 100 ms for nothing else (PCIe 6.0 6.6.2).
  *
  *   Devices come and go while the guest runs, by native PCIe hot plug: netd's
  *   orders on the lease's connection, the host that wants one back, errors
