@@ -1,7 +1,7 @@
 #!/bin/bash
 # Several functions in one slot: a USB controller and its companions, none of which can be
 # reset alone; two PFs of one card.
-# check: no, it has not yet been seen to end well
+# check: long
 # lab: devices=usb,igbpair timeout=240 quiet=45 tries=2
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-device.sh"
