@@ -79,7 +79,9 @@ first_entry_stop() {
 		/ flr_end: / { ended = at }
 		/ kvm_entry: / && !entry { entry = at }
 		END {
-			printf "exec-to-guest-ms %.0f\nfunction-resets %d\n", (entry - began) * 1000, flr
+			# A mark that was lost makes no figure.
+			if (began && entry) printf "exec-to-guest-ms %.0f\n", (entry - began) * 1000
+			printf "function-resets %d\n", flr
 			printf "attach-ms %.0f\n", (ended - opened) * 1000
 		}' "$FTRACE/trace"
 	echo 0 >"$TRACE/kvm_entry/enable"
