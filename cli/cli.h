@@ -46,7 +46,7 @@ enum {
 
 struct cli {
 	const char *socket;
-	const char *root; /* doctor, explain: another tree than "/" */
+	const char *root;          /* doctor, explain: another tree than "/" */
 	const char *report, *user; /* run */
 	bool no_reboot;            /* run */
 	bool now;                  /* detach */

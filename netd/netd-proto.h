@@ -104,8 +104,8 @@
  *   {"event": "snapshot" | "exit", "reason": "...", "exits": {"total", "pio",
  *    "mmio", "serial", "config", "bar", "power", "other", "signal"},
  *    "dma_maps", "ram_regions", "resets", "route_commits", "set_irqs",
- *    "vectors", "faults", "guest_resets", "console_dropped", "throttled", "ram_bytes",
- *    "ram_page", "prefault_ns", "prefault_threads", "peer_maps",
+ *    "vectors", "faults", "guest_resets", "console_dropped", "throttled",
+ * "ram_bytes", "ram_page", "prefault_ns", "prefault_threads", "peer_maps",
  *    "uptime_ns"}
  *   faults: refusals that guests' accesses met, of all its devices;
  *   prefault_ns: what bringing in guest memory took, 0 = it was not;

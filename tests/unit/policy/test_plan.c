@@ -135,10 +135,10 @@ static void check_plan(const char *path)
 static void test_golden(void **state)
 {
 	static const int codes[] = {
-		FL_POL_RANGE,   FL_POL_CONFLICT, FL_POL_NO_MATCH,
-		FL_POL_TOTAL,   FL_POL_IN_USE,   FL_POL_PF_DRIVER,
-		FL_POL_GROUP,   FL_POL_NO_IOMMU, FL_POL_NO_IR,
-		FL_POL_ADDRESS, FL_POL_HOST_USE, FL_POL_HAS_VFS,
+		FL_POL_RANGE,      FL_POL_CONFLICT, FL_POL_NO_MATCH,
+		FL_POL_TOTAL,      FL_POL_IN_USE,   FL_POL_PF_DRIVER,
+		FL_POL_GROUP,      FL_POL_NO_IOMMU, FL_POL_NO_IR,
+		FL_POL_ADDRESS,    FL_POL_HOST_USE, FL_POL_HAS_VFS,
 		FL_POL_COMPANIONS,
 	};
 

@@ -177,12 +177,9 @@ int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_no_answer),
-		T(test_page),
-		T(test_neighbour),
-		T(test_neighbour_function),
-		T(test_alignment),
-		T(test_offer),
+		T(test_no_answer), T(test_page),
+		T(test_neighbour), T(test_neighbour_function),
+		T(test_alignment), T(test_offer),
 	};
 
 	return cmocka_run_group_tests_name("vfio/bars", tests, NULL, NULL);

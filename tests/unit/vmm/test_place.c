@@ -289,9 +289,9 @@ static void test_large(void **state)
 			skip(); /* a host of 36 address bits */
 		check(f);
 		end = f->dev[0].placed[0] + sizes[i];
-		assert_true(topology_mem64_end(&f->vm) >=
-		            MIN(ALIGN_UP(end, 64 * GIB) + 64 * GIB,
-		                address_end()));
+		assert_true(
+			topology_mem64_end(&f->vm) >=
+			MIN(ALIGN_UP(end, 64 * GIB) + 64 * GIB, address_end()));
 	}
 }
 
