@@ -116,8 +116,13 @@ int lease_none(const char *guest, struct diag *d)
 {
 	diag_fail(d, -ENOENT, FL_NETD_NOT_RUNNING, "guest %s does not run",
 	          guest);
-	diag_why(d, "no process has a lease of it");
-	diag_mend(d, "fairlead run %s", guest);
+	diag_why(d, "no process has a lease of it from this fairlead-netd; one "
+	            "that ran when fairlead-netd was restarted keeps its "
+	            "devices until it ends, and cannot be asked");
+	diag_mend(d,
+	          "fairlead run %s; `fairlead status` shows who holds its "
+	          "devices",
+	          guest);
 	return -ENOENT;
 }
 

@@ -71,14 +71,11 @@ static inline int dial(const struct daemon *d)
 	return fd;
 }
 
-static inline int setup(void **state)
+/* Until it answers. */
+static inline void daemon_run(struct daemon *d)
 {
-	struct daemon *d = calloc(1, sizeof(*d));
 	int fd = -1;
 
-	dir_make(&d->dir);
-	shell(d, "mkdir -p sys/bus/pci/devices proc dev && mkfifo dev/kmsg");
-	snprintf(d->socket, sizeof(d->socket), "%s/run/s", d->dir.path);
 	d->pid = fork();
 	if (!d->pid)
 		serve(d);
@@ -88,6 +85,16 @@ static inline int setup(void **state)
 	}
 	assert_true(fd >= 0);
 	close(fd);
+}
+
+static inline int setup(void **state)
+{
+	struct daemon *d = calloc(1, sizeof(*d));
+
+	dir_make(&d->dir);
+	shell(d, "mkdir -p sys/bus/pci/devices proc dev && mkfifo dev/kmsg");
+	snprintf(d->socket, sizeof(d->socket), "%s/run/s", d->dir.path);
+	daemon_run(d);
 	*state = d;
 	return 0;
 }

@@ -370,6 +370,38 @@ static void test_asker_goes(void **state)
 	close(p.vmm);
 }
 
+/* netd was killed under a guest that runs on: the next one knows no lease, and
+ * says that this may be why. */
+static void test_restarted(void **state)
+{
+	struct daemon *d = *state;
+	struct peers p;
+	json_t *doc;
+	int user;
+
+	build(d, policy);
+	p = start(d, "g");
+	request(p.user, "detach", "g", "disk", "");
+	hear(p.vmm, "detach", 0, NULL);
+	assert_int_equal(kill(d->pid, SIGKILL), 0);
+	assert_int_equal(waitpid(d->pid, NULL, 0), d->pid);
+	assert_true(is_closed(p.user));
+	daemon_run(d);
+	assert_true(send(p.vmm, "{}", 2, MSG_NOSIGNAL) < 0);
+	user = dial(d);
+	assert_string_equal(names(d, "g"), "");
+	request(user, "attach", "g", "disk", "");
+	doc = receive(user, 5000);
+	assert_int_equal(json_integer_value(json_object_get(
+				 json_object_get(doc, "error"), "code")),
+	                 FL_NETD_NOT_RUNNING);
+	assert_non_null(strstr(member(json_object_get(doc, "error"), "why"),
+	                       "was restarted"));
+	json_decref(doc);
+	close(user);
+	end(&p);
+}
+
 static void test_gone(void **state)
 {
 	struct daemon *d = *state;
@@ -595,6 +627,7 @@ int main(void)
 		T(test_silence),
 		T(test_guest_ends),
 		T(test_asker_goes),
+		T(test_restarted),
 		T(test_gone),
 		T(test_nonsense),
 		T(test_query),
