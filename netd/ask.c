@@ -429,7 +429,12 @@ static void gone(struct server *s, struct client *vmm, const json_t *o)
 	                    !strcmp(reason, "guest"))
 	                 ? reason
 	                 : "unknown reason");
-	take_away(s, vmm, device);
+	/* The host has just taken it from VFIO: it would be bound to it again.
+	 * Whoever attaches it next has it looked after then. */
+	if (reason && !strcmp(reason, "host"))
+		lease_less(vmm->lease, device);
+	else
+		take_away(s, vmm, device);
 }
 
 static bool is(const json_t *o, const char *event)

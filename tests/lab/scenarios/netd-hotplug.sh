@@ -91,6 +91,9 @@ start=$(now_ms)
 echo "$nvme" >"$PCI/$nvme/driver/unbind"
 note "the writer waited $(($(now_ms) - start)) ms"
 wait_for 20 "the lease to be without it" has_only wan
+# Nor does netd take it again at once.
+sleep 2
+equal "driver" "$(pci_driver "$nvme")" none
 pings demo 3
 
 step "the end: the guest, the lease, the host as it was"

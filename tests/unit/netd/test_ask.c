@@ -424,6 +424,44 @@ static void test_gone(void **state)
 	end(&p);
 }
 
+static bool override_is(const struct daemon *d, const char *want)
+{
+	char line[256];
+
+	snprintf(line, sizeof(line),
+	         "test \"$(cat %s/" DISK "/driver_override)\" = %s",
+	         d->dir.path, want);
+	return system(line) == 0;
+}
+
+/* What the guest gave away is put right at once; what the host took stays as
+ * the host wants it. */
+static void test_host_takes(void **state)
+{
+	struct daemon *d = *state;
+	struct peers p;
+
+	build(d, policy);
+	p = start(d, "g");
+	shell(d, "echo nvme > " DISK "/driver_override");
+	say(p.vmm, "{\"event\":\"gone\",\"device\":\"disk\",\"reason\":"
+	           "\"host\"}");
+	usleep(300000);
+	assert_string_equal(names(d, "g"), "");
+	assert_true(override_is(d, "nvme"));
+	request(p.user, "attach", "g", "disk", "");
+	reply_done(p.vmm, hear(p.vmm, "attach", 1, NULL), true);
+	expect(p.user, 0);
+	assert_true(override_is(d, "vfio-pci"));
+	shell(d, "echo nvme > " DISK "/driver_override");
+	say(p.vmm, "{\"event\":\"gone\",\"device\":\"disk\",\"reason\":"
+	           "\"guest\"}");
+	for (int i = 0; i < 50 && !override_is(d, "vfio-pci"); i++)
+		usleep(50000);
+	assert_true(override_is(d, "vfio-pci"));
+	end(&p);
+}
+
 /* Nothing of this does anything, and the lease stays. */
 static void test_nonsense(void **state)
 {
@@ -629,6 +667,7 @@ int main(void)
 		T(test_asker_goes),
 		T(test_restarted),
 		T(test_gone),
+		T(test_host_takes),
 		T(test_nonsense),
 		T(test_query),
 		T(test_long_query),
