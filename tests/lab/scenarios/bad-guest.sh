@@ -68,6 +68,8 @@ guest_send hostile sh reboot -f
 wait_for 60 "second boot" said_more hostile ready 1
 snapshot hostile
 if [ "$(report_field "$LAB_LOG/hostile.report" snapshot 'devices | length')" = 0 ]; then
+	# Its drivers are loaded at boot, by what is there; and then nothing was.
+	order hostile 20 sh modprobe igbvf
 	expect "the VF again" "$FAIRLEAD" attach demo wan
 fi
 order hostile 40 net

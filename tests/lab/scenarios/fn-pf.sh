@@ -1,7 +1,7 @@
 #!/bin/bash
 # A PF itself, whole: the guest's own igb pings, over the port that the host gave up.
 # That a PF is refused while its VFs are in use is netd-devices'.
-# check: no, it has not yet been seen to end well
+# check: long
 # lab: devices=igb timeout=240 quiet=60 tries=2
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-device.sh"

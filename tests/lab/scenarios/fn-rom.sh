@@ -1,6 +1,6 @@
 #!/bin/bash
 # The expansion ROM: the device's own, read through the guest's sysfs, and a file in its place; none.
-# check: no, it has not yet been seen to end well
+# check: long
 # lab: devices=e1000e,rtl8139,display timeout=200 quiet=45 tries=2
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-device.sh"

@@ -18,7 +18,7 @@
 #define DEVICES "sys/bus/pci/devices/"
 #define VF0 DEVICES "0000:01:10.0"
 
-static const struct patience quick = { .write_ms = 500, .wait_ms = 500 };
+static const struct patience quick = { .write_ms = 3000, .wait_ms = 500 };
 
 static int setup(void **state)
 {
@@ -174,7 +174,7 @@ static void test_never_come(void **state)
 	assert_int_equal(set_numvfs(t->root_fd, bdf_of(PF), 2, &p, &d),
 	                 -ETIMEDOUT);
 	assert_int_equal(d.code, FL_SRIOV_WAIT);
-	assert_true(now_ns() - begun < 2000000000ull);
+	assert_true(now_ns() - begun < 10000000000ull);
 }
 
 /* ---- drivers ---------------------------------------------------------------
@@ -245,7 +245,7 @@ static void test_already(void **state)
 static void bind_refused(struct tree *t, const char *driver, int err, int code,
                          const char *words)
 {
-	struct patience p = { .write_ms = 150, .wait_ms = 100 };
+	struct patience p = { .write_ms = 1000, .wait_ms = 100 };
 	struct diag d = { 0 };
 	uint64_t begun = now_ns();
 
@@ -254,7 +254,7 @@ static void bind_refused(struct tree *t, const char *driver, int err, int code,
 	assert_int_equal(d.code, code);
 	if (!strstr(d.why, words))
 		fail_msg("\"%s\" is not in \"%s\"", words, d.why);
-	assert_true(now_ns() - begun < 2000000000ull);
+	assert_true(now_ns() - begun < 10000000000ull);
 }
 
 static void test_no_driver(void **state)
@@ -290,7 +290,7 @@ static void test_stuck_unbind(void **state)
 	tree_add_vf(t, 0, "igbvf");
 	tree_fifo(t, "sys/bus/pci/drivers/igbvf/unbind");
 	bind_refused(t, "vfio-pci", -ETIMEDOUT, FL_SRIOV_STUCK,
-	             "did not return within 150 ms");
+	             "did not return within 1000 ms");
 }
 
 static void test_stuck_probe(void **state)
