@@ -276,7 +276,7 @@ void assign_release(struct vm *vm, unsigned i)
 	a->place = 0;
 	pthread_mutex_lock(&a->lock);
 	vfio_dev_close(TAKE_PTR(a->dev));
-	a->refused = a->moved = false;
+	a->refused = a->moved = a->due = false;
 	pthread_mutex_unlock(&a->lock);
 	windows_share(vm);
 	if (vm->cfg.device[i].fd >= 0) {
@@ -288,8 +288,7 @@ void assign_release(struct vm *vm, unsigned i)
 	}
 	close_fd(&vm->cfg.device[i].fd);
 	close_fd(&vm->cfg.device[i].rom_fd);
-	/* It may wait for another's reset, and the host waits for this one. */
-	assign_offer_others(a);
+	assign_offer_others_soon(a);
 }
 
 void assign_free_all(struct vm *vm)
@@ -352,6 +351,7 @@ void assign_cfg_write(struct vm *vm, uint8_t slot, uint8_t fn, unsigned off,
 	if (!a)
 		return;
 	vfio_dev_cfg_write(a->dev, off, width, value);
+	assign_offer_due(a);
 	assign_collect_fault(a);
 	moved = assign_has_moved(a);
 	pthread_mutex_unlock(&a->lock);

@@ -33,6 +33,7 @@ struct assigned {
 	/* assign_ops.c. A range of its was refused, and may be free by now;
 	 * one of its has gone, so that another's may be. */
 	_Atomic bool refused;
+	_Atomic bool due;     /* ... and is to be offered by who has `lock` */
 	bool moved;           /* under `lock` */
 	pthread_mutex_t lock; /* of `dev`: release against accesses */
 	struct vfio_dev *dev; /* NULL = not there; written by main only */
@@ -57,6 +58,12 @@ void assign_collect_fault(struct assigned *a);
  * without the lock: what others were refused there is offered again. */
 bool assign_has_moved(struct assigned *a);
 void assign_offer_others(struct assigned *a);
+/* The same for the main thread, which must not queue behind a function that the
+ * guest resets over and over: one that is busy is offered its own by the access
+ * that has it, or the next. */
+void assign_offer_others_soon(struct assigned *a);
+/* Under the function's lock: what it was refused, if the above says so. */
+void assign_offer_due(struct assigned *a);
 
 /* assign_reset.c. What has no reset of its own is this guest's only with its
  * whole bus, which is reset now: nothing of the tenant before may be left, and

@@ -200,6 +200,20 @@ bool assign_has_moved(struct assigned *a)
 }
 
 /* Offering takes nothing away, so that it has no end of its own to wait for. */
+static void offer(struct assigned *a)
+{
+	a->refused = a->due = false;
+	if (a->dev)
+		vfio_dev_offer(a->dev);
+	assign_collect_fault(a);
+}
+
+void assign_offer_due(struct assigned *a)
+{
+	if (a->due)
+		offer(a);
+}
+
 void assign_offer_others(struct assigned *a)
 {
 	for (unsigned i = 0; i < VM_DEVICES_MAX; i++) {
@@ -208,10 +222,22 @@ void assign_offer_others(struct assigned *a)
 		if (b == a || !b->refused)
 			continue;
 		pthread_mutex_lock(&b->lock);
-		b->refused = false;
-		if (b->dev)
-			vfio_dev_offer(b->dev);
-		assign_collect_fault(b);
+		offer(b);
+		pthread_mutex_unlock(&b->lock);
+	}
+}
+
+void assign_offer_others_soon(struct assigned *a)
+{
+	for (unsigned i = 0; i < VM_DEVICES_MAX; i++) {
+		struct assigned *b = &a->vm->assigned[i];
+
+		if (b == a || !b->refused)
+			continue;
+		b->due = true;
+		if (pthread_mutex_trylock(&b->lock) != 0)
+			continue;
+		offer(b);
 		pthread_mutex_unlock(&b->lock);
 	}
 }
