@@ -10,7 +10,7 @@
  * writes change nothing that is not its own; after a reset a slot is as what
  * is in it says, without events.
  *
- * fuzz: runs=1000000 time=300
+ * fuzz: runs=300000 time=300
  */
 
 #include "pci-config/priv.h"
