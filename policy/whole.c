@@ -352,7 +352,7 @@ static void want_one(const struct resolve *r, const struct set *s, size_t i,
 		return;
 	if (i)
 		snprintf(w->label, sizeof(w->label), "%.31s/%.29s:%u", g->name,
-		         as->name, s->number[i] % FUNCTIONS);
+		         as->name, (unsigned)s->number[i] % FUNCTIONS);
 	else
 		snprintf(w->label, sizeof(w->label), "%s/%s", g->name,
 		         as->name);

@@ -88,6 +88,7 @@ static void follow(struct vfio_dev *v, unsigned i)
 		return;
 	vfio_msi_update(v);
 	/* It fails only when the count is full: an interrupt, too. */
+	// cppcheck-suppress incorrectLogicOperator ; the update arms it
 	if (q->armed[i] && !was && !v->layout.msi.maskable)
 		(void)!eventfd_write(irq_bank_eventfd(q->bank, i), 1);
 }

@@ -276,7 +276,9 @@ void assign_release(struct vm *vm, unsigned i)
 	a->place = 0;
 	pthread_mutex_lock(&a->lock);
 	vfio_dev_close(TAKE_PTR(a->dev));
-	a->refused = a->moved = a->due = false;
+	a->refused = false;
+	a->due = false;
+	a->moved = false;
 	pthread_mutex_unlock(&a->lock);
 	windows_share(vm);
 	if (vm->cfg.device[i].fd >= 0) {

@@ -202,7 +202,8 @@ bool assign_has_moved(struct assigned *a)
 /* Offering takes nothing away, so that it has no end of its own to wait for. */
 static void offer(struct assigned *a)
 {
-	a->refused = a->due = false;
+	a->refused = false;
+	a->due = false;
 	if (a->dev)
 		vfio_dev_offer(a->dev);
 	assign_collect_fault(a);
