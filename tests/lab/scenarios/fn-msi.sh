@@ -45,7 +45,7 @@ several_vectors() { # NAME
 	guest_config "$1" $((cap + 4)) 00 00 e0 fe
 	guest_config "$1" $((cap + 12)) 40 00
 	for log2 in 3 0 4; do
-		guest_config "$1" $((cap + 2)) $(printf '%x1' "$log2") 00
+		guest_config "$1" $((cap + 2)) "$(printf '%x1' "$log2")" 00
 		wait_for 5 "$((1 << log2)) vectors of $xhci, of $(host_lines "$xhci")" has_lines "$xhci" $((1 << log2))
 		note "Multiple Message Enable $log2: $(host_lines "$xhci") vectors in the host"
 		guest_config "$1" $((cap + 2)) 00 00
