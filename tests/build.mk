@@ -82,7 +82,7 @@ $(NETD_BESIDE): override CPPFLAGS += -isystem /usr/include/libnl3
 
 # The VMM whole, with the unit tests' device and no kernel: see its head.
 EXIT_COST := $(O)/tests/bench/exit-cost
-$(EXIT_COST): $(EXIT_COST).o $(O)/tests/unit/vfio/fake.o $(call archives,vmm)
+$(EXIT_COST): $(EXIT_COST).o $(O)/tests/unit/vfio/fake.o $(O)/tests/unit/vfio/fake_vmm.o $(call archives,vmm)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=ioctl -o $@ $(filter %.o,$^) \
 		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(call libs,vmm) -lcmocka
 	$(if $(Q),@echo "  LD    $@")

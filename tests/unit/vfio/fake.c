@@ -20,7 +20,7 @@ static void select_fake(int fd)
 	fail_msg("call on descriptor %d, which is no device's", fd);
 }
 
-_printf_(2, 3) static void note(struct fake *f, const char *fmt, ...)
+void fake_note(struct fake *f, const char *fmt, ...)
 {
 	size_t len = strlen(f->journal);
 	va_list ap;
@@ -101,7 +101,7 @@ static int refuse_block(const struct vfio_irq_set *set)
 {
 	for (unsigned i = set->start; (int)i <= now->refuse_vector; i++)
 		now->armed[i] = false;
-	note(now, " refused\n");
+	fake_note(now, " refused\n");
 	return -ENOSPC;
 }
 
@@ -113,16 +113,16 @@ static int set_block(const struct vfio_irq_set *set)
 	assert_true(set->count <= FAKE_VECTORS_MAX);
 	assert_true(set->argsz >= sizeof(*set) + set->count * sizeof(int32_t));
 	memcpy(fd, set->data, set->count * sizeof(int32_t));
-	note(now, "irqs %s %u:", index_name(set->index), set->start);
+	fake_note(now, "irqs %s %u:", index_name(set->index), set->start);
 	for (unsigned i = 0; i < set->count; i++) {
-		note(now, fd[i] < 0 ? " -" : " +");
+		fake_note(now, fd[i] < 0 ? " -" : " +");
 		bad |= fd[i] >= 0 &&
 		       (int)(set->start + i) == now->refuse_vector;
 	}
 	if (now->index != set->index) {
 		assert_int_equal(now->index, IRQ_OFF); /* or EINVAL */
 		if (now->available && now->available < set->count) {
-			note(now, " only %u\n", now->available);
+			fake_note(now, " only %u\n", now->available);
 			return (int)now->available;
 		}
 		if (bad)
@@ -138,7 +138,7 @@ static int set_block(const struct vfio_irq_set *set)
 			assert_true(set->start + i < now->allocated);
 		now->armed[set->start + i] = fd[i] >= 0;
 	}
-	note(now, "\n");
+	fake_note(now, "\n");
 	return 0;
 }
 
@@ -168,7 +168,7 @@ static int set_intx(const struct vfio_irq_set *set)
 	assert_int_equal(now->index,
 	                 trigger ? IRQ_OFF : VFIO_PCI_INTX_IRQ_INDEX);
 	assert_int_equal(set->count, !off);
-	note(now, "intx %s%s\n", action, refuse ? " refused" : "");
+	fake_note(now, "intx %s%s\n", action, refuse ? " refused" : "");
 	if (set->flags & VFIO_IRQ_SET_DATA_EVENTFD) {
 		assert_true(set->argsz >= sizeof(*set) + sizeof(fd));
 		memcpy(&fd, set->data, sizeof(fd));
@@ -192,7 +192,7 @@ static int set_irqs(const struct vfio_irq_set *set)
 	if (set->flags & VFIO_IRQ_SET_DATA_NONE) {
 		assert_int_equal(set->count, 0);
 		assert_int_equal(now->index, set->index);
-		note(now, "irqs %s off\n", index_name(set->index));
+		fake_note(now, "irqs %s off\n", index_name(set->index));
 		now->index = IRQ_OFF;
 		memset(now->armed, 0, sizeof(now->armed));
 		return 0;
@@ -219,7 +219,7 @@ static int busy(void)
 	if (!now->reset_busy)
 		return 0;
 	now->reset_busy--;
-	note(now, "busy\n");
+	fake_note(now, "busy\n");
 	return -EAGAIN;
 }
 
@@ -231,7 +231,7 @@ static int hot_reset(const struct vfio_pci_hot_reset *arg)
 		assert_int_equal(f->index, IRQ_OFF);
 	if (busy())
 		return -EAGAIN;
-	note(now, "hot reset %u\n", arg->count);
+	fake_note(now, "hot reset %u\n", arg->count);
 	return now->reset_error;
 }
 
@@ -282,7 +282,7 @@ static int fake_ioctl(int fd, unsigned long request, void *arg)
 		assert_false(now->no_reset);
 		if (busy())
 			return -EAGAIN;
-		note(now, "reset\n");
+		fake_note(now, "reset\n");
 		return now->reset_error;
 	case VFIO_DEVICE_GET_PCI_HOT_RESET_INFO:
 		return get_bus(arg);
@@ -303,7 +303,7 @@ uint8_t fake_rom(uint64_t off)
 /* As the kernel: only while the device decodes memory. */
 static int read_rom(uint8_t *buf, size_t len, uint64_t at)
 {
-	note(now, "read rom\n");
+	fake_note(now, "read rom\n");
 	if (now->rom_error)
 		return -now->rom_error;
 	assert_true(now->command & PCI_COMMAND_MEMORY);
@@ -329,8 +329,8 @@ static int fake_read(int fd, void *buf, size_t len, uint64_t off)
 	if (off >> REGION_SHIFT == VFIO_PCI_ROM_REGION_INDEX)
 		return read_rom(buf, len, at);
 	if (off >= FAKE_BAR0_SIZE) {
-		note(now, "bar %u %x\n", (unsigned)(off >> REGION_SHIFT),
-		     (unsigned)at);
+		fake_note(now, "bar %u %x\n", (unsigned)(off >> REGION_SHIFT),
+		          (unsigned)at);
 		memset(buf, 0xdd, len);
 		return 0;
 	}
@@ -349,14 +349,14 @@ static int fake_write(int fd, const void *buf, size_t len, uint64_t off)
 		assert_true(range_inside(at, len, sizeof(now->config)));
 		if (at == PCI_COMMAND)
 			now->command = (uint16_t)load_le(buf, 2);
-		note(now, "cfg %x=%0*x\n", (unsigned)at, (int)len * 2,
-		     (unsigned)load_le(buf, (unsigned)len));
+		fake_note(now, "cfg %x=%0*x\n", (unsigned)at, (int)len * 2,
+		          (unsigned)load_le(buf, (unsigned)len));
 		return 0;
 	}
 	if (off >= FAKE_BAR0_SIZE) {
-		note(now, "bar %u %x=%0*x\n", (unsigned)(off >> REGION_SHIFT),
-		     (unsigned)at, (int)len * 2,
-		     (unsigned)load_le(buf, (unsigned)len));
+		fake_note(now, "bar %u %x=%0*x\n",
+		          (unsigned)(off >> REGION_SHIFT), (unsigned)at,
+		          (int)len * 2, (unsigned)load_le(buf, (unsigned)len));
 		return 0;
 	}
 	assert_true(range_inside(at, len, FAKE_BAR0_SIZE));
@@ -377,132 +377,6 @@ static const struct vfio_kern KERN = {
 	.read = fake_read,
 	.write = fake_write,
 	.map = fake_map,
-};
-
-/* ---- the VMM ---- */
-
-static int set_routes(void *ctx, const struct irq_route *r, size_t n)
-{
-	struct fake *f = ctx;
-
-	assert_true(n <= FAKE_VECTORS_MAX);
-	memcpy(f->route, r, n * sizeof(*r));
-	f->n_routes = n;
-	note(f, "routes %zu\n", n);
-	return 0;
-}
-
-static int irqfd_add(void *ctx, int eventfd, uint32_t gsi)
-{
-	struct fake *f = ctx;
-	bool routed = false;
-
-	for (size_t i = 0; i < f->n_routes; i++)
-		routed |= f->route[i].gsi == gsi;
-	assert_true(routed);
-	f->eventfd[gsi] = eventfd;
-	note(f, "irqfd %u\n", gsi);
-	return 0;
-}
-
-static int irqfd_del(void *ctx, int eventfd _unused_, uint32_t gsi)
-{
-	note(ctx, "-irqfd %u\n", gsi);
-	return 0;
-}
-
-static int line_add(void *ctx, int trigger, int resample, uint32_t gsi)
-{
-	struct fake *f = ctx;
-
-	assert_true(trigger >= 0 && resample >= 0);
-	if (f->refuse_line)
-		return -EINVAL;
-	f->trigger = trigger;
-	f->resample = resample;
-	note(f, "line %u\n", gsi);
-	return 0;
-}
-
-static int line_del(void *ctx, int trigger, uint32_t gsi)
-{
-	struct fake *f = ctx;
-
-	assert_int_equal(trigger, f->trigger);
-	f->trigger = -1;
-	f->resample = -1;
-	note(f, "-line %u\n", gsi);
-	return 0;
-}
-
-static const struct irq_sink_ops SINK = {
-	.set_routes = set_routes,
-	.irqfd_add = irqfd_add,
-	.irqfd_del = irqfd_del,
-	.line_add = line_add,
-	.line_del = line_del,
-};
-
-static int window_add(void *ctx, struct gpa gpa, void *hva, uint64_t size,
-                      bool device)
-{
-	struct fake *f = ctx;
-
-	assert_non_null(hva);
-	if (f->refuse_window)
-		return -f->window_error;
-	f->hva = hva;
-	note(f, "+%s %llx %llx\n", device ? "win" : "rom",
-	     (unsigned long long)gpa.v, (unsigned long long)size);
-	return 0;
-}
-
-static int window_del(void *ctx, struct gpa gpa, void *hva, uint64_t size)
-{
-	const struct fake *f = ctx;
-
-	assert_non_null(hva);
-	if (f->keep_window)
-		return -ENOMEM;
-	note(ctx, "-win %llx %llx\n", (unsigned long long)gpa.v,
-	     (unsigned long long)size);
-	return 0;
-}
-
-static uint64_t range_size(const struct fake *f, unsigned bar)
-{
-	return bar == VFIO_ROM ? vfio_dev_layout(f->dev)->rom_size
-	       : bar == 4      ? f->bar4_size
-	       : bar == 2      ? f->bar2_size
-	                       : f->bar0_size;
-}
-
-static int trap_add(void *ctx, unsigned bar, bool io, uint64_t addr,
-                    uint64_t size)
-{
-	struct fake *f = ctx;
-
-	assert_int_equal(io, bar == 4);
-	assert_int_equal(size, range_size(f, bar));
-	if (addr == f->refuse_trap)
-		return -EADDRINUSE;
-	note(f, "+trap %u %llx\n", bar, (unsigned long long)addr);
-	return 0;
-}
-
-static void trap_del(void *ctx, unsigned bar, bool io, uint64_t addr,
-                     uint64_t size)
-{
-	assert_int_equal(io, bar == 4);
-	assert_int_equal(size, range_size(ctx, bar));
-	note(ctx, "-trap %u %llx\n", bar, (unsigned long long)addr);
-}
-
-static const struct vfio_host_ops HOST = {
-	.window_add = window_add,
-	.window_del = window_del,
-	.trap_add = trap_add,
-	.trap_del = trap_del,
 };
 
 /* ---- the function's configuration space ---- */
@@ -607,7 +481,7 @@ int fake_open_how(struct fake *f, const struct fake_how *how, struct diag *d)
 		.fd = -1,
 		.guest_devid = 0x100,
 		.place = { .behind_port = true },
-		.host = &HOST,
+		.host = &fake_host,
 		.host_ctx = f,
 		.late_routes = how->late,
 	};
@@ -615,7 +489,7 @@ int fake_open_how(struct fake *f, const struct fake_how *how, struct diag *d)
 
 	put_config(f);
 	if (!f->table)
-		assert_int_equal(irq_table_new(&SINK, f, 24,
+		assert_int_equal(irq_table_new(&fake_sink, f, 24,
 		                               FAKE_VECTORS_MAX - 24,
 		                               &f->table),
 		                 0);
@@ -645,35 +519,36 @@ void fake_close(struct fake *f)
 	f->table = NULL;
 }
 
-/* ---- the guest ---- */
-
-void guest_command(struct fake *f, uint16_t value)
+int fake_setup(void **state)
 {
-	vfio_dev_cfg_write(f->dev, PCI_COMMAND, 2, value);
+	struct fake *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	fake_init(f);
+	*state = f;
+	return 0;
 }
 
-void guest_msix(struct fake *f, bool enable, bool mask)
+int fake_teardown(void **state)
 {
-	vfio_dev_cfg_write(f->dev, FAKE_MSIX_CAP + PCI_MSIX_FLAGS, 2,
-	                   (enable ? PCI_MSIX_FLAGS_ENABLE : 0u) |
-	                           (mask ? PCI_MSIX_FLAGS_MASKALL : 0u));
+	fake_close(*state);
+	free(*state);
+	return 0;
 }
 
-void guest_mask(struct fake *f, unsigned vector, bool mask)
+void fake_open_ok(struct fake *f, bool late)
 {
-	vfio_dev_bar_write(f->dev, 0,
-	                   FAKE_TABLE_OFF + vector * 16 +
-	                           PCI_MSIX_ENTRY_VECTOR_CTRL,
-	                   4, mask);
+	struct diag d = { 0 };
+
+	if (fake_open(f, late, &d) < 0)
+		fail_msg("%s: %s", d.what, d.why);
+	fake_forget(f);
 }
 
-void guest_entry(struct fake *f, unsigned vector, uint32_t data, bool mask)
+void fake_no_fault(struct fake *f)
 {
-	uint64_t at = FAKE_TABLE_OFF + vector * 16;
+	struct diag d;
 
-	vfio_dev_bar_write(f->dev, 0, at + PCI_MSIX_ENTRY_LOWER_ADDR, 4,
-	                   0xfee00000);
-	vfio_dev_bar_write(f->dev, 0, at + PCI_MSIX_ENTRY_UPPER_ADDR, 4, 0);
-	vfio_dev_bar_write(f->dev, 0, at + PCI_MSIX_ENTRY_DATA, 4, data);
-	guest_mask(f, vector, mask);
+	if (vfio_dev_take_fault(f->dev, &d))
+		fail_msg("fault: %s: %s", d.what, d.why);
 }

@@ -111,9 +111,22 @@ void fake_close(struct fake *f);
 void fake_expect(struct fake *f, const char *want);
 void fake_forget(struct fake *f);
 
+/* For cmocka: a fresh fake as the state, and its end. */
+int fake_setup(void **state);
+int fake_teardown(void **state);
+/* Fail the test when the device does not open, or has met a refusal. */
+void fake_open_ok(struct fake *f, bool late);
+void fake_no_fault(struct fake *f);
+
 void guest_command(struct fake *f, uint16_t value);
 void guest_msix(struct fake *f, bool enable, bool mask);
 void guest_entry(struct fake *f, unsigned vector, uint32_t data, bool mask);
 void guest_mask(struct fake *f, unsigned vector, bool mask);
+
+/* ---- between fake.c and fake_vmm.c ---- */
+
+void fake_note(struct fake *f, const char *fmt, ...) _printf_(2, 3);
+extern const struct irq_sink_ops fake_sink;
+extern const struct vfio_host_ops fake_host;
 
 #endif

@@ -12,29 +12,18 @@
 
 static int setup(void **state)
 {
-	struct fake *f = calloc(1, sizeof(*f));
+	struct fake *f;
 
-	assert_non_null(f);
-	fake_init(f);
+	(void)fake_setup(state);
+	f = *state;
 	f->vectors = 0;
 	f->bar0_size = 256;
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fake_close(*state);
-	free(*state);
 	return 0;
 }
 
 static void open_ok(struct fake *f)
 {
-	struct diag d = { 0 };
-
-	if (fake_open(f, false, &d) < 0)
-		fail_msg("%s: %s", d.what, d.why);
+	fake_open_ok(f, false);
 	guest_command(f, PCI_COMMAND_MEMORY);
 	fake_forget(f);
 }
@@ -175,7 +164,7 @@ static void test_offer(void **state)
 
 int main(void)
 {
-#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, fake_teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_no_answer), T(test_page),
 		T(test_neighbour), T(test_neighbour_function),

@@ -12,35 +12,9 @@
 #define SHOWN "+trap 0 c0000000\n+win c0000000 2000\n+win c0003000 5000\n"
 #define GONE "-win c0000000 2000\n-win c0003000 5000\n-trap 0 c0000000\n"
 
-static int setup(void **state)
-{
-	struct fake *f = calloc(1, sizeof(*f));
-
-	assert_non_null(f);
-	fake_init(f);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fake_close(*state);
-	free(*state);
-	return 0;
-}
-
-static void open_ok(struct fake *f)
-{
-	struct diag d = { 0 };
-
-	if (fake_open(f, false, &d) < 0)
-		fail_msg("%s: %s", d.what, d.why);
-	fake_forget(f);
-}
-
 static void placed(struct fake *f)
 {
-	open_ok(f);
+	fake_open_ok(f, false);
 	assert_int_equal(vfio_dev_bar_place(f->dev, 0, AT), 0);
 	fake_expect(f, "");
 	guest_command(f, MEM_MASTER);
@@ -54,7 +28,7 @@ static void test_open(void **state)
 	struct fake *f = *state;
 	struct vfio_stats s;
 
-	open_ok(f);
+	fake_open_ok(f, false);
 	s = vfio_dev_stats(f->dev);
 	assert_int_equal(s.resets, 1);
 	assert_int_equal(s.set_irqs, 1); /* the request interrupt */
@@ -73,7 +47,7 @@ static void test_no_vectors(void **state)
 
 	f->vectors = 0;
 	f->no_request = true;
-	open_ok(f);
+	fake_open_ok(f, false);
 	assert_int_equal(vfio_dev_request_fd(f->dev), -1);
 	vfio_dev_late_settle(f->dev);
 	guest_command(f, MEM_MASTER);
@@ -105,7 +79,7 @@ static void test_table_outside(void **state)
 	struct fake *f = *state;
 
 	f->vectors = 2048;
-	open_ok(f);
+	fake_open_ok(f, false);
 	assert_int_equal(vfio_dev_layout(f->dev)->msix.cap, 0);
 	assert_int_equal(vfio_dev_stats(f->dev).vectors, 0);
 	guest_msix(f, true, false);
@@ -156,7 +130,7 @@ static void test_window_refused(void **state)
 	struct fake *f = *state;
 	struct diag d = { 0 };
 
-	open_ok(f);
+	fake_open_ok(f, false);
 	f->refuse_window = true;
 	f->reg[2] = 0x800c8483;
 	assert_int_equal(vfio_dev_bar_place(f->dev, 0, AT), 0);
@@ -187,7 +161,7 @@ static void test_config_gone(void **state)
 	struct fake *f = *state;
 
 	f->pin = 1;
-	open_ok(f);
+	fake_open_ok(f, false);
 	f->config_error = EIO; /* the device was pulled */
 	/* Interrupt Status comes from the device: all ones. */
 	assert_true(vfio_dev_cfg_read(f->dev, PCI_STATUS, 2) &
@@ -464,7 +438,7 @@ static void test_areas(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, fake_setup, fake_teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_open),
 		T(test_no_vectors),

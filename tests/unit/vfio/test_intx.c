@@ -14,29 +14,12 @@
 
 static int setup(void **state)
 {
-	struct fake *f = calloc(1, sizeof(*f));
+	struct fake *f;
 
-	assert_non_null(f);
-	fake_init(f);
+	(void)fake_setup(state);
+	f = *state;
 	f->pin = 2;
-	*state = f;
 	return 0;
-}
-
-static int teardown(void **state)
-{
-	fake_close(*state);
-	free(*state);
-	return 0;
-}
-
-static void open_ok(struct fake *f)
-{
-	struct diag d = { 0 };
-
-	if (fake_open(f, false, &d) < 0)
-		fail_msg("%s: %s", d.what, d.why);
-	fake_forget(f);
 }
 
 static void expect_fault(struct fake *f, int code, int err)
@@ -68,7 +51,7 @@ static void test_command(void **state)
 		                          PCI_COMMAND_MASTER };
 	struct fake *f = *state;
 
-	open_ok(f);
+	fake_open_ok(f, false);
 	assert_int_equal(shown_pin(f), 2);
 	for (unsigned i = 0; i < ARRAY_SIZE(alive); i++) {
 		guest_command(f, alive[i]);
@@ -89,7 +72,7 @@ static void test_disable_bit(void **state)
 {
 	struct fake *f = *state;
 
-	open_ok(f);
+	fake_open_ok(f, false);
 	guest_command(f, PCI_COMMAND_MASTER);
 	fake_expect(f, "cfg 4=0004\n" ON);
 	guest_command(f, PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE);
@@ -102,7 +85,7 @@ static void test_msix(void **state)
 {
 	struct fake *f = *state;
 
-	open_ok(f);
+	fake_open_ok(f, false);
 	guest_command(f, PCI_COMMAND_MASTER);
 	fake_forget(f);
 	guest_msix(f, true, false);
@@ -119,7 +102,7 @@ static void test_msi(void **state)
 
 	f->vectors = 0;
 	f->msi_vectors = 1;
-	open_ok(f);
+	fake_open_ok(f, false);
 	guest_command(f, PCI_COMMAND_MASTER);
 	fake_forget(f);
 	guest_msi(f, true);
@@ -139,7 +122,7 @@ static void test_msi_refused(void **state)
 	f->vectors = 0;
 	f->msi_vectors = 1;
 	f->refuse_vector = 0;
-	open_ok(f);
+	fake_open_ok(f, false);
 	guest_command(f, PCI_COMMAND_MASTER);
 	guest_msi(f, true);
 	assert_int_equal(f->index, IRQ_OFF);
@@ -155,7 +138,7 @@ static void test_reset(void **state)
 	struct fake *f = *state;
 	struct diag d;
 
-	open_ok(f);
+	fake_open_ok(f, false);
 	guest_command(f, PCI_COMMAND_MASTER);
 	fake_forget(f);
 	assert_int_equal(vfio_dev_reset(f->dev, &d), 0);
@@ -175,7 +158,7 @@ static void test_no_stale_count(void **state)
 	struct fake *f = *state;
 	uint64_t count;
 
-	open_ok(f);
+	fake_open_ok(f, false);
 	assert_int_equal(
 		eventfd_write(irq_line_trigger_fd(f->dev->intx.line), 3), 0);
 	guest_command(f, PCI_COMMAND_MASTER);
@@ -190,7 +173,7 @@ static void test_no_pin(void **state)
 	struct fake *f = *state;
 
 	f->pin = 0;
-	open_ok(f);
+	fake_open_ok(f, false);
 	guest_command(f, PCI_COMMAND_MASTER);
 	fake_expect(f, "cfg 4=0004\n");
 	assert_int_equal(shown_pin(f), 0);
@@ -201,7 +184,7 @@ static void test_odd_pin(void **state)
 	struct fake *f = *state;
 
 	f->pin = 5;
-	open_ok(f);
+	fake_open_ok(f, false);
 	guest_command(f, PCI_COMMAND_MASTER);
 	fake_expect(f, "cfg 4=0004\n");
 	assert_int_equal(shown_pin(f), 0);
@@ -212,7 +195,7 @@ static void test_not_connected(void **state)
 	struct fake *f = *state;
 
 	f->no_intx = true;
-	open_ok(f);
+	fake_open_ok(f, false);
 	guest_command(f, PCI_COMMAND_MASTER);
 	fake_expect(f, "cfg 4=0004\n");
 	assert_int_equal(shown_pin(f), 0);
@@ -226,7 +209,7 @@ static void test_line_refused(void **state)
 	struct diag d = { 0 };
 
 	f->refuse_line = true;
-	open_ok(f);
+	fake_open_ok(f, false);
 	guest_command(f, PCI_COMMAND_MASTER);
 	fake_expect(f, "cfg 4=0004\n");
 	assert_true(vfio_dev_take_fault(f->dev, &d));
@@ -242,7 +225,7 @@ static void test_trigger_refused(void **state)
 	struct fake *f = *state;
 
 	f->refuse_action = "trigger";
-	open_ok(f);
+	fake_open_ok(f, false);
 	guest_command(f, PCI_COMMAND_MASTER);
 	fake_expect(f, "cfg 4=0004\nline 21\nintx trigger refused\n-line 21\n");
 	expect_fault(f, FL_VFIO_IRQ, -EBUSY);
@@ -256,7 +239,7 @@ static void test_resample_refused(void **state)
 	struct fake *f = *state;
 
 	f->refuse_action = "resample";
-	open_ok(f);
+	fake_open_ok(f, false);
 	guest_command(f, PCI_COMMAND_MASTER);
 	fake_expect(f, "cfg 4=0004\nline 21\nintx trigger\n"
 	               "intx resample refused\nintx off\n-line 21\n");
@@ -270,7 +253,7 @@ static void test_look_refused(void **state)
 	static const char *const action[] = { "mask", "unmask" };
 	struct fake *f = *state;
 
-	open_ok(f);
+	fake_open_ok(f, false);
 	for (unsigned i = 0; i < ARRAY_SIZE(action); i++) {
 		f->refuse_action = action[i];
 		guest_command(f, PCI_COMMAND_MASTER);
@@ -288,7 +271,7 @@ static void test_close(void **state)
 {
 	struct fake *f = *state;
 
-	open_ok(f);
+	fake_open_ok(f, false);
 	guest_command(f, PCI_COMMAND_MASTER);
 	fake_forget(f);
 	fake_close(f);
@@ -297,7 +280,7 @@ static void test_close(void **state)
 
 int main(void)
 {
-#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, fake_teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_command),
 		T(test_disable_bit),

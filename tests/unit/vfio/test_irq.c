@@ -10,40 +10,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-static int setup(void **state)
-{
-	struct fake *f = calloc(1, sizeof(*f));
-
-	assert_non_null(f);
-	fake_init(f);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fake_close(*state);
-	free(*state);
-	return 0;
-}
-
-static void open_ok(struct fake *f, bool late)
-{
-	struct diag d = { 0 };
-
-	if (fake_open(f, late, &d) < 0)
-		fail_msg("%s: %s", d.what, d.why);
-	fake_forget(f);
-}
-
-static void expect_no_fault(struct fake *f)
-{
-	struct diag d;
-
-	if (vfio_dev_take_fault(f->dev, &d))
-		fail_msg("fault: %s: %s", d.what, d.why);
-}
-
 static void expect_fault(struct fake *f, int code)
 {
 	struct diag d = { 0 };
@@ -60,7 +26,7 @@ static void test_64(void **state)
 	uint32_t before;
 
 	f->vectors = 64;
-	open_ok(f, false);
+	fake_open_ok(f, false);
 	before = vfio_dev_stats(f->dev).set_irqs; /* request, error */
 	for (unsigned i = 0; i < 64; i++)
 		guest_entry(f, i, 0x40 + i, false);
@@ -74,7 +40,7 @@ static void test_64(void **state)
 	guest_msix(f, true, false);
 	assert_int_equal(vfio_dev_stats(f->dev).set_irqs, before + 3);
 	assert_int_equal(irq_table_stats(f->table).commits, 1);
-	expect_no_fault(f);
+	fake_no_fault(f);
 }
 
 /* A guest that fills the table first: one route commit, one SET_IRQS. */
@@ -82,7 +48,7 @@ static void test_burst(void **state)
 {
 	struct fake *f = *state;
 
-	open_ok(f, false);
+	fake_open_ok(f, false);
 	for (unsigned i = 0; i < 3; i++)
 		guest_entry(f, i, 0x40 + i, false);
 	fake_expect(f, "");
@@ -93,7 +59,7 @@ static void test_burst(void **state)
 	assert_int_equal(f->allocated, 3); /* 3 and 4 were never unmasked */
 	guest_msix(f, false, false);
 	fake_expect(f, "irqs MSIX off\n-irqfd 24\n-irqfd 25\n-irqfd 26\n");
-	expect_no_fault(f);
+	fake_no_fault(f);
 }
 
 /* Linux: enabled and masked, placeholders, function unmasked, then one vector
@@ -112,7 +78,7 @@ static void test_linux_immediate(void **state)
 {
 	struct fake *f = *state;
 
-	open_ok(f, false);
+	fake_open_ok(f, false);
 	linux_enable(f, 2);
 	fake_expect(f, "irqs MSIX 0: -\n"
 	               "routes 1\nirqfd 24\nirqs MSIX 0: +\n"
@@ -126,7 +92,7 @@ static void test_linux_late(void **state)
 	struct pollfd pfd = { .events = POLLIN };
 	uint64_t one = 1;
 
-	open_ok(f, true);
+	fake_open_ok(f, true);
 	pfd.fd = vfio_dev_late_fd(f->dev);
 	assert_true(pfd.fd >= 0);
 	linux_enable(f, 3);
@@ -144,7 +110,7 @@ static void test_linux_late(void **state)
 	vfio_dev_late_settle(f->dev);
 	fake_expect(f, "");
 	assert_int_equal(irq_table_stats(f->table).commits, 1);
-	expect_no_fault(f);
+	fake_no_fault(f);
 }
 
 /* A live vector's new message cannot wait; those that wait go with it. */
@@ -152,7 +118,7 @@ static void test_late_stale(void **state)
 {
 	struct fake *f = *state;
 
-	open_ok(f, true);
+	fake_open_ok(f, true);
 	linux_enable(f, 1);
 	vfio_dev_late_settle(f->dev);
 	fake_forget(f);
@@ -173,7 +139,7 @@ static void test_late_off(void **state)
 	struct pollfd pfd = { .events = POLLIN };
 	uint64_t one = 1;
 
-	open_ok(f, true);
+	fake_open_ok(f, true);
 	linux_enable(f, 2);
 	fake_forget(f);
 	guest_msix(f, false, false);
@@ -211,7 +177,7 @@ static void test_late_busy(void **state)
 	struct vfio_stats s;
 	pthread_t beside;
 
-	open_ok(f, true);
+	fake_open_ok(f, true);
 	linux_enable(f, 1);
 	pfd.fd = vfio_dev_late_fd(f->dev);
 	assert_int_equal(
@@ -236,7 +202,7 @@ static void test_late_masked(void **state)
 	struct fake *f = *state;
 	struct pollfd pfd = { .events = POLLIN };
 
-	open_ok(f, true);
+	fake_open_ok(f, true);
 	guest_entry(f, 0, 0x40, false);
 	guest_entry(f, 1, 0x41, false);
 	guest_msix(f, true, false);
@@ -258,7 +224,7 @@ static void test_late_masked(void **state)
 	assert_int_equal(poll(&pfd, 1, 0), 1); /* its count is still there */
 	vfio_dev_late_settle(f->dev);
 	fake_expect(f, "routes 2\nirqfd 25\n");
-	expect_no_fault(f);
+	fake_no_fault(f);
 }
 
 /* A mask and an unmask are one SET_IRQS each, and no route commit. */
@@ -266,7 +232,7 @@ static void test_mask(void **state)
 {
 	struct fake *f = *state;
 
-	open_ok(f, false);
+	fake_open_ok(f, false);
 	linux_enable(f, 3);
 	fake_forget(f);
 	guest_mask(f, 1, true);
@@ -294,7 +260,7 @@ static void test_runs(void **state)
 {
 	struct fake *f = *state;
 
-	open_ok(f, false);
+	fake_open_ok(f, false);
 	for (unsigned i = 0; i < 5; i++)
 		guest_entry(f, i, 0x40 + i, i == 0 || i == 2);
 	guest_msix(f, true, false);
@@ -315,7 +281,7 @@ static void test_static(void **state)
 	struct fake *f = *state;
 
 	f->dynamic = false;
-	open_ok(f, false);
+	fake_open_ok(f, false);
 	assert_false(vfio_dev_stats(f->dev).dynamic_msix);
 	linux_enable(f, 2);
 	fake_expect(f, "irqs MSIX 0: - - - - -\n"
@@ -332,7 +298,7 @@ static void test_few_vectors(void **state)
 
 	f->dynamic = false;
 	f->available = 2;
-	open_ok(f, false);
+	fake_open_ok(f, false);
 	for (unsigned i = 0; i < 5; i++)
 		guest_entry(f, i, 0x40 + i, false);
 	guest_msix(f, true, false);
@@ -354,7 +320,7 @@ static void test_few_vectors(void **state)
 	assert_non_null(strstr(d.what, "vectors 3-3"));
 	guest_mask(f, 1, true);
 	guest_mask(f, 1, false);
-	expect_no_fault(f);
+	fake_no_fault(f);
 }
 
 /* MSI, too: the kernel has fewer than the guest asked for. */
@@ -365,7 +331,7 @@ static void test_few_msi(void **state)
 	f->vectors = 0;
 	f->msi_vectors = 4;
 	f->available = 1;
-	open_ok(f, false);
+	fake_open_ok(f, false);
 	vfio_dev_cfg_write(f->dev, FAKE_MSI_CAP + PCI_MSI_FLAGS, 2,
 	                   2 << 4 | PCI_MSI_FLAGS_ENABLE);
 	assert_int_equal(f->index, VFIO_PCI_MSI_IRQ_INDEX);
@@ -374,7 +340,7 @@ static void test_few_msi(void **state)
 	vfio_dev_cfg_write(f->dev, FAKE_MSI_CAP + PCI_MSI_MASK_64, 4, 8);
 	expect_fault(f, FL_VFIO_IRQ); /* 1 and 2 are still wanted */
 	vfio_dev_cfg_write(f->dev, FAKE_MSI_CAP + PCI_MSI_MASK_64, 4, 0xe);
-	expect_no_fault(f);
+	fake_no_fault(f);
 }
 
 /* One vector is refused: the others are armed one by one. */
@@ -382,7 +348,7 @@ static void test_one_refused(void **state)
 {
 	struct fake *f = *state;
 
-	open_ok(f, false);
+	fake_open_ok(f, false);
 	f->refuse_vector = 2;
 	for (unsigned i = 0; i < 4; i++)
 		guest_entry(f, i, 0x40 + i, false);
@@ -412,7 +378,7 @@ static void test_refused_then_mask(void **state)
 
 	f->vectors = 0;
 	f->msi_vectors = 4;
-	open_ok(f, false);
+	fake_open_ok(f, false);
 	guest_msi(f, 0x40, 2, 0x5, true); /* 1 and 3 of four */
 	assert_true(!f->armed[0] && f->armed[1] && f->armed[3]);
 	f->refuse_vector = 2;
@@ -430,7 +396,7 @@ static void test_no_eventfd(void **state)
 	struct fake *f = *state;
 	struct rlimit old, none;
 
-	open_ok(f, false);
+	fake_open_ok(f, false);
 	guest_entry(f, 0, 0x40, false);
 	guest_msix(f, true, false);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
@@ -446,7 +412,7 @@ static void test_no_eventfd(void **state)
 	guest_mask(f, 1, false);
 	assert_true(f->armed[1]);
 	assert_int_equal(vfio_dev_stats(f->dev).vectors, 2);
-	expect_no_fault(f);
+	fake_no_fault(f);
 }
 
 /* MSI-X cannot be enabled at all; the guest goes on, and off again. */
@@ -454,7 +420,7 @@ static void test_all_refused(void **state)
 {
 	struct fake *f = *state;
 
-	open_ok(f, false);
+	fake_open_ok(f, false);
 	f->refuse_vector = 0;
 	guest_entry(f, 0, 0x40, false);
 	guest_msix(f, true, false);
@@ -474,7 +440,7 @@ static void test_msi(void **state)
 
 	f->vectors = 0;
 	f->msi_vectors = 4;
-	open_ok(f, false);
+	fake_open_ok(f, false);
 	/* The low bits of the data are the function's. */
 	guest_msi(f, 0x41, 1, 0, true);
 	fake_expect(f, "routes 2\nirqfd 24\nirqfd 25\nirqs MSI 0: + +\n");
@@ -497,7 +463,7 @@ static void test_msi(void **state)
 	fake_expect(f, "irqs MSI 0: -\nirqs MSI 3: -\n");
 	guest_msi(f, 0x80, 2, 0, false);
 	assert_int_equal(f->index, IRQ_OFF);
-	expect_no_fault(f);
+	fake_no_fault(f);
 }
 
 /* Both at once is undefined in the specification; here MSI-X wins, and VFIO
@@ -507,7 +473,7 @@ static void test_msi_and_msix(void **state)
 	struct fake *f = *state;
 
 	f->msi_vectors = 1;
-	open_ok(f, false);
+	fake_open_ok(f, false);
 	guest_msi(f, 0x40, 0, 0, true);
 	assert_int_equal(f->index, VFIO_PCI_MSI_IRQ_INDEX);
 	guest_entry(f, 0, 0x50, false);
@@ -517,7 +483,7 @@ static void test_msi_and_msix(void **state)
 	assert_int_equal(f->index, VFIO_PCI_MSIX_IRQ_INDEX);
 	guest_msix(f, false, false);
 	assert_int_equal(f->index, VFIO_PCI_MSI_IRQ_INDEX);
-	expect_no_fault(f);
+	fake_no_fault(f);
 }
 
 /* Nonsense at the table, every width and place: no call past the table's
@@ -527,7 +493,7 @@ static void test_table_edges(void **state)
 	struct fake *f = *state;
 	uint64_t end = FAKE_TABLE_OFF + 5 * 16;
 
-	open_ok(f, false);
+	fake_open_ok(f, false);
 	guest_msix(f, true, false);
 	fake_forget(f);
 	for (uint64_t off = FAKE_TABLE_OFF - 8; off < end + 8; off++)
@@ -543,12 +509,12 @@ static void test_table_edges(void **state)
 	                 UINT64_MAX);
 	assert_int_equal(vfio_dev_bar_read(f->dev, 1, 0, 4), UINT64_MAX);
 	assert_int_equal(vfio_dev_bar_read(f->dev, 99, 0, 4), UINT64_MAX);
-	expect_no_fault(f);
+	fake_no_fault(f);
 }
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, fake_setup, fake_teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_64),
 		T(test_burst),

@@ -14,29 +14,12 @@
 
 static int setup(void **state)
 {
-	struct fake *f = calloc(1, sizeof(*f));
+	struct fake *f;
 
-	assert_non_null(f);
-	fake_init(f);
+	(void)fake_setup(state);
+	f = *state;
 	f->vectors = 0;
-	*state = f;
 	return 0;
-}
-
-static int teardown(void **state)
-{
-	fake_close(*state);
-	free(*state);
-	return 0;
-}
-
-static void open_ok(struct fake *f)
-{
-	struct diag d = { 0 };
-
-	if (fake_open(f, false, &d) < 0)
-		fail_msg("%s: %s", d.what, d.why);
-	fake_forget(f);
 }
 
 static void open_nvidia(struct fake *f)
@@ -44,7 +27,7 @@ static void open_nvidia(struct fake *f)
 	f->ids = 0x1b8010de; /* GP104 */
 	f->class = VGA;
 	f->bar0_size = 16 << 20;
-	open_ok(f);
+	fake_open_ok(f, false);
 	assert_true(f->dev->n_doors > 0);
 }
 
@@ -55,7 +38,7 @@ static void open_ati(struct fake *f)
 	f->bar0_size = 0x10000;
 	f->bar2_size = 0x10000;
 	f->bar4_size = 0x100;
-	open_ok(f);
+	fake_open_ok(f, false);
 	assert_int_equal(f->dev->n_doors, 2);
 }
 
@@ -70,7 +53,7 @@ static void test_none(void **state)
 {
 	struct fake *f = *state;
 
-	open_ok(f);
+	fake_open_ok(f, false);
 	assert_int_equal(f->dev->n_doors, 0);
 }
 
@@ -162,7 +145,7 @@ static void test_table(void **state)
 	f->vectors = 4;
 	f->bar0_size = FAKE_BAR0_SIZE;
 	f->bar2_size = 0x1000;
-	open_ok(f);
+	fake_open_ok(f, false);
 	assert_int_equal(f->dev->n_doors, 1);
 	guest_entry(f, 1, 0x41, false);
 	/* Entry 1's data: read. */
@@ -210,7 +193,7 @@ static void test_no_rom(void **state)
 
 	f->ids = 0x168e14e4;
 	f->rom_size = 0x10000;
-	open_ok(f);
+	fake_open_ok(f, false);
 	assert_int_equal(vfio_dev_layout(f->dev)->rom_size, 0);
 }
 
@@ -221,7 +204,7 @@ static void test_own_reset(void **state)
 	struct diag d = { 0 };
 
 	f->ids = 0x148c1022;
-	open_ok(f);
+	fake_open_ok(f, false);
 	assert_false(vfio_dev_resets_alone(f->dev));
 	assert_int_equal(vfio_dev_stats(f->dev).resets, 0);
 	assert_int_equal(vfio_dev_reset(f->dev, &d), -EOPNOTSUPP);
@@ -234,7 +217,7 @@ static void test_bus_reset(void **state)
 	struct diag d = { 0 };
 
 	f->ids = 0x0030168c;
-	open_ok(f);
+	fake_open_ok(f, false);
 	assert_int_equal(vfio_hot_reset(&f->dev, 1, NULL, 0, &d), -EPERM);
 	assert_int_equal(d.code, FL_VFIO_HOT_RESET);
 	assert_non_null(strstr(d.why, f->bdf));
@@ -243,7 +226,7 @@ static void test_bus_reset(void **state)
 
 int main(void)
 {
-#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, fake_teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_none),   T(test_mirror),    T(test_mirror_write),
 		T(test_window), T(test_table),     T(test_noise),

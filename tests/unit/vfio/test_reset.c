@@ -38,15 +38,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void open_ok(struct fake *f)
-{
-	struct diag d = { 0 };
-
-	if (fake_open(f, false, &d) < 0)
-		fail_msg("%s: %s", d.what, d.why);
-	fake_forget(f);
-}
-
 /* Function `fn` of bus 2 is on the bus of the first. */
 static void on_bus(struct fix *x, unsigned fn, uint32_t id)
 {
@@ -75,8 +66,8 @@ static void test_both(void **state)
 
 	on_bus(x, 0, 11);
 	on_bus(x, 1, 12);
-	open_ok(&x->a);
-	open_ok(&x->b);
+	fake_open_ok(&x->a, false);
+	fake_open_ok(&x->b, false);
 	guest_command(&x->a, MEM_MASTER);
 	guest_command(&x->b, MEM_MASTER);
 	guest_msix(&x->b, true, false);
@@ -104,8 +95,8 @@ static void test_companions(void **state)
 	on_bus(x, 1, 11);
 	for (unsigned fn = 2; fn < 8; fn++)
 		on_bus(x, fn, 11);
-	open_ok(&x->a);
-	open_ok(&x->b);
+	fake_open_ok(&x->a, false);
+	fake_open_ok(&x->b, false);
 	assert_int_equal(reset_both(x, 1, &d), 0);
 	fake_expect(&x->a, "hot reset 1\ncfg 4=0000\n");
 }
@@ -120,8 +111,8 @@ static void test_strangers(void **state)
 	on_bus(x, 2, 13);
 	on_bus(x, 3, 11);
 	on_bus(x, 4, 14);
-	open_ok(&x->a);
-	open_ok(&x->b);
+	fake_open_ok(&x->a, false);
+	fake_open_ok(&x->b, false);
 	guest_command(&x->a, PCI_COMMAND_MASTER);
 	fake_forget(&x->a);
 	assert_int_equal(reset_both(x, 2, &d), -EPERM);
@@ -149,8 +140,8 @@ static void test_devids(void **state)
 	on_bus(x, 0, 1);
 	on_bus(x, 1, 2);
 	on_bus(x, 2, VFIO_PCI_DEVID_OWNED);
-	open_ok(&x->a);
-	open_ok(&x->b);
+	fake_open_ok(&x->a, false);
+	fake_open_ok(&x->b, false);
 	assert_int_equal(reset_both(x, 0, &d), 0);
 	fake_expect(&x->a, "hot reset 0\ncfg 4=0000\n");
 	on_bus(x, 3, (uint32_t)VFIO_PCI_DEVID_NOT_OWNED);
@@ -175,7 +166,7 @@ static void test_many_strangers(void **state)
 		on_bus(x, fn, 12);
 		x->a.bus[fn].segment = 0x1000;
 	}
-	open_ok(&x->a);
+	fake_open_ok(&x->a, false);
 	assert_int_equal(
 		vfio_hot_reset(&x->a.dev, 1, (const int[]){ GROUP_FD }, 1, &d),
 		-EPERM);
@@ -188,8 +179,8 @@ static void test_question_refused(void **state)
 	struct fix *x = *state;
 	struct diag d = { 0 };
 
-	open_ok(&x->a);
-	open_ok(&x->b);
+	fake_open_ok(&x->a, false);
+	fake_open_ok(&x->b, false);
 	x->a.bus_error = ENODEV;
 	assert_int_equal(reset_both(x, 2, &d), -ENODEV);
 	assert_int_equal(d.code, FL_VFIO_HOT_RESET);
@@ -208,8 +199,8 @@ static void test_reset_refused(void **state)
 
 	on_bus(x, 0, 11);
 	on_bus(x, 1, 11);
-	open_ok(&x->a);
-	open_ok(&x->b);
+	fake_open_ok(&x->a, false);
+	fake_open_ok(&x->b, false);
 	x->a.reset_error = -ENOTTY;
 	assert_int_equal(reset_both(x, 1, &d), -ENOTTY);
 	assert_int_equal(d.code, FL_VFIO_HOT_RESET);
@@ -232,8 +223,8 @@ static void test_no_reset(void **state)
 	struct diag d = { 0 };
 
 	x->a.no_reset = true;
-	open_ok(&x->a);
-	open_ok(&x->b);
+	fake_open_ok(&x->a, false);
+	fake_open_ok(&x->b, false);
 	assert_false(vfio_dev_resets_alone(x->a.dev));
 	assert_true(vfio_dev_resets_alone(x->b.dev));
 	assert_int_equal(vfio_dev_stats(x->a.dev).resets, 0);
@@ -259,8 +250,8 @@ static void test_error_fd(void **state)
 	struct fix *x = *state;
 
 	x->a.err_count = 1;
-	open_ok(&x->a);
-	open_ok(&x->b);
+	fake_open_ok(&x->a, false);
+	fake_open_ok(&x->b, false);
 	assert_true(vfio_dev_error_fd(x->a.dev) >= 0);
 	assert_int_not_equal(vfio_dev_error_fd(x->a.dev),
 	                     vfio_dev_request_fd(x->a.dev));
@@ -272,7 +263,7 @@ static void test_check(void **state)
 	struct fix *x = *state;
 	struct diag d = { 0 };
 
-	open_ok(&x->a);
+	fake_open_ok(&x->a, false);
 	assert_int_equal(vfio_dev_check(x->a.dev, &d), 0);
 	/* What the guest may change does not matter. */
 	x->a.config[PCI_COMMAND] = 7;

@@ -14,21 +14,13 @@
 
 static int setup(void **state)
 {
-	struct fake *f = calloc(1, sizeof(*f));
+	struct fake *f;
 
-	assert_non_null(f);
-	fake_init(f);
+	(void)fake_setup(state);
+	f = *state;
 	f->bar0_size = 0;
 	f->vectors = 0;
 	f->rom_size = SIZE;
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fake_close(*state);
-	free(*state);
 	return 0;
 }
 
@@ -254,7 +246,7 @@ static void test_bad_files(void **state)
 
 int main(void)
 {
-#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, fake_teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_lazy),          T(test_trapped),   T(test_small),
 		T(test_unreadable),    T(test_forbidden), T(test_absent),

@@ -10,40 +10,6 @@
 
 #define DISABLED (PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE)
 
-static int setup(void **state)
-{
-	struct fake *f = calloc(1, sizeof(*f));
-
-	assert_non_null(f);
-	fake_init(f);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fake_close(*state);
-	free(*state);
-	return 0;
-}
-
-static void open_ok(struct fake *f)
-{
-	struct diag d = { 0 };
-
-	if (fake_open(f, false, &d) < 0)
-		fail_msg("%s: %s", d.what, d.why);
-	fake_forget(f);
-}
-
-static void expect_no_fault(struct fake *f)
-{
-	struct diag d;
-
-	if (vfio_dev_take_fault(f->dev, &d))
-		fail_msg("fault: %s: %s", d.what, d.why);
-}
-
 /* Of a plain MSI capability. */
 static void plain_msi(struct fake *f, uint32_t data, unsigned log, bool enable)
 {
@@ -62,7 +28,7 @@ static void test_list_msix(void **state)
 	struct vfio_vector vec[5];
 	struct fake *f = *state;
 
-	open_ok(f);
+	fake_open_ok(f, false);
 	assert_int_equal(vfio_dev_vectors(f->dev, vec, 5), 0);
 	guest_entry(f, 1, 0x41, false);
 	guest_entry(f, 3, 0x43, false);
@@ -94,7 +60,7 @@ static void test_list_msi(void **state)
 	f->vectors = 0;
 	f->msi_vectors = 4;
 	f->plain_msi = true;
-	open_ok(f);
+	fake_open_ok(f, false);
 	plain_msi(f, 0x63, 2, true);
 	assert_int_equal(vfio_dev_vectors(f->dev, vec, 4), 4);
 	for (unsigned i = 0; i < 4; i++) {
@@ -111,7 +77,7 @@ static void test_list_intx(void **state)
 	struct fake *f = *state;
 
 	f->pin = 1;
-	open_ok(f);
+	fake_open_ok(f, false);
 	assert_int_equal(vfio_dev_vectors(f->dev, vec, 1), 0);
 	guest_command(f, PCI_COMMAND_MASTER);
 	assert_int_equal(vfio_dev_vectors(f->dev, vec, 1), 1);
@@ -128,7 +94,7 @@ static void test_hold_msix(void **state)
 	struct vfio_vector vec[2];
 	struct fake *f = *state;
 
-	open_ok(f);
+	fake_open_ok(f, false);
 	guest_entry(f, 0, 0x40, false);
 	guest_entry(f, 1, 0x41, false);
 	guest_msix(f, true, false);
@@ -151,7 +117,7 @@ static void test_hold_msix(void **state)
 	vfio_dev_throttle(f->dev, VFIO_KIND_MSIX, 1, false);
 	fake_expect(f, "routes 2\nirqs MSIX 1: +\n");
 	assert_int_equal(f->route[1].msg.data, 0x51);
-	expect_no_fault(f);
+	fake_no_fault(f);
 }
 
 /* Through MSI-X off and on, and a reset. */
@@ -160,7 +126,7 @@ static void test_hold_stays(void **state)
 	struct fake *f = *state;
 	struct diag d;
 
-	open_ok(f);
+	fake_open_ok(f, false);
 	vfio_dev_throttle(f->dev, VFIO_KIND_MSIX, 0, true);
 	fake_expect(f, "");
 	for (int i = 0; i < 2; i++) {
@@ -179,7 +145,7 @@ static void test_hold_stays(void **state)
 	assert_false(f->armed[0]);
 	guest_mask(f, 0, false);
 	assert_true(f->armed[0]);
-	expect_no_fault(f);
+	fake_no_fault(f);
 }
 
 /* What came meanwhile is lost, so the driver is made to look, once. */
@@ -191,7 +157,7 @@ static void test_hold_plain_msi(void **state)
 	f->vectors = 0;
 	f->msi_vectors = 2;
 	f->plain_msi = true;
-	open_ok(f);
+	fake_open_ok(f, false);
 	plain_msi(f, 0x40, 1, true);
 	pfd.fd = irq_bank_eventfd(f->dev->irq.bank, 1);
 	fake_forget(f);
@@ -210,7 +176,7 @@ static void test_hold_maskable_msi(void **state)
 
 	f->vectors = 0;
 	f->msi_vectors = 2;
-	open_ok(f);
+	fake_open_ok(f, false);
 	vfio_dev_cfg_write(f->dev, FAKE_MSI_CAP + PCI_MSI_FLAGS, 2,
 	                   PCI_MSI_FLAGS_ENABLE);
 	pfd.fd = irq_bank_eventfd(f->dev->irq.bank, 0);
@@ -228,7 +194,7 @@ static void test_hold_intx(void **state)
 	struct vfio_vector vec;
 
 	f->pin = 1;
-	open_ok(f);
+	fake_open_ok(f, false);
 	guest_command(f, PCI_COMMAND_MASTER);
 	fake_forget(f);
 	vfio_dev_throttle(f->dev, VFIO_KIND_INTX, 0, true);
@@ -256,14 +222,14 @@ static void test_hold_nothing(void **state)
 {
 	struct fake *f = *state;
 
-	open_ok(f);
+	fake_open_ok(f, false);
 	vfio_dev_throttle(f->dev, VFIO_KIND_INTX, 0, true);
 	vfio_dev_throttle(f->dev, VFIO_KIND_MSIX, 5, true);
 	vfio_dev_throttle(f->dev, VFIO_KIND_MSI, UINT32_MAX, true);
 	fake_expect(f, "");
 	fake_close(f);
 	f->vectors = 0;
-	open_ok(f);
+	fake_open_ok(f, false);
 	vfio_dev_throttle(f->dev, VFIO_KIND_MSIX, 0, true);
 	assert_int_equal(vfio_dev_vectors(f->dev, NULL, 0), 0);
 }
@@ -280,7 +246,7 @@ static void test_power(void **state)
 {
 	struct fake *f = *state;
 
-	open_ok(f);
+	fake_open_ok(f, false);
 	guest_command(f, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 	guest_entry(f, 0, 0x40, false);
 	guest_msix(f, true, false);
@@ -296,7 +262,7 @@ static void test_power(void **state)
 	fake_expect(f, "cfg 94=0000\ncfg 4=0006\n+trap 0 0\n+win 0 2000\n"
 	               "+win 3000 5000\n");
 	assert_true(f->armed[0]);
-	expect_no_fault(f);
+	fake_no_fault(f);
 }
 
 /* INTx, too: its level is looked at by configuration space alone. */
@@ -306,7 +272,7 @@ static void test_power_intx(void **state)
 
 	f->pin = 1;
 	f->vectors = 0;
-	open_ok(f);
+	fake_open_ok(f, false);
 	guest_command(f, PCI_COMMAND_MASTER);
 	fake_forget(f);
 	power(f, 3);
@@ -316,7 +282,7 @@ static void test_power_intx(void **state)
 
 int main(void)
 {
-#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define T(fn) cmocka_unit_test_setup_teardown(fn, fake_setup, fake_teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_list_msix),         T(test_list_msi),
 		T(test_list_intx),         T(test_hold_msix),
