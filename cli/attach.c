@@ -21,6 +21,7 @@ static int ask(const struct cli *c, const char *verb, char *const *args,
 
 		diag_fail(&d, -EINVAL, FL_CLI_DEVICE,
 		          "a name is not printable text");
+		diag_mend(&d, "`fairlead status` lists guests and devices");
 		return cli_refuse(c, CLI_REFUSED, &d);
 	}
 	if (c->now)

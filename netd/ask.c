@@ -284,10 +284,13 @@ static int forward(struct server *s, struct client *c, const struct request *r,
 	if (ask_open(vmm, r->device))
 		return busy(d, r->guest, r->device);
 	e = lease_more(vmm->lease, reply);
-	if (e < 0)
-		return diag_fail(d, e, FL_NETD_DEVICE,
-		                 "guest %s has no room for %s", r->guest,
-		                 r->device);
+	if (e < 0) {
+		diag_fail(d, e, FL_NETD_DEVICE, "guest %s has no room for %s",
+		          r->guest, r->device);
+		diag_mend(d, "fairlead detach %s DEVICE: one it can spare",
+		          r->guest);
+		return e;
+	}
 	e = ask(s, c, vmm, r, attach_event(reply), a, ATTACH_MS, d);
 	if (e < 0)
 		lease_less(vmm->lease, r->device);

@@ -53,6 +53,9 @@ static int fail(const struct bus_reset *b, int err, const char *why,
 	diag_fail(d, err, FL_VFIO_HOT_RESET, "reset the bus of %s",
 	          b->lead->bdf);
 	diag_why(d, "%s: %s", why, strerror(-err));
+	diag_mend(d,
+	          "journalctl -k | grep pcieport: the link of the port above "
+	          "it must come back");
 	return err;
 }
 

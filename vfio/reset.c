@@ -68,6 +68,10 @@ int vfio_reset_locked(struct vfio_dev *v, struct diag *d)
 	if (r < 0) {
 		diag_fail(d, r, FL_VFIO_RESET, "reset %s", v->bdf);
 		diag_why(d, "VFIO_DEVICE_RESET: %s", strerror(-r));
+		diag_mend(d,
+		          "journalctl -k | grep %s says why the function did "
+		          "not come back",
+		          v->bdf);
 		return r;
 	}
 	v->stats.resets++;
