@@ -34,14 +34,6 @@
 /* ---- who -------------------------------------------------------------------
  */
 
-static struct client *holder_of(const struct server *s, const char *guest)
-{
-	for (struct client *c = s->clients; c; c = c->next)
-		if (!c->dead && c->lease && !strcmp(c->lease->guest, guest))
-			return c;
-	return NULL;
-}
-
 static void ask_clear(struct ask *a)
 {
 	json_decref(a->reply);
@@ -244,7 +236,7 @@ static int ask_detach(struct server *s, struct client *c, struct client *vmm,
 
 void ask_request(struct server *s, struct client *c, struct request *r)
 {
-	struct client *vmm = holder_of(s, r->guest);
+	struct client *vmm = client_holding(s, r->guest);
 	struct diag d = { 0 };
 	int e;
 
@@ -276,7 +268,7 @@ static json_t *attach_event(const json_t *reply)
 static int forward(struct server *s, struct client *c, const struct request *r,
                    json_t *reply, const struct answer *a, struct diag *d)
 {
-	struct client *vmm = holder_of(s, r->guest);
+	struct client *vmm = client_holding(s, r->guest);
 	int e;
 
 	if (!vmm)

@@ -39,6 +39,14 @@ static void end_lease(struct server *s, struct client *c)
 		job_submit(s, NULL, p, &r, -1);
 }
 
+struct client *client_holding(const struct server *s, const char *guest)
+{
+	for (struct client *c = s->clients; c && *guest; c = c->next)
+		if (!c->dead && c->lease && !strcmp(c->lease->guest, guest))
+			return c;
+	return NULL;
+}
+
 void client_drop(struct server *s, struct client *c)
 {
 	if (c->dead)

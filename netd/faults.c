@@ -125,15 +125,6 @@ json_t *faults_json(const struct faults *all)
  * ---------------------------------------------------------
  */
 
-static const struct client *holder_of(const struct server *s,
-                                      const struct fault_count *f)
-{
-	for (const struct client *c = s->clients; c && *f->guest; c = c->next)
-		if (!c->dead && c->lease && !strcmp(c->lease->guest, f->guest))
-			return c;
-	return NULL;
-}
-
 /* On a host with several segments a line that names none may mean another
  * function of the same number: no guest is to end for that. */
 static const char *action_of(const struct faults *all, const struct lease *l,
@@ -170,7 +161,7 @@ static void tell(struct server *s, const struct client *c,
 
 static void report(struct server *s, struct fault_count *f)
 {
-	const struct client *c = holder_of(s, f);
+	const struct client *c = client_holding(s, f->guest);
 	char b[BDF_STRLEN], text[256];
 
 	f->limit.interval_ns = TELL_INTERVAL_NS;

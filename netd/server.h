@@ -96,6 +96,8 @@ void client_send_long(struct server *s, struct client *c, const char *text,
 void client_refuse(struct server *s, struct client *c, const struct diag *d);
 /* Marks it; it is freed when the batch of events is done. */
 void client_drop(struct server *s, struct client *c);
+/* Who has the guest's lease; NULL = nobody, or "" was asked for. */
+struct client *client_holding(const struct server *s, const char *guest);
 void clients_drop_idle(struct server *s, uint64_t now);
 void clients_free_dead(struct server *s);
 
