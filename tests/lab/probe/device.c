@@ -32,7 +32,8 @@ void open_device(struct probe *p)
 	MUST(iommu_space_open(p->backend, fd, &p->space, &d), &d);
 	p->fd = open(p->device_node, O_RDWR | O_CLOEXEC);
 	CHECK(p->fd >= 0, "%s: %s", p->device_node, strerror(errno));
-	MUST(irq_table_new(&play_sink, &p->play, 32, 64, &p->irqs), &d);
+	MUST(irq_table_new(&play_sink, &p->play, 32, VECTORS_MAX, &p->irqs),
+	     &d);
 	o.fd = p->fd;
 	o.space = p->space;
 	o.irqs = p->irqs;

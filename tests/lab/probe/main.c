@@ -4,7 +4,7 @@
  * Only KVM is played (play.c).
  *
  *   vfio-probe iommufd|group BDF SPACE-NODE DEVICE-NODE
- * [igbvf|any|edu|bus|hold]
+ *              [igbvf|any|edu|bus|wide|hold]
  *
  * Without a word the device is an igb VF. "hold" opens, says so, and lets go
  * when the host asks for it. Exit status 0 when all was as it must be; the
@@ -67,8 +67,9 @@ static const struct {
 	const char *word;
 	void (*run)(struct probe *p);
 } what[] = {
-	{ "igbvf", probe_igbvf }, { "any", probe_any },   { "edu", probe_edu },
-	{ "bus", probe_bus },     { "hold", probe_hold },
+	{ "igbvf", probe_igbvf }, { "any", probe_any },
+	{ "edu", probe_edu },     { "bus", probe_bus },
+	{ "wide", probe_wide },   { "hold", probe_hold },
 };
 
 int main(int argc, char **argv)
@@ -90,7 +91,7 @@ int main(int argc, char **argv)
 	}
 	fprintf(stderr,
 	        "usage: %s iommufd|group BDF SPACE-NODE DEVICE-NODE "
-	        "[igbvf|any|edu|bus|hold]\n",
+	        "[igbvf|any|edu|bus|wide|hold]\n",
 	        argv[0]);
 	return 2;
 }

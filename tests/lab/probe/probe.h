@@ -15,7 +15,7 @@
 
 #include "vfio/priv.h"
 
-#define VECTORS_MAX 16u
+#define VECTORS_MAX 128u
 #define BAR0_AT 0xc0000000ull
 #define BAR3_AT 0xc0010000ull
 #define MEM_MASTER (PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER)
@@ -77,6 +77,7 @@ void probe_igbvf(struct probe *p); /* igbvf.c */
 void probe_any(struct probe *p);   /* any.c */
 void probe_edu(struct probe *p);   /* edu.c */
 void probe_bus(struct probe *p);   /* bus.c */
+void probe_wide(struct probe *p);  /* wide.c */
 void probe_hold(struct probe *p);  /* main.c */
 
 #endif

@@ -1,6 +1,6 @@
 #!/bin/bash
-# The vfio, iommu and irq-remap folders without a VMM, by iommufd and by group: an igb VF, INTx, buses reset as a whole.
-# lab: devices=igb,multifn,edu,igbpair timeout=240
+# The vfio, iommu and irq-remap folders without a VMM, by iommufd and by group: an igb VF, INTx, 64 vectors, buses reset as a whole.
+# lab: devices=igb,multifn,edu,igbpair,nvmewide timeout=240
 . "$LAB_DIR/lib.sh"
 
 PROBE=${FL_BUILD:-$PWD/build}/tests/lab/vfio-probe
@@ -97,6 +97,11 @@ pair=${pair##*$'\n'}
 bind_vfio "${pair%.*}.0"
 bind_vfio "${pair%.*}.1"
 for b in $backends; do probe "$b" "$pair" bus "does not have: ${pair%.*}.0"; done
+
+step "64 vectors at once"
+wide=$(pci_find 1b36:0010)
+bind_vfio "$wide"
+for b in $backends; do probe "$b" "$wide" wide "1 SET_IRQS, 1 route commit"; done
 
 for b in $backends; do
 	step "held by $b, the VFs are removed"
