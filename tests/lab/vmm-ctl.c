@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/base.h"
@@ -87,6 +88,20 @@ struct files {
 	size_t n;
 };
 
+/* A group can be opened once at a time, and the last reference of the one
+ * before goes a little after its descriptors did. */
+static int open_patiently(const char *path)
+{
+	const struct timespec step = { .tv_nsec = 50000000 };
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	for (int i = 0; fd < 0 && errno == EBUSY && i < 60; i++) {
+		nanosleep(&step, NULL);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+	}
+	return fd;
+}
+
 /* A group is opened once, however many of its functions go. */
 static int open_file(struct files *f, const char *path)
 {
@@ -94,11 +109,11 @@ static int open_file(struct files *f, const char *path)
 
 	if (f->n == ARRAY_SIZE(f->fd))
 		return -1;
-	for (size_t i = 0; i < f->n; i++)
+	for (size_t i = 0; fd < 0 && i < f->n; i++)
 		if (!strcmp(f->path[i], path))
 			fd = fcntl(f->fd[i], F_DUPFD_CLOEXEC, 0);
 	if (fd < 0)
-		fd = open(path, O_RDWR | O_CLOEXEC);
+		fd = open_patiently(path);
 	if (fd < 0)
 		return -1;
 	snprintf(f->path[f->n], sizeof(f->path[0]), "%s", path);
