@@ -1,7 +1,7 @@
 #!/bin/bash
 # A hostile guest on two vCPUs at once: a million configuration accesses and a million of the vector
 # table, while its other VF works; then everything it can reach. WORDS: accesses of each kind.
-# lab: devices=igb timeout=3000 quiet=2500 tries=2
+# lab: devices=igb timeout=7200 quiet=6000 tries=2
 # check: long
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-fairlead.sh"
@@ -62,13 +62,13 @@ pings hostile 3
 
 step "$ACCESSES of the vector table of a NIC that is up, by both vCPUs; the other VF pings"
 pinging
-both 1200 "bar 11 $((N / 2)) $FN/resource3" "bar 12 $((N / 2)) $FN/resource3"
+both 2700 "bar 11 $((N / 2)) $FN/resource3" "bar 12 $((N / 2)) $FN/resource3"
 pinged
 
 step "$ACCESSES configuration accesses to it, by both vCPUs, and its table; the other VF pings"
 order hostile 20 sh "echo $LOUD >$FN/driver/unbind; echo 1 >$FN/enable"
 pinging
-both 1200 "config 13 $((N / 2)) $LOUD" "config 14 $((N / 2)) $LOUD"
+both 2700 "config 13 $((N / 2)) $LOUD" "config 14 $((N / 2)) $LOUD"
 both 300 "config 15 $((N / 50)) $LOUD" "bar 16 $((N / 50)) $FN/resource3"
 pinged
 
