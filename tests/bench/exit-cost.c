@@ -26,9 +26,14 @@
 #define TABLE_AT (BAR_AT + FAKE_TABLE_OFF)
 #define FUNCTION_AT (MAP_ECAM + (1ull << 20)) /* bus 1, behind the port */
 #define CONTROL (TABLE_AT + 12)
+/* A device that does nothing, for what an exit costs without one. */
+#define PLAIN_AT 0xd0000000ull
+#define PLAIN_PORT 0x3f8u
+#define PLAIN_SIZE 8
 
 struct access {
 	const char *kind;
+	/* Below 64 KiB: a byte of a port; else a dword of memory. */
 	uint64_t at;
 	bool write;
 	uint64_t value, other; /* in turn */
@@ -42,6 +47,10 @@ static const struct access kinds[] = {
 	{ "config-read", FUNCTION_AT, false, 0, 0 },
 	{ "config-write", FUNCTION_AT + 0x3c, true, 1, 2 },
 	{ "port-config-read", MAP_ECAM + (SLOT << 15), false, 0, 0 },
+	{ "mmio-read", PLAIN_AT, false, 0, 0 },
+	{ "mmio-write", PLAIN_AT, true, 1, 2 },
+	{ "port-read", PLAIN_PORT, false, 0, 0 },
+	{ "port-write", PLAIN_PORT, true, 1, 2 },
 };
 
 static struct vm vm;
@@ -51,12 +60,30 @@ static unsigned long left;
 
 /* ---- the kernel ---- */
 
+/* Where KVM puts a port's data. */
+#define PIO_DATA sizeof(struct kvm_run)
+
+static void port_exit(struct kvm_run *run, uint64_t value)
+{
+	run->exit_reason = KVM_EXIT_IO;
+	run->io.direction = kind->write ? KVM_EXIT_IO_OUT : KVM_EXIT_IO_IN;
+	run->io.size = 1;
+	run->io.port = (uint16_t)kind->at;
+	run->io.count = 1;
+	run->io.data_offset = PIO_DATA;
+	memcpy((uint8_t *)run + PIO_DATA, &value, sizeof(value));
+}
+
 static int next_exit(struct kvm_run *run)
 {
 	uint64_t value = left & 1 ? kind->other : kind->value;
 
 	if (!left--)
 		_exit(0);
+	if (kind->at <= UINT16_MAX) {
+		port_exit(run, value);
+		return 0;
+	}
 	run->exit_reason = KVM_EXIT_MMIO;
 	run->mmio.phys_addr = kind->at;
 	run->mmio.len = 4;
@@ -105,6 +132,35 @@ static const struct vfio_kern silent = {
 
 /* ---- the machine ---- */
 
+static uint64_t plain_read(void *ctx, uint64_t off, unsigned width)
+{
+	(void)ctx;
+	(void)width;
+	return off;
+}
+
+static void plain_write(void *ctx, uint64_t off, unsigned width, uint64_t value)
+{
+	(void)ctx;
+	(void)off;
+	(void)width;
+	(void)value;
+}
+
+static const struct bus_ops plain_ops = {
+	.read = plain_read,
+	.write = plain_write,
+};
+
+static void make_plain(void)
+{
+	if (bus_add(vm.mmio, PLAIN_AT, PLAIN_SIZE, EXIT_OTHER, &plain_ops,
+	            NULL) < 0 ||
+	    bus_add(vm.pio, PLAIN_PORT, PLAIN_SIZE, EXIT_OTHER, &plain_ops,
+	            NULL) < 0)
+		_exit(1);
+}
+
 static void make_function(struct assigned *a)
 {
 	struct diag d;
@@ -145,10 +201,11 @@ static void make_machine(void)
 	    windows_new(&vm.windows) < 0)
 		_exit(1);
 	vm.cpu->vm = &vm;
-	vm.cpu->run = calloc(1, sizeof(*vm.cpu->run));
+	vm.cpu->run = calloc(1, PIO_DATA + sizeof(uint64_t));
 	pthread_mutex_init(&vm.park_lock, NULL);
 	pthread_mutex_init(&vm.coalesced.lock, NULL);
 	pthread_cond_init(&vm.park_cond, NULL);
+	make_plain();
 	make_function(&vm.assigned[0]);
 	if (!vm.cpu->run || pci_host_new(&vm, &vm.pci, &d) < 0)
 		_exit(1);
