@@ -23,14 +23,18 @@ struct bus {
 	_Atomic unsigned seq; /* odd while a writer is at work */
 	_Atomic unsigned n;
 	/* What was found last, by anybody: a driver stays at one place. */
-	_Atomic unsigned hint;
+	_Atomic(struct range *) hint;
 	pthread_mutex_t lock; /* writers */
-	struct range range[BUS_RANGES_MAX];
+	/* Behind the last one all are empty, and one always is. */
+	struct range range[BUS_RANGES_MAX + 1];
 };
+
+#define INLINE static inline __attribute__((always_inline))
 
 /* What a search found, copied out. */
 struct hit {
-	uint64_t base, last;
+	uint64_t off;  /* of the address in the range */
+	uint64_t room; /* bytes behind the addressed one */
 	const struct bus_ops *ops;
 	void *ctx;
 	enum exit_class cls;
@@ -39,6 +43,13 @@ struct hit {
 #define GET(v) atomic_load_explicit(&(v), memory_order_relaxed)
 #define PUT(v, to) atomic_store_explicit(&(v), to, memory_order_relaxed)
 
+/* Covers no address. */
+static void range_clear(struct range *r)
+{
+	PUT(r->base, UINT64_MAX);
+	PUT(r->last, 0);
+}
+
 int bus_new(struct bus **ret)
 {
 	struct bus *b = calloc(1, sizeof(*b));
@@ -46,6 +57,9 @@ int bus_new(struct bus **ret)
 	if (!b)
 		return -ENOMEM;
 	pthread_mutex_init(&b->lock, NULL);
+	for (unsigned i = 0; i < ARRAY_SIZE(b->range); i++)
+		range_clear(&b->range[i]);
+	PUT(b->hint, b->range);
 	*ret = b;
 	return 0;
 }
@@ -79,46 +93,88 @@ static inline bool covers(const struct range *r, uint64_t addr)
 	return GET(r->base) <= addr && addr <= GET(r->last);
 }
 
-static inline __attribute__((always_inline)) bool
-search_once(struct bus *b, uint64_t addr, struct hit *ret)
+/* Where nobody is: one byte at a time, since the next may be somebody's. */
+static uint64_t nobody_read(void *ctx, uint64_t off, unsigned width)
 {
-	unsigned i = GET(b->hint);
-	const struct range *r = &b->range[i];
+	(void)ctx;
+	(void)off;
+	(void)width;
+	return UINT64_MAX;
+}
 
-	if (i >= GET(b->n) || !covers(r, addr)) {
-		i = search(b, addr);
-		r = &b->range[i];
-		if (i >= GET(b->n) || i >= BUS_RANGES_MAX ||
-		    GET(r->base) > addr)
-			return false;
-		PUT(b->hint, i);
-	}
-	*ret = (struct hit){
-		.base = GET(r->base),
-		.last = GET(r->last),
+static void nobody_write(void *ctx, uint64_t off, unsigned width,
+                         uint64_t value)
+{
+	(void)ctx;
+	(void)off;
+	(void)width;
+	(void)value;
+}
+
+static const struct bus_ops nobody_ops = {
+	.read = nobody_read,
+	.write = nobody_write,
+};
+
+static inline struct hit hit(const struct range *r, uint64_t addr)
+{
+	return (struct hit){
+		.off = addr - GET(r->base),
+		.room = GET(r->last) - addr,
 		.ops = GET(r->ops),
 		.ctx = GET(r->ctx),
 		.cls = (enum exit_class)GET(r->cls),
 	};
-	return true;
 }
 
-/* Inlined, so that a hit stays in registers: this is in every exit. */
-static inline __attribute__((always_inline)) bool
-find(struct bus *b, uint64_t addr, struct hit *ret)
+INLINE unsigned read_begin(struct bus *b)
+{
+	return atomic_load_explicit(&b->seq, memory_order_acquire);
+}
+
+/* No writer was there since read_begin() gave `seq`. */
+INLINE bool read_is_good(struct bus *b, unsigned seq)
+{
+	atomic_thread_fence(memory_order_acquire);
+	return GET(b->seq) == seq && !(seq & 1);
+}
+
+static struct hit find_once(struct bus *b, uint64_t addr)
+{
+	struct range *r = &b->range[search(b, addr)];
+
+	if (!covers(r, addr))
+		return (struct hit){ .ops = &nobody_ops };
+	PUT(b->hint, r);
+	return hit(r, addr);
+}
+
+static struct hit find(struct bus *b, uint64_t addr)
 {
 	for (;;) {
-		unsigned seq =
-			atomic_load_explicit(&b->seq, memory_order_acquire);
-		bool found;
+		unsigned seq = read_begin(b);
+		struct hit h = find_once(b, addr);
 
-		if (seq & 1)
-			continue;
-		found = search_once(b, addr, ret);
-		atomic_thread_fence(memory_order_acquire);
-		if (GET(b->seq) == seq)
-			return found;
+		if (read_is_good(b, seq))
+			return h;
 	}
+}
+
+/* What find() would say, where the hint knows and all of the access is inside;
+ * else without ops. Inlined, so that a hit stays in registers: this is in every
+ * exit. */
+INLINE struct hit find_hinted(struct bus *b, uint64_t addr, unsigned width)
+{
+	unsigned seq = read_begin(b);
+	const struct range *r = GET(b->hint);
+
+	if (covers(r, addr)) {
+		struct hit h = hit(r, addr);
+
+		if (h.room >= width - 1u && read_is_good(b, seq))
+			return h;
+	}
+	return (struct hit){ .ops = NULL };
 }
 
 static void write_begin(struct bus *b)
@@ -205,74 +261,83 @@ void bus_del(struct bus *b, uint64_t base, uint64_t size)
 	    GET(b->range[at].last) == base + (size - 1)) {
 		for (unsigned i = at; i + 1 < n; i++)
 			range_copy(&b->range[i], &b->range[i + 1]);
+		range_clear(&b->range[n - 1]);
 		PUT(b->n, n - 1);
 	}
 	write_end(b);
 }
 
-static uint64_t ones(unsigned width)
+/* The lowest bytes of a value; `width` is 1 to 8. */
+static uint64_t lowest(uint64_t value, unsigned width)
 {
-	return width >= 8 ? UINT64_MAX : (1ull << 8 * width) - 1;
+	return value & UINT64_MAX >> (-8u * width % 64);
 }
 
 /* An access over the end of a range is answered byte by byte, as a bus with
  * byte enables would. */
-static __attribute__((noinline)) uint64_t
-read_bytes(struct bus *b, uint64_t addr, unsigned width)
+static uint64_t read_bytes(struct bus *b, uint64_t addr, unsigned width)
 {
 	uint64_t v = 0;
 
 	for (unsigned i = 0; i < width; i++) {
-		struct hit h;
-		uint64_t byte = 0xff;
+		const struct hit h = find(b, addr + i);
 
-		if (find(b, addr + i, &h))
-			byte = h.ops->read(h.ctx, addr + i - h.base, 1) & 0xff;
-		v |= byte << 8 * i;
+		v |= (h.ops->read(h.ctx, h.off, 1) & 0xff) << 8 * i;
 	}
 	return v;
+}
+
+static __attribute__((noinline)) enum exit_class
+read_searched(struct bus *b, uint64_t addr, unsigned width, uint64_t *ret)
+{
+	const struct hit h = find(b, addr);
+
+	*ret = h.room < width - 1u
+	               ? read_bytes(b, addr, width)
+	               : lowest(h.ops->read(h.ctx, h.off, width), width);
+	return h.cls;
 }
 
 enum exit_class bus_read(struct bus *b, uint64_t addr, unsigned width,
                          uint64_t *ret)
 {
-	struct hit h;
+	const struct hit h = find_hinted(b, addr, width);
 
-	if (!find(b, addr, &h)) {
-		*ret = read_bytes(b, addr, width);
-		return EXIT_OTHER;
-	}
-	if (h.last - addr < width - 1u)
-		*ret = read_bytes(b, addr, width);
-	else
-		*ret = h.ops->read(h.ctx, addr - h.base, width) & ones(width);
+	if (!h.ops)
+		return read_searched(b, addr, width, ret);
+	*ret = lowest(h.ops->read(h.ctx, h.off, width), width);
 	return h.cls;
 }
 
-static __attribute__((noinline)) void
-write_bytes(struct bus *b, uint64_t addr, unsigned width, uint64_t value)
+static void write_bytes(struct bus *b, uint64_t addr, unsigned width,
+                        uint64_t value)
 {
 	for (unsigned i = 0; i < width; i++) {
-		struct hit h;
+		const struct hit h = find(b, addr + i);
 
-		if (find(b, addr + i, &h))
-			h.ops->write(h.ctx, addr + i - h.base, 1,
-			             value >> 8 * i & 0xff);
+		h.ops->write(h.ctx, h.off, 1, value >> 8 * i & 0xff);
 	}
+}
+
+static __attribute__((noinline)) enum exit_class
+write_searched(struct bus *b, uint64_t addr, unsigned width, uint64_t value)
+{
+	const struct hit h = find(b, addr);
+
+	if (h.room < width - 1u)
+		write_bytes(b, addr, width, value);
+	else
+		h.ops->write(h.ctx, h.off, width, lowest(value, width));
+	return h.cls;
 }
 
 enum exit_class bus_write(struct bus *b, uint64_t addr, unsigned width,
                           uint64_t value)
 {
-	struct hit h;
+	const struct hit h = find_hinted(b, addr, width);
 
-	if (!find(b, addr, &h)) {
-		write_bytes(b, addr, width, value);
-		return EXIT_OTHER;
-	}
-	if (h.last - addr < width - 1u)
-		write_bytes(b, addr, width, value);
-	else
-		h.ops->write(h.ctx, addr - h.base, width, value & ones(width));
+	if (!h.ops)
+		return write_searched(b, addr, width, value);
+	h.ops->write(h.ctx, h.off, width, lowest(value, width));
 	return h.cls;
 }
