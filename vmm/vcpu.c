@@ -29,9 +29,8 @@ static void count(_Atomic uint64_t *v)
 	                      memory_order_relaxed);
 }
 
-static void exit_io(struct vcpu *c)
+static void exit_io(struct vcpu *c, struct kvm_run *run)
 {
-	struct kvm_run *run = c->run;
 	struct bus *bus = c->vm->pio;
 	uint8_t *data = (uint8_t *)run + run->io.data_offset;
 	unsigned width = run->io.size;
@@ -52,9 +51,8 @@ static void exit_io(struct vcpu *c)
 	count(&c->exits[cls]);
 }
 
-static void exit_mmio(struct vcpu *c)
+static void exit_mmio(struct vcpu *c, struct kvm_run *run)
 {
-	struct kvm_run *run = c->run;
 	struct bus *bus = c->vm->mmio;
 	unsigned width = run->mmio.len;
 	enum exit_class cls;
@@ -132,22 +130,30 @@ static void exit_rare(struct vcpu *c)
 	}
 }
 
+/* By itself: another's name is a file, which Landlock forbids. */
+static void set_name(const struct vcpu *c)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "vcpu%u", c->index);
+	pthread_setname_np(pthread_self(), name);
+}
+
 static void *vcpu_thread(void *arg)
 {
 	struct vcpu *c = arg;
-	char name[16];
+	struct vm *vm = c->vm;
+	struct kvm_run *run = c->run;
 
 	atomic_store(&c->tid, gettid());
-	/* By itself: another's name is a file, which Landlock forbids. */
-	snprintf(name, sizeof(name), "vcpu%u", c->index);
-	pthread_setname_np(pthread_self(), name);
+	set_name(c);
 	if (!vcpu_park_point(c))
 		return NULL;
 	for (;;) {
 		int r = ioctl(c->fd, KVM_RUN, 0);
 
 		count(&c->total);
-		coalesce_drain(c->vm);
+		coalesce_drain(vm);
 		if (r < 0) {
 			int err = errno;
 
@@ -156,18 +162,18 @@ static void *vcpu_thread(void *arg)
 				fail_run(c, err);
 			if (!vcpu_park_point(c))
 				return NULL;
-		} else if (c->run->exit_reason == KVM_EXIT_IO) {
-			exit_io(c);
-		} else if (c->run->exit_reason == KVM_EXIT_MMIO) {
-			exit_mmio(c);
+		} else if (run->exit_reason == KVM_EXIT_IO) {
+			exit_io(c, run);
+		} else if (run->exit_reason == KVM_EXIT_MMIO) {
+			exit_mmio(c, run);
 		} else {
 			exit_rare(c);
 		}
 		/* The exit may have been a power off: go no further, a kernel
 		 * polls until it takes effect. */
-		if (atomic_load_explicit(&c->vm->request,
-		                         memory_order_relaxed) != VM_REQ_NONE)
-			c->run->immediate_exit = 1;
+		if (atomic_load_explicit(&vm->request, memory_order_relaxed) !=
+		    VM_REQ_NONE)
+			run->immediate_exit = 1;
 	}
 }
 
