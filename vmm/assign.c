@@ -107,6 +107,7 @@ static int open_one(struct vm *vm, unsigned i, struct diag *d)
 	memset(a->at, 0, sizeof(a->at));
 	a->dev = v;
 	a->place = ASSIGN_PLACE(c->slot, c->function);
+	vm->function[a->place] = a;
 	pthread_mutex_unlock(&a->lock);
 	return 0;
 }
@@ -266,6 +267,14 @@ static void forget_file(struct vm *vm, unsigned i)
 			(void)!kvm_vfio_add(vm, vm->cfg.device[k].fd, &d);
 }
 
+/* Nobody finds it there any more. */
+static void leave_place(struct assigned *a)
+{
+	if (a->place)
+		a->vm->function[a->place] = NULL;
+	a->place = 0;
+}
+
 void assign_release(struct vm *vm, unsigned i)
 {
 	struct assigned *a;
@@ -273,7 +282,7 @@ void assign_release(struct vm *vm, unsigned i)
 	if (!vm->assigned || i >= vm->cfg.n_devices)
 		return;
 	a = &vm->assigned[i];
-	a->place = 0;
+	leave_place(a);
 	pthread_mutex_lock(&a->lock);
 	vfio_dev_close(TAKE_PTR(a->dev));
 	a->refused = false;
@@ -314,20 +323,17 @@ void assign_free_all(struct vm *vm)
 
 /* Locked, and whoever is there stays until unlock; NULL = nobody. Functions
  * come and go: what was found without the lock is looked at again with it. */
-static struct assigned *enter(struct vm *vm, uint8_t slot, uint8_t fn)
+static inline struct assigned *enter(struct vm *vm, uint8_t slot, uint8_t fn)
 {
 	const uint16_t place = ASSIGN_PLACE(slot, fn);
+	struct assigned *a = vm->function[place];
 
-	for (unsigned i = 0; vm->assigned && i < VM_DEVICES_MAX; i++) {
-		struct assigned *a = &vm->assigned[i];
-
-		if (a->place != place)
-			continue;
-		pthread_mutex_lock(&a->lock);
-		if (a->place == place && a->dev)
-			return a;
-		pthread_mutex_unlock(&a->lock);
-	}
+	if (!a)
+		return NULL;
+	pthread_mutex_lock(&a->lock);
+	if (a->place == place && a->dev)
+		return a;
+	pthread_mutex_unlock(&a->lock);
 	return NULL;
 }
 

@@ -18,7 +18,8 @@
  * handled (coalesce_add): they change the latch and do nothing else.
  *
  * Locks: `lock` is of the latch and the ports' registers; the function behind
- * has its own, taken after `lock` is released.
+ * has its own, taken after `lock` is released. A cycle to a function takes
+ * only that: who is behind a bus is looked up without.
  */
 
 #include <string.h>
@@ -26,7 +27,8 @@
 #include "vmm/port.h"
 
 #define BUSES 256u
-#define DEVFN(dev, fn) ((dev) << 3 | (fn))
+#define DEVICES 32u
+_Static_assert(VM_SLOTS_MAX < DEVICES, "a slot is a device number of bus 0");
 #define NOBODY UINT32_MAX
 
 /* CONFIG_ADDRESS: enable, bus, device and function, dword. Bits 30:24 and 1:0
@@ -49,131 +51,175 @@ struct pci_host {
 	pthread_mutex_t lock;
 	uint32_t address; /* 0xCF8 */
 	struct cfg_space bridge;
+	/* Bus 0 by device number; NULL = nobody, or the bridge. */
+	struct port *at[DEVICES];
+	/* By bus, the slot that cycles to it reach; 0 = none. Worked out when a
+	 * port's registers change, read in each cycle, without the lock. */
+	_Atomic uint8_t behind[BUSES];
+	uint8_t bus[DEVICES]; /* the port's, as `behind` knows it */
 	unsigned n;
 	struct port port[]; /* one for each slot, by ascending number */
 };
 
-struct cycle {
-	uint8_t bus, devfn;
-	unsigned off, width;
-};
-
-/* ---- who answers; under the lock -----------------------------------------
+/* ---- who answers ---------------------------------------------------------
  */
 
-static struct port *find_port(struct pci_host *h, uint8_t slot)
+/* Several ports may have been given one bus: the first has it. Both under the
+ * lock. */
+static void work_out(struct pci_host *h, uint8_t bus)
 {
-	for (unsigned i = 0; i < h->n; i++)
-		if (h->port[i].slot == slot)
-			return &h->port[i];
-	return NULL;
+	uint8_t slot = 0;
+
+	/* 0 is the host bridge's own, and what a port has that forwards
+	 * nothing. */
+	if (!bus)
+		return;
+	for (unsigned i = h->n; i--;)
+		if (port_forwards(&h->port[i], bus))
+			slot = h->port[i].slot;
+	atomic_store_explicit(&h->behind[bus], slot, memory_order_release);
 }
 
-/* The port that the cycle is for, itself. */
-static struct port *own_port(struct pci_host *h, const struct cycle *c)
+/* After a register of the port may have changed. */
+static void follow(struct pci_host *h, const struct port *p)
 {
-	return c->bus || c->devfn & 7 ? NULL : find_port(h, c->devfn >> 3);
+	const uint8_t was = h->bus[p->slot];
+
+	if (p->bus == was)
+		return;
+	h->bus[p->slot] = p->bus;
+	work_out(h, was);
+	work_out(h, p->bus);
 }
 
-static bool is_bridge(const struct cycle *c)
+/* The slot that a cycle to another bus than 0 goes to; 0 = none. */
+static inline uint8_t find_behind(const struct pci_host *h, unsigned bdf)
 {
-	return !c->bus && c->devfn == DEVFN(0, 0);
-}
-
-/* The slot that the cycle goes to; 0 = none. */
-static uint8_t find_behind(const struct pci_host *h, const struct cycle *c)
-{
-	if (!c->bus || c->devfn >> 3)
+	if (bdf >> 3 & (DEVICES - 1))
 		return 0;
-	for (unsigned i = 0; i < h->n; i++)
-		if (port_forwards(&h->port[i], c->bus))
-			return h->port[i].slot;
-	return 0;
+	return atomic_load_explicit(&h->behind[bdf >> 8], memory_order_acquire);
 }
 
 /* ---- cycles --------------------------------------------------------------
- * By value: in registers all the way.
+ * `bdf` is bus, device and function, 16 bits.
  */
 
-static uint32_t cycle_read(struct pci_host *h, struct cycle c)
+/* Of the host bridge and the ports: on bus 0, where only functions 0 are.
+ * Under the lock. */
+static struct cfg_space *find_own(struct pci_host *h, unsigned bdf)
 {
-	const struct port *own;
-	uint32_t value = NOBODY;
-	uint8_t slot = 0;
+	struct port *p = h->at[bdf >> 3];
 
-	pthread_mutex_lock(&h->lock);
-	own = own_port(h, &c);
-	if (own)
-		value = cfg_read(&own->cfg, c.off, c.width).value;
-	else if (is_bridge(&c))
-		value = cfg_read(&h->bridge, c.off, c.width).value;
-	else
-		slot = find_behind(h, &c);
-	pthread_mutex_unlock(&h->lock);
-	return slot ? assign_cfg_read(h->vm, slot, c.devfn & 7, c.off, c.width)
-	            : value;
+	if (bdf & 7)
+		return NULL;
+	if (p)
+		return &p->cfg;
+	return bdf ? NULL : &h->bridge;
 }
 
-static void cycle_write(struct pci_host *h, struct cycle c, uint32_t value)
+static __attribute__((noinline)) uint32_t
+own_read(struct pci_host *h, unsigned bdf, unsigned off, unsigned width)
 {
-	struct port_order order = { .reset = false };
-	struct port *own;
-	uint8_t slot = 0;
+	const struct cfg_space *own;
+	uint32_t value = NOBODY;
 
 	pthread_mutex_lock(&h->lock);
-	own = own_port(h, &c);
+	own = find_own(h, bdf);
 	if (own)
-		order = port_write(own, c.off, c.width, value);
-	else if (is_bridge(&c))
-		(void)cfg_write(&h->bridge, c.off, c.width, value);
-	else
-		slot = find_behind(h, &c);
+		value = cfg_read(own, off, width).value;
+	pthread_mutex_unlock(&h->lock);
+	return value;
+}
+
+static uint32_t cycle_read(struct pci_host *h, unsigned bdf, unsigned off,
+                           unsigned width)
+{
+	uint8_t slot;
+
+	if (bdf < 1u << 8)
+		return own_read(h, bdf, off, width);
+	slot = find_behind(h, bdf);
+	return slot ? assign_cfg_read(h->vm, slot, bdf & 7, off, width)
+	            : NOBODY;
+}
+
+static __attribute__((noinline)) void own_write(struct pci_host *h,
+                                                unsigned bdf, unsigned off,
+                                                unsigned width, uint32_t value)
+{
+	struct port *p = h->at[bdf >> 3];
+	struct port_order order = { .reset = false };
+
+	if (bdf & 7)
+		return;
+	pthread_mutex_lock(&h->lock);
+	if (p) {
+		order = port_write(p, off, width, value);
+		follow(h, p);
+	} else if (!bdf) {
+		(void)cfg_write(&h->bridge, off, width, value);
+	}
 	pthread_mutex_unlock(&h->lock);
 	if (order.reset)
-		assign_bus_reset(h->vm, own->slot);
+		assign_bus_reset(h->vm, p->slot);
 	if (order.eject)
-		hotplug_eject(h->vm, own->slot);
+		hotplug_eject(h->vm, p->slot);
+}
+
+static void cycle_write(struct pci_host *h, unsigned bdf, unsigned off,
+                        unsigned width, uint32_t value)
+{
+	uint8_t slot;
+
+	if (bdf < 1u << 8) {
+		own_write(h, bdf, off, width, value);
+		return;
+	}
+	slot = find_behind(h, bdf);
 	if (slot)
-		assign_cfg_write(h->vm, slot, c.devfn & 7, c.off, c.width,
-		                 value);
+		assign_cfg_write(h->vm, slot, bdf & 7, off, width, value);
 }
 
 /* ---- ECAM ----------------------------------------------------------------
  */
 
-static struct cycle ecam_cycle(uint64_t off, unsigned width)
-{
-	return (struct cycle){
-		.bus = (uint8_t)(off >> 20),
-		.devfn = (uint8_t)(off >> 12),
-		.off = (unsigned)(off & (CFG_SIZE - 1)),
-		.width = width,
-	};
-}
-
 /* A bridge may refuse more than a dword (PCIe 6.0 7.2.2); two dwords are what
  * others do with it. */
+static __attribute__((noinline)) uint64_t
+wide_read(struct pci_host *h, unsigned bdf, unsigned off, unsigned width)
+{
+	uint64_t value = cycle_read(h, bdf, off, 4);
+
+	if (width == 8)
+		value |= (uint64_t)cycle_read(h, bdf, off + 4, 4) << 32;
+	return value;
+}
+
+static __attribute__((noinline)) void wide_write(struct pci_host *h,
+                                                 unsigned bdf, unsigned off,
+                                                 unsigned width, uint64_t value)
+{
+	cycle_write(h, bdf, off, 4, (uint32_t)value);
+	if (width == 8)
+		cycle_write(h, bdf, off + 4, 4, (uint32_t)(value >> 32));
+}
+
 static uint64_t ecam_read(void *ctx, uint64_t off, unsigned width)
 {
-	struct cycle c = ecam_cycle(off, MIN(width, 4u));
-	uint64_t value = cycle_read(ctx, c);
+	const unsigned bdf = (unsigned)(off >> 12), reg = off & (CFG_SIZE - 1);
 
-	if (width == 8) {
-		c.off += 4;
-		value |= (uint64_t)cycle_read(ctx, c) << 32;
-	}
-	return value;
+	return width <= 4 ? cycle_read(ctx, bdf, reg, width)
+	                  : wide_read(ctx, bdf, reg, width);
 }
 
 static void ecam_write(void *ctx, uint64_t off, unsigned width, uint64_t value)
 {
-	struct cycle c = ecam_cycle(off, MIN(width, 4u));
+	const unsigned bdf = (unsigned)(off >> 12), reg = off & (CFG_SIZE - 1);
 
-	cycle_write(ctx, c, (uint32_t)value);
-	if (width == 8) {
-		c.off += 4;
-		cycle_write(ctx, c, (uint32_t)(value >> 32));
-	}
+	if (width <= 4)
+		cycle_write(ctx, bdf, reg, width, (uint32_t)value);
+	else
+		wide_write(ctx, bdf, reg, width, value);
 }
 
 static const struct bus_ops ecam_ops = {
@@ -186,24 +232,28 @@ static const struct bus_ops ecam_ops = {
 
 #define DATA_OFF (PORT_PCI_DATA - PORT_PCI_ADDR)
 
-/* False where the access is not for the data port, or no cycle is latched. */
-static bool data_cycle(struct pci_host *h, uint64_t off, unsigned width,
-                       struct cycle *ret)
+/* The latch, where the access is for the data port and the latch has a cycle;
+ * else 0. */
+static uint32_t data_cycle(struct pci_host *h, uint64_t off, unsigned width)
 {
 	uint32_t a;
 
 	if (off < DATA_OFF || !range_inside(off - DATA_OFF, width, 4))
-		return false;
+		return 0;
 	pthread_mutex_lock(&h->lock);
 	a = h->address;
 	pthread_mutex_unlock(&h->lock);
-	*ret = (struct cycle){
-		.bus = (uint8_t)(a >> 16),
-		.devfn = (uint8_t)(a >> 8),
-		.off = (a & 0xfc) + (unsigned)(off - DATA_OFF),
-		.width = width,
-	};
-	return a & ADDR_ENABLE;
+	return a & ADDR_ENABLE ? a : 0;
+}
+
+static unsigned data_bdf(uint32_t address)
+{
+	return address >> 8 & UINT16_MAX;
+}
+
+static unsigned data_off(uint32_t address, uint64_t off)
+{
+	return (address & 0xfc) + (unsigned)(off - DATA_OFF);
 }
 
 static bool is_address(uint64_t off, unsigned width)
@@ -214,11 +264,10 @@ static bool is_address(uint64_t off, unsigned width)
 static uint64_t ports_read(void *ctx, uint64_t off, unsigned width)
 {
 	struct pci_host *h = ctx;
-	uint32_t value = NOBODY;
-	struct cycle c;
+	uint32_t a = data_cycle(h, off, width), value = NOBODY;
 
-	if (data_cycle(h, off, width, &c))
-		return cycle_read(h, c);
+	if (a)
+		return cycle_read(h, data_bdf(a), data_off(a, off), width);
 	if (is_address(off, width)) {
 		pthread_mutex_lock(&h->lock);
 		value = h->address;
@@ -230,10 +279,11 @@ static uint64_t ports_read(void *ctx, uint64_t off, unsigned width)
 static void ports_write(void *ctx, uint64_t off, unsigned width, uint64_t value)
 {
 	struct pci_host *h = ctx;
-	struct cycle c;
+	uint32_t a = data_cycle(h, off, width);
 
-	if (data_cycle(h, off, width, &c)) {
-		cycle_write(h, c, (uint32_t)value);
+	if (a) {
+		cycle_write(h, data_bdf(a), data_off(a, off), width,
+		            (uint32_t)value);
 	} else if (is_address(off, width)) {
 		pthread_mutex_lock(&h->lock);
 		h->address = (uint32_t)value & ADDR_BITS;
@@ -281,24 +331,31 @@ static void preset(struct cfg_space *s, uint8_t bus,
 	put(s, REG_PREF_LIMIT_HI, (uint32_t)(last >> 32));
 }
 
+static void reset_port(struct pci_host *h, struct port *p)
+{
+	port_reset(p);
+	preset(&p->cfg, topology_bus(h->vm, p->slot), &h->vm->window[p->slot]);
+	port_follow(p);
+	follow(h, p);
+}
+
 void pci_host_reset(struct pci_host *h)
 {
 	pthread_mutex_lock(&h->lock);
 	h->address = 0;
 	cfg_reset(&h->bridge);
-	for (unsigned i = 0; i < h->n; i++) {
-		const uint8_t slot = h->port[i].slot;
-
-		port_reset(&h->port[i]);
-		preset(&h->port[i].cfg, topology_bus(h->vm, slot),
-		       &h->vm->window[slot]);
-		port_follow(&h->port[i]);
-	}
+	for (unsigned i = 0; i < h->n; i++)
+		reset_port(h, &h->port[i]);
 	pthread_mutex_unlock(&h->lock);
 }
 
 /* ---- what comes and goes ---------------------------------------------------
  */
+
+static struct port *find_port(struct pci_host *h, uint8_t slot)
+{
+	return slot < DEVICES ? h->at[slot] : NULL;
+}
 
 bool pci_host_has(struct pci_host *h, uint8_t slot)
 {
@@ -315,6 +372,7 @@ void pci_host_insert(struct pci_host *h, uint8_t slot)
 	assign_match_link(h->vm, slot, &link);
 	pthread_mutex_lock(&h->lock);
 	port_insert(p, &link);
+	follow(h, p);
 	pthread_mutex_unlock(&h->lock);
 }
 
@@ -327,6 +385,7 @@ static void with_port(struct pci_host *h, uint8_t slot,
 		return;
 	pthread_mutex_lock(&h->lock);
 	f(p);
+	follow(h, p);
 	pthread_mutex_unlock(&h->lock);
 }
 
@@ -363,7 +422,8 @@ static void compose(struct pci_host *h)
 		if (!(h->vm->ports & BIT(slot)))
 			continue;
 		assign_match_link(h->vm, slot, &port);
-		port_init(&h->port[h->n++], h->vm, &port);
+		h->at[slot] = &h->port[h->n++];
+		port_init(h->at[slot], h->vm, &port);
 	}
 	pci_host_reset(h);
 }

@@ -465,6 +465,7 @@ _must_check_ int lease_parse(const char *text, size_t len, int fd0,
                              struct vm_config *ret, struct diag *d);
 void lease_free(struct vm_config *c);
 
+#define VM_PLACES ((VM_SLOTS_MAX + 1) * 8)
 struct vm {
 	struct vm_config cfg;
 	int kvm, fd;     /* /dev/kvm, the VM */
@@ -479,6 +480,9 @@ struct vm {
 	struct pci_host *pci;
 	struct hotplug *hotplug;
 	struct assigned *assigned; /* array of VM_DEVICES_MAX */
+	/* By place behind the ports (ASSIGN_PLACE); NULL = nobody. For who
+	 * looks without the function's lock, and must look again with it. */
+	_Atomic(struct assigned *) function[VM_PLACES];
 	struct windows *windows;
 	uint32_t ports;                                /* topology.c */
 	struct assign_window window[VM_SLOTS_MAX + 1]; /* by slot */

@@ -171,6 +171,7 @@ static void make_function(struct assigned *a)
 	a->vm = &vm;
 	a->dev = fake.dev;
 	a->place = ASSIGN_PLACE(SLOT, 0);
+	vm.function[a->place] = a;
 	pthread_mutex_init(&a->lock, NULL);
 	pthread_mutex_init(&a->fault_lock, NULL);
 	for (unsigned i = 0; i < VFIO_RANGES; i++)
