@@ -16,7 +16,9 @@ static uint64_t ones(unsigned width)
 static bool is_access(const struct vfio_dev *v, unsigned bar, uint64_t off,
                       unsigned width)
 {
-	return bar < VFIO_RANGES && width <= 8 && is_power_of_2(width) &&
+	const unsigned widths = BIT(1) | BIT(2) | BIT(4) | BIT(8);
+
+	return bar < VFIO_RANGES && width <= 8 && widths >> width & 1 &&
 	       range_inside(off, width, v->bar[bar].size);
 }
 
@@ -94,12 +96,16 @@ static void write_locked(struct vfio_dev *v, unsigned bar, uint64_t off,
 	write_part(v, bar, off, width, value);
 }
 
-void vfio_dev_bar_write(struct vfio_dev *v, unsigned bar, uint64_t off,
+bool vfio_dev_bar_write(struct vfio_dev *v, unsigned bar, uint64_t off,
                         unsigned width, uint64_t value)
 {
+	bool good;
+
 	if (!is_access(v, bar, off, width))
-		return;
+		return !vfio_has_fault(v);
 	pthread_mutex_lock(&v->lock);
 	write_locked(v, bar, off, width, value);
+	good = !vfio_has_fault(v);
 	pthread_mutex_unlock(&v->lock);
+	return good;
 }

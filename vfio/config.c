@@ -98,36 +98,38 @@ static __attribute__((noinline)) void reset(struct vfio_dev *v)
 		*vfio_fault(v) = d;
 }
 
-static void perform(struct vfio_dev *v, const struct cfg_write *w, unsigned off,
-                    unsigned width)
+/* Most writes change a byte of the view and have no consequence: they do not
+ * come here. */
+static __attribute__((noinline)) void
+perform(struct vfio_dev *v, struct cfg_write w, unsigned off, unsigned width)
 {
 	bool took = true;
 
-	if (w->events & CFG_EV_FLR) {
+	if (w.events & CFG_EV_FLR) {
 		/* The rest of the write is lost in the reset. */
 		reset(v);
 		return;
 	}
-	if (w->events & EV_DECODE)
+	if (w.events & EV_DECODE)
 		vfio_windows_withdraw(v);
-	if (w->events & EV_INTX)
+	if (w.events & EV_INTX)
 		vfio_intx_withdraw(v);
-	if (w->forward)
-		took = device_write(v, off, width, w->hw_value);
+	if (w.forward)
+		took = device_write(v, off, width, w.hw_value);
 	/* Waking, the kernel puts COMMAND back as it was when the device fell
 	 * asleep; the guest may have changed its mind since. */
-	if ((w->events & CFG_EV_POWER) && is_awake(v))
+	if ((w.events & CFG_EV_POWER) && is_awake(v))
 		vfio_command_write(v);
 	/* A device that has gone did not: the kernel answers accesses to its
 	 * memory with a fault, which ends KVM_RUN and with it the guest. */
-	if ((w->events & EV_DECODE) && took)
+	if ((w.events & EV_DECODE) && took)
 		vfio_windows_offer(v);
-	if (w->events & CFG_EV_MSIX)
+	if (w.events & CFG_EV_MSIX)
 		vfio_msix_update(v);
 	/* MSI-X off may be what MSI waited for (PCIe 6.0 6.1.4: one only). */
-	if (w->events & (CFG_EV_MSI | CFG_EV_MSIX))
+	if (w.events & (CFG_EV_MSI | CFG_EV_MSIX))
 		vfio_msi_update(v);
-	if (w->events & EV_INTX)
+	if (w.events & EV_INTX)
 		vfio_intx_offer(v);
 }
 
@@ -136,16 +138,21 @@ void vfio_cfg_write(struct vfio_dev *v, unsigned off, unsigned width,
 {
 	struct cfg_write w = cfg_write(&v->cfg, off, width, value);
 
-	perform(v, &w, off, width);
+	if (w.events || w.forward)
+		perform(v, w, off, width);
 }
 
-void vfio_dev_cfg_write(struct vfio_dev *v, unsigned off, unsigned width,
+bool vfio_dev_cfg_write(struct vfio_dev *v, unsigned off, unsigned width,
                         uint32_t value)
 {
+	bool good;
+
 	pthread_mutex_lock(&v->lock);
 	v->stats.cfg_writes++;
 	vfio_cfg_write(v, off, width, value);
+	good = !vfio_has_fault(v);
 	pthread_mutex_unlock(&v->lock);
+	return good;
 }
 
 int vfio_dev_bar_place(struct vfio_dev *v, unsigned bar, uint64_t addr)

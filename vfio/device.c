@@ -39,7 +39,7 @@ bool vfio_lock_soon(struct vfio_dev *v)
 
 bool vfio_dev_has_fault(const struct vfio_dev *v)
 {
-	return atomic_load_explicit(&v->has_fault, memory_order_relaxed);
+	return vfio_has_fault(v);
 }
 
 bool vfio_dev_take_fault(struct vfio_dev *v, struct diag *ret)

@@ -71,8 +71,8 @@ static __attribute__((noinline)) void commit(struct vfio_dev *v)
 		*vfio_fault(v) = d;
 }
 
-/* False when the vector cannot wait. */
-static bool let_wait(struct vfio_dev *v, unsigned i)
+/* False when the vector cannot wait. Apart, because most vectors are live. */
+static __attribute__((noinline)) bool let_wait(struct vfio_dev *v, unsigned i)
 {
 	struct epoll_event event = { .events = EPOLLIN };
 	struct vfio_irqs *q = &v->irq;

@@ -69,16 +69,6 @@ void vfio_msix_follow(struct vfio_dev *v, unsigned i)
 	follow(v, cfg_msix_state(&v->cfg).masked, i, i + 1);
 }
 
-bool vfio_msix_owns(const struct vfio_dev *v, unsigned bar, uint64_t off,
-                    unsigned width)
-{
-	const struct cfg_msix_facts *m = &v->layout.msix;
-
-	/* All of it is inside the BAR: nothing overflows. */
-	return m->cap && bar == m->table_bar && off + width > m->table_off &&
-	       off < m->table_off + (uint64_t)m->vectors * CFG_MSIX_ENTRY;
-}
-
 uint64_t vfio_msix_table_read(struct vfio_dev *v, uint64_t off, unsigned width)
 {
 	const struct cfg_msix_facts *m = &v->layout.msix;

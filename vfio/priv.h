@@ -188,8 +188,6 @@ void vfio_msix_fini(struct vfio_dev *v);
 void vfio_msix_update(struct vfio_dev *v);
 /* One vector, of an MSI-X that is enabled. */
 void vfio_msix_follow(struct vfio_dev *v, unsigned i);
-bool vfio_msix_owns(const struct vfio_dev *v, unsigned bar, uint64_t off,
-                    unsigned width);
 uint64_t vfio_msix_table_read(struct vfio_dev *v, uint64_t off, unsigned width);
 void vfio_msix_table_write(struct vfio_dev *v, uint64_t off, unsigned width,
                            uint64_t value);
@@ -238,6 +236,22 @@ int vfio_dev_setup(const struct vfio_open *o, const struct vfio_kern *kern,
                    int fd, struct vfio_dev **ret, struct diag *d);
 /* False when the lock stays taken for 10 ms. */
 bool vfio_lock_soon(struct vfio_dev *v);
+static inline bool vfio_has_fault(const struct vfio_dev *v)
+{
+	return atomic_load_explicit(&v->has_fault, memory_order_relaxed);
+}
+
+/* Does the access meet the MSI-X table? It lies inside the BAR, and so does the
+ * access: nothing overflows. */
+static inline bool vfio_msix_owns(const struct vfio_dev *v, unsigned bar,
+                                  uint64_t off, unsigned width)
+{
+	const struct cfg_msix_facts *m = &v->layout.msix;
+
+	return bar == m->table_bar && m->cap && off + width > m->table_off &&
+	       off < m->table_off + (uint64_t)m->vectors * CFG_MSIX_ENTRY;
+}
+
 /* To be filled by diag_fail; counts. */
 struct diag *vfio_fault(struct vfio_dev *v);
 

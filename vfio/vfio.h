@@ -165,15 +165,17 @@ _must_check_ int vfio_dev_open(const struct vfio_open *o, struct vfio_dev **ret,
  * vfio_open, and KVM's reference (KVM_DEV_VFIO_FILE_DEL), are gone too. */
 void vfio_dev_close(struct vfio_dev *v);
 
-/* Configuration cycles; `width` 1, 2, 4. */
+/* Configuration cycles; `width` 1, 2, 4. A write is false while a refusal waits
+ * to be taken (vfio_dev_take_fault), its own or an earlier one. */
 uint32_t vfio_dev_cfg_read(struct vfio_dev *v, unsigned off, unsigned width);
-void vfio_dev_cfg_write(struct vfio_dev *v, unsigned off, unsigned width,
+bool vfio_dev_cfg_write(struct vfio_dev *v, unsigned off, unsigned width,
                         uint32_t value);
 
-/* Trapped BAR accesses; `width` 1, 2, 4, 8. Reads of nothing are all ones. */
+/* Trapped BAR accesses; `width` 1, 2, 4, 8. Reads of nothing are all ones;
+ * writes as above. */
 uint64_t vfio_dev_bar_read(struct vfio_dev *v, unsigned bar, uint64_t off,
                            unsigned width);
-void vfio_dev_bar_write(struct vfio_dev *v, unsigned bar, uint64_t off,
+bool vfio_dev_bar_write(struct vfio_dev *v, unsigned bar, uint64_t off,
                         unsigned width, uint64_t value);
 
 /* For placing BARs before the guest runs. */

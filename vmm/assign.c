@@ -358,9 +358,9 @@ void assign_cfg_write(struct vm *vm, uint8_t slot, uint8_t fn, unsigned off,
 
 	if (!a)
 		return;
-	vfio_dev_cfg_write(a->dev, off, width, value);
+	if (!vfio_dev_cfg_write(a->dev, off, width, value))
+		assign_collect_fault(a);
 	assign_offer_due(a);
-	assign_collect_fault(a);
 	moved = assign_has_moved(a);
 	pthread_mutex_unlock(&a->lock);
 	if (moved)

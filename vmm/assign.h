@@ -56,14 +56,26 @@ void assign_keep_fault(struct assigned *a, const struct diag *d);
 void assign_collect_fault(struct assigned *a);
 /* Under the function's lock: has a range of its gone since the last call? Then,
  * without the lock: what others were refused there is offered again. */
-bool assign_has_moved(struct assigned *a);
+static inline bool assign_has_moved(struct assigned *a)
+{
+	bool moved = a->moved;
+
+	a->moved = false;
+	return moved;
+}
 void assign_offer_others(struct assigned *a);
 /* The same for the main thread, which must not queue behind a function that the
  * guest resets over and over: one that is busy is offered its own by the access
  * that has it, or the next. */
 void assign_offer_others_soon(struct assigned *a);
-/* Under the function's lock: what it was refused, if the above says so. */
-void assign_offer_due(struct assigned *a);
+/* Under the function's lock: what it was refused, now; and if the above says
+ * so. */
+void assign_offer(struct assigned *a);
+static inline void assign_offer_due(struct assigned *a)
+{
+	if (atomic_load_explicit(&a->due, memory_order_acquire))
+		assign_offer(a);
+}
 
 /* assign_reset.c. What has no reset of its own is this guest's only with its
  * whole bus, which is reset now: nothing of the tenant before may be left, and

@@ -96,10 +96,9 @@ static void trap_write(void *ctx, uint64_t off, unsigned width, uint64_t value)
 	struct assigned *a = b->owner;
 
 	pthread_mutex_lock(&a->lock);
-	if (a->dev)
-		vfio_dev_bar_write(a->dev, b->index, off, width, value);
+	if (a->dev && !vfio_dev_bar_write(a->dev, b->index, off, width, value))
+		assign_collect_fault(a);
 	table_written(a, b->index, off, width, value);
-	assign_collect_fault(a);
 	pthread_mutex_unlock(&a->lock);
 }
 
@@ -191,28 +190,14 @@ static int host_window_del(void *ctx, struct gpa gpa, void *hva, uint64_t size)
 /* ---- what has become free --------------------------------------------------
  */
 
-bool assign_has_moved(struct assigned *a)
-{
-	bool moved = a->moved;
-
-	a->moved = false;
-	return moved;
-}
-
 /* Offering takes nothing away, so that it has no end of its own to wait for. */
-static void offer(struct assigned *a)
+void assign_offer(struct assigned *a)
 {
 	a->refused = false;
 	a->due = false;
 	if (a->dev)
 		vfio_dev_offer(a->dev);
 	assign_collect_fault(a);
-}
-
-void assign_offer_due(struct assigned *a)
-{
-	if (a->due)
-		offer(a);
 }
 
 void assign_offer_others(struct assigned *a)
@@ -223,7 +208,7 @@ void assign_offer_others(struct assigned *a)
 		if (b == a || !b->refused)
 			continue;
 		pthread_mutex_lock(&b->lock);
-		offer(b);
+		assign_offer(b);
 		pthread_mutex_unlock(&b->lock);
 	}
 }
@@ -238,7 +223,7 @@ void assign_offer_others_soon(struct assigned *a)
 		b->due = true;
 		if (pthread_mutex_trylock(&b->lock) != 0)
 			continue;
-		offer(b);
+		assign_offer(b);
 		pthread_mutex_unlock(&b->lock);
 	}
 }

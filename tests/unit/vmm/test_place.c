@@ -30,12 +30,13 @@ const struct cfg_layout *vfio_dev_layout(const struct vfio_dev *v)
 	return &v->layout;
 }
 
-void vfio_dev_cfg_write(struct vfio_dev *v, unsigned off, unsigned width,
+bool vfio_dev_cfg_write(struct vfio_dev *v, unsigned off, unsigned width,
                         uint32_t value)
 {
 	assert_int_equal(off, 0x30);
 	assert_int_equal(width, 4);
 	v->placed[VFIO_ROM] = value;
+	return true;
 }
 
 int vfio_dev_bar_place(struct vfio_dev *v, unsigned bar, uint64_t addr)

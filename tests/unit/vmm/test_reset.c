@@ -86,12 +86,6 @@ void assign_keep_fault(struct assigned *a, const struct diag *d)
 	now->told++;
 }
 
-bool assign_has_moved(struct assigned *a)
-{
-	(void)a;
-	return false;
-}
-
 void assign_offer_others(struct assigned *a)
 {
 	fail_msg("nothing of %u has moved", a->index);
