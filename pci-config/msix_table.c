@@ -14,13 +14,10 @@ void cfg_msix_reset(struct cfg_msix *t)
 		t->entry[v] = (struct cfg_msix_entry){ .ctrl = CTRL_BITS };
 }
 
-static struct cfg_msix_entry *entry_at(const struct cfg_msix *t, uint64_t off,
-                                       unsigned width)
+static bool is_entry(const struct cfg_msix *t, uint64_t off, unsigned width)
 {
-	if ((width != 4 && width != 8) || !IS_ALIGNED(off, width) ||
-	    off / CFG_MSIX_ENTRY >= t->vectors)
-		return NULL;
-	return &t->entry[off / CFG_MSIX_ENTRY];
+	return (width == 4 || width == 8) && IS_ALIGNED(off, width) &&
+	       off / CFG_MSIX_ENTRY < t->vectors;
 }
 
 /* An entry is two halves of 8 bytes: the address, and data with control. */
@@ -33,48 +30,53 @@ static void half_set(struct cfg_msix_entry *e, bool upper, uint64_t v)
 {
 	if (upper) {
 		e->data = (uint32_t)v;
-		e->ctrl = (uint32_t)(v >> 32) & CTRL_BITS;
+		e->ctrl = (uint32_t)(v >> 32);
 	} else {
-		e->addr = v & ADDR_BITS;
+		e->addr = v;
 	}
 }
 
 uint64_t cfg_msix_read(const struct cfg_msix *t, uint64_t off, unsigned width)
 {
-	const struct cfg_msix_entry *e = entry_at(t, off, width);
 	uint64_t half;
 
-	if (!e)
+	if (!is_entry(t, off, width))
 		return 0;
-	half = half_get(e, off & 8);
+	half = half_get(&t->entry[off / CFG_MSIX_ENTRY], off & 8);
 	if (width == 8)
 		return half;
 	return off & 4 ? half >> 32 : half & UINT32_MAX;
 }
 
+/* The bits of a half that a write of `width` at `off` may change. */
+static uint64_t writable(uint64_t off, unsigned width)
+{
+	const uint64_t bits =
+		off & 8 ? (uint64_t)CTRL_BITS << 32 | UINT32_MAX : ADDR_BITS;
+
+	if (width == 8)
+		return bits;
+	return bits & (uint64_t)UINT32_MAX << (off & 4) * 8;
+}
+
 struct cfg_msix_change cfg_msix_write(struct cfg_msix *t, uint64_t off,
                                       unsigned width, uint64_t value)
 {
-	struct cfg_msix_entry *e = entry_at(t, off, width);
-	struct cfg_msix_change c = { .vector = -1 };
-	struct cfg_msix_entry old;
-	uint64_t half;
+	const bool upper = off & 8;
+	struct cfg_msix_entry *e;
+	uint64_t old, diff;
 
-	if (!e)
-		return c;
-	old = *e;
-	half = half_get(e, off & 8);
-	if (width == 8)
-		half = value;
-	else if (off & 4)
-		half = (half & UINT32_MAX) | value << 32;
-	else
-		half = (half & ~(uint64_t)UINT32_MAX) | (value & UINT32_MAX);
-	half_set(e, off & 8, half);
-
-	c.message = e->addr != old.addr || e->data != old.data;
-	c.mask = e->ctrl != old.ctrl;
-	if (c.message || c.mask)
-		c.vector = (int)(off / CFG_MSIX_ENTRY);
-	return c;
+	if (!is_entry(t, off, width))
+		return (struct cfg_msix_change){ .vector = -1 };
+	e = &t->entry[off / CFG_MSIX_ENTRY];
+	old = half_get(e, upper);
+	diff = (old ^ value << (off & 4) * 8) & writable(off, width);
+	if (!diff)
+		return (struct cfg_msix_change){ .vector = -1 };
+	half_set(e, upper, old ^ diff);
+	return (struct cfg_msix_change){
+		.vector = (int)(off / CFG_MSIX_ENTRY),
+		.message = upper ? (uint32_t)diff : true,
+		.mask = upper && diff >> 32,
+	};
 }

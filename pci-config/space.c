@@ -169,9 +169,13 @@ struct cfg_read cfg_read(const struct cfg_space *s, unsigned off,
 
 INLINE uint32_t events(uint32_t ev, uint32_t changed, uint32_t ones)
 {
-	uint32_t r = ev & (ON_WRITE | (ON_CHANGE & spread(changed)) |
-	                   (ON_ONE & spread(ones)));
+	uint32_t r;
 
+	/* Of most registers there are none. */
+	if (!ev)
+		return 0;
+	r = ev & (ON_WRITE | (ON_CHANGE & spread(changed)) |
+	          (ON_ONE & spread(ones)));
 	r |= r >> 16;
 	r |= r >> 8;
 	return r & 0xff;
