@@ -11,7 +11,7 @@ OUT=/run/errno.out TRACED=/run/errno.trace
 ERRNOS=(ENOMEM EBUSY EINVAL EPERM ENOSPC ENODEV EIO EFAULT)
 # Done without, each for a reason: memory is mapped by address where the kernel cannot by file; a
 # kernel that does not know an interrupt (EINVAL) has none; the others only ask.
-OPTIONAL='0x3b, 0x8f|KVM_CAP_PMU_CAPABILITY|TCGETS'
+OPTIONAL='0x3b, 0x8f|KVM_CAP_PMU_CAPABILITY|KVM_CAP_COALESCED_MMIO|KVM_CAP_COALESCED_PIO|KVM_REGISTER_COALESCED_MMIO|KVM_CAP_TSC_DEADLINE_TIMER|TCGETS'
 OPTIONAL_EINVAL='VFIO_DEVICE_GET_IRQ_INFO|KVM_SET_XCRS'
 
 declare -A SAYS=([ENOMEM]='Cannot allocate memory' [EBUSY]='Device or resource busy'
@@ -54,6 +54,9 @@ refuse_one() { # SYSCALL NUMBER ERRNO CALL
 	local status=0
 	attach -e trace="$1" -e inject="$1:error=$3:when=$2" || status=$?
 	grep -q INJECTED "$TRACED" || fail "call $2 of $1 was not reached"
+	# strace counts each thread's calls: what the main thread did without reaches a vCPU, too, whose
+	# filter of system calls takes the refusal for a forbidden one.
+	[ $status != 159 ] || [ "$(awk '/INJECTED/ { print $1 }' "$TRACED" | sort -u | wc -l)" = 1 ] || status=0
 	case $status in
 	0)
 		[[ $4 =~ $OPTIONAL ]] || [[ $3 = EINVAL && $4 =~ $OPTIONAL_EINVAL ]] ||
