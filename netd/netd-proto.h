@@ -71,6 +71,14 @@
  *   lowest device numbers that no device of the lease has),
  *   "page" (bytes; 0 = THP), "prefault" (bool), "interrupt_limit" (a second
  *   and vector, with the descriptor "interrupts": /proc/interrupts).
+ *   Devices that the VMM itself is, each with a "slot" of its own:
+ *     "disks": [{"name", "slot", "read_only", "direct", "serial"}], each with a
+ *      descriptor "disk:NAME"; "direct": it was opened with O_DIRECT
+ *     "nics": [{"name", "slot", "model": "virtio" | "e1000", "mac", "mtu",
+ *      "standby", "pairs"}], each with descriptors "tap:NAME:N", one a pair of
+ *      queues, and "vhost:NAME:N" where the kernel is to serve it
+ *     "vsock": {"slot", "cid"} with the descriptor "vsock"
+ *     "rng": {"slot"}, "vconsole": {"slot"}
  *
  * On the lease's connection, netd and the VMM talk to one another from then on;
  * each datagram is one object, and what the other does not know it ignores:

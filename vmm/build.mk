@@ -19,6 +19,7 @@ SRCS_vmm := \
 	kvm.c \
 	layout.c \
 	lease.c \
+	lease_own.c \
 	loop.c \
 	memory.c \
 	park.c \

@@ -191,6 +191,8 @@ int *lease_device_fd(struct vm_device *device, unsigned n, const char *name)
 /* Where the descriptor called `name` belongs; NULL = nowhere. */
 static int *fd_place(struct vm_config *c, const char *name)
 {
+	int *own;
+
 	if (!strcmp(name, "kvm"))
 		return &c->kvm_fd;
 	if (!strcmp(name, "kernel"))
@@ -201,6 +203,8 @@ static int *fd_place(struct vm_config *c, const char *name)
 		return &c->iommu_fd;
 	if (!strcmp(name, "interrupts"))
 		return &c->interrupts_fd;
+	if ((own = lease_own_fd(c, name)))
+		return own;
 	return lease_device_fd(c->device, c->n_devices, name);
 }
 
@@ -232,6 +236,8 @@ static int take_all(const json_t *lease, int fd0, struct vm_config *c,
 	if (take_devices(lease, c) < 0)
 		return refuse(d, "\"devices\" need a name, a bdf and a slot "
 		                 "each");
+	if (lease_own(lease, c, d) < 0)
+		return -EBADMSG;
 	if (lease_backend(lease, &c->backend) < 0 && c->n_devices)
 		return refuse(d, "\"backend\" is neither iommufd nor group");
 	if (take_fds(lease, fd0, c) < 0)
@@ -239,6 +245,9 @@ static int take_all(const json_t *lease, int fd0, struct vm_config *c,
 	if (!lease_devices_fit(c->device, c->n_devices))
 		return refuse(d, "\"devices\" need a descriptor and a place "
 		                 "of their own each, and a slot a function 0");
+	if (!lease_own_fits(c))
+		return refuse(d, "disks and NICs need descriptors, and a slot "
+		                 "of their own each");
 	return 0;
 }
 
@@ -260,6 +269,7 @@ int lease_parse(const char *text, size_t len, int fd0, struct vm_config *ret,
 	json_t *lease = json_loadb(text, len, JSON_REJECT_DUPLICATES, &e);
 	int r;
 
+	lease_own_init(&c);
 	if (!lease)
 		return refuse(d, e.text);
 	r = take_all(lease, fd0, &c, d);

@@ -29,4 +29,13 @@ int *lease_device_fd(struct vm_device *device, unsigned n, const char *name);
  */
 bool lease_devices_fit(const struct vm_device *device, unsigned n);
 
+/* lease_own.c: disks, NICs and the rest that the VMM itself is. */
+void lease_own_init(struct vm_config *c); /* no descriptors */
+_must_check_ int lease_own(const json_t *lease, struct vm_config *c,
+                           struct diag *d);
+/* "disk:NAME", "tap:NAME:0", "vhost:NAME:0", "vsock"; NULL = nobody's. */
+int *lease_own_fd(struct vm_config *c, const char *name);
+/* All have what they need, and a slot of their own. */
+bool lease_own_fits(const struct vm_config *c);
+
 #endif

@@ -84,6 +84,45 @@ struct vm_device {
 	bool no_rom;
 };
 
+/* ---- devices that the VMM itself is: own.h, virtio/ ---- */
+
+#define VM_DISKS_MAX 8
+#define VM_NICS_MAX 8
+#define VM_NIC_PAIRS_MAX 8 /* of queues: virtio */
+#define VM_SERIAL_LEN 20   /* virtio 1.2 5.2.6: without a final zero */
+
+struct vm_disk {
+	char name[VM_NAME];
+	uint8_t slot;
+	int fd; /* raw image or block device, opened and locked by netd */
+	bool read_only;
+	bool direct; /* `fd` is O_DIRECT: alignment is the file's */
+	char serial[VM_SERIAL_LEN + 1]; /* "" = its name */
+};
+
+enum vm_nic_model {
+	VM_NIC_VIRTIO,
+	VM_NIC_E1000, /* 82540EM */
+};
+
+struct vm_nic {
+	char name[VM_NAME];
+	uint8_t slot;
+	enum vm_nic_model model;
+	uint8_t mac[6];
+	uint16_t mtu;   /* 0 = not told */
+	bool standby;   /* VIRTIO_NET_F_STANDBY, virtio 1.2 5.1.3 */
+	unsigned pairs; /* of queues, 1..; e1000 has 1 */
+	int tap_fd[VM_NIC_PAIRS_MAX];   /* one a pair, with vnet headers */
+	int vhost_fd[VM_NIC_PAIRS_MAX]; /* -1 = userspace serves */
+};
+
+struct vm_vsock {
+	uint8_t slot; /* 0 = none */
+	uint64_t cid; /* 3 and up */
+	int fd;       /* /dev/vhost-vsock */
+};
+
 struct vm_config {
 	char name[VM_NAME];
 	unsigned cpus;
@@ -105,8 +144,14 @@ struct vm_config {
 	} ram;
 	uint32_t interrupt_limit; /* a second and vector; 0 = none */
 	int interrupts_fd;        /* /proc/interrupts, for it; -1 = none */
-	bool no_reboot;           /* guest reset ends the process */
-	bool no_sandbox;          /* tests only */
+	struct vm_disk disk[VM_DISKS_MAX];
+	unsigned n_disks;
+	struct vm_nic nic[VM_NICS_MAX];
+	unsigned n_nics;
+	struct vm_vsock vsock;
+	uint8_t rng_slot, console_slot; /* virtio; 0 = none */
+	bool no_reboot;                 /* guest reset ends the process */
+	bool no_sandbox;                /* tests only */
 };
 
 enum vm_end {
