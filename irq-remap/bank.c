@@ -52,6 +52,12 @@ void irq_bank_unstage(struct irq_bank *b, unsigned vector)
 		b->v[vector].staged = false;
 }
 
+void irq_bank_hold(struct irq_bank *b, unsigned vector, bool hold)
+{
+	if (vector < b->n)
+		b->v[vector].held = hold;
+}
+
 /* The table's lock is not taken: a vector's own slot changes only under its
  * device's lock, which the caller holds. */
 enum irq_vector_state irq_bank_state(const struct irq_bank *b, unsigned vector)
@@ -89,7 +95,7 @@ void irq_bank_clear(struct irq_bank *b)
 	for (unsigned i = 0; i < b->n; i++) {
 		close_fd(&b->v[i].eventfd);
 		b->v[i].eventfd = -1;
-		b->v[i].staged = false;
+		b->v[i].staged = b->v[i].held = false;
 	}
 }
 

@@ -11,24 +11,32 @@
 
 #include "irq-remap/priv.h"
 
+static void untie(struct irq_table *t, struct irq_vector *v)
+{
+	if (!v->tied)
+		return;
+	/* Fails only when the irqfd is not there: the aim. */
+	(void)t->ops->irqfd_del(t->ctx, v->eventfd, t->base + v->slot);
+	t->stats.irqfds--;
+	v->tied = false;
+}
+
 void irq_vector_drop(struct irq_table *t, struct irq_vector *v)
 {
-	if (v->tied) {
-		/* Fails only when the irqfd is not there: the aim. */
-		(void)t->ops->irqfd_del(t->ctx, v->eventfd, t->base + v->slot);
-		t->stats.irqfds--;
-		v->tied = false;
-	}
+	untie(t, v);
 	if (v->slot != NO_SLOT)
 		irq_slot_put(t, v->slot);
 	v->slot = NO_SLOT;
 }
 
-static void drop_unstaged(struct irq_bank *b)
+static void untie_unwanted(struct irq_bank *b)
 {
-	for (unsigned i = 0; i < b->n; i++)
+	for (unsigned i = 0; i < b->n; i++) {
 		if (!b->v[i].staged)
 			irq_vector_drop(b->table, &b->v[i]);
+		else if (b->v[i].held)
+			untie(b->table, &b->v[i]);
+	}
 }
 
 /* What a vector's slot held before this commit. */
@@ -152,7 +160,8 @@ static int tie_irqfds(struct irq_bank *b, struct diag *d)
 
 	/* One vector's failure is no reason to leave the others dead. */
 	for (unsigned i = 0; i < b->n; i++) {
-		if (!b->v[i].staged || b->v[i].tied || b->v[i].slot == NO_SLOT)
+		if (!b->v[i].staged || b->v[i].tied || b->v[i].held ||
+		    b->v[i].slot == NO_SLOT)
 			continue;
 		r = tie_vector(b, i, d);
 		if (r < 0)
@@ -172,7 +181,7 @@ int irq_bank_commit(struct irq_bank *b, struct diag *d)
 		return diag_fail(d, -ENOMEM, FL_IRQ_ROUTES,
 		                 "no memory for %u interrupt routes", b->n);
 	pthread_mutex_lock(&b->table->lock);
-	drop_unstaged(b);
+	untie_unwanted(b);
 	without = place_vectors(b, undo, &any);
 	if (any)
 		r = write_routes(b, d);

@@ -27,7 +27,8 @@
  *
  *   Masking is not done here: a masked vector keeps its route and its irqfd,
  *   and the owner stops the source (vfio: SET_IRQS with fd -1, so that the
- *   device's own pending bit is the truth).
+ *   device's own pending bit is the truth). Where the source knows nothing of
+ *   masks (vhost), the owner holds the vector.
  *
  *   This folder holds no KVM descriptor and makes no VFIO call: it calls the
  *   ops that the VMM lends.
@@ -114,6 +115,10 @@ _must_check_ int irq_bank_stage(struct irq_bank *b, unsigned vector,
 /* Note that a vector is not used any more; the next commit unties it. No
  * kernel call. */
 void irq_bank_unstage(struct irq_bank *b, unsigned vector);
+/* For a source that cannot be stopped: a vector that is held has its route, and
+ * what is signalled stays in its eventfd until it is let go. Takes effect with
+ * the next commit, which writes no table for it. */
+void irq_bank_hold(struct irq_bank *b, unsigned vector, bool hold);
 
 enum irq_vector_state {
 	IRQ_VECTOR_UNUSED, /* nothing staged; out of range, too */

@@ -29,6 +29,7 @@ struct irq_table {
 
 struct irq_vector {
 	bool staged; /* the owner wants it; `msg` is what the guest wrote */
+	bool held;   /* ... and is to have no irqfd */
 	bool tied;   /* the irqfd exists */
 	struct irq_msg msg;
 	uint32_t slot; /* NO_SLOT, or the index of its GSI in the table */

@@ -181,6 +181,39 @@ static void test_states(void **state)
 	irq_bank_free(b);
 }
 
+/* Held: no irqfd, the same route; let go, it is tied without a table write
+ * where the message is the same. */
+static void test_hold(void **state)
+{
+	struct fix *f = *state;
+	struct irq_bank *b = bank_of(f, 2);
+	int fd;
+
+	stage(b, 0, 2, 0x20);
+	assert_int_equal(irq_bank_commit(b, NULL), 0);
+	fd = irq_bank_eventfd(b, 0);
+	irq_bank_hold(b, 0, true);
+	irq_bank_hold(b, 99, true);
+	assert_int_equal(irq_bank_commit(b, NULL), 0);
+	assert_int_equal(irq_bank_live(b), 1);
+	assert_non_null(find(&f->sink, GSI_BASE));
+	irq_bank_hold(b, 0, false);
+	assert_int_equal(irq_bank_commit(b, NULL), 0);
+	assert_int_equal(irq_bank_live(b), 2);
+	assert_int_equal(irq_bank_eventfd(b, 0), fd);
+	assert_int_equal(f->sink.commits, 1);
+	/* Held from the first, and one whose message changed meanwhile. */
+	irq_bank_hold(b, 1, true);
+	stage(b, 1, 1, 0x30);
+	assert_int_equal(irq_bank_commit(b, NULL), 0);
+	assert_int_equal(irq_bank_state(b, 1), IRQ_VECTOR_NEW);
+	irq_bank_hold(b, 1, false);
+	assert_int_equal(irq_bank_commit(b, NULL), 0);
+	assert_int_equal(f->sink.commits, 2);
+	assert_int_equal(irq_bank_state(b, 1), IRQ_VECTOR_LIVE);
+	irq_bank_free(b);
+}
+
 /* A GSI given back and taken again must not keep the dead message. */
 static void test_reuse(void **state)
 {
@@ -413,6 +446,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_one_commit),
 		T(test_states),
+		T(test_hold),
 		T(test_reuse),
 		T(test_full),
 		T(test_refused_routes),
