@@ -30,6 +30,7 @@ SRCS_vmm := \
 	prefault.c \
 	report.c \
 	sandbox.c \
+	say.c \
 	serial.c \
 	slot.c \
 	storm.c \

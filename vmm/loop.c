@@ -39,24 +39,6 @@ struct loop {
 	struct pollfd p[P_ALL];
 };
 
-/* On a raw terminal a line feed alone does not go back to the margin. */
-void loop_say(const char *text)
-{
-	dprintf(STDERR_FILENO, "fairlead-vmm: %s\r\n", text);
-}
-
-void loop_say_diag(const struct diag *d)
-{
-	char text[4 * DIAG_LINE];
-
-	diag_format(d, text, sizeof(text));
-	for (char *line = text, *end; (end = strchr(line, '\n'));
-	     line = end + 1) {
-		*end = '\0';
-		loop_say(line);
-	}
-}
-
 static void prepare_conn(struct loop *l)
 {
 	struct conn *c = hotplug_conn(l->vm->hotplug);

@@ -436,7 +436,7 @@ static inline uint32_t topology_gsi(uint8_t slot, unsigned pin)
 _must_check_ int irqsink_init(struct vm *vm, struct diag *d);
 void irqsink_fini(struct vm *vm);
 
-/* ---- sandbox.c, report.c, loop.c
+/* ---- sandbox.c, report.c, say.c, loop.c
  * ----------------------------------------------- */
 
 /* No new privileges, no files. A thread's own: before any other is made. */
