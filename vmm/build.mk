@@ -15,6 +15,7 @@ SRCS_vmm := \
 	console.c \
 	cpuid.c \
 	hotplug.c \
+	io.c \
 	irqsink.c \
 	kvm.c \
 	layout.c \

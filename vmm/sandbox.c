@@ -35,6 +35,7 @@ static const int allowed[] = {
 	SCMP_SYS(poll), SCMP_SYS(read), SCMP_SYS(write),
 	SCMP_SYS(timerfd_settime),        /* output that lingers */
 	SCMP_SYS(epoll_ctl),              /* interrupts that wait for a route */
+	SCMP_SYS(epoll_wait),             /* the data path's loop */
 	SCMP_SYS(fcntl),                  /* descriptors' flags put back */
 	/* devices' configuration and BARs; kernel and initrd at a reset */
 	SCMP_SYS(pread64), SCMP_SYS(pwrite64), SCMP_SYS(fstat),
