@@ -11,12 +11,6 @@
 
 #include "vmm/assign.h"
 
-/* Of the system, below 4G and above the 32-bit BARs: IOAPIC, local APICs, the
- * pages KVM keeps for itself, the reset vector. */
-#define SYSTEM MAP_MMIO32_END
-#define SYSTEM_SIZE (MAP_HIGH_RAM - MAP_MMIO32_END)
-#define LOW_MEGABYTE 0x100000u
-
 /* A guest can cause refusals as fast as it likes: five in ten seconds. */
 #define FAULT_INTERVAL_NS 10000000000ull
 #define FAULT_BURST 5
@@ -110,34 +104,13 @@ static const struct bus_ops trap_ops = {
 /* ---- what vfio is lent -----------------------------------------------------
  */
 
-/* The bus knows other BARs and the ECAM; RAM and the interrupt controllers are
- * the kernel's, not on it. */
-static bool is_taken(const struct vm *vm, uint64_t addr, uint64_t size)
-{
-	for (unsigned i = 0; i < vm->mem.n; i++) {
-		const struct mem_region *r = &vm->mem.region[i];
-
-		if (ranges_overlap(addr, size, r->gpa.v, r->size))
-			return true;
-	}
-	return ranges_overlap(addr, size, SYSTEM, SYSTEM_SIZE) ||
-	       ranges_overlap(addr, size, 0, LOW_MEGABYTE);
-}
-
 static int trap(struct assigned *a, unsigned bar, bool io, uint64_t addr,
                 uint64_t size)
 {
-	struct vm *vm = a->vm;
-	struct bus *bus = io ? vm->pio : vm->mmio;
-	int r = bus_add(bus, addr, size, EXIT_BAR, &trap_ops, &a->bar[bar]);
+	int r = trap_add(a->vm, io, addr, size, EXIT_BAR, &trap_ops,
+	                 &a->bar[bar]);
 
-	if (r < 0 || io)
-		return r;
-	/* The rest of a page that shows another function's small BAR. */
-	r = windows_evict(vm, addr, size);
-	if (r < 0)
-		bus_del(bus, addr, size);
-	else
+	if (r == 0 && !io)
 		table_placed(a, bar, addr);
 	return r;
 }
@@ -151,9 +124,7 @@ static int host_trap_add(void *ctx, unsigned bar, bool io, uint64_t addr,
 	bool before = a->refused;
 	int r;
 
-	if (io && !range_inside(addr, size, 0x10000))
-		return -EADDRINUSE;
-	if (!io && is_taken(a->vm, addr, size))
+	if (!trap_fits(a->vm, io, addr, size))
 		return -EADDRINUSE;
 	a->refused = true;
 	r = trap(a, bar, io, addr, size);
@@ -169,7 +140,7 @@ static void host_trap_del(void *ctx, unsigned bar, bool io, uint64_t addr,
 
 	if (!io)
 		table_withdrawn(a, bar);
-	bus_del(io ? a->vm->pio : a->vm->mmio, addr, size);
+	trap_del(a->vm, io, addr, size);
 	a->moved = true;
 }
 

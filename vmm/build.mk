@@ -37,6 +37,7 @@ SRCS_vmm := \
 	storm.c \
 	state.c \
 	topology.c \
+	trap.c \
 	vcpu.c \
 	vcpu_state.c \
 	vectors.c \

@@ -98,6 +98,17 @@ enum exit_class bus_read(struct bus *b, uint64_t addr, unsigned width,
 enum exit_class bus_write(struct bus *b, uint64_t addr, unsigned width,
                           uint64_t value);
 
+/* ---- trap.c: BARs on the bus ------------------------------------------------
+ */
+
+/* Nothing of the machine's own is there: RAM, interrupt controllers. */
+bool trap_fits(const struct vm *vm, bool io, uint64_t addr, uint64_t size);
+/* What fits; -EADDRINUSE where another BAR is. */
+_must_check_ int trap_add(struct vm *vm, bool io, uint64_t addr, uint64_t size,
+                          enum exit_class cls, const struct bus_ops *ops,
+                          void *ctx);
+void trap_del(struct vm *vm, bool io, uint64_t addr, uint64_t size);
+
 /* ---- memory.c: guest RAM, and KVM memory slots ----------------------------
  */
 
