@@ -110,7 +110,7 @@
  *
  * The report: on SIGUSR1 and at exit the VMM writes one JSON line:
  *   {"event": "snapshot" | "exit", "reason": "...", "exits": {"total", "pio",
- *    "mmio", "serial", "config", "bar", "power", "other", "signal"},
+ *    "mmio", "serial", "config", "bar", "own", "power", "other", "signal"},
  *    "dma_maps", "ram_regions", "resets", "route_commits", "set_irqs",
  *    "vectors", "faults", "guest_resets", "console_dropped", "throttled",
  * "ram_bytes", "ram_page", "prefault_ns", "prefault_threads", "peer_maps",

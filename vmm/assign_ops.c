@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 
 #include "vmm/assign.h"
+#include "vmm/own.h"
 
 /* A guest can cause refusals as fast as it likes: five in ten seconds. */
 #define FAULT_INTERVAL_NS 10000000000ull
@@ -171,10 +172,11 @@ void assign_offer(struct assigned *a)
 	assign_collect_fault(a);
 }
 
-void assign_offer_others(struct assigned *a)
+/* All but `a`. */
+static void offer_all(struct vm *vm, const struct assigned *a)
 {
-	for (unsigned i = 0; i < VM_DEVICES_MAX; i++) {
-		struct assigned *b = &a->vm->assigned[i];
+	for (unsigned i = 0; vm->assigned && i < VM_DEVICES_MAX; i++) {
+		struct assigned *b = &vm->assigned[i];
 
 		if (b == a || !b->refused)
 			continue;
@@ -182,6 +184,17 @@ void assign_offer_others(struct assigned *a)
 		assign_offer(b);
 		pthread_mutex_unlock(&b->lock);
 	}
+}
+
+void assign_offer_all(struct vm *vm)
+{
+	offer_all(vm, NULL);
+}
+
+void assign_offer_others(struct assigned *a)
+{
+	offer_all(a->vm, a);
+	own_offer_all(a->vm);
 }
 
 void assign_offer_others_soon(struct assigned *a)
@@ -197,6 +210,7 @@ void assign_offer_others_soon(struct assigned *a)
 		assign_offer(b);
 		pthread_mutex_unlock(&b->lock);
 	}
+	own_offer_all(a->vm);
 }
 
 const struct vfio_host_ops assign_host_ops = {

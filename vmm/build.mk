@@ -14,6 +14,7 @@ SRCS_vmm := \
 	conn_parse.c \
 	console.c \
 	cpuid.c \
+	devices.c \
 	hotplug.c \
 	io.c \
 	irqsink.c \
@@ -23,8 +24,14 @@ SRCS_vmm := \
 	lease_own.c \
 	loop.c \
 	memory.c \
+	own.c \
+	own_access.c \
+	own_config.c \
+	own_facts.c \
+	own_vector.c \
 	park.c \
 	pcihost.c \
+	pins.c \
 	place.c \
 	port.c \
 	power.c \

@@ -57,13 +57,15 @@ struct own_ops {
 	              uint64_t value);
 	/* All state to power-on. The guest may still run on other CPUs. */
 	void (*reset)(void *ctx);
-	/* The rest may be NULL. COMMAND has changed: */
+	/* The rest may be NULL. COMMAND has changed, as it takes effect: in
+	 * D3hot decode and bus master are off. Not called for a reset. */
 	void (*command)(void *ctx, uint16_t command);
 	/* BAR `bar` decodes at `addr`, or does not any more (addr is where it
 	 * did): for ioeventfds. */
 	void (*moved)(void *ctx, unsigned bar, uint64_t addr, bool decodes);
-	/* MSI-X was turned on or off, by what COMMAND and control say now: a
-	 * vhost device switches its call descriptors. */
+	/* MSI-X was turned on or off: a vhost device switches its call
+	 * descriptors. Masks and bus master need no switching: what is
+	 * signalled meanwhile stays in the eventfd. Not called for a reset. */
 	void (*vectors)(void *ctx, bool enabled);
 	/* A dword of a capability of own_desc.cap was written or is read: see
 	 * own_cap.live. `off` is from the capability's begin. */
@@ -123,7 +125,8 @@ bool own_msix_enabled(struct own *o);
 _must_check_ int own_vector_fd(struct own *o, unsigned vector, struct diag *d);
 /* Level of INTA; the guest's INTx Disable (COMMAND bit 10) holds it down. */
 void own_intx(struct own *o, bool level);
-/* Bus Master Enable: without it a device must not touch guest memory. */
+/* Bus Master Enable, in D0: without it a device must not touch guest memory. */
+#define OWN_COMMAND_MASTER (1u << 2)
 bool own_dma(const struct own *o);
 struct vm *own_vm(const struct own *o);
 const char *own_name(const struct own *o);
@@ -144,7 +147,12 @@ bool own_cfg_write(struct vm *vm, uint8_t slot, unsigned off, unsigned width,
 /* False = nobody of ours there. */
 bool own_bus_reset(struct vm *vm, uint8_t slot);
 bool own_has(const struct vm *vm, uint8_t slot);
-/* For place.c. */
+/* Something has moved away in the guest: BARs that were refused are offered
+ * again. Without any function's lock. */
+void own_offer_all(struct vm *vm);
+/* For place.c; NULL = nobody of ours there. A place is kept, for the machine's
+ * resets. */
+const char *own_name_at(const struct vm *vm, uint8_t slot);
 const struct cfg_bar *own_bars(const struct vm *vm, uint8_t slot);
 _must_check_ int own_bar_place(struct vm *vm, uint8_t slot, unsigned bar,
                                uint64_t addr);

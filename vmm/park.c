@@ -8,6 +8,9 @@
  * comes before KVM_RUN, immediate_exit makes KVM_RUN return; if it comes in
  * it, the signal does.
  *
+ * The data path's loop is parked with the vCPUs, after them and let go before
+ * them: what they have begun it may end.
+ *
  * A vCPU that asked for something (reset, power off) waits here too, until the
  * main loop has done it.
  */
@@ -15,6 +18,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "vmm/io.h"
 #include "vmm/priv.h"
 
 static bool must_wait(struct vm *vm)
@@ -68,10 +72,14 @@ void vcpus_park(struct vm *vm)
 	while (vm->parked < started(vm))
 		pthread_cond_wait(&vm->park_cond, &vm->park_lock);
 	pthread_mutex_unlock(&vm->park_lock);
+	if (vm->io)
+		io_park(vm->io);
 }
 
 void vcpus_unpark(struct vm *vm)
 {
+	if (vm->io)
+		io_unpark(vm->io);
 	pthread_mutex_lock(&vm->park_lock);
 	atomic_store(&vm->park_wanted, false);
 	pthread_cond_broadcast(&vm->park_cond);
@@ -93,6 +101,8 @@ void vcpus_stop(struct vm *vm)
 		pthread_join(vm->cpu[i].thread, NULL);
 		vm->cpu[i].started = false;
 	}
+	if (vm->io)
+		io_stop(vm->io);
 }
 
 static void wake_loop(struct vm *vm)

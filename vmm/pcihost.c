@@ -24,6 +24,7 @@
 
 #include <string.h>
 
+#include "vmm/own.h"
 #include "vmm/port.h"
 
 #define BUSES 256u
@@ -118,7 +119,7 @@ static struct cfg_space *find_own(struct pci_host *h, unsigned bdf)
 }
 
 static __attribute__((noinline)) uint32_t
-own_read(struct pci_host *h, unsigned bdf, unsigned off, unsigned width)
+bus0_read(struct pci_host *h, unsigned bdf, unsigned off, unsigned width)
 {
 	const struct cfg_space *own;
 	uint32_t value = NOBODY;
@@ -131,21 +132,40 @@ own_read(struct pci_host *h, unsigned bdf, unsigned off, unsigned width)
 	return value;
 }
 
+/* What is in a slot is a function of ours, or assigned ones. */
+static uint32_t behind_read(struct vm *vm, uint8_t slot, uint8_t fn,
+                            unsigned off, unsigned width)
+{
+	uint32_t value;
+
+	if (!fn && own_cfg_read(vm, slot, off, width, &value))
+		return value;
+	return assign_cfg_read(vm, slot, fn, off, width);
+}
+
+static void behind_write(struct vm *vm, uint8_t slot, uint8_t fn, unsigned off,
+                         unsigned width, uint32_t value)
+{
+	if (!fn && own_cfg_write(vm, slot, off, width, value))
+		return;
+	assign_cfg_write(vm, slot, fn, off, width, value);
+}
+
 static uint32_t cycle_read(struct pci_host *h, unsigned bdf, unsigned off,
                            unsigned width)
 {
 	uint8_t slot;
 
 	if (bdf < 1u << 8)
-		return own_read(h, bdf, off, width);
+		return bus0_read(h, bdf, off, width);
 	slot = find_behind(h, bdf);
-	return slot ? assign_cfg_read(h->vm, slot, bdf & 7, off, width)
+	return slot ? behind_read(h->vm, slot, (uint8_t)(bdf & 7), off, width)
 	            : NOBODY;
 }
 
-static __attribute__((noinline)) void own_write(struct pci_host *h,
-                                                unsigned bdf, unsigned off,
-                                                unsigned width, uint32_t value)
+static __attribute__((noinline)) void bus0_write(struct pci_host *h,
+                                                 unsigned bdf, unsigned off,
+                                                 unsigned width, uint32_t value)
 {
 	struct port *p = h->at[bdf >> 3];
 	struct port_order order = { .reset = false };
@@ -160,7 +180,7 @@ static __attribute__((noinline)) void own_write(struct pci_host *h,
 		(void)cfg_write(&h->bridge, off, width, value);
 	}
 	pthread_mutex_unlock(&h->lock);
-	if (order.reset)
+	if (order.reset && !own_bus_reset(h->vm, p->slot))
 		assign_bus_reset(h->vm, p->slot);
 	if (order.eject)
 		hotplug_eject(h->vm, p->slot);
@@ -172,12 +192,13 @@ static void cycle_write(struct pci_host *h, unsigned bdf, unsigned off,
 	uint8_t slot;
 
 	if (bdf < 1u << 8) {
-		own_write(h, bdf, off, width, value);
+		bus0_write(h, bdf, off, width, value);
 		return;
 	}
 	slot = find_behind(h, bdf);
 	if (slot)
-		assign_cfg_write(h->vm, slot, bdf & 7, off, width, value);
+		behind_write(h->vm, slot, (uint8_t)(bdf & 7), off, width,
+		             value);
 }
 
 /* ---- ECAM ----------------------------------------------------------------
@@ -407,7 +428,7 @@ static bool is_used(const struct vm *vm, uint8_t slot)
 	for (unsigned i = 0; i < vm->cfg.n_devices; i++)
 		if (vm->cfg.device[i].slot == slot)
 			return true;
-	return false;
+	return own_has(vm, slot);
 }
 
 static void compose(struct pci_host *h)
@@ -416,7 +437,7 @@ static void compose(struct pci_host *h)
 	for (uint8_t slot = 1; slot <= VM_SLOTS_MAX; slot++) {
 		struct cfg_port port = { .slot = slot,
 			                 .port = slot,
-			                 .hotplug = true,
+			                 .hotplug = !own_has(h->vm, slot),
 			                 .empty = !is_used(h->vm, slot) };
 
 		if (!(h->vm->ports & BIT(slot)))

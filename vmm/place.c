@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Addresses for the BARs of assigned functions, before the guest runs, so that
- * its kernel finds a tree it need not change; and windows for the root ports.
+ * Addresses for the BARs of assigned functions and of our own, before the guest
+ * runs, so that its kernel finds a tree it need not change; and windows for the
+ * root ports.
  *
  * Three kinds of space, each handed out upwards: I/O ports, memory below 4G,
  * memory above RAM. A bridge has one window of each kind (PCIe 6.0 7.5.1.3):
@@ -23,6 +24,7 @@
 #include <string.h>
 
 #include "vmm/assign.h"
+#include "vmm/own.h"
 
 #define PAGE 4096ull
 #define MEM_GRANULE (1ull << 20) /* of a bridge's memory windows */
@@ -43,6 +45,7 @@ enum kind {
 struct plan {
 	struct vm *vm;
 	uint64_t at[VM_DEVICES_MAX][VFIO_RANGES];
+	uint64_t own[VM_SLOTS_MAX + 1][CFG_BARS]; /* by slot */
 	struct assign_window window[VM_SLOTS_MAX + 1];
 	uint64_t mem64; /* where the space above 4 GiB begins */
 };
@@ -94,17 +97,21 @@ static void add_range(struct want *w, const struct space *s, struct range r)
 	w->range[w->n++] = r;
 }
 
+static void add_bars(struct want *w, const struct space *s,
+                     const struct cfg_bar *bar, uint64_t *at)
+{
+	for (unsigned k = 0; k < CFG_BARS; k++)
+		if (kind_of(&bar[k]) == w->kind)
+			add_range(w, s, (struct range){ bar[k].size, &at[k] });
+}
+
 static void add_function(struct want *w, const struct space *s, struct plan *p,
                          unsigned i)
 {
 	const struct vfio_dev *v = p->vm->assigned[i].dev;
-	const struct cfg_bar *bar = vfio_dev_bars(v);
 	const uint64_t rom = vfio_dev_layout(v)->rom_size;
 
-	for (unsigned k = 0; k < CFG_BARS; k++)
-		if (kind_of(&bar[k]) == w->kind)
-			add_range(w, s,
-			          (struct range){ bar[k].size, &p->at[i][k] });
+	add_bars(w, s, vfio_dev_bars(v), p->at[i]);
 	if (rom && w->kind == KIND_MEM32)
 		add_range(w, s, (struct range){ rom, &p->at[i][VFIO_ROM] });
 }
@@ -140,6 +147,8 @@ static void wanted(struct plan *p, uint8_t slot, enum kind kind,
 	for (unsigned i = 0; i < p->vm->cfg.n_devices; i++)
 		if (p->vm->assigned[i].dev && p->vm->cfg.device[i].slot == slot)
 			add_function(ret, s, p, i);
+	if (own_has(p->vm, slot))
+		add_bars(ret, s, own_bars(p->vm, slot), p->own[slot]);
 	qsort(ret->range, ret->n, sizeof(ret->range[0]), by_size);
 	measure(ret, s);
 }
@@ -166,13 +175,13 @@ static int fail_room(const struct plan *p, const struct want *w,
                      const struct space *s, struct diag *d)
 {
 	const struct vm_config *c = &p->vm->cfg;
-	const char *bdf = "";
+	const char *name = own_name_at(p->vm, w->slot);
 
-	for (unsigned i = c->n_devices; i-- > 0;)
+	for (unsigned i = c->n_devices; !name && i-- > 0;)
 		if (c->device[i].slot == w->slot)
-			bdf = c->device[i].bdf;
+			name = c->device[i].bdf;
 	diag_fail(d, -ENOSPC, FL_VMM_SLOT, "place the BARs of %s (slot %u)",
-	          bdf, w->slot);
+	          name ? name : "nobody", w->slot);
 	diag_why(d,
 	         "%llu MiB of %s are wanted, %llu MiB are left before its end "
 	         "at %#llx",
@@ -251,12 +260,22 @@ uint64_t address_end(void)
 	return BIT64(eax & 0xff);
 }
 
+static void put_own(const struct plan *p, uint8_t slot)
+{
+	for (unsigned k = 0; k < CFG_BARS; k++)
+		/* Refused only where it is not aligned, and it is. */
+		if (p->own[slot][k])
+			(void)!own_bar_place(p->vm, slot, k, p->own[slot][k]);
+}
+
 static void put(const struct plan *p)
 {
 	memcpy(p->vm->window, p->window, sizeof(p->window));
 	p->vm->mem.mmio64 = p->mem64;
 	for (unsigned i = 0; i < p->vm->cfg.n_devices; i++)
 		memcpy(p->vm->assigned[i].at, p->at[i], sizeof(p->at[i]));
+	for (uint8_t slot = 1; slot <= VM_SLOTS_MAX; slot++)
+		put_own(p, slot);
 }
 
 /* In the first window that has room for all: each is free of holes for DMA

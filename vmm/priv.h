@@ -71,6 +71,7 @@ enum exit_class {
 	EXIT_SERIAL,
 	EXIT_CONFIG, /* 0xCF8, ECAM */
 	EXIT_BAR,    /* trapped BAR of an assigned function */
+	EXIT_OWN,    /* BAR of a function of our own */
 	EXIT_POWER,
 	EXIT_CLASSES,
 };
@@ -400,6 +401,9 @@ uint32_t assign_cfg_read(struct vm *vm, uint8_t slot, uint8_t fn, unsigned off,
 void assign_cfg_write(struct vm *vm, uint8_t slot, uint8_t fn, unsigned off,
                       unsigned width, uint32_t value);
 void assign_bus_reset(struct vm *vm, uint8_t slot);
+/* A range of another's has gone: what was refused is offered again. Without any
+ * function's lock. */
+void assign_offer_all(struct vm *vm);
 void assign_match_link(struct vm *vm, uint8_t slot, struct cfg_port *p);
 
 /* ---- windows.c: device memory that the guest reaches by itself -------------
@@ -440,6 +444,16 @@ static inline uint32_t topology_gsi(uint8_t slot, unsigned pin)
 {
 	return 16 + ((slot + pin - 1) & 7);
 }
+
+/* ---- pins.c: interrupt pins of the functions of our own --------------------
+ */
+
+struct pins {
+	pthread_mutex_t lock;
+	uint8_t up[GSI_PINS]; /* how many want the pin high */
+};
+/* Each of them tells its changes, beginning with low. Any thread. */
+void pin_drive(struct vm *vm, unsigned gsi, bool up);
 
 /* ---- irqsink.c: irq-remap's ops over KVM
  * -------------------------------------- */
@@ -495,6 +509,9 @@ struct vm {
 	 * looks without the function's lock, and must look again with it. */
 	_Atomic(struct assigned *) function[VM_PLACES];
 	struct windows *windows;
+	struct owns *own; /* own.c */
+	struct io *io;    /* NULL = no device of our own wants it */
+	struct pins pins;
 	uint32_t ports;                                /* topology.c */
 	struct assign_window window[VM_SLOTS_MAX + 1]; /* by slot */
 	struct serial *serial;

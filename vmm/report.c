@@ -71,6 +71,7 @@ static json_t *exits_of(const struct totals *t)
 	number(o, "serial", t->cls[EXIT_SERIAL]);
 	number(o, "config", t->cls[EXIT_CONFIG]);
 	number(o, "bar", t->cls[EXIT_BAR]);
+	number(o, "own", t->cls[EXIT_OWN]);
 	number(o, "power", t->cls[EXIT_POWER]);
 	number(o, "other", t->cls[EXIT_OTHER]);
 	number(o, "signal", t->signals);

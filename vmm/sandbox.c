@@ -64,7 +64,7 @@ static const int allowed[] = {
 
 static const uint32_t ioctls[] = {
 	KVM_RUN,                     /* first: the one that counts */
-	KVM_IRQ_LINE,                /* the serial port's interrupt */
+	KVM_IRQ_LINE,                /* COM1's interrupt, our functions' */
 	KVM_IRQFD, KVM_SET_GSI_ROUTING,         /* vectors of devices */
 	KVM_SIGNAL_MSI,
 	KVM_SET_USER_MEMORY_REGION,  /* a BAR that moves */

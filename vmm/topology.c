@@ -2,7 +2,8 @@
 /*
  * Slots, the root ports they are behind, and their bus numbers. Ports are made
  * once, before the guest runs: what is in a slot comes and goes, its port, bus
- * number and interrupt pins stay.
+ * number and interrupt pins stay. A device of our own has its slot for itself,
+ * and for ever: that port takes no part in hot plug.
  *
  * Bus 1 is behind the first port in the order of device numbers, which is the
  * order in which a guest would number them. Empty ports have a bus, too: a
@@ -11,6 +12,7 @@
  */
 
 #include "vmm/assign.h"
+#include "vmm/own.h"
 
 /* The largest BAR that is common: it finds room, aligned, behind what is there
  * from the start. */
@@ -38,12 +40,19 @@ static bool is_here(const struct vm_device *v)
 	return v->fd >= 0;
 }
 
-static int check_one(const struct vm_config *c, const struct vm_device *v,
+static int check_one(const struct vm *vm, const struct vm_device *v,
                      struct diag *d)
 {
+	const struct vm_config *c = &vm->cfg;
+
 	if (v->slot < 1 || v->slot > VM_SLOTS_MAX ||
 	    v->function >= VM_FUNCTIONS_MAX)
 		return refuse(v, -EINVAL, "slots are 1 to 31, functions 0 to 7",
+		              d);
+	if (own_has(vm, v->slot))
+		return refuse(v, -EINVAL,
+		              "a device of the machine's own is "
+		              "there",
 		              d);
 	for (unsigned i = 0; i < c->n_devices; i++)
 		if (v != &c->device[i] && is_here(&c->device[i]) &&
@@ -61,14 +70,15 @@ static bool has_first(const struct vm_config *c, uint8_t slot)
 	return false;
 }
 
-static int check_slots(const struct vm_config *c, struct diag *d)
+static int check_slots(const struct vm *vm, struct diag *d)
 {
+	const struct vm_config *c = &vm->cfg;
 	int r = 0;
 
 	for (unsigned i = 0; r == 0 && i < c->n_devices; i++) {
 		const struct vm_device *v = &c->device[i];
 
-		r = check_one(c, v, d);
+		r = check_one(vm, v, d);
 		if (r == 0 && !has_first(c, v->slot))
 			r = refuse(v, -EINVAL, "the slot has no function 0", d);
 	}
@@ -82,13 +92,16 @@ int topology_init(struct vm *vm, struct diag *d)
 {
 	const struct vm_config *c = &vm->cfg;
 	unsigned spare = c->spare_slots;
-	int r = check_slots(c, d);
+	int r = check_slots(vm, d);
 
 	if (r < 0)
 		return r;
 	vm->ports = 0;
 	for (unsigned i = 0; i < c->n_devices; i++)
 		vm->ports |= BIT(c->device[i].slot);
+	for (uint8_t s = 1; s <= VM_SLOTS_MAX; s++)
+		if (own_has(vm, s))
+			vm->ports |= BIT(s);
 	for (unsigned s = 1; spare && s <= VM_SLOTS_MAX; s++)
 		if (!(vm->ports & BIT(s))) {
 			vm->ports |= BIT(s);
@@ -107,7 +120,7 @@ int topology_init(struct vm *vm, struct diag *d)
 int topology_check(const struct vm *vm, const struct vm_device *v,
                    struct diag *d)
 {
-	int r = check_one(&vm->cfg, v, d);
+	int r = check_one(vm, v, d);
 
 	if (r == 0 && !(vm->ports & BIT(v->slot)))
 		r = refuse(v, -ENOENT, "the guest was started without it", d);

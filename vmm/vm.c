@@ -10,7 +10,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "vmm/devices.h"
 #include "vmm/hotplug.h"
+#include "vmm/io.h"
 #include "vmm/storm.h"
 
 #define FLUSH_MS 500u
@@ -50,6 +52,7 @@ static struct vm *vm_alloc(const struct vm_config *c)
 	pthread_mutex_init(&vm->park_lock, NULL);
 	pthread_mutex_init(&vm->coalesced.lock, NULL);
 	pthread_mutex_init(&vm->mem.lock, NULL);
+	pthread_mutex_init(&vm->pins.lock, NULL);
 	pthread_cond_init(&vm->park_cond, NULL);
 	return vm;
 }
@@ -82,10 +85,31 @@ static int add_cpus(struct vm *vm, struct diag *d)
 	return r;
 }
 
+static bool wants_io(const struct vm_config *c)
+{
+	return c->n_disks || c->n_nics || c->vsock.slot || c->rng_slot ||
+	       c->console_slot;
+}
+
+/* Before the assigned ones: those have what is left of the slots, and all are
+ * given addresses together. */
+static int add_own(struct vm *vm, struct diag *d)
+{
+	int r = own_init(vm) < 0 ? no_memory(d) : 0;
+
+	if (r == 0 && wants_io(&vm->cfg))
+		r = io_new(vm, &vm->io, d);
+	if (r == 0)
+		r = devices_add(vm, d);
+	return r;
+}
+
 static int add_devices(struct vm *vm, struct diag *d)
 {
 	int r = irqsink_init(vm, d);
 
+	if (r == 0)
+		r = add_own(vm, d);
 	if (r == 0)
 		r = assign_all(vm, d);
 	/* The root ports' windows cover what was assigned behind them. */
@@ -148,6 +172,8 @@ int vm_reset(struct vm *vm, struct diag *d)
 	vcpus_park(vm);
 	vm->guest_resets++;
 	hotplug_guest_dead(vm->hotplug);
+	/* First: their BARs get the places that all are given next. */
+	own_reset_all(vm);
 	r = assign_reset_all(vm, d);
 	if (r < 0)
 		return r;
@@ -166,8 +192,9 @@ int vm_reset(struct vm *vm, struct diag *d)
 	return 0;
 }
 
-/* vCPU threads are made after Landlock, which is a thread's own and inherited,
- * and before seccomp, so that the filter need not allow new threads. */
+/* vCPU threads and the data path's are made after Landlock, which is a thread's
+ * own and inherited, and before seccomp, so that the filter need not allow new
+ * threads. */
 static int start(struct vm *vm, struct diag *d)
 {
 	int r = loop_init(vm, d);
@@ -178,6 +205,8 @@ static int start(struct vm *vm, struct diag *d)
 		r = storms_new(vm, &vm->storms, d);
 	if (r == 0)
 		r = sandbox_files(vm, d);
+	if (r == 0 && vm->io)
+		r = io_start(vm->io, d);
 	if (r == 0)
 		r = vcpus_start(vm, d);
 	if (r == 0)
@@ -224,10 +253,12 @@ void vm_free(struct vm *vm)
 	console_free(vm->console);
 	storms_free(vm->storms);
 	hotplug_free(vm->hotplug);
+	own_free_all(vm);
 	assign_free_all(vm);
 	pci_host_free(vm->pci);
 	serial_free(vm->serial);
 	irqsink_fini(vm);
+	io_free(vm->io);
 	for (unsigned i = 0; vm->cpu && i < vm->cfg.cpus; i++)
 		vcpu_fini(&vm->cpu[i]);
 	free(vm->cpu);

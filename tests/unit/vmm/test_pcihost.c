@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "vmm/assign.h"
+#include "vmm/own.h"
 
 #define PORTS 4u
 #define BUSES_REG 0x18
@@ -65,6 +66,35 @@ void hotplug_eject(struct vm *vm, uint8_t slot)
 {
 	(void)vm;
 	(void)slot;
+}
+
+bool own_cfg_read(struct vm *vm, uint8_t slot, unsigned off, unsigned width,
+                  uint32_t *ret)
+{
+	(void)vm;
+	(void)slot;
+	(void)off;
+	(void)width;
+	(void)ret;
+	return false;
+}
+
+bool own_cfg_write(struct vm *vm, uint8_t slot, unsigned off, unsigned width,
+                   uint32_t value)
+{
+	(void)vm;
+	(void)slot;
+	(void)off;
+	(void)width;
+	(void)value;
+	return false;
+}
+
+bool own_bus_reset(struct vm *vm, uint8_t slot)
+{
+	(void)vm;
+	(void)slot;
+	return false;
 }
 
 int coalesce_add(struct vm *vm, uint16_t port, uint16_t size)

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The functions of our own, from their description to their end: own.h.
+ * Accesses are own_access.c's, interrupts own_vector.c's, the bytes of the
+ * space own_config.c's.
+ *
+ * Order of the end: no access arrives any more (the vCPUs are stopped) -> BARs
+ * go -> the device ends, and with it whoever signals its eventfds -> those.
+ */
+
+#include <string.h>
+
+#include "vmm/own_priv.h"
+
+int own_init(struct vm *vm)
+{
+	vm->own = calloc(1, sizeof(*vm->own));
+	return vm->own ? 0 : -ENOMEM;
+}
+
+/* ---- one more --------------------------------------------------------------
+ */
+
+static int fail(struct diag *d, int err, const struct own_desc *c,
+                const char *why)
+{
+	diag_fail(d, err, FL_VMM_SLOT, "put %s into slot %u", c->name, c->slot);
+	diag_why(d, "%s", why);
+	diag_mend(d, "slot: in the policy, \"05.0\" for instance");
+	return err;
+}
+
+static bool is_assigned(const struct vm *vm, uint8_t slot)
+{
+	for (unsigned i = 0; i < vm->cfg.n_devices; i++)
+		if (vm->cfg.device[i].slot == slot)
+			return true;
+	return false;
+}
+
+static int check(const struct vm *vm, const struct own_desc *c, struct diag *d)
+{
+	if (c->slot < 1 || c->slot > VM_SLOTS_MAX)
+		return fail(d, -EINVAL, c, "slots are 1 to 31");
+	if (own_has(vm, c->slot) || is_assigned(vm, c->slot))
+		return fail(d, -EBUSY, c, "another device is there");
+	if (c->n_caps > OWN_CAPS_MAX || c->vectors > CFG_MSIX_MAX ||
+	    !c->ops->read || !c->ops->write || !c->ops->reset || !c->ops->free)
+		return fail(d, -EINVAL, c, "its description is incomplete");
+	return 0;
+}
+
+static struct own *make(struct vm *vm, const struct own_desc *desc)
+{
+	struct own *o = calloc(1, sizeof(*o));
+
+	if (!o)
+		return NULL;
+	o->vm = vm;
+	o->desc = *desc;
+	pthread_mutex_init(&o->lock, NULL);
+	for (unsigned i = 0; i < CFG_BARS; i++) {
+		o->bar[i].owner = o;
+		o->bar[i].index = i;
+	}
+	return o;
+}
+
+static void unmake(struct own *o)
+{
+	own_vectors_fini(o);
+	pthread_mutex_destroy(&o->lock);
+	free(o);
+}
+
+int own_add(struct vm *vm, const struct own_desc *desc, struct own **ret,
+            struct diag *d)
+{
+	struct diag why;
+	struct own *o;
+	int r = check(vm, desc, d);
+
+	if (r < 0)
+		return r;
+	o = make(vm, desc);
+	if (!o)
+		return fail(d, -ENOMEM, desc, strerror(ENOMEM));
+	r = own_vectors_init(o);
+	if (r == 0)
+		r = own_compose(o, &why);
+	if (r < 0) {
+		unmake(o);
+		return fail(d, r, desc,
+		            r == -ENOMEM ? strerror(ENOMEM)
+		                         : "its registers do not fit into a "
+		                           "configuration space");
+	}
+	vm->own->at[desc->slot] = o;
+	*ret = o;
+	return 0;
+}
+
+/* ---- all of them -----------------------------------------------------------
+ */
+
+static void put_home(struct own *o)
+{
+	for (unsigned i = 0; i < CFG_BARS; i++)
+		if (o->bar[i].home)
+			(void)!cfg_bar_place(&o->cfg, i, o->bar[i].home);
+}
+
+void own_reset_all(struct vm *vm)
+{
+	for (uint8_t slot = 1; slot <= VM_SLOTS_MAX; slot++) {
+		struct own *o = own_at(vm, slot);
+
+		if (!o)
+			continue;
+		pthread_mutex_lock(&o->lock);
+		own_reset(o);
+		put_home(o);
+		o->moved = false;
+		pthread_mutex_unlock(&o->lock);
+	}
+}
+
+static void free_one(struct own *o)
+{
+	own_withdraw(o, true);
+	o->desc.ops->free(o->desc.ctx);
+	unmake(o);
+}
+
+void own_free_all(struct vm *vm)
+{
+	for (uint8_t slot = 1; slot <= VM_SLOTS_MAX; slot++)
+		if (own_at(vm, slot))
+			free_one(vm->own->at[slot]);
+	free(TAKE_PTR(vm->own));
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is known of functions of our own, and where their BARs go: apart from
+ * the rest, for who knows nothing of accesses (place.c, topology.c). */
+
+#include "vmm/own_priv.h"
+
+bool own_dma(const struct own *o)
+{
+	return atomic_load_explicit(&o->dma, memory_order_acquire);
+}
+
+struct vm *own_vm(const struct own *o)
+{
+	return o->vm;
+}
+
+const char *own_name(const struct own *o)
+{
+	return o->desc.name;
+}
+
+bool own_has(const struct vm *vm, uint8_t slot)
+{
+	return own_at(vm, slot) != NULL;
+}
+
+const char *own_name_at(const struct vm *vm, uint8_t slot)
+{
+	const struct own *o = own_at(vm, slot);
+
+	return o ? o->desc.name : NULL;
+}
+
+const struct cfg_bar *own_bars(const struct vm *vm, uint8_t slot)
+{
+	const struct own *o = own_at(vm, slot);
+
+	return o ? o->desc.bar : NULL;
+}
+
+int own_bar_place(struct vm *vm, uint8_t slot, unsigned bar, uint64_t addr)
+{
+	struct own *o = own_at(vm, slot);
+	int r;
+
+	if (!o || bar >= CFG_BARS)
+		return -ENOENT;
+	pthread_mutex_lock(&o->lock);
+	r = cfg_bar_place(&o->cfg, bar, addr);
+	if (r == 0)
+		o->bar[bar].home = addr;
+	pthread_mutex_unlock(&o->lock);
+	return r;
+}

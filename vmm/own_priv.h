@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef FL_VMM_OWN_PRIV_H
+#define FL_VMM_OWN_PRIV_H
+
+/* Between own.c (life), own_access.c (cycles, BARs), own_config.c (the bytes
+ * of the space) and own_vector.c (interrupts). */
+
+#include "vmm/own.h"
+
+struct own_bar {
+	struct own *owner;
+	unsigned index;
+	bool placed; /* its trap is there, at `at` */
+	uint64_t at;
+	uint64_t home; /* at power-on; 0 = nowhere */
+};
+
+/* Under `lock`, which is innermost but for the pins' and irq-remap's. */
+struct own_vectors {
+	pthread_mutex_t lock;
+	struct vm *vm;
+	uint8_t slot;
+	unsigned n;
+	_Atomic bool enabled; /* Message Control bit 15; written under `lock` */
+	bool open; /* enabled, not masked as a whole, and messages may leave */
+	struct cfg_msix table;
+	uint64_t *pending;      /* a bit a vector */
+	uint64_t *fds;          /* those that have an eventfd, in `bank` */
+	struct irq_bank *bank;  /* NULL until one is wanted */
+	struct ratelimit limit; /* of what a guest may cause to be told */
+	/* The pin: as the device has it, may it show, does it. */
+	_Atomic bool level;
+	bool pin_open, driven;
+};
+
+struct own {
+	struct vm *vm;
+	struct own_desc desc;
+	struct own_bar bar[CFG_BARS];
+	struct own_vectors v;
+	_Atomic bool dma; /* own_dma() */
+	/* A range of its was refused, and may be free by now. */
+	_Atomic bool refused;
+	pthread_mutex_t lock; /* of all below */
+	bool moved;           /* a range of its has gone */
+	uint16_t command;     /* as the device was told */
+	bool vectors;         /* likewise */
+	uint8_t cap_at[OWN_CAPS_MAX];
+	struct cfg_space cfg;
+};
+
+struct owns {
+	struct own *at[VM_SLOTS_MAX + 1]; /* by slot; fixed once vCPUs run */
+};
+
+static inline struct own *own_at(const struct vm *vm, uint8_t slot)
+{
+	return vm->own && slot <= VM_SLOTS_MAX ? vm->own->at[slot] : NULL;
+}
+
+/* ---- own_config.c ---- */
+
+/* The guest's view, from the description; -EINVAL, -ENOSPC. */
+_must_check_ int own_compose(struct own *o, struct diag *d);
+/* COMMAND as it takes effect: in D3hot nothing decodes, no request leaves. */
+uint16_t own_command(const struct own *o);
+bool own_is_awake(const struct own *o);
+
+/* ---- own_access.c; all under the function's lock ---- */
+
+/* BARs that do not decode where they are any more go, those that decode
+ * come. */
+void own_withdraw(struct own *o, bool all);
+void own_offer(struct own *o);
+/* Everything at reset values; the device is told last. */
+void own_reset(struct own *o);
+
+/* ---- own_vector.c; of the function's, none needs its lock ---- */
+
+_must_check_ int own_vectors_init(struct own *o);
+void own_vectors_fini(struct own *o);
+void own_vectors_reset(struct own *o);
+/* Registers have changed: `dma` and `awake` as they are now. */
+void own_vectors_follow(struct own *o);
+/* Of the BAR with the table, an access that lies in it or in the pending
+ * bits. */
+uint64_t own_table_read(struct own *o, uint64_t off, unsigned width);
+void own_table_write(struct own *o, uint64_t off, unsigned width,
+                     uint64_t value);
+static inline bool own_table_has(const struct own_desc *c, unsigned bar,
+                                 uint64_t off)
+{
+	return bar == c->msix_bar &&
+	       (off - c->table_off < c->vectors * CFG_MSIX_ENTRY ||
+	        off - c->pba_off < cfg_msix_pba_size(c->vectors));
+}
+
+#endif
