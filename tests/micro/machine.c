@@ -69,8 +69,6 @@ static void add_ports(struct machine *m)
 {
 	struct vm *vm = m->vm;
 
-	pci_host_free(vm->pci);
-	vm->pci = NULL;
 	vm->cfg.n_devices = 2;
 	vm->cfg.device[0] = (struct vm_device){ .slot = 1, .fd = -1 };
 	vm->cfg.device[1] = (struct vm_device){ .slot = 3, .fd = -1 };
@@ -83,6 +81,26 @@ static void add_ports(struct machine *m)
 		.mem64 = 0x1fff00000,
 		.mem64_size = 2 << 20,
 	};
+}
+
+static void add_own(struct machine *m, void (*add)(struct vm *vm))
+{
+	add(m->vm);
+	assert_int_equal(topology_init(m->vm, &m->diag), 0);
+	assert_int_equal(place_all(m->vm, &m->diag), 0);
+}
+
+/* Again, with what the configuration of a guest has no word for. */
+static void build_bus(struct machine *m, void (*add)(struct vm *vm))
+{
+	struct vm *vm = m->vm;
+
+	pci_host_free(vm->pci);
+	vm->pci = NULL;
+	if (add)
+		add_own(m, add);
+	else
+		add_ports(m);
 	assert_int_equal(pci_host_new(vm, &vm->pci, &m->diag), 0);
 }
 
@@ -95,6 +113,12 @@ static void *run(void *arg)
 }
 
 void machine_start(struct machine *m, const char *guest, unsigned cpus)
+{
+	machine_start_with(m, guest, cpus, NULL);
+}
+
+void machine_start_with(struct machine *m, const char *guest, unsigned cpus,
+                        void (*add)(struct vm *vm))
 {
 	struct vm_config c = {
 		.name = "micro",
@@ -119,7 +143,7 @@ void machine_start(struct machine *m, const char *guest, unsigned cpus)
 	c.out_fd = ends[1];
 	if (vm_new(&c, &m->vm, &m->diag) < 0)
 		fail_msg("%s: %s", m->diag.what, m->diag.why);
-	add_ports(m);
+	build_bus(m, add);
 	assert_int_equal(
 		bus_add(m->vm->pio, TEST_PORT, 1, EXIT_OTHER, &port_ops, m), 0);
 	assert_int_equal(pthread_create(&m->thread, NULL, run, m), 0);

@@ -28,6 +28,10 @@ struct machine {
 void machine_need_kvm(void);
 /* `guest`: tests/micro/guest/GUEST.c. */
 void machine_start(struct machine *m, const char *guest, unsigned cpus);
+/* With what `add` puts in, placed as the machine places it, and no other
+ * port. */
+void machine_start_with(struct machine *m, const char *guest, unsigned cpus,
+                        void (*add)(struct vm *vm));
 /* Reads the console until it holds `word`, or the guest has ended; false
  * after the deadline. */
 bool machine_expect(struct machine *m, const char *word);

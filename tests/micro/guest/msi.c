@@ -1,85 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Sleeps, and is woken by messages, and by two pins of the IOAPIC with the same
  * vectors: each handler run writes the test's port. */
-#include "tests/micro/guest/guest.h"
+#include "tests/micro/guest/irq.h"
 
-#define APIC 0xfee00000u
-#define APIC_EOI (APIC + 0xb0)
-#define APIC_SVR (APIC + 0xf0)
-#define VECTOR 0x51        /* and the next */
-#define IOAPIC 0xfec00000u /* index; data at 10h */
-#define IOAPIC_PIN 16u     /* and the next: INTA and INTB */
-#define IOAPIC_LEVEL (1u << 15)
+#define IOAPIC_PIN 16u /* and the next: INTA and INTB */
 #define WANTED 20
 
-struct gate {
-	uint16_t low, selector;
-	uint16_t flags, high;
-};
-static struct gate idt[256];
 static volatile uint32_t woken[2];
-
-void handle(uint32_t which);
-
-/*
- * Calls handle(0) or handle(1). "ret $8" in place of "iret" (CS and flags are
- * left behind, interrupts stay off, as the loop has them next): a KVM that
- * interprets, which is all that some build machines have, has no protected-mode
- * iret.
- */
-__asm__(".text\n"
-        "isr0: pusha; push $0; jmp 1f\n"
-        "isr1: pusha; push $1\n"
-        "1: call handle; add $4, %esp; popa; ret $8\n");
-void isr0(void);
-void isr1(void);
 
 void handle(uint32_t which)
 {
 	woken[which]++;
-	write32(APIC_EOI, 0);
+	irq_done();
 	outb(TEST_PORT, (uint8_t)which);
-}
-
-static void set_gate(uint32_t vector, void (*entry)(void))
-{
-	const uint32_t at = (uint32_t)entry;
-
-	idt[vector] = (struct gate){ .low = (uint16_t)at,
-		                     .selector = 8,
-		                     .flags = 0x8e00,
-		                     .high = (uint16_t)(at >> 16) };
-}
-
-/* 82093AA 3.2.4: to APIC 0, level triggered, not masked. */
-static void set_pin(uint32_t pin, uint32_t vector)
-{
-	write32(IOAPIC, 0x11 + 2 * pin);
-	write32(IOAPIC + 0x10, 0);
-	write32(IOAPIC, 0x10 + 2 * pin);
-	write32(IOAPIC + 0x10, IOAPIC_LEVEL | vector);
 }
 
 void guest_main(void)
 {
-	const struct {
-		uint16_t limit;
-		uint32_t base;
-	} __attribute__((packed)) pointer = { sizeof(idt) - 1, (uint32_t)idt };
-
-	set_gate(VECTOR, isr0);
-	set_gate(VECTOR + 1, isr1);
-	__asm__ volatile("lidt %0" ::"m"(pointer));
-	write32(APIC_SVR, 0x1ff);
+	irq_init();
 	set_pin(IOAPIC_PIN, VECTOR);
 	set_pin(IOAPIC_PIN + 1, VECTOR + 1);
 	say("ready", 0);
 	for (;;) {
-		__asm__ volatile("cli");
+		irq_off();
 		if (woken[0] + woken[1] >= WANTED)
 			break;
-		/* An interrupt between the two wakes the second. */
-		__asm__ volatile("sti; hlt");
+		irq_wait();
 	}
 	say("first", woken[0]);
 	say("second", woken[1]);
