@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * guests. A guest NIC gets its VF here, as it is read: the pool's next one,
- * in the file's order.
+ * guests: what they are made of. Their nics are in keys-nic.c, their disks in
+ * keys-disk.c.
  */
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 
 #include "policy/priv.h"
 
-/* ---- a guest's nics ------------------------------------------------------ */
+/* ---- names --------------------------------------------------------------- */
 
 size_t find_named(struct read *r, const struct key *k, const char *what,
                   const struct node *v, const void *array, size_t size,
@@ -40,109 +40,6 @@ size_t find_named(struct read *r, const struct key *k, const char *what,
 		diag_mend(d, "add it under '%ss'", what);
 	return SIZE_MAX;
 }
-
-/* How many of the pool's VFs the guest NICs read so far have. */
-static size_t pool_used(const struct pol_policy *p, size_t pool)
-{
-	size_t n = 0;
-
-	for (size_t g = 0; g < p->n_guests; g++)
-		for (size_t i = 0; i < p->guest[g].n_nics; i++)
-			n += p->guest[g].nic[i].pool == pool;
-	return n;
-}
-
-static void take_function(struct read *r, const struct node *v,
-                          struct pol_guest_nic *nic, size_t pool)
-{
-	const struct pol_pool *p = &r->policy->pool[pool];
-	size_t used = pool_used(r->policy, pool);
-	struct diag *d;
-
-	if (!p->n_fn)
-		return; /* an error of the pool, said there */
-	if (used >= p->n_fn) {
-		d = pol_err(r->errs, v->pos, FL_POL_RANGE,
-		            "pool %s has no VF left", p->name);
-		diag_why(d, "its %zu are all taken by guests before this",
-		         p->n_fn);
-		diag_mend(d, "add VFs to its 'functions' (line %u)",
-		          p->pos.line);
-		return;
-	}
-	nic->fn = p->fn[used];
-	nic->pool = pool;
-}
-
-static READER(read_nic_pool)
-{
-	const struct pol_policy *p = r->policy;
-	struct pol_guest_nic *nic = obj;
-	size_t pool = find_named(r, k, k->name, v, p->pool, sizeof(*p->pool),
-	                         p->n_pools);
-	struct diag *d;
-
-	if (pool == SIZE_MAX)
-		return;
-	if (*p->pool[pool].driver &&
-	    !pol_driver_is_vfio(p->pool[pool].driver)) {
-		d = pol_err(r->errs, v->pos, FL_POL_CONFLICT,
-		            "pool %s is no guest's: its driver is %s",
-		            p->pool[pool].name, p->pool[pool].driver);
-		diag_why(d, "only a VF bound to a vfio driver can be given "
-		            "to a guest");
-		diag_mend(d, "write `driver: vfio` in the pool (line %u)",
-		          p->pool[pool].pos.line);
-		return;
-	}
-	take_function(r, v, nic, pool);
-}
-
-static READER(read_nic_network)
-{
-	const struct pol_policy *p = r->policy;
-	struct pol_guest_nic *nic = obj;
-
-	nic->network = find_named(r, k, k->name, v, p->network,
-	                          sizeof(*p->network), p->n_networks);
-}
-
-static void guest_nic_init(void *item)
-{
-	struct pol_guest_nic *nic = item;
-
-	nic->pool = SIZE_MAX;
-	nic->network = SIZE_MAX;
-}
-
-CHECK_NAMED(pol_guest_nic);
-// clang-format off
-static const struct key guest_nic_keys[] = {
-	{ .name = "name", .flags = KEY_REQUIRED, .read = read_name,
-	  .at = offsetof(struct pol_guest_nic, name) },
-	{ .name = "pool", .flags = KEY_REQUIRED, .read = read_nic_pool },
-	{ .name = "network", .read = read_nic_network },
-	{ .name = "slot", .read = read_slot,
-	  .at = offsetof(struct pol_guest_nic, slot) },
-	{ .name = "on-dma-fault", .read = read_on_fault,
-	  .at = offsetof(struct pol_guest_nic, on_fault) },
-	{ .name = "mac-address", .flags = KEY_NULL, .read = read_mac,
-	  .at = offsetof(struct pol_guest_nic, mac) },
-	{ .name = "emulated",     .flags = KEY_LATER },
-	{ .name = "failover",     .flags = KEY_LATER },
-	{ .name = "datapath",     .flags = KEY_LATER },
-	{ .name = "msix-vectors", .flags = KEY_LATER },
-};
-static const struct table guest_nic_table = {
-	.what = "guest nic", .keys = guest_nic_keys,
-	.n = ARRAY_SIZE(guest_nic_keys),
-};
-static const struct list guest_nics = {
-	.item = &guest_nic_table, .size = sizeof(struct pol_guest_nic),
-	.count = offsetof(struct pol_guest, n_nics), .max = POL_GUEST_NICS_MAX,
-	.init = guest_nic_init,
-};
-// clang-format on
 
 /* ---- a guest's devices --------------------------------------------------- */
 
@@ -274,8 +171,24 @@ static void guest_done(struct read *r, const struct node *map, void *obj)
 {
 	struct pol_guest *g = obj;
 
+	check_nics(r, map, g);
 	check_devices(r, map, g);
+	check_disks(r, map, g);
 	place_slots(r, map, g);
+}
+
+static READER(read_console)
+{
+	static const struct word word[] = {
+		{ .text = "serial", .value = 0 },
+		{ .text = "virtio", .value = 1 },
+	};
+	static const struct words words = { word, ARRAY_SIZE(word) };
+	struct pol_guest *g = obj;
+	unsigned value;
+
+	if (scalar_word(r, k, v, &words, &value))
+		g->virtio_console = value;
 }
 
 /* null: no limit. */
@@ -304,9 +217,16 @@ static const struct key guest_keys[] = {
 	{ .name = "cmdline", .read = read_cmdline,
 	  .at = offsetof(struct pol_guest, cmdline) },
 	{ .name = "nics", .flags = KEY_NULL, .read = read_list,
-	  .arg = &guest_nics, .at = offsetof(struct pol_guest, nic) },
+	  .arg = &list_guest_nics, .at = offsetof(struct pol_guest, nic) },
 	{ .name = "devices", .flags = KEY_NULL, .read = read_list,
 	  .arg = &guest_devices, .at = offsetof(struct pol_guest, device) },
+	{ .name = "disks", .flags = KEY_NULL, .read = read_list,
+	  .arg = &list_guest_disks, .at = offsetof(struct pol_guest, disk) },
+	{ .name = "vsock", .read = read_vsock,
+	  .at = offsetof(struct pol_guest, vsock) },
+	{ .name = "console", .read = read_console },
+	{ .name = "rng", .read = read_bool,
+	  .at = offsetof(struct pol_guest, rng) },
 	{ .name = "hotplug-slots", .read = read_number,
 	  .at = offsetof(struct pol_guest, spare), .arg = &range_spare },
 	{ .name = "interrupt-limit", .flags = KEY_NULL, .read = read_number,

@@ -50,17 +50,6 @@ static READER(read_pages)
 		g->page = page;
 }
 
-static READER(read_prefault)
-{
-	struct pol_bool yes = { .v = false };
-	struct key at_zero = *k;
-	struct pol_guest *g = obj;
-
-	at_zero.at = 0;
-	read_bool(r, &at_zero, v, &yes);
-	g->prefault = yes.v;
-}
-
 /* `false` says what is so anyhow. */
 READER(read_never)
 {
@@ -103,7 +92,8 @@ static void memory_done(struct read *r, const struct node *map, void *obj)
 static const struct key memory_keys[] = {
 	{ .name = "size", .flags = KEY_REQUIRED, .read = read_memory_size },
 	{ .name = "pages",    .read = read_pages },
-	{ .name = "prefault", .read = read_prefault },
+	{ .name = "prefault", .read = read_flag,
+	  .at = offsetof(struct pol_guest, prefault) },
 	{ .name = "balloon", .flags = KEY_NEVER, .read = read_never,
 	  .arg = never_balloon },
 	{ .name = "ksm", .flags = KEY_NEVER, .read = read_never,

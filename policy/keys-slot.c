@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Slots: each nic and each device of a guest is behind a root port of its own.
+ * Slots: each nic, device and disk of a guest is behind a root port of its own.
  * Those that the file names are checked first, then the others get the lowest
- * free ones, nics before devices. What is left over holds the empty ports for
- * hot plug, which the VMM places.
+ * free ones: nics, devices, standbys of nics, disks. The vsock, the virtio
+ * console and the rng get the highest, in this order. What is left over holds
+ * the empty ports for hot plug, which the VMM places.
  */
 
 #include <stdio.h>
@@ -29,45 +30,108 @@ READER(read_slot)
 		bad_value(r, k, v, "\"01.0\" to \"1f.0\"");
 }
 
-/* Who has which slot, nics first, then devices. */
+/* Whoever wants one, in the order of giving. */
+struct user {
+	uint8_t *slot;          /* 0 = any */
+	const struct node *map; /* that has the key, where one can be named */
+	const char *kind, *name;
+	struct pol_pos pos;
+	bool from_top;
+};
+#define USERS_MAX                                                              \
+	(2 * POL_GUEST_NICS_MAX + POL_GUEST_DEVICES_MAX + POL_DISKS_MAX + 3)
 struct users {
-	struct {
-		const char *kind, *name;
-		struct pol_pos pos;
-	} of[POL_SLOTS + 1];
+	struct user u[USERS_MAX];
 	size_t n;
+	const struct user *at[POL_SLOTS + 1];
 };
 
-static void take(struct read *r, struct users *u, unsigned slot,
-                 const struct node *item, const char *kind, const char *name,
-                 struct pol_pos pos)
+static const struct node *first_of(const struct node *map, const char *key,
+                                   size_t n)
 {
-	u->n++;
-	if (!slot)
+	return n ? node_get(map, key)->first : NULL;
+}
+
+static void add(struct users *all, struct user u)
+{
+	if (all->n < USERS_MAX)
+		all->u[all->n++] = u;
+}
+
+static void add_nics(struct users *all, const struct node *map,
+                     struct pol_guest *g)
+{
+	const struct node *item = first_of(map, "nics", g->n_nics);
+
+	for (size_t i = 0; i < g->n_nics; i++, item = item->next)
+		add(all, (struct user){ &g->nic[i].slot, item, "nic",
+		                        g->nic[i].name, g->nic[i].pos, false });
+	item = first_of(map, "devices", g->n_devices);
+	for (size_t i = 0; i < g->n_devices; i++, item = item->next)
+		add(all, (struct user){ &g->device[i].slot, item, "device",
+		                        g->device[i].name, g->device[i].pos,
+		                        false });
+	item = first_of(map, "nics", g->n_nics);
+	for (size_t i = 0; i < g->n_nics; i++, item = item->next)
+		if (g->nic[i].standby.backend)
+			add(all,
+			    (struct user){ &g->nic[i].standby.slot,
+			                   node_get(item, "failover"),
+			                   "the standby of nic", g->nic[i].name,
+			                   g->nic[i].standby.pos, false });
+}
+
+/* The small ones are at the other end: a disk or nic that is added does not
+ * move them, nor they it. */
+static void add_others(struct users *all, const struct node *map,
+                       struct pol_guest *g)
+{
+	const struct node *item = first_of(map, "disks", g->n_disks);
+
+	for (size_t i = 0; i < g->n_disks; i++, item = item->next)
+		add(all,
+		    (struct user){ &g->disk[i].slot, item, "disk",
+		                   g->disk[i].name, g->disk[i].pos, false });
+	if (g->vsock.cid)
+		add(all, (struct user){ &g->vsock.slot, node_get(map, "vsock"),
+		                        "the", "vsock", g->vsock.pos, true });
+	if (g->virtio_console)
+		add(all, (struct user){ &g->console_slot, map, "the", "console",
+		                        g->pos, true });
+	if (g->rng.given == POL_GIVEN && g->rng.v)
+		add(all, (struct user){ &g->rng_slot, map, "the", "rng", g->pos,
+		                        true });
+}
+
+static void claim(struct read *r, struct users *all, const struct user *u)
+{
+	const struct user *other = all->at[*u->slot];
+	struct diag *d;
+
+	if (!*u->slot)
 		return;
-	if (!u->of[slot].kind) {
-		u->of[slot].kind = kind;
-		u->of[slot].name = name;
-		u->of[slot].pos = pos;
+	if (!other) {
+		all->at[*u->slot] = u;
 		return;
 	}
-	struct diag *d =
-		pol_err(r->errs, node_get(item, "slot")->pos, FL_POL_CONFLICT,
-	                "slot \"%02x.0\" is used twice", slot);
-	diag_why(d, "%s %s has it (line %u)", u->of[slot].kind,
-	         u->of[slot].name, u->of[slot].pos.line);
+	d = pol_err(r->errs, node_get(u->map, "slot")->pos, FL_POL_CONFLICT,
+	            "slot \"%02x.0\" is used twice", *u->slot);
+	diag_why(d, "%s %s has it (line %u)", other->kind, other->name,
+	         other->pos.line);
 	diag_mend(d, "give it another, or none: it then gets a free one");
 }
 
-/* There are more slots than nics and devices, or it was refused. */
-static uint8_t lowest_free(struct users *u)
+/* There are more slots than users, or it was refused. */
+static void give(struct users *all, const struct user *u)
 {
-	for (uint8_t s = 1; s <= POL_SLOTS; s++)
-		if (!u->of[s].kind) {
-			u->of[s].kind = "it";
-			return s;
-		}
-	return 0;
+	for (uint8_t i = 1; !*u->slot && i <= POL_SLOTS; i++) {
+		uint8_t s = u->from_top ? (uint8_t)(POL_SLOTS + 1 - i) : i;
+
+		if (all->at[s])
+			continue;
+		all->at[s] = u;
+		*u->slot = s;
+	}
 }
 
 static bool too_many(struct read *r, const struct node *map, size_t used,
@@ -91,23 +155,18 @@ static bool too_many(struct read *r, const struct node *map, size_t used,
 
 void place_slots(struct read *r, const struct node *map, struct pol_guest *g)
 {
-	const struct node *item =
-		g->n_nics ? node_get(map, "nics")->first : NULL;
-	struct users u = { .n = 0 };
+	struct users all = { .n = 0 };
 
-	for (size_t i = 0; i < g->n_nics; i++, item = item->next)
-		take(r, &u, g->nic[i].slot, item, "nic", g->nic[i].name,
-		     g->nic[i].pos);
-	item = g->n_devices ? node_get(map, "devices")->first : NULL;
-	for (size_t i = 0; i < g->n_devices; i++, item = item->next)
-		take(r, &u, g->device[i].slot, item, "device",
-		     g->device[i].name, g->device[i].pos);
-	if (too_many(r, map, u.n, g->spare))
+	add_nics(&all, map, g);
+	add_others(&all, map, g);
+	for (size_t i = 0; i < all.n; i++)
+		claim(r, &all, &all.u[i]);
+	if (too_many(r, map, all.n, g->spare))
 		return;
-	for (size_t i = 0; i < g->n_nics; i++)
-		if (!g->nic[i].slot)
-			g->nic[i].slot = lowest_free(&u);
-	for (size_t i = 0; i < g->n_devices; i++)
-		if (!g->device[i].slot)
-			g->device[i].slot = lowest_free(&u);
+	/* Nobody asked for it: it takes what is left. */
+	if (g->rng.given == POL_ABSENT && all.n + g->spare < POL_SLOTS)
+		add(&all, (struct user){ &g->rng_slot, map, "the", "rng",
+		                         g->pos, true });
+	for (size_t i = 0; i < all.n; i++)
+		give(&all, &all.u[i]);
 }

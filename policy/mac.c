@@ -48,24 +48,35 @@ static uint32_t name_hash(const struct pol_guest *g,
 	return (h >> 24) ^ (h & BITS(23, 0));
 }
 
-bool pol_guest_nic_mac(const struct pol_policy *p, const struct pol_guest *g,
-                       const struct pol_guest_nic *n, uint8_t ret[static 6])
+static void stable_mac(const struct pol_guest *g, const struct pol_guest_nic *n,
+                       const uint8_t prefix[static 3], uint8_t ret[static 6])
 {
-	const struct pol_pool *pool;
-	uint32_t h;
+	uint32_t h = name_hash(g, n);
 
-	if (n->mac.given == POL_GIVEN)
-		memcpy(ret, n->mac.v, 6);
-	if (n->mac.given != POL_ABSENT || n->pool >= p->n_pools)
-		return n->mac.given == POL_GIVEN;
-	pool = &p->pool[n->pool];
-	if (pool->mac_assign != POL_MAC_STABLE)
-		return false;
-	h = name_hash(g, n);
-	memcpy(ret, pool->mac_prefix, 3);
+	memcpy(ret, prefix, 3);
 	ret[3] = (uint8_t)(h >> 16);
 	ret[4] = (uint8_t)(h >> 8);
 	ret[5] = (uint8_t)h;
+}
+
+bool pol_guest_nic_mac(const struct pol_policy *p, const struct pol_guest *g,
+                       const struct pol_guest_nic *n, uint8_t ret[static 6])
+{
+	/* Locally administered (IEEE 802-2014 8.4). */
+	static const uint8_t emulated[] = { 0x02, 0xf1, 0x1d };
+
+	if (n->mac.given == POL_GIVEN) {
+		memcpy(ret, n->mac.v, 6);
+		return true;
+	}
+	if (n->own.backend) {
+		stable_mac(g, n, emulated, ret);
+		return true;
+	}
+	if (n->mac.given != POL_ABSENT || n->pool >= p->n_pools ||
+	    p->pool[n->pool].mac_assign != POL_MAC_STABLE)
+		return false;
+	stable_mac(g, n, p->pool[n->pool].mac_prefix, ret);
 	return true;
 }
 

@@ -2,8 +2,8 @@
 /*
  * pol_parse: the text becomes nodes (node.c), the nodes a policy (schema.c by
  * the tables in keys*.c), then what concerns several guests is checked. The
- * MACs are compared only in a policy without errors: a name misread would
- * give addresses that nobody wrote.
+ * MACs, files and interfaces are compared only in a policy without errors: a
+ * name misread would give addresses that nobody wrote.
  */
 
 #include <string.h>
@@ -21,6 +21,8 @@ static int read_policy(const struct node *root, struct pol_policy *p,
 	read_map(&r, root, &table_policy, p);
 	if (!errs->n)
 		check_macs(&r);
+	if (!errs->n)
+		check_own(&r);
 	free(r.taken);
 	if (r.oom)
 		return -ENOMEM;
@@ -60,6 +62,7 @@ void pol_free(struct pol_policy *p)
 	for (size_t i = 0; i < p->n_guests; i++) {
 		free(p->guest[i].nic);
 		free(p->guest[i].device);
+		free(p->guest[i].disk);
 	}
 	free(p->nic);
 	free(p->device);

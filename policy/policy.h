@@ -67,7 +67,13 @@
 #define POL_GUEST_NICS_MAX 16 /* as many functions as a machine takes */
 #define POL_DEVICES_MAX 256
 #define POL_GUEST_DEVICES_MAX 16
-#define POL_SLOTS 31 /* root ports of a guest */
+#define POL_DISKS_MAX 8    /* of a guest */
+#define POL_OWN_NICS_MAX 8 /* emulated and standby ones, of a guest */
+#define POL_QUEUES_MAX 8   /* pairs */
+#define POL_SERIAL 21      /* virtio 1.2 5.2.6: 20 bytes */
+#define POL_IFNAME 16      /* the kernel's IFNAMSIZ */
+#define POL_CID_MIN 3      /* vsock(7): 0 to 2 are taken */
+#define POL_SLOTS 31       /* root ports of a guest */
 #define POL_SPARE_DEFAULT 1
 #define POL_CPUS_MAX 64
 #define POL_MEMORY_MIN (16ull << 20)
@@ -210,16 +216,52 @@ struct pol_pool {
 	enum pol_mac_assign mac_assign;
 	uint8_t mac_prefix[3];
 };
+enum pol_backend {
+	POL_BACKEND_NONE,
+	POL_BACKEND_TAP,   /* the VMM serves it */
+	POL_BACKEND_VHOST, /* the kernel does: vhost-net */
+};
+enum pol_nic_model {
+	POL_NIC_VIRTIO,
+	POL_NIC_E1000, /* 82540EM */
+};
+const char *pol_nic_model_name(enum pol_nic_model m);
+struct pol_tap { /* a NIC that the VMM itself is, and its host end */
+	enum pol_backend backend; /* NONE = there is no such NIC */
+	enum pol_nic_model model;
+	uint32_t queues;         /* pairs, 1 and up */
+	char bridge[POL_IFNAME]; /* "" = none */
+	char tap[POL_IFNAME];    /* "" = pol_tap_name() makes one up */
+	uint8_t slot;            /* of a standby; an emulated nic has its own */
+	struct pol_pos pos;
+};
 struct pol_guest_nic {
 	char name[POL_NAME];
 	struct pol_pos pos;
-	size_t pool;
+	size_t pool;        /* SIZE_MAX = it is emulated, and has no VF */
 	size_t network;     /* SIZE_MAX = none named */
 	struct pol_mac mac; /* mac-address */
 	uint8_t slot; /* 1..31, device number of its root port; where the file
 	                 gives none, pol_parse takes the lowest free one */
 	enum pol_on_fault on_fault;
-	struct pol_fn fn; /* the VF it was given (pol_parse assigns) */
+	struct pol_fn fn;       /* the VF it was given (pol_parse assigns) */
+	struct pol_tap own;     /* emulated */
+	struct pol_tap standby; /* failover: beside the VF, with its MAC */
+	uint32_t mtu;           /* of what is emulated; 0 = nothing said */
+};
+struct pol_disk { /* raw: a file or a block device */
+	char name[POL_NAME];
+	struct pol_pos pos;
+	char path[POL_PATH];
+	char serial[POL_SERIAL]; /* "" = its name, cut */
+	bool read_only;
+	bool direct; /* past the host's page cache */
+	uint8_t slot;
+};
+struct pol_vsock {
+	uint32_t cid; /* 0 = none */
+	uint8_t slot;
+	struct pol_pos pos;
 };
 struct pol_guest_device {
 	char name[POL_NAME]; /* use: the device's */
@@ -243,6 +285,12 @@ struct pol_guest {
 	size_t n_nics;
 	struct pol_guest_device *device;
 	size_t n_devices;
+	struct pol_disk *disk;
+	size_t n_disks;
+	struct pol_vsock vsock;
+	struct pol_bool rng;            /* left out: where a slot is left */
+	bool virtio_console;            /* beside the serial port */
+	uint8_t rng_slot, console_slot; /* 0 = none */
 };
 struct pol_policy {
 	uint32_t version;
@@ -267,9 +315,46 @@ const struct pol_guest *pol_guest_find(const struct pol_policy *p,
                                        const char *name);
 /* The MAC a guest NIC is to have: its own, or the pool's stable one, or false
  * when neither says. Stable: the prefix, then 24 bits of FNV-1a (32 bits,
- * folded by xor of its top byte) over "guest/nic". */
+ * folded by xor of its top byte) over "guest/nic". An emulated one always has
+ * a MAC: its own or the stable one of the prefix 02:f1:1d. */
 bool pol_guest_nic_mac(const struct pol_policy *p, const struct pol_guest *g,
                        const struct pol_guest_nic *n, uint8_t ret[static 6]);
+
+/* ---- own.c: devices of a guest that its VMM itself is ---------------------
+ */
+
+enum pol_own_kind {
+	POL_OWN_NIC,
+	POL_OWN_DISK,
+	POL_OWN_VSOCK,
+	POL_OWN_CONSOLE,
+	POL_OWN_RNG,
+};
+struct pol_own {
+	enum pol_own_kind kind;
+	char name[POL_NAME]; /* a standby's is its nic's with ":standby"; of
+	                        those without a name, what they are */
+	uint8_t slot;
+	const struct pol_disk *disk; /* of a disk */
+	const struct pol_tap *tap;   /* of a nic, as all below */
+	bool standby;
+	char ifname[POL_IFNAME]; /* the host's end */
+	uint8_t mac[6];
+	uint32_t mtu;
+	uint32_t cid; /* of a vsock */
+};
+/* The `i`th, in the order nics, standbys, disks, vsock, console, rng; false =
+ * there are not so many. Valid as long as the policy. */
+bool pol_guest_own(const struct pol_policy *p, const struct pol_guest *g,
+                   size_t i, struct pol_own *ret);
+/* The interface's name: the one given, else fl-GUEST-NIC where that fits and
+ * can be no other's, else fl- and 48 bits of a hash of both in hex. */
+void pol_tap_name(const struct pol_guest *g, const char *nic,
+                  const struct pol_tap *t, char ret[static POL_IFNAME]);
+/* "disk root in 03.0: /srv/root.img, read-only" */
+int pol_own_text(const struct pol_own *o, char *buf, size_t size);
+/* What a person would type to have the host's side of it; "" = nothing. */
+int pol_own_command(const struct pol_own *o, char *buf, size_t size);
 
 /* ---- the machine, as seen or as wanted ----------------------------------- */
 

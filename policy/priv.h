@@ -167,12 +167,22 @@ extern const struct table table_policy;
 extern const struct table table_pool;
 extern const struct table table_device;
 extern const struct table table_guest;
+extern const struct list list_guest_nics, list_guest_disks;
 extern const struct table table_match_nic, table_match_device;
 /* Index of the item called v->text in an array of structs that begin with a
  * name; SIZE_MAX with an error added, in which it is a `what`. */
 size_t find_named(struct read *r, const struct key *k, const char *what,
                   const struct node *v, const void *array, size_t size,
                   size_t n);
+/* keys-nic.c: what concerns a NIC and its guest. */
+void check_nics(struct read *r, const struct node *map,
+                const struct pol_guest *g);
+/* keys-disk.c: names that a nic or device has. */
+void check_disks(struct read *r, const struct node *map,
+                 const struct pol_guest *g);
+READER(read_vsock);  /* struct pol_vsock */
+READER(read_flag);   /* bool */
+READER(read_ifname); /* char[POL_IFNAME] */
 /* Clashes of a guest's slots, then a free one to each that named none. */
 void place_slots(struct read *r, const struct node *map, struct pol_guest *g);
 READER(read_never); /* arg: why, of a KEY_NEVER */
@@ -188,6 +198,8 @@ bool mac_is_zero(const uint8_t mac[static 6]);
 const char *mac_refused(const uint8_t mac[static 6]);
 /* Two guest NICs with one MAC, given or computed. */
 void check_macs(struct read *r);
+/* own.c: disks, interfaces and context ids that two want. */
+void check_own(struct read *r);
 
 /* ---- match.c, state.c, resolve.c ----------------------------------------- */
 

@@ -20,6 +20,12 @@ bool concerns(const struct resolve *r, const struct pol_guest *g,
 	       (!r->device || !strcmp(name, r->device));
 }
 
+/* An emulated one has none. */
+static bool has_vf(const struct pol_guest_nic *n)
+{
+	return n->pool != SIZE_MAX;
+}
+
 /* The guest NIC that has this VF, if it is to be looked at. */
 static const struct pol_guest_nic *user_of(const struct resolve *r,
                                            struct pol_fn fn)
@@ -27,8 +33,8 @@ static const struct pol_guest_nic *user_of(const struct resolve *r,
 	const struct pol_guest *g = r->only;
 
 	for (size_t i = 0; g && i < g->n_nics; i++)
-		if (g->nic[i].fn.nic == fn.nic && g->nic[i].fn.vf == fn.vf &&
-		    concerns(r, g, g->nic[i].name))
+		if (has_vf(&g->nic[i]) && g->nic[i].fn.nic == fn.nic &&
+		    g->nic[i].fn.vf == fn.vf && concerns(r, g, g->nic[i].name))
 			return &g->nic[i];
 	return NULL;
 }
@@ -38,7 +44,8 @@ static bool nic_needed(const struct resolve *r, size_t nic)
 	const struct pol_guest *g = r->only;
 
 	for (size_t i = 0; g && i < g->n_nics; i++)
-		if (g->nic[i].fn.nic == nic && concerns(r, g, g->nic[i].name))
+		if (has_vf(&g->nic[i]) && g->nic[i].fn.nic == nic &&
+		    concerns(r, g, g->nic[i].name))
 			return true;
 	return !g;
 }
@@ -424,7 +431,8 @@ static int resolve_all(struct resolve *r)
 	resolve_pools(r);
 	for (size_t g = 0; g < r->p->n_guests; g++)
 		for (size_t i = 0; i < r->p->guest[g].n_nics; i++)
-			if (concerns(r, &r->p->guest[g],
+			if (has_vf(&r->p->guest[g].nic[i]) &&
+			    concerns(r, &r->p->guest[g],
 			             r->p->guest[g].nic[i].name))
 				resolve_guest_nic(r, &r->p->guest[g],
 				                  &r->p->guest[g].nic[i]);

@@ -394,9 +394,11 @@ static bool wanted(const struct resolve *r, size_t index)
 /* As many functions as a machine takes. */
 static void check_total(struct resolve *r, const struct pol_guest *g)
 {
-	size_t n = g->n_nics, len = strlen(g->name);
+	size_t n = 0, len = strlen(g->name);
 	struct diag *d;
 
+	for (size_t i = 0; i < g->n_nics; i++)
+		n += g->nic[i].pool != SIZE_MAX;
 	for (size_t i = 0; i < r->want->n_wholes; i++)
 		n += !strncmp(r->want->whole[i].label, g->name, len) &&
 		     r->want->whole[i].label[len] == '/';

@@ -37,6 +37,27 @@ static void check_name(const char *name)
 	CHECK(n > 0 && n < POL_NAME);
 }
 
+static void check_own_devices(const struct pol_policy *p,
+                              const struct pol_guest *g, uint32_t slots)
+{
+	struct pol_own o;
+	char text[512];
+
+	for (size_t i = 0; pol_guest_own(p, g, i, &o); i++) {
+		bool is_nic = o.kind == POL_OWN_NIC && !o.standby;
+
+		CHECK(o.slot >= 1 && o.slot <= 31);
+		CHECK(is_nic == !!(slots & BIT(o.slot)));
+		slots |= BIT(o.slot);
+		CHECK(*o.name && strnlen(o.name, POL_NAME) < POL_NAME);
+		CHECK(o.kind != POL_OWN_DISK || o.disk->path[0] == '/');
+		CHECK(o.kind != POL_OWN_NIC ||
+		      (*o.ifname && strnlen(o.ifname, 16) < 16));
+		CHECK(pol_own_text(&o, text, sizeof(text)) > 0);
+		CHECK(pol_own_command(&o, text, sizeof(text)) >= 0);
+	}
+}
+
 static void check_guest(const struct pol_policy *p, const struct pol_guest *g)
 {
 	uint32_t slots = 0;
@@ -52,15 +73,17 @@ static void check_guest(const struct pol_policy *p, const struct pol_guest *g)
 		uint8_t mac[6];
 
 		check_name(n->name);
-		CHECK(n->pool < p->n_pools);
+		CHECK((n->pool < p->n_pools) == !n->own.backend);
 		CHECK(n->network < p->n_networks || n->network == SIZE_MAX);
-		check_fn(p, n->fn);
+		if (!n->own.backend)
+			check_fn(p, n->fn);
 		CHECK(n->slot >= 1 && n->slot <= 31);
 		CHECK(!(slots & BIT(n->slot)));
 		slots |= BIT(n->slot);
 		if (pol_guest_nic_mac(p, g, n, mac))
 			CHECK(!(mac[0] & 1));
 	}
+	check_own_devices(p, g, slots);
 }
 
 static void check_policy(const struct pol_policy *p)

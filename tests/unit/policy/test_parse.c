@@ -338,10 +338,54 @@ static void test_stable_collision(void **state)
 	pol_free(p);
 }
 
+/* Each as `check` and `plan` show it. */
+static void show_own(const struct pol_policy *p, struct text *t)
+{
+	char line[512];
+	struct pol_own o;
+
+	t->n = 0;
+	for (size_t g = 0; g < p->n_guests; g++)
+		for (size_t i = 0; pol_guest_own(p, &p->guest[g], i, &o); i++) {
+			pol_own_text(&o, line, sizeof(line));
+			text_add(t, "%s: %s\n", p->guest[g].name, line);
+			pol_own_command(&o, line, sizeof(line));
+			if (*line)
+				text_add(t, "    %s\n", line);
+		}
+}
+
+#define OWN_SHOWN "tests/golden/policy/good/own-devices.shown"
+
+static void test_own_devices(void **state)
+{
+	struct pol_policy *p =
+		parse("tests/golden/policy/good/own-devices.yaml");
+	const struct pol_guest *g = &p->guest[0];
+
+	(void)state;
+	show_own(p, &got);
+	if (golden_update())
+		text_write(OWN_SHOWN, got.buf);
+	text_read(&want, OWN_SHOWN);
+	assert_string_equal(got.buf, want.buf);
+	assert_int_equal(g->nic[0].pool, 0);
+	assert_int_equal(g->nic[1].pool, SIZE_MAX);
+	assert_string_equal(g->disk[0].serial, "ROOT-1");
+	assert_false(g->disk[0].read_only || g->disk[0].direct);
+	assert_true(g->disk[1].read_only && g->disk[1].direct);
+	assert_int_equal(p->guest[1].rng_slot, 0);
+	pol_free(p);
+	p = parse("tests/golden/policy/good/own-no-room-for-rng.yaml");
+	assert_int_equal(p->guest[0].rng_slot, 0);
+	pol_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_own_devices),
 		cmocka_unit_test(test_errors_are_bounded),
 		cmocka_unit_test(test_long_text),
 		cmocka_unit_test(test_prefixes),
