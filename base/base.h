@@ -207,7 +207,7 @@ _must_check_ int fd_pwrite_full(int fd, const void *buf, size_t len,
  * -EFBIG beyond. *ret is the caller's to free. */
 _must_check_ int fd_read_file(int fd, size_t max, char **ret, size_t *ret_len);
 
-#define FD_PASS_MAX 64
+#define FD_PASS_MAX 253 /* the kernel's SCM_MAX_FD */
 /* One datagram with descriptors (SCM_RIGHTS). `n` at most FD_PASS_MAX. */
 _must_check_ int fd_send(int sock, const void *buf, size_t len, const int *fds,
                          size_t n);

@@ -24,7 +24,10 @@
  *                                                    "journal"
  * plan     anyone          policy as sealed memfd;   "actions", a list of
  *                          none: the one applied     {"op", "text", "command",
- *                                                    "disruption"}
+ *                                                    "disruption"}; "at-start":
+ *                                                    {"guest", "text",
+ *                                                    "command"}, what netd
+ *                                                    makes with a guest
  * apply    root            policy as sealed memfd,   "done": how many of the
  *                          "file": name for people   "actions" were done
  * restore  root            -                         as apply
@@ -60,7 +63,9 @@
  *   "fds" names the descriptors of the datagram in their order; "initrd" is
  *   left out when the guest has none. "iommu" is /dev/iommu or
  *   /dev/vfio/vfio; "device:NAME" the VFIO cdev, or the group. A guest
- *   without a device has neither, and no "backend".
+ *   without a device has neither, and no "backend". "control" is a socket that
+ *   listens at NETD_GUESTS/NAME.sock beside netd's own; netd removes that
+ *   name when the lease ends.
  *   "warnings": [text] may be present.
  *   Functions of one slot are called NAME and NAME:F; the slot goes by NAME.
  *   Of a device also, where it is not the usual: "function" (0), the number
@@ -72,13 +77,15 @@
  *   "page" (bytes; 0 = THP), "prefault" (bool), "interrupt_limit" (a second
  *   and vector, with the descriptor "interrupts": /proc/interrupts).
  *   Devices that the VMM itself is, each with a "slot" of its own:
- *     "disks": [{"name", "slot", "read_only", "direct", "serial"}], each with a
- *      descriptor "disk:NAME"; "direct": it was opened with O_DIRECT
+ *     "disks": [{"name", "slot", "read_only", "direct", "serial", "path"}],
+ *      each with a descriptor "disk:NAME"; "direct": opened with O_DIRECT
  *     "nics": [{"name", "slot", "model": "virtio" | "e1000", "mac", "mtu",
- *      "standby", "pairs"}], each with descriptors "tap:NAME:N", one a pair of
- *      queues, and "vhost:NAME:N" where the kernel is to serve it
+ *      "standby", "pairs", "tap"}], each with descriptors "tap:NAME:N", one a
+ *      pair of queues, and "vhost:NAME:N" where the kernel is to serve it
  *     "vsock": {"slot", "cid"} with the descriptor "vsock"
  *     "rng": {"slot"}, "vconsole": {"slot"}
+ *   "path" and "tap" (the interface's name) are for messages: the VMM opens
+ *   neither.
  *
  * On the lease's connection, netd and the VMM talk to one another from then on;
  * each datagram is one object, and what the other does not know it ignores:
@@ -141,12 +148,21 @@ enum {
 	FL_NETD_MEMORY = 716,
 	FL_NETD_NOT_RUNNING = 717, /* guest has no lease */
 	FL_NETD_VMM = 718,         /* running guest did not do it, or not yet */
+	FL_NETD_DISK = 719,        /* a disk cannot be opened, or has a user */
+	FL_NETD_TAP = 720,         /* an interface cannot be made */
+	FL_NETD_CONTROL = 721,     /* nor a guest's control socket */
 };
 
 #define NETD_SOCKET "/run/fairlead/netd.sock"
+/* Beside it: the guests' control sockets, SOCK_SEQPACKET, for root and
+ * NETD_GROUP. */
+#define NETD_GUESTS "guests"
 #define NETD_PROTO_VERSION 1
 #define NETD_MSG_MAX 65536
-#define NETD_FDS_MAX 64
+/* Of a lease that has all that it can: kvm, kernel, initrd, iommu, interrupts,
+ * control, vsock; 16 functions with ROM files, 8 disks, 8 NICs of 8 pairs with
+ * vhost. */
+#define NETD_FDS_MAX 192
 #define NETD_POLICY_MAX (1u << 20)
 #define NETD_REPLY_MAX (16u << 20)
 

@@ -203,6 +203,8 @@ static int *fd_place(struct vm_config *c, const char *name)
 		return &c->iommu_fd;
 	if (!strcmp(name, "interrupts"))
 		return &c->interrupts_fd;
+	if (!strcmp(name, "control"))
+		return &c->control_fd;
 	if ((own = lease_own_fd(c, name)))
 		return own;
 	return lease_device_fd(c->device, c->n_devices, name);
@@ -264,6 +266,7 @@ int lease_parse(const char *text, size_t len, int fd0, struct vm_config *ret,
 		.out_fd = -1,
 		.iommu_fd = -1,
 		.interrupts_fd = -1,
+		.control_fd = -1,
 	};
 	json_error_t e;
 	json_t *lease = json_loadb(text, len, JSON_REJECT_DUPLICATES, &e);

@@ -241,6 +241,7 @@ static void close_all(struct vm *vm)
 	close_fd(&c->initrd_fd);
 	close_fd(&c->report_fd);
 	close_fd(&c->interrupts_fd);
+	close_fd(&c->control_fd);
 	/* Last: with it netd takes the lease back. */
 	close_fd(&c->conn_fd);
 }

@@ -132,6 +132,8 @@ struct vm_config {
 	int initrd_fd;     /* -1 = none */
 	int conn_fd;       /* the lease; held open, -1 = none */
 	int report_fd;     /* -1 = none */
+	int control_fd;    /* a socket that listens for the control protocol;
+	                      -1 = none */
 	int in_fd, out_fd; /* console; raw mode when in_fd is a terminal */
 	enum iommu_backend backend;
 	int iommu_fd; /* -1 = no devices */
