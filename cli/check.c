@@ -40,6 +40,22 @@ static int print_errors(const struct cli *c, const struct pol_errors *errs,
 	return CLI_REFUSED;
 }
 
+/* What the file gives by itself: addresses, names and slots that it does not
+ * say. */
+static void print_own(const struct pol_policy *p)
+{
+	char text[2 * DIAG_LINE];
+	struct pol_own o;
+
+	for (size_t g = 0; g < p->n_guests; g++)
+		for (size_t i = 0; pol_guest_own(p, &p->guest[g], i, &o); i++) {
+			if (o.kind == POL_OWN_RNG)
+				continue; /* nearly all have one */
+			pol_own_text(&o, text, sizeof(text));
+			printf("  guest %s: %s\n", p->guest[g].name, text);
+		}
+}
+
 static int print_good(const struct cli *c, const struct pol_policy *p,
                       const char *file)
 {
@@ -52,6 +68,7 @@ static int print_good(const struct cli *c, const struct pol_policy *p,
 		                  (json_int_t)p->n_guests));
 	printf("%s: good: %zu nic(s), %zu network(s), %zu pool(s), %zu guest(s)\n",
 	       file, p->n_nics, p->n_networks, p->n_pools, p->n_guests);
+	print_own(p);
 	return CLI_OK;
 }
 

@@ -28,6 +28,20 @@ static void print_warnings(const json_t *reply)
 		        json_string_value(json_array_get(list, i)));
 }
 
+/* Not done by an apply: it lasts as long as a guest runs. */
+static void print_at_start(const json_t *list)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *o = json_array_get(list, i);
+		const char *command = cli_text(o, "command", "");
+
+		printf("  when guest %s starts: %s\n",
+		       cli_text(o, "guest", "?"), cli_text(o, "text", "?"));
+		if (*command)
+			printf("       %s\n", command);
+	}
+}
+
 static int print_actions(const struct cli *c, json_t *reply, const char *none,
                          const char *some)
 {
@@ -39,6 +53,7 @@ static int print_actions(const struct cli *c, json_t *reply, const char *none,
 	print_warnings(reply);
 	for (size_t i = 0; i < n; i++)
 		print_action(i, json_array_get(list, i));
+	print_at_start(json_object_get(reply, "at-start"));
 	if (n)
 		printf("%zu action(s) %s\n", n, some);
 	else

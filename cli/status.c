@@ -91,6 +91,26 @@ static void print_devices(const json_t *list)
 		print_device(json_array_get(list, i));
 }
 
+/* What the guest's VMM itself is. */
+static void print_own(const json_t *list)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *o = json_array_get(list, i);
+		const char *bridge = cli_text(o, "bridge", "");
+		const char *tap = cli_text(o, "tap", "");
+		unsigned slot = (unsigned)json_integer_value(
+			json_object_get(o, "slot"));
+
+		printf("    %-8s %-16s %02x.0  %s", cli_text(o, "kind", "?"),
+		       cli_text(o, "name", "?"), slot,
+		       *tap ? tap : cli_text(o, "path", ""));
+		if (*tap)
+			printf(" %s%s%s", cli_text(o, "state", "unknown"),
+			       *bridge ? ", bridge " : "", bridge);
+		putchar('\n');
+	}
+}
+
 static void print_lease(const json_t *l)
 {
 	const json_t *devices = json_object_get(l, "devices");
@@ -106,6 +126,7 @@ static void print_lease(const json_t *l)
 		               : "?",
 		       json_string_value(json_array_get(devices, i)));
 	putchar('\n');
+	print_own(json_object_get(l, "own"));
 }
 
 static void print_fault(const json_t *f)

@@ -33,6 +33,9 @@ static void end_lease(struct server *s, struct client *c)
 	c->lease->ending = true;
 	memcpy(r.guest, c->lease->guest, sizeof(r.guest));
 	c->lease = NULL;
+	/* When netd ends, the guests run on, and are still to be asked. */
+	if (!s->stopping)
+		control_remove(s->env, r.guest);
 	log_line(s->env->log, LOG_LVL_INFO, "lease of %s ends: pid %d", r.guest,
 	         c->peer.pid);
 	if (!s->stopping)

@@ -54,6 +54,19 @@ int grant_find_guest(struct work *w, struct guest_run *r)
 	return r->guest ? 0 : no_guest(w, r->policy);
 }
 
+/* Of a device that the VMM itself is. */
+static bool is_own_slot(const struct pol_guest *g, uint8_t slot)
+{
+	bool own = slot == g->vsock.slot || slot == g->console_slot ||
+	           slot == g->rng_slot;
+
+	for (size_t i = 0; i < g->n_nics; i++)
+		own |= g->nic[i].standby.slot == slot;
+	for (size_t i = 0; i < g->n_disks; i++)
+		own |= g->disk[i].slot == slot;
+	return own;
+}
+
 /* The empty ports are at the lowest device numbers that nothing of the guest
  * has (netd-proto.h). 0 = none is left. */
 static uint8_t spare_slot(const struct pol_guest *g, const struct lease *l)
@@ -61,7 +74,7 @@ static uint8_t spare_slot(const struct pol_guest *g, const struct lease *l)
 	uint32_t left = g->spare;
 
 	for (uint8_t s = 1; s <= POL_SLOTS && left; s++) {
-		bool own = false, used = false;
+		bool own = is_own_slot(g, s), used = false;
 
 		for (size_t i = 0; i < g->n_nics; i++)
 			own |= g->nic[i].slot == s;
@@ -105,6 +118,29 @@ static int adopt(struct guest_run *r, const struct lease *l, const char *name)
 	return 0;
 }
 
+static bool is_own(const struct pol_guest *g, const char *name)
+{
+	for (size_t i = 0; i < g->n_nics; i++)
+		if (g->nic[i].own.backend && !strcmp(g->nic[i].name, name))
+			return true;
+	for (size_t i = 0; i < g->n_disks; i++)
+		if (!strcmp(g->disk[i].name, name))
+			return true;
+	return false;
+}
+
+static int refuse_own(struct work *w, const struct pol_guest *g)
+{
+	diag_fail(&w->diag, -EOPNOTSUPP, FL_NETD_DEVICE,
+	          "guest %s: %s comes and goes with the guest only", g->name,
+	          w->req.device);
+	diag_why(&w->diag, "it is no function of the host: the guest's VMM "
+	                   "itself is the device");
+	diag_mend(&w->diag, "change the policy, apply it, start the guest "
+	                    "anew");
+	return -EOPNOTSUPP;
+}
+
 int grant_find_device(struct work *w, struct guest_run *r)
 {
 	const struct pol_guest *g = r->guest;
@@ -112,8 +148,11 @@ int grant_find_device(struct work *w, struct guest_run *r)
 	size_t n = 0;
 	int e;
 
+	if (is_own(g, w->req.device))
+		return refuse_own(w, g);
 	for (size_t i = 0; i < g->n_nics; i++)
-		names[n++] = g->nic[i].name;
+		if (g->nic[i].pool != SIZE_MAX)
+			names[n++] = g->nic[i].name;
 	for (size_t i = 0; i < g->n_devices; i++)
 		names[n++] = g->device[i].name;
 	r->device = w->req.device;
@@ -209,7 +248,8 @@ void grant_list(struct guest_run *r)
 
 	r->give.n = 0;
 	for (size_t i = 0; i < g->n_nics; i++)
-		if (!r->device || !strcmp(g->nic[i].name, r->device))
+		if (g->nic[i].pool != SIZE_MAX &&
+		    (!r->device || !strcmp(g->nic[i].name, r->device)))
 			list_nic(r, &g->nic[i]);
 	for (size_t i = 0; i < g->n_devices; i++)
 		if (!r->device || !strcmp(g->device[i].name, r->device))

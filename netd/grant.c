@@ -5,7 +5,8 @@
  * Giving, in order: the applied policy's guest; is it free; the machine as it
  * is; does anybody hold the functions; the functions as the policy says (a
  * plan for them alone, empty where nothing drifted); can each be assigned;
- * then the files. The MAC in the answer is the one read back.
+ * then the files, the interfaces and the control socket. The MAC in the answer
+ * is the one read back.
  *
  * What other guests have, or lack, is not looked at: a card that is missing
  * elsewhere keeps nobody from running.
@@ -234,6 +235,11 @@ int verb_lease(struct work *w)
 		e = make_ready(w, &r, &drifted);
 	if (!e)
 		e = open_guest(w, r.guest, &r.give);
+	if (!e)
+		e = open_own(w, r.m.rtnl, r.policy, r.guest);
+	/* Last: a name in the file system does not go with its descriptor. */
+	if (!e)
+		e = control_open(w);
 	if (!e) {
 		describe_guest(w, &r);
 		describe_devices(w, &r);

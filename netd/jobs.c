@@ -91,8 +91,8 @@ static void refuse_busy(struct server *s, struct client *c,
 static int launch(struct server *s, struct job *j)
 {
 	struct env *e = s->env;
-	const int keep[] = { e->root_fd, e->state_fd, j->policy_fd,
-		             j->peer.pidfd };
+	const int keep[] = { e->root_fd, e->state_fd, e->guests_fd,
+		             j->policy_fd, j->peer.pidfd };
 	_cleanup_free_ struct work *w = calloc(1, sizeof(*w));
 	int r;
 
@@ -221,6 +221,14 @@ static int begin_lease(struct server *s, struct client *c, const char *text,
 	return c->lease ? 0 : -ENOSPC;
 }
 
+/* Nobody has what was opened: what does not go with its descriptors. */
+static void forget_lease(struct server *s, const struct job *j,
+                         const struct answer *a)
+{
+	if (a->ok && j->permit->flags & PERMIT_LEASE)
+		control_remove(s->env, j->req.guest);
+}
+
 /* A refusal in one line; the client has all of it. */
 static void log_end(struct server *s, const struct job *j, bool ok,
                     const char *text, size_t len)
@@ -268,10 +276,13 @@ static void take_reply(struct server *s, struct job *j, struct answer *a)
 		ask_attach(s, c, &j->req, text, len, a);
 		return;
 	}
-	if (!c)
+	if (!c) {
+		forget_lease(s, j, a);
 		return;
+	}
 	if (a->ok && j->permit->flags & PERMIT_LEASE &&
 	    begin_lease(s, c, text, len) < 0) {
+		forget_lease(s, j, a);
 		diag_fail(&d, -ENOSPC, FL_NETD_FULL, "lease %s: no room",
 		          j->req.guest);
 		diag_why(&d, "%d guests are leased, or this one is",

@@ -60,6 +60,54 @@ int lease_more(struct lease *l, const json_t *reply)
 	return 0;
 }
 
+static int add_own(struct lease *l, const char *kind, const char *name,
+                   const char *what, const json_t *o)
+{
+	struct lease_own *own = &l->own[l->n_own];
+
+	if (!o)
+		return 0;
+	if (l->n_own == LEASE_OWN_MAX)
+		return -E2BIG;
+	l->n_own++;
+	*own = (struct lease_own){ 0 };
+	snprintf(own->kind, sizeof(own->kind), "%s", kind);
+	snprintf(own->name, sizeof(own->name), "%s", name);
+	snprintf(own->what, sizeof(own->what), "%s", what);
+	own->slot = (uint8_t)json_integer_value(json_object_get(o, "slot"));
+	return 0;
+}
+
+static int add_owns(struct lease *l, const json_t *reply)
+{
+	static const struct {
+		const char *key, *kind, *what;
+	} list[] = {
+		{ "disks", "disk", "path" },
+		{ "nics", "nic", "tap" },
+	}, one[] = {
+		{ "vsock", "vsock", NULL },
+		{ "vconsole", "console", NULL },
+		{ "rng", "rng", NULL },
+	};
+	const json_t *o;
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(list); i++) {
+		const json_t *all = json_object_get(reply, list[i].key);
+
+		for (size_t k = 0; r == 0 && k < json_array_size(all); k++) {
+			o = json_array_get(all, k);
+			r = add_own(l, list[i].kind, text(o, "name"),
+			            text(o, list[i].what), o);
+		}
+	}
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(one); i++)
+		r = add_own(l, one[i].kind, one[i].kind, "",
+		            json_object_get(reply, one[i].key));
+	return r;
+}
+
 void lease_backend(struct lease *l, const json_t *reply)
 {
 	if (!*l->backend)
@@ -74,7 +122,8 @@ struct lease *lease_add(struct leases *all, const json_t *reply, pid_t pid,
 	struct lease l = { .pid = pid, .since = now };
 
 	if (!*guest || strlen(guest) >= sizeof(l.guest) ||
-	    lease_find(all, guest) || lease_more(&l, reply) < 0)
+	    lease_find(all, guest) || lease_more(&l, reply) < 0 ||
+	    add_owns(&l, reply) < 0)
 		return NULL;
 	snprintf(l.guest, sizeof(l.guest), "%s", guest);
 	lease_backend(&l, reply);

@@ -164,6 +164,7 @@ static int serve(const struct options *o, struct env *e, struct diag *d)
 			          strerror(-r));
 	}
 	server_close(s);
+	close_fd(&e->guests_fd);
 	close_fd(&e->state_fd);
 	close_fd(&e->root_fd);
 	return r;
@@ -192,6 +193,7 @@ int main(int argc, char **argv)
 	e->log = &leveled;
 	e->root_fd = -1;
 	e->state_fd = -1;
+	e->guests_fd = -1;
 	r = serve(&o, e, &d);
 	if (r)
 		log_diag(&leveled, LOG_LVL_ERROR, &d);

@@ -28,7 +28,7 @@ static int fail(struct work *w, int err, const char *what, const char *path,
 	return err;
 }
 
-static int add(struct work *w, const char *name, int fd)
+int open_add(struct work *w, const char *name, int fd)
 {
 	json_t *names = json_object_get(w->reply, "fds");
 
@@ -41,21 +41,21 @@ static int add(struct work *w, const char *name, int fd)
 }
 
 /* Paths of the policy are absolute; they are taken below root_fd. */
-static const char *below(const char *path)
+const char *open_below(const char *path)
 {
 	while (*path == '/')
 		path++;
 	return path;
 }
 
-static int open_node(struct work *w, const char *name, const char *path,
-                     const char *mend)
+int open_node(struct work *w, const char *name, const char *path,
+              const char *mend)
 {
-	int fd = openat(w->env->root_fd, below(path), O_RDWR | O_CLOEXEC);
+	int fd = openat(w->env->root_fd, open_below(path), O_RDWR | O_CLOEXEC);
 
 	if (fd < 0)
 		return fail(w, -errno, name, path, mend);
-	return add(w, name, fd);
+	return open_add(w, name, fd);
 }
 
 /* Links are followed: the policy is root's. A FIFO or device would block. */
@@ -67,7 +67,7 @@ static int open_image(struct work *w, const char *name, const char *path)
 
 	if (!*path)
 		return 0;
-	fd = openat(w->env->root_fd, below(path),
+	fd = openat(w->env->root_fd, open_below(path),
 	            O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return fail(w, -errno, name, path, mend);
@@ -76,17 +76,18 @@ static int open_image(struct work *w, const char *name, const char *path)
 		return fail(w, -EINVAL, name, path,
 		            "it must be a regular file");
 	}
-	return add(w, name, fd);
+	return open_add(w, name, fd);
 }
 
 /* The host's counters, by which the VMM tells how often a vector came. */
 static int open_interrupts(struct work *w)
 {
 	static const char path[] = "/proc/interrupts";
-	int fd = openat(w->env->root_fd, below(path), O_RDONLY | O_CLOEXEC);
+	int fd =
+		openat(w->env->root_fd, open_below(path), O_RDONLY | O_CLOEXEC);
 
 	return fd < 0 ? fail(w, -errno, "interrupts", path, "mount /proc")
-	              : add(w, "interrupts", fd);
+	              : open_add(w, "interrupts", fd);
 }
 
 /* ---- VFIO ------------------------------------------------------------------
@@ -137,14 +138,14 @@ static int shared_group(const struct work *w, const struct grant *give,
 
 static int open_path(struct work *w, const char *name, const char *path)
 {
-	int fd = openat(w->env->root_fd, below(path), O_RDWR | O_CLOEXEC);
+	int fd = openat(w->env->root_fd, open_below(path), O_RDWR | O_CLOEXEC);
 
 	if (fd < 0)
 		return fail(w, -errno, "VFIO device", path,
 		            errno == EBUSY
 		                    ? "another process has it: fairlead status"
 		                    : "see `fairlead doctor`");
-	return add(w, name, fd);
+	return open_add(w, name, fd);
 }
 
 /* at[i]: where its descriptor is in w->fd. */
@@ -168,7 +169,7 @@ static int open_device(struct work *w, const struct grant *give, size_t i,
 	fd = shared_group(w, give, at, i);
 	fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	if (fd >= 0)
-		return add(w, name, fd);
+		return open_add(w, name, fd);
 	snprintf(path, sizeof(path), "/dev/vfio/%d", f->group);
 	return open_path(w, name, path);
 }

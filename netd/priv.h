@@ -11,10 +11,10 @@
  *                 the kernel's log. Opens no device, reads no sysfs, never
  *                 blocks.
  *   a worker      verbs.c transact.c apply.c ops.c observe*.c rtnl*.c grant*.c
- *                 open.c memlock.c status.c intent.c: a fork of main for one
- *                 request; may block, is killed at its deadline, ends with
- *                 one answer.
- *   both          reply.c lease.c journal.c. Of the journal main only looks
+ *                 open*.c memlock.c status.c intent.c: a fork of main for
+ *                 one request; may block, is killed at its deadline, ends
+ *                 with one answer.
+ *   both          reply.c lease.c journal.c control.c. Of the journal main looks
  *                 whether there is an intent; boot.c is main's, before it
  *                 listens.
  */
@@ -33,6 +33,14 @@
 
 #define LEASES_MAX 64
 #define LEASE_DEVICES_MAX POL_GUEST_NICS_MAX
+/* What the VMM itself is: for `status`, and for who has a disk. */
+#define LEASE_OWN_MAX (POL_OWN_NICS_MAX + POL_DISKS_MAX + 3)
+struct lease_own {
+	char kind[8]; /* "disk", "nic", "vsock", "console", "rng" */
+	char name[POL_NAME];
+	uint8_t slot;
+	char what[POL_PATH]; /* path of a disk, interface of a nic */
+};
 struct lease {
 	char guest[POL_NAME]; /* "" = free entry */
 	pid_t pid;
@@ -48,6 +56,8 @@ struct lease {
 		uint8_t slot;
 		char on_fault[8]; /* as in "dma-fault"; "" = go-on */
 	} device[LEASE_DEVICES_MAX];
+	size_t n_own;
+	struct lease_own own[LEASE_OWN_MAX];
 };
 struct leases {
 	struct lease l[LEASES_MAX];
@@ -167,6 +177,7 @@ _must_check_ int permit_request(const struct permit *p, const struct request *r,
 
 struct env {
 	int root_fd, state_fd;
+	int guests_fd; /* folder of the control sockets */
 	const struct log *log;
 	struct leases leases;
 	struct faults faults;
@@ -192,6 +203,7 @@ verb_fn verb_status, verb_plan, verb_apply, verb_restore, verb_recover,
 json_t *reply_error(const struct diag *d);
 json_t *reply_refusal(const struct diag *d, const struct pol_errors *errs);
 json_t *reply_actions(const struct pol_plan *plan);
+json_t *reply_at_start(const struct pol_policy *p);
 void reply_warn(json_t *reply, const char *fmt, ...) _printf_(2, 3);
 
 /* ---- worker.c ------------------------------------------------------------ */
@@ -256,6 +268,11 @@ _must_check_ int rtnl_link_decode(struct nlmsghdr *h, struct rtnl_link *ret);
  * it back. FL_NETD_LINK, FL_NETD_READBACK. `driver` is for the message. */
 _must_check_ int rtnl_set(struct rtnl *r, const struct pol_action *a,
                           const char *driver, struct diag *d);
+
+/* rtnl-tap.c: the interface gets its MTU (0 = as it is) and its bridge ("" =
+ * none), then is up; read back. FL_NETD_TAP. */
+_must_check_ int rtnl_tap(struct rtnl *r, const char *ifname,
+                          const char *bridge, uint32_t mtu, struct diag *d);
 
 /* ---- observe.c ----------------------------------------------------------- */
 
@@ -410,6 +427,27 @@ _must_check_ int open_guest(struct work *w, const struct pol_guest *g,
 /* What is added to the running guest of `l`. */
 _must_check_ int open_more(struct work *w, const struct lease *l,
                            const struct grant *give);
+/* For what opens more: into w->fd and "fds"; takes fd. */
+_must_check_ int open_add(struct work *w, const char *name, int fd);
+/* A node of /dev, for reading and writing. FL_NETD_OPEN. */
+_must_check_ int open_node(struct work *w, const char *name, const char *path,
+                           const char *mend);
+/* `path` of the policy, to be taken below root_fd. */
+const char *open_below(const char *path);
+/* open-own.c: what the VMM itself is; its descriptors, and in the reply what
+ * they are. After open_guest(). */
+_must_check_ int open_own(struct work *w, struct rtnl *rtnl,
+                          const struct pol_policy *p,
+                          const struct pol_guest *g);
+/* open-disk.c: as "disk:NAME". FL_NETD_DISK. */
+_must_check_ int open_disk(struct work *w, const struct pol_disk *disk);
+/* control.c: the folder, beside the socket `path`; and away with what nobody
+ * listens at. main's. */
+_must_check_ int control_folder(struct env *e, const char *path,
+                                struct diag *d);
+/* As "control". FL_NETD_CONTROL. */
+_must_check_ int control_open(struct work *w);
+void control_remove(const struct env *e, const char *guest);
 /* grant-host.c: FL_IOMMU_*. */
 _must_check_ int grant_host(struct work *w);
 _must_check_ int grant_group(struct work *w, struct bdf b);

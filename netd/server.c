@@ -235,6 +235,10 @@ int server_open(struct env *e, const char *path, struct server **ret,
 		              .noise = { .interval_ns = 10000000000ull,
 		                         .burst = 10 } };
 	r = begin(s, path);
+	if (!r && control_folder(e, path, d) < 0) {
+		server_close(s);
+		return d->err;
+	}
 	if (!r) {
 		faults_open(s);
 		*ret = s;

@@ -3,6 +3,7 @@
  * known is null. */
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "iommu/iommu.h"
@@ -103,9 +104,38 @@ static json_t *host_json(int root_fd)
 	                 known_iommu ? json_boolean(f->cdev) : json_null());
 }
 
-static json_t *lease_json(const struct lease *l)
+/* The interface as it is: put elsewhere or set down, that shows. */
+static void nic_state(int root_fd, const char *ifname, json_t *o)
+{
+	char path[96], text[64];
+
+	json_object_set_new(o, "tap", json_string(ifname));
+	snprintf(path, sizeof(path), "sys/class/net/%.15s/master", ifname);
+	if (sysfs_link_name(root_fd, path, text, sizeof(text)) >= 0)
+		json_object_set_new(o, "bridge", json_string(text));
+	snprintf(path, sizeof(path), "sys/class/net/%.15s/operstate", ifname);
+	json_object_set_new(o, "state",
+	                    sysfs_read(root_fd, path, text, sizeof(text)) < 0
+	                            ? json_string("gone")
+	                            : json_string(text));
+}
+
+static json_t *own_json(int root_fd, const struct lease_own *own)
+{
+	json_t *o = json_pack("{s:s, s:s, s:i}", "kind", own->kind, "name",
+	                      own->name, "slot", own->slot);
+
+	if (!strcmp(own->kind, "disk"))
+		json_object_set_new(o, "path", json_string(own->what));
+	if (!strcmp(own->kind, "nic"))
+		nic_state(root_fd, own->what, o);
+	return o;
+}
+
+static json_t *lease_json(int root_fd, const struct lease *l)
 {
 	json_t *devices = json_array(), *names = json_array();
+	json_t *own = json_array();
 	char b[BDF_STRLEN], since[32] = "";
 	time_t t = l->since;
 	struct tm tm;
@@ -117,9 +147,11 @@ static json_t *lease_json(const struct lease *l)
 			devices, json_string(bdf_format(l->device[i].bdf, b)));
 		json_array_append_new(names, json_string(l->device[i].name));
 	}
-	return json_pack("{s:s, s:i, s:s, s:o, s:o}", "guest", l->guest, "pid",
-	                 l->pid, "since", since, "devices", devices, "names",
-	                 names);
+	for (size_t i = 0; i < l->n_own; i++)
+		json_array_append_new(own, own_json(root_fd, &l->own[i]));
+	return json_pack("{s:s, s:i, s:s, s:o, s:o, s:o}", "guest", l->guest,
+	                 "pid", l->pid, "since", since, "devices", devices,
+	                 "names", names, "own", own);
 }
 
 int verb_status(struct work *w)
@@ -144,7 +176,8 @@ int verb_status(struct work *w)
 	for (size_t i = 0; i < LEASES_MAX; i++)
 		if (*w->env->leases.l[i].guest && !w->env->leases.l[i].ending)
 			json_array_append_new(leases,
-			                      lease_json(&w->env->leases.l[i]));
+			                      lease_json(w->env->root_fd,
+			                                 &w->env->leases.l[i]));
 	json_object_set_new(w->reply, "host", host_json(w->env->root_fd));
 	json_object_set_new(w->reply, "pfs", pfs);
 	json_object_set_new(w->reply, "devices", devices);

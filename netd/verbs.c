@@ -78,6 +78,8 @@ static int plan_policy(struct work *w, const struct machine *m,
 		r = pol_plan(want, seen, &plan, &w->diag);
 	if (!r)
 		json_object_set_new(w->reply, "actions", reply_actions(plan));
+	if (!r)
+		json_object_set_new(w->reply, "at-start", reply_at_start(p));
 	pol_plan_free(plan);
 	pol_state_free(want);
 	pol_state_free(seen);

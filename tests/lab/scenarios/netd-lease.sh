@@ -54,7 +54,7 @@ equal "device" "$(lease '.devices[0].bdf')" "$vf"
 equal "warning of drift" "$(lease '.warnings[] | select(contains("drifted")) | .[0:1]')" 2
 
 step "its descriptors, its account, its limits"
-equal "fds" "$(lease '.fds | join(" ")')" "kvm kernel initrd iommu device:wan"
+equal "fds" "$(lease '.fds | join(" ")')" "kvm kernel initrd iommu device:wan control"
 if [ "$LAB_IOMMUFD" = yes ]; then
 	equal "backend" "$(lease .backend)" iommufd
 	case $(links) in *"$(vfio_cdev "$vf")"*) ;; *) fail "no character device: $(links)" ;; esac
