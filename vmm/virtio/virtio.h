@@ -13,8 +13,8 @@
  *
  *   queue.c is the rings: split and packed, event index, indirect descriptors.
  *   vq_pop() takes the next chain of buffers, already as host addresses inside
- *   guest RAM; vq_push() returns it; vq_notify() tells whether the guest wants
- *   an interrupt, and vq_arm() whether there is more after all. The guest
+ *   guest RAM; vq_push() returns it; virtio_interrupt() then tells the guest if
+ *   it wants to know, and vq_arm() whether there is more after all. The guest
  *   changes ring memory while we read it: each field is read once, into a
  *   local, and then checked.
  *
@@ -29,7 +29,7 @@
  * Threads: registers are written by vCPUs under the transport's lock; queues
  * are served by the loop's thread under the device's. `start` and `stop` are
  * called with the transport's lock held; stop returns when the device touches
- * no queue any more, so it takes the device's lock.
+ * no queue any more, so it takes the device's lock. No kick runs beside them.
  *
  * Limits: VQ_MAX queues a device, VQ_SIZE_MAX entries a queue, VQ_SEGS buffers
  * a chain.
@@ -60,20 +60,25 @@ struct vq_chain {
 	uint16_t n_out, n_in; /* iov[0..n_out) to be read, then n_in to write */
 	uint32_t out_len, in_len;
 	uint16_t id;    /* head, or buffer id */
-	uint16_t descs; /* packed: ring entries it took */
+	uint16_t descs; /* entries of the ring it took: split 1 */
 };
 
 struct vq {
 	struct vm *vm;
-	bool ready, packed, event_idx, indirect;
+	/* Serve it? False from before ops->stop until ops->start. */
+	bool ready;
+	bool packed, event_idx, indirect;
 	uint16_t size;
-	/* Host addresses of the areas, checked when the queue was enabled. */
+	/* Host addresses of the areas, checked when the queue was started. */
 	void *desc, *driver, *device;
-	uint16_t next_avail,
-		next_used;          /* free running (split), place (packed) */
+	/* Free running (split), a place in the ring (packed). */
+	uint16_t next_avail, next_used;
 	bool avail_wrap, used_wrap; /* packed */
-	uint16_t signalled; /* used index at the last interrupt, event index */
-	bool signalled_valid;
+	uint16_t inflight;          /* entries popped and not pushed: <= size */
+	uint16_t unsignalled; /* used since an interrupt was asked about */
+	/* Of vq_push_more(), until the flush: entries, and of the packed ring's
+	 * first one the flags, which are written last. */
+	uint16_t ahead, first_flags;
 	uint64_t chains, broken; /* counters */
 };
 
@@ -81,30 +86,32 @@ struct vq {
  * reset; `features` as negotiated. */
 _must_check_ int vq_start(struct vq *q, struct vm *vm, const struct vq_setup *s,
                           uint64_t features);
-/* 1 = a chain, 0 = none, -EPROTO = the guest broke it. */
+/* 1 = a chain, 0 = none, -EPROTO = the guest broke it, now or before. Fills
+ * only the iov[] it needs. No more than `size` chains are out at once. */
 _must_check_ int vq_pop(struct vq *q, struct vq_chain *ret);
-/* Gives the last chain popped back, as if it had not been: one only. */
+/* Gives chains back as if they had not been popped: the last one first, and
+ * none that came before a push. Only `descs` of `c` counts. */
 void vq_unpop(struct vq *q, const struct vq_chain *c);
-/* `len`: bytes written to its n_in part. */
+/* `len`: bytes written to its n_in part. Of `c` only `id` and `descs` count. */
 void vq_push(struct vq *q, const struct vq_chain *c, uint32_t len);
-/* Several chains at once (mergeable buffers): written, then made visible by
- * vq_push_flush(), 2.7.8.2, 2.8.21. */
-void vq_push_more(struct vq *q, const struct vq_chain *c, uint32_t len,
-                  unsigned ahead);
-void vq_push_flush(struct vq *q, unsigned n);
-/* After pushing: does the guest want an interrupt? */
-bool vq_wants_interrupt(struct vq *q);
+/* Several chains at once (mergeable buffers): all are written, then the flush
+ * makes them visible together, 2.7.14, 2.8.10. */
+void vq_push_more(struct vq *q, const struct vq_chain *c, uint32_t len);
+void vq_push_flush(struct vq *q);
+/* After pushing: does the guest want an interrupt? Once for what was pushed:
+ * virtio_interrupt() asks it. */
+_must_check_ bool vq_wants_interrupt(struct vq *q);
 /* "No kick, please": while the device is at work anyway. */
 void vq_disarm(struct vq *q);
 /* "Kick me": true when a chain has come meanwhile, and no kick will. */
-bool vq_arm(struct vq *q);
+_must_check_ bool vq_arm(struct vq *q);
 /* Copies; both return what they copied. */
 size_t vq_copy_out(const struct vq_chain *c, size_t off, void *to, size_t len);
 size_t vq_copy_in(const struct vq_chain *c, size_t off, const void *from,
                   size_t len);
 
-/* ---- transport.c
- * -------------------------------------------------------------- */
+/* ---- transport.c -----------------------------------------------------------
+ */
 
 /* Device ids, 5; feature bits, 6. */
 enum {
@@ -123,19 +130,23 @@ enum {
 struct virtio;
 
 struct virtio_ops {
-	/* DRIVER_OK: queues [0, n) with q->ready set are started; `features`
-	 * as negotiated. Negative errno: DEVICE_NEEDS_RESET. */
+	/* DRIVER_OK, and the bus master is on: queues with q->ready set are to
+	 * be served; `features` as negotiated. Negative errno:
+	 * DEVICE_NEEDS_RESET. */
 	int (*start)(void *ctx, uint64_t features);
 	/* Reset, bus master off, or the end: no queue is touched after it. Only
-	 * called between a start and the next. */
+	 * called after a start that succeeded, once. q->ready is false
+	 * already. */
 	void (*stop)(void *ctx);
-	/* Device configuration (5.x.4), `off` inside config_len. */
+	/* Device configuration (5.x.4): [off, off+width) lies inside of
+	 * config_len. Under the transport's lock, as start and stop. */
 	uint32_t (*config_read)(void *ctx, unsigned off, unsigned width);
 	void (*config_write)(void *ctx, unsigned off, unsigned width,
 	                     uint32_t value); /* NULL = none writable */
 	void (*free)(void *ctx);
-	/* Loop's thread: queue `i` was kicked. NULL where vhost has the kicks.
-	 */
+	/* Loop's thread: queue `i` was kicked; only between start and stop, and
+	 * not for queues whose kick somebody else has (virtio_kick_fd()). Each
+	 * ready queue is kicked once at the start. */
 	void (*kick)(void *ctx, unsigned i);
 };
 
@@ -161,18 +172,24 @@ _must_check_ int virtio_add(struct vm *vm, const struct virtio_desc *desc,
 struct vq *virtio_queue(struct virtio *v, unsigned i);
 /* As the guest set it up, for vhost. */
 const struct vq_setup *virtio_queue_setup(struct virtio *v, unsigned i);
-/* Interrupt of queue `i`, if vq_wants_interrupt() says so; any thread. */
+/* After pushing: the interrupt of queue `i`, if vq_wants_interrupt() says so.
+ * For a queue whose kick somebody else has: unasked. Any thread, between start
+ * and stop, any lock. */
 void virtio_interrupt(struct virtio *v, unsigned i);
-/* The device's configuration has changed: 2.5, 4.1.5.3. */
+/* The device's configuration has changed: 2.5, 4.1.5.3. Any thread, any lock;
+ * the change itself is the device's, made before. */
 void virtio_config_changed(struct virtio *v);
-/* The guest broke the device: stop serving, DEVICE_NEEDS_RESET, said once at a
- * limited rate on standard error. From the loop's thread, device lock held;
- * does not call stop. */
+/* The guest broke the device: DEVICE_NEEDS_RESET, said once a start and at a
+ * limited rate on standard error. Any thread, any lock. It does not call stop:
+ * the device serves nothing more of itself, and vq_pop() has no more. */
 void virtio_broken(struct virtio *v, const char *why);
-/* The queue's kick, for vhost: an eventfd, borrowed. And its call: tied to the
- * queue's vector. -1 = the queue has no vector: VIRTIO_MSI_NO_VECTOR. */
+/* Within ops->start: the queue's kick, for vhost: an eventfd, borrowed, that
+ * the loop does not watch until the next start. */
 int virtio_kick_fd(struct virtio *v, unsigned i);
-int virtio_call_fd(struct virtio *v, unsigned i);
+/* And its call: tied to the queue's vector; negative errno. -ENOENT = the queue
+ * has no vector (VIRTIO_MSI_NO_VECTOR, INTx): an eventfd of the device's own,
+ * in the loop, and virtio_interrupt(). */
+_must_check_ int virtio_call_fd(struct virtio *v, unsigned i);
 struct own *virtio_own(struct virtio *v);
 
 #endif
