@@ -48,6 +48,9 @@ SRCS_vmm := \
 	vcpu.c \
 	vcpu_state.c \
 	vectors.c \
+	virtio/queue.c \
+	virtio/queue_packed.c \
+	virtio/queue_split.c \
 	vm.c \
 	windows.c \
 
