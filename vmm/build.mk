@@ -51,6 +51,9 @@ SRCS_vmm := \
 	virtio/queue.c \
 	virtio/queue_packed.c \
 	virtio/queue_split.c \
+	virtio/rng.c \
+	virtio/transport.c \
+	virtio/transport_regs.c \
 	vm.c \
 	windows.c \
 

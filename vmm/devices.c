@@ -6,7 +6,10 @@
 
 int devices_add(struct vm *vm, struct diag *d)
 {
-	(void)vm;
-	(void)d;
-	return 0;
+	const struct vm_config *c = &vm->cfg;
+	int r = 0;
+
+	if (c->rng_slot)
+		r = rng_add(vm, c->rng_slot, d);
+	return r;
 }

@@ -58,6 +58,7 @@ static const int allowed[] = {
 	SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask),
 	SCMP_SYS(rt_sigaction), SCMP_SYS(restart_syscall),
 	SCMP_SYS(sched_yield), SCMP_SYS(exit), SCMP_SYS(exit_group),
+	SCMP_SYS(getrandom),              /* the entropy device */
 	/* where the vDSO has no clock */
 	SCMP_SYS(clock_gettime),
 };
@@ -67,6 +68,7 @@ static const uint32_t ioctls[] = {
 	KVM_IRQ_LINE,                /* COM1's interrupt, our functions' */
 	KVM_IRQFD, KVM_SET_GSI_ROUTING,         /* vectors of devices */
 	KVM_SIGNAL_MSI,
+	KVM_IOEVENTFD,               /* kicks, as a virtio device's BAR moves */
 	KVM_SET_USER_MEMORY_REGION,  /* a BAR that moves */
 	/* messages of its MSI-X table */
 	KVM_REGISTER_COALESCED_MMIO, KVM_UNREGISTER_COALESCED_MMIO,

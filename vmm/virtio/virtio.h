@@ -176,6 +176,8 @@ const struct vq_setup *virtio_queue_setup(struct virtio *v, unsigned i);
  * For a queue whose kick somebody else has: unasked. Any thread, between start
  * and stop, any lock. */
 void virtio_interrupt(struct virtio *v, unsigned i);
+/* From within a kick: queue `i` wants another turn, after others had theirs. */
+void virtio_again(struct virtio *v, unsigned i);
 /* The device's configuration has changed: 2.5, 4.1.5.3. Any thread, any lock;
  * the change itself is the device's, made before. */
 void virtio_config_changed(struct virtio *v);
