@@ -54,6 +54,7 @@ SRCS_vmm := \
 	virtio/rng.c \
 	virtio/transport.c \
 	virtio/transport_regs.c \
+	virtio/vconsole.c \
 	vm.c \
 	windows.c \
 

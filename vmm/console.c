@@ -11,6 +11,11 @@
  * ^A. From a pipe or file every byte goes through as it is; its end is no
  * event. The terminal and the descriptors' flags are put back in
  * console_free(), which every way out passes but SIGKILL.
+ *
+ * A guest with a virtio console has two ports here. Output of both is taken as
+ * it comes. Input goes to the port that the guest wrote to last, which is where
+ * who types sees an echo or a prompt; and to the serial line until the virtio
+ * one has written, and when its driver has gone.
  */
 
 #include <fcntl.h>
@@ -35,6 +40,7 @@ struct console {
 	bool armed; /* the timer runs */
 	int timer_fd;
 	bool tty, eof, closed, escaped;
+	_Atomic bool second; /* input goes to the virtio port */
 	struct termios saved;
 	int in_flags, out_flags; /* -1 = left alone */
 	uint8_t input[INPUT];    /* read, and not yet taken by the guest */
@@ -65,6 +71,33 @@ static void set_raw(struct console *c, int fd)
 	c->tty = tcsetattr(fd, TCSANOW, &raw) == 0;
 }
 
+static void put_bytes(struct console *c, const uint8_t *buf, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		c->ring[c->head++ % RING] = buf[i];
+	if (c->head - c->tail > RING) {
+		c->dropped += c->head - c->tail - RING;
+		c->tail = c->head - RING;
+	}
+}
+
+static void put_out(struct console *c, const uint8_t *buf, size_t len)
+{
+	const struct itimerspec linger = { .it_value.tv_nsec = LINGER_NS };
+	uint64_t one = 1;
+	bool arm;
+
+	pthread_mutex_lock(&c->lock);
+	put_bytes(c, buf, len);
+	arm = !c->armed;
+	c->armed = true;
+	pthread_mutex_unlock(&c->lock);
+	if (len && buf[len - 1] == '\n')
+		(void)!write(c->vm->event_fd, &one, sizeof(one));
+	if (arm)
+		timerfd_settime(c->timer_fd, 0, &linger, NULL);
+}
+
 int console_new(struct vm *vm, struct console **ret, struct diag *d)
 {
 	static const char hello[] =
@@ -86,7 +119,7 @@ int console_new(struct vm *vm, struct console **ret, struct diag *d)
 	c->in_flags = set_nonblock(vm->cfg.in_fd);
 	c->out_flags = set_nonblock(vm->cfg.out_fd);
 	if (c->tty)
-		console_output(c, (const uint8_t *)hello, sizeof(hello) - 1);
+		put_out(c, (const uint8_t *)hello, sizeof(hello) - 1);
 	*ret = c;
 	return 0;
 }
@@ -106,16 +139,6 @@ void console_free(struct console *c)
 	free(c);
 }
 
-static void put_bytes(struct console *c, const uint8_t *buf, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		c->ring[c->head++ % RING] = buf[i];
-	if (c->head - c->tail > RING) {
-		c->dropped += c->head - c->tail - RING;
-		c->tail = c->head - RING;
-	}
-}
-
 int console_timer_fd(const struct console *c)
 {
 	return c->timer_fd;
@@ -133,19 +156,19 @@ void console_timer(struct console *c)
 
 void console_output(struct console *c, const uint8_t *buf, size_t len)
 {
-	const struct itimerspec linger = { .it_value.tv_nsec = LINGER_NS };
-	uint64_t one = 1;
-	bool arm;
+	atomic_store_explicit(&c->second, false, memory_order_relaxed);
+	put_out(c, buf, len);
+}
 
-	pthread_mutex_lock(&c->lock);
-	put_bytes(c, buf, len);
-	arm = !c->armed;
-	c->armed = true;
-	pthread_mutex_unlock(&c->lock);
-	if (len && buf[len - 1] == '\n')
-		(void)!write(c->vm->event_fd, &one, sizeof(one));
-	if (arm)
-		timerfd_settime(c->timer_fd, 0, &linger, NULL);
+void console_output_second(struct console *c, const uint8_t *buf, size_t len)
+{
+	atomic_store_explicit(&c->second, true, memory_order_relaxed);
+	put_out(c, buf, len);
+}
+
+void console_second_gone(struct console *c)
+{
+	atomic_store_explicit(&c->second, false, memory_order_relaxed);
 }
 
 /* A copy, so that the guest does not wait for the write. */
@@ -219,11 +242,25 @@ void console_flush(struct console *c, unsigned ms)
 	}
 }
 
+static bool is_second(struct console *c)
+{
+	return atomic_load_explicit(&c->second, memory_order_relaxed);
+}
+
+static size_t port_room(struct console *c)
+{
+	return is_second(c) ? vconsole_room(c->vm->vconsole)
+	                    : serial_room(c->vm->serial);
+}
+
 /* Feeds what is left over; true when all of it was taken. */
 static bool feed(struct console *c)
 {
-	c->input_at += serial_input(c->vm->serial, c->input + c->input_at,
-	                            c->input_len - c->input_at);
+	const uint8_t *from = c->input + c->input_at;
+	size_t n = c->input_len - c->input_at;
+
+	c->input_at += is_second(c) ? vconsole_input(c->vm->vconsole, from, n)
+	                            : serial_input(c->vm->serial, from, n);
 	return c->input_at == c->input_len;
 }
 
@@ -231,7 +268,7 @@ bool console_wants_input(struct console *c)
 {
 	if (c->input_at < c->input_len && !feed(c))
 		return false;
-	return !c->eof && serial_room(c->vm->serial) > 0;
+	return !c->eof && port_room(c) > 0;
 }
 
 /* Takes the escapes out of what was typed; true for ^A x. */
@@ -246,8 +283,7 @@ static bool escapes(struct console *c, const uint8_t *buf, size_t n)
 		if (c->escaped && (buf[i] == 'x' || buf[i] == 'X'))
 			return true;
 		if (c->escaped && buf[i] == 'h')
-			console_output(c, (const uint8_t *)help,
-			               sizeof(help) - 1);
+			put_out(c, (const uint8_t *)help, sizeof(help) - 1);
 		else
 			c->input[c->input_len++] = buf[i];
 		c->escaped = false;

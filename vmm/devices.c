@@ -11,5 +11,7 @@ int devices_add(struct vm *vm, struct diag *d)
 
 	if (c->rng_slot)
 		r = rng_add(vm, c->rng_slot, d);
+	if (r == 0 && c->console_slot)
+		r = vconsole_add(vm, c->console_slot, d);
 	return r;
 }

@@ -326,6 +326,9 @@ void console_free(struct console *c); /* restores the terminal */
 /* From a vCPU thread; never waits. A reader that does not read loses the
  * oldest bytes. */
 void console_output(struct console *c, const uint8_t *buf, size_t len);
+/* From the guest's second port, vconsole.c's; and it can take no more input. */
+void console_output_second(struct console *c, const uint8_t *buf, size_t len);
+void console_second_gone(struct console *c);
 /* For the event loop: is in_fd to be watched now, is out_fd; and the two ways
  * to serve them. console_read() is true when the user asked to end. */
 bool console_wants_input(struct console *c);
@@ -338,6 +341,11 @@ void console_timer(struct console *c);
 /* Writes what is queued, waiting at most `ms` for the reader. */
 void console_flush(struct console *c, unsigned ms);
 uint64_t console_dropped(struct console *c);
+
+/* virtio/vconsole.c, as serial_room() and serial_input(). */
+struct vconsole;
+size_t vconsole_room(struct vconsole *c);
+size_t vconsole_input(struct vconsole *c, const uint8_t *buf, size_t len);
 
 /* ---- pcihost.c: host bridge, root ports, config cycles ----------------------
  */
@@ -516,8 +524,9 @@ struct vm {
 	struct assign_window window[VM_SLOTS_MAX + 1]; /* by slot */
 	struct serial *serial;
 	struct console *console;
-	struct storms *storms; /* NULL = no limit to interrupts */
-	struct gpa rsdp;       /* acpi_build()'s, for the kernel */
+	struct vconsole *vconsole; /* NULL = none */
+	struct storms *storms;     /* NULL = no limit to interrupts */
+	struct gpa rsdp;           /* acpi_build()'s, for the kernel */
 	struct boot_entry entry;
 	unsigned guest_resets;
 	struct vfio_stats seen[VM_DEVICES_MAX]; /* by the last report */

@@ -252,6 +252,7 @@ void vm_free(struct vm *vm)
 		return;
 	vcpus_stop(vm);
 	console_free(vm->console);
+	vm->console = NULL;
 	storms_free(vm->storms);
 	hotplug_free(vm->hotplug);
 	own_free_all(vm);
