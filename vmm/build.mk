@@ -45,6 +45,7 @@ SRCS_vmm := \
 	state.c \
 	topology.c \
 	trap.c \
+	uring.c \
 	vcpu.c \
 	vcpu_state.c \
 	vectors.c \
@@ -58,4 +59,4 @@ SRCS_vmm := \
 	vm.c \
 	windows.c \
 
-LIBS_vmm := -ljansson -lseccomp -lpthread
+LIBS_vmm := -ljansson -lseccomp -luring -lpthread

@@ -526,6 +526,7 @@ struct vm {
 	struct console *console;
 	struct vconsole *vconsole; /* NULL = none */
 	struct storms *storms;     /* NULL = no limit to interrupts */
+	struct uring *uring;       /* NULL = no disk */
 	struct gpa rsdp;           /* acpi_build()'s, for the kernel */
 	struct boot_entry entry;
 	unsigned guest_resets;

@@ -50,6 +50,8 @@ static const int allowed[] = {
 	/* a device that comes: the set its late routes are waited for in, and
 	 * whether its memory may be pinned without a limit */
 	SCMP_SYS(epoll_create1), SCMP_SYS(capget),
+	/* disks: what it can ask for is sealed, uring.h */
+	SCMP_SYS(io_uring_enter),
 	/* memory of our own; parts of it given back */
 	SCMP_SYS(brk), SCMP_SYS(madvise), SCMP_SYS(mremap),
 	SCMP_SYS(getrlimit), SCMP_SYS(prlimit64), /* memlock, for a diag */
