@@ -57,6 +57,10 @@ SRCS_vmm := \
 	virtio/transport_regs.c \
 	virtio/vconsole.c \
 	vm.c \
+	virtio/blk.c \
+	virtio/blk_backing.c \
+	virtio/blk_parse.c \
+	virtio/blk_request.c \
 	windows.c \
 
 LIBS_vmm := -ljansson -lseccomp -luring -lpthread

@@ -72,6 +72,7 @@ enum {
 	FL_VMM_HOTPLUG = 612, /* cannot be added or removed now */
 	FL_VMM_DEVICE = 613,  /* taken away for good: what it met */
 	FL_VMM_STORM = 614,   /* a vector above the guest's interrupt-limit */
+	FL_VMM_DISK = 616,    /* no disk, or one that does not do its work */
 	FL_VMM_URING = 617,   /* no io_uring, or not with restrictions */
 };
 
