@@ -9,7 +9,9 @@ int devices_add(struct vm *vm, struct diag *d)
 	const struct vm_config *c = &vm->cfg;
 	int r = 0;
 
-	if (c->rng_slot)
+	for (unsigned i = 0; r == 0 && i < c->n_disks; i++)
+		r = blk_add(vm, &c->disk[i], d);
+	if (r == 0 && c->rng_slot)
 		r = rng_add(vm, c->rng_slot, d);
 	if (r == 0 && c->console_slot)
 		r = vconsole_add(vm, c->console_slot, d);
