@@ -21,8 +21,15 @@ MICRO := $(patsubst %.c,$(O)/%,$(MICRO_SRCS))
 # A test may keep tables in its frame; a daemon's thread may not.
 $(O)/tests/%.o: override CFLAGS += -Wno-frame-larger-than
 
-# The objects a test takes besides its own: $(call test_help,tests/unit/vmm).
-test_help = $(patsubst %.c,$(O)/%.o,$(filter-out $(wildcard $(1)/test_*.c),$(wildcard $(1)/*.c)))
+# What a folder's tests share, as an archive: each takes what it calls, and may
+# have names of its own for the rest. $(call test_help,tests/unit/vmm).
+help_objects = $(patsubst %.c,$(O)/%.o,$(filter-out $(wildcard $(1)/test_*.c),$(wildcard $(1)/*.c)))
+test_help = $(if $(call help_objects,$(1)),$(O)/$(1)/help.a)
+define help_rule
+$(O)/$(1)/help.a: $$(call help_objects,$(1))
+	$$(Q)rm -f $$@ && $$(AR) rcs $$@ $$^
+endef
+$(foreach d,$(patsubst %/,%,$(sort $(dir $(UNIT_SRCS) $(MICRO_SRCS)))),$(if $(call help_objects,$(d)),$(eval $(call help_rule,$(d)))))
 
 # $(call test_rule,program,folder whose archives it links)
 define test_rule
