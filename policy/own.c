@@ -34,7 +34,7 @@ void pol_tap_name(const struct pol_guest *g, const char *nic,
                   const struct pol_tap *t, char ret[static POL_IFNAME])
 {
 	uint64_t h = hash_names(g->name, nic);
-	char text[2 * POL_NAME + sizeof("fl--")];
+	char text[POL_NAME + POL_NAME + sizeof("fl--")];
 
 	if (*t->tap)
 		snprintf(text, sizeof(text), "%s", t->tap);
