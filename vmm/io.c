@@ -106,14 +106,17 @@ void io_again(struct io *io, struct io_watch *w)
 /* False when it is to end. */
 static bool park_point(struct io *io)
 {
+	bool goes_on;
+
 	pthread_mutex_lock(&io->lock);
 	io->parked = true;
 	pthread_cond_broadcast(&io->cond);
 	while (io->wanted && !io->stopping)
 		pthread_cond_wait(&io->cond, &io->lock);
 	io->parked = false;
+	goes_on = !io->stopping;
 	pthread_mutex_unlock(&io->lock);
-	return !io->stopping;
+	return goes_on;
 }
 
 static bool wanted(const struct io *io)

@@ -22,7 +22,7 @@ struct source {
 	_Atomic unsigned left;          /* turns that it asks for */
 	bool keeps;                     /* leaves its descriptor readable */
 	struct source *deletes;
-	pthread_t thread;
+	_Atomic pthread_t thread;
 };
 
 static void ready(void *ctx, uint32_t events)
