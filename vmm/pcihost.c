@@ -132,23 +132,26 @@ bus0_read(struct pci_host *h, unsigned bdf, unsigned off, unsigned width)
 	return value;
 }
 
-/* What is in a slot is a function of ours, or assigned ones. */
-static uint32_t behind_read(struct vm *vm, uint8_t slot, uint8_t fn,
-                            unsigned off, unsigned width)
+/* What is in a slot is a function of ours, for ever, or assigned ones. */
+static uint32_t behind_read(const struct port *p, uint8_t fn, unsigned off,
+                            unsigned width)
 {
-	uint32_t value;
+	uint32_t value = NOBODY;
 
-	if (!fn && own_cfg_read(vm, slot, off, width, &value))
-		return value;
-	return assign_cfg_read(vm, slot, fn, off, width);
+	if (!p->own)
+		return assign_cfg_read(p->vm, p->slot, fn, off, width);
+	if (!fn)
+		(void)own_cfg_read(p->vm, p->slot, off, width, &value);
+	return value;
 }
 
-static void behind_write(struct vm *vm, uint8_t slot, uint8_t fn, unsigned off,
+static void behind_write(const struct port *p, uint8_t fn, unsigned off,
                          unsigned width, uint32_t value)
 {
-	if (!fn && own_cfg_write(vm, slot, off, width, value))
-		return;
-	assign_cfg_write(vm, slot, fn, off, width, value);
+	if (!p->own)
+		assign_cfg_write(p->vm, p->slot, fn, off, width, value);
+	else if (!fn)
+		(void)own_cfg_write(p->vm, p->slot, off, width, value);
 }
 
 static uint32_t cycle_read(struct pci_host *h, unsigned bdf, unsigned off,
@@ -159,8 +162,7 @@ static uint32_t cycle_read(struct pci_host *h, unsigned bdf, unsigned off,
 	if (bdf < 1u << 8)
 		return bus0_read(h, bdf, off, width);
 	slot = find_behind(h, bdf);
-	return slot ? behind_read(h->vm, slot, (uint8_t)(bdf & 7), off, width)
-	            : NOBODY;
+	return slot ? behind_read(h->at[slot], bdf & 7, off, width) : NOBODY;
 }
 
 static __attribute__((noinline)) void bus0_write(struct pci_host *h,
@@ -180,7 +182,9 @@ static __attribute__((noinline)) void bus0_write(struct pci_host *h,
 		(void)cfg_write(&h->bridge, off, width, value);
 	}
 	pthread_mutex_unlock(&h->lock);
-	if (order.reset && !own_bus_reset(h->vm, p->slot))
+	if (order.reset && p->own)
+		(void)own_bus_reset(h->vm, p->slot);
+	else if (order.reset)
 		assign_bus_reset(h->vm, p->slot);
 	if (order.eject)
 		hotplug_eject(h->vm, p->slot);
@@ -197,8 +201,7 @@ static void cycle_write(struct pci_host *h, unsigned bdf, unsigned off,
 	}
 	slot = find_behind(h, bdf);
 	if (slot)
-		behind_write(h->vm, slot, (uint8_t)(bdf & 7), off, width,
-		             value);
+		behind_write(h->at[slot], bdf & 7, off, width, value);
 }
 
 /* ---- ECAM ----------------------------------------------------------------
@@ -444,6 +447,7 @@ static void compose(struct pci_host *h)
 			continue;
 		assign_match_link(h->vm, slot, &port);
 		h->at[slot] = &h->port[h->n++];
+		h->at[slot]->own = own_has(h->vm, slot);
 		port_init(h->at[slot], h->vm, &port);
 	}
 	pci_host_reset(h);
