@@ -87,11 +87,15 @@ void own_vectors_follow(struct own *o);
 uint64_t own_table_read(struct own *o, uint64_t off, unsigned width);
 void own_table_write(struct own *o, uint64_t off, unsigned width,
                      uint64_t value);
+static inline bool own_in_table(const struct own_desc *c, uint64_t off)
+{
+	return off - c->table_off < (uint64_t)c->vectors * CFG_MSIX_ENTRY;
+}
 static inline bool own_table_has(const struct own_desc *c, unsigned bar,
                                  uint64_t off)
 {
 	return bar == c->msix_bar &&
-	       (off - c->table_off < c->vectors * CFG_MSIX_ENTRY ||
+	       (own_in_table(c, off) ||
 	        off - c->pba_off < cfg_msix_pba_size(c->vectors));
 }
 

@@ -179,7 +179,7 @@ void own_table_write(struct own *o, uint64_t off, unsigned width,
 	struct own_vectors *v = &o->v;
 	struct cfg_msix_change c;
 
-	if (off - o->desc.table_off >= v->n * CFG_MSIX_ENTRY)
+	if (!own_in_table(&o->desc, off))
 		return; /* pending bits are read only */
 	pthread_mutex_lock(&v->lock);
 	c = cfg_msix_write(&v->table, off - o->desc.table_off, width, value);
@@ -225,12 +225,12 @@ static uint64_t pending_read(struct own_vectors *v, uint64_t off)
 uint64_t own_table_read(struct own *o, uint64_t off, unsigned width)
 {
 	struct own_vectors *v = &o->v;
-	const uint64_t in_table = off - o->desc.table_off;
 	uint64_t value;
 
 	pthread_mutex_lock(&v->lock);
-	if (in_table < v->n * CFG_MSIX_ENTRY)
-		value = cfg_msix_read(&v->table, in_table, width);
+	if (own_in_table(&o->desc, off))
+		value = cfg_msix_read(&v->table, off - o->desc.table_off,
+		                      width);
 	else
 		value = pending_read(v, off - o->desc.pba_off);
 	pthread_mutex_unlock(&v->lock);
