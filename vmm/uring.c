@@ -381,7 +381,7 @@ int uring_join(struct vm *vm, unsigned disk, void (*completed)(void *ctx),
 
 void uring_leave(struct vm *vm, unsigned disk)
 {
-	vm->uring->client[disk].completed = NULL;
+	vm->uring->client[disk] = (struct client){ .completed = NULL };
 	if (--vm->uring->n)
 		return;
 	uring_free(vm->uring);

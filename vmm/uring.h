@@ -47,7 +47,8 @@ struct uring_op {
 _must_check_ int uring_join(struct vm *vm, unsigned disk,
                             void (*completed)(void *ctx), void *ctx,
                             struct diag *d);
-/* Drained. The ring goes with the last one. */
+/* Drained; what it did not take is forgotten. The ring goes with the last one.
+ */
 void uring_leave(struct vm *vm, unsigned disk);
 
 /* `iov` until uring_submit(), what it points to until the op is taken. `flags`:

@@ -108,10 +108,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned i = 0; i < CUTS; i++)
 		buffer[i] = r.chain.iov[i].iov_base;
 	s = blk_parse(&b, &r);
-	must(s == -EPROTO || r.status);
+	must(s == -EBADMSG || r.status);
 	if (s == VIRTIO_BLK_S_OK)
 		accepted(&b, &r, data[CUTS + 2]);
-	if (s != -EPROTO)
+	if (s != -EBADMSG)
 		*r.status = (uint8_t)s;
 	for (unsigned i = 0; i < CUTS; i++)
 		free(buffer[i]);

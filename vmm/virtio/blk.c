@@ -7,10 +7,12 @@
  * any order. At most URING_DEPTH requests are under way: what is beyond waits
  * in the guest's queue.
  *
- * Order of stop(): no chain is taken any more; the kernel gives back what it
- * has, for it writes to guest memory; what has completed is dropped, so nothing
- * goes into a ring that is being reset. A driver that did not see its request
- * end has no promise about it.
+ * Order of stop(): no chain is taken any more, and none returned; the kernel
+ * gives back what it has, for it writes to guest memory. What has completed is
+ * left with the ring. If the next start() finds the queue where it was (the bus
+ * master was off for a while), requests go on from there; after a reset they
+ * are dropped, and a driver that did not see its request end has no promise
+ * about it.
  */
 
 #include <stdio.h>
@@ -154,7 +156,7 @@ static void fresh(struct blk_request *r)
 }
 
 /* 1 = it is under way, 2 = it has ended, 0 = no chain, -EBUSY = no request to
- * take it with, -EPROTO. */
+ * take it with, -EBADMSG, -EPROTO: the guest broke it. */
 static int take_one(struct blk *b, struct vq *q)
 {
 	struct blk_request *r = get_request(b);
@@ -179,11 +181,14 @@ static int take_one(struct blk *b, struct vq *q)
 	return s;
 }
 
-static void set_broken(struct blk *b)
+static void set_broken(struct blk *b, int err)
 {
 	b->broken = true;
-	virtio_broken(b->v, "a disk's queue, or a request in it, that breaks "
-	                    "the rules");
+	virtio_broken(b->v,
+	              err == -EBADMSG
+	                      ? "a request that has no whole header, or no "
+	                        "place for a status"
+	                      : "a queue that breaks the rules");
 }
 
 /* What is in the queue, up to a burst. True: something has ended. */
@@ -209,7 +214,7 @@ static bool serve_queue(struct blk *b)
 	if (r > 0)
 		io_again(b->vm->io, &b->again);
 	else if (r < 0 && r != -EBUSY)
-		set_broken(b);
+		set_broken(b, r);
 	return ended;
 }
 
@@ -242,13 +247,8 @@ static void on_again(void *ctx, uint32_t events)
 static bool go_on(struct blk *b, struct uring_op *op)
 {
 	struct blk_request *r = CONTAINER_OF(op, struct blk_request, op);
-	int s = VIRTIO_BLK_S_IOERR;
+	int s = blk_go_on(b, r);
 
-	if (!b->running || b->broken) {
-		put_request(b, r);
-		return false;
-	}
-	s = blk_go_on(b, r);
 	if (s == BLK_UNDER_WAY)
 		return false;
 	end_request(b, r, s);
@@ -274,18 +274,31 @@ static void completed(void *ctx)
 	bool ended;
 
 	pthread_mutex_lock(&b->lock);
-	ended = take_completed(b);
-	if (b->starved && b->running && !b->broken)
-		ended |= serve_queue(b);
-	else
-		uring_submit(b->vm->uring);
-	if (ended && b->running)
-		virtio_interrupt(b->v, 0);
+	if (b->running && !b->broken) {
+		ended = take_completed(b);
+		if (b->starved)
+			ended |= serve_queue(b);
+		else
+			uring_submit(b->vm->uring);
+		if (ended)
+			virtio_interrupt(b->v, 0);
+	}
 	pthread_mutex_unlock(&b->lock);
 }
 
 /* ---- life ------------------------------------------------------------------
  */
+
+/* Of the life before. */
+static void drop_completed(struct blk *b)
+{
+	struct uring_op *op = uring_take(b->vm->uring, b->disk), *next;
+
+	for (; op; op = next) {
+		next = op->next;
+		put_request(b, CONTAINER_OF(op, struct blk_request, op));
+	}
+}
 
 /* 5.2.5: without FLUSH the driver relies on a write that has ended. */
 static int start(void *ctx, uint64_t f)
@@ -293,11 +306,16 @@ static int start(void *ctx, uint64_t f)
 	struct blk *b = ctx;
 
 	pthread_mutex_lock(&b->lock);
-	b->features = f;
-	b->write_back = true; /* as whoever was here before may have had it */
-	set_write_back(b, f & VIRTIO_F(VIRTIO_BLK_F_FLUSH));
+	if (!virtio_queue(b->v, 0)->inflight) {
+		drop_completed(b);
+		b->features = f;
+		/* As whoever was here before may have had it. */
+		b->write_back = true;
+		set_write_back(b, f & VIRTIO_F(VIRTIO_BLK_F_FLUSH));
+		b->broken = false;
+	}
 	b->running = true;
-	b->broken = b->starved = false;
+	b->starved = false;
 	pthread_mutex_unlock(&b->lock);
 	return 0;
 }
@@ -325,15 +343,14 @@ static void stop(void *ctx)
 	b->running = false;
 	pthread_mutex_unlock(&b->lock);
 	wait_for_kernel(b);
-	pthread_mutex_lock(&b->lock);
-	(void)take_completed(b);
-	pthread_mutex_unlock(&b->lock);
 	io_del(b->vm->io, &b->again);
 }
 
 static void blk_end(struct blk *b)
 {
 	pthread_mutex_destroy(&b->lock);
+	for (unsigned i = 0; i < b->used; i++)
+		blk_drop(&b->request[i]);
 	free(b->request);
 	free(b);
 }

@@ -66,7 +66,7 @@ struct blk_request {
 };
 
 /* `r->chain` becomes the rest of `r`. VIRTIO_BLK_S_*, with S_OK: valid as far
- * as the header tells; -EPROTO: there is no header, or no place for a
+ * as the header tells; -EBADMSG: there is no header, or no place for a
  * status. */
 _must_check_ int blk_parse(const struct blk_backing *b, struct blk_request *r);
 /* The next range of a discard or write-zeroes: VIRTIO_BLK_S_*. */

@@ -144,7 +144,7 @@ int blk_parse(const struct blk_backing *b, struct blk_request *r)
 	r->status = cut_status(&r->chain);
 	leave(r, r->chain.iov, r->chain.n_out);
 	if (!r->status || r->len < HEADER)
-		return -EPROTO;
+		return -EBADMSG;
 	blk_take(r, header, HEADER);
 	r->type = (uint32_t)load_le(header, 4);
 	return check(b, r, load_le(header + 8, 8));

@@ -139,6 +139,7 @@ int vq_pop(struct vq *q, struct vq_chain *ret)
 		return 0;
 	*ret = v->chain[v->next].c;
 	ret->id = (uint16_t)v->next++;
+	q->inflight++;
 	return 1;
 }
 
@@ -150,6 +151,7 @@ void vq_push(struct vq *q, const struct vq_chain *c, uint32_t len)
 	k->pushed = true;
 	k->len = len;
 	of(q)->pushed++;
+	q->inflight--;
 }
 
 void vq_disarm(struct vq *q)
@@ -203,7 +205,25 @@ static int setup(void **state)
 	return 0;
 }
 
-static void begin_with(struct rig *r, uint64_t without)
+static void stop(struct rig *r)
+{
+	r->v->desc.ops->stop(r->v->desc.ctx);
+}
+
+/* As after a reset: the queue begins anew. */
+static void start(struct rig *r, uint64_t without)
+{
+	r->v->q.inflight = 0;
+	r->v->desc.ops->start(r->v->desc.ctx, r->v->desc.features & ~without);
+}
+
+static void forget_chains(struct rig *r)
+{
+	r->v->n = r->v->next = 0;
+	memset(r->v->chain, 0, sizeof(r->v->chain));
+}
+
+static void begin(struct rig *r)
 {
 	struct diag d;
 	int e = blk_add(&r->vm, disk(r), &d);
@@ -213,12 +233,7 @@ static void begin_with(struct rig *r, uint64_t without)
 		skip();
 	}
 	assert_int_equal(e, 0);
-	r->v->desc.ops->start(r->v->desc.ctx, r->v->desc.features & ~without);
-}
-
-static void begin(struct rig *r)
-{
-	begin_with(r, 0);
+	start(r, 0);
 }
 
 static int teardown(void **state)
@@ -394,8 +409,8 @@ static void no_header_or_status_breaks(void **state)
 	turn(&r->io);
 	assert_false(k->pushed);
 	/* Until it is reset. */
-	r->v->desc.ops->stop(r->v->desc.ctx);
-	r->v->desc.ops->start(r->v->desc.ctx, r->v->desc.features);
+	stop(r);
+	start(r, 0);
 	kick(r);
 	wait_for(r, k);
 	k = offer(r, VIRTIO_BLK_T_FLUSH, 0, NULL, 0);
@@ -619,10 +634,8 @@ static void write_through(void **state)
 	assert_int_equal(CONFIG(r, wce), 0);
 	r->v->desc.ops->config_write(r->v->desc.ctx, 0, 1, 1);
 	assert_int_equal(config(r, 0, 4), DISK / 512);
-	r->v->desc.ops->stop(r->v->desc.ctx);
-	r->v->desc.ops->start(r->v->desc.ctx,
-	                      r->v->desc.features &
-	                              ~VIRTIO_F(VIRTIO_BLK_F_FLUSH));
+	stop(r);
+	start(r, VIRTIO_F(VIRTIO_BLK_F_FLUSH));
 	assert_int_equal(CONFIG(r, wce), 0);
 }
 
@@ -791,6 +804,14 @@ static void a_full_queue(void **state)
 	assert_true(r->v->interrupts < CHAINS);
 }
 
+static void offer_many(struct rig *r)
+{
+	forget_chains(r);
+	for (unsigned i = 0; i < CHAINS; i++)
+		offer(r, i % 3 ? VIRTIO_BLK_T_OUT : VIRTIO_BLK_T_FLUSH, i * 8,
+		      r->mem + i * 4096u, i % 3 ? 4096 : 0);
+}
+
 /* Nothing is written to guest memory, nor pushed, after stop(). */
 static void reset_in_mid_transfer(void **state)
 {
@@ -799,25 +820,41 @@ static void reset_in_mid_transfer(void **state)
 
 	begin(r);
 	for (unsigned round = 0; round < 20; round++) {
-		r->v->n = r->v->next = 0;
-		memset(r->v->chain, 0, sizeof(r->v->chain));
-		for (unsigned i = 0; i < CHAINS; i++)
-			offer(r, i % 3 ? VIRTIO_BLK_T_OUT : VIRTIO_BLK_T_FLUSH,
-			      i * 8, r->mem + i * 4096u, i % 3 ? 4096 : 0);
+		offer_many(r);
 		kick(r);
 		if (round % 2)
 			kick(r);
-		r->v->desc.ops->stop(r->v->desc.ctx);
+		stop(r);
 		pushed = r->v->pushed;
 		kick(r);
 		for (unsigned i = 0; i < 4; i++)
 			turn(&r->io);
 		assert_int_equal(r->v->pushed, pushed);
-		r->v->desc.ops->start(r->v->desc.ctx, r->v->desc.features);
+		start(r, 0);
 	}
-	r->v->n = r->v->next = 0;
-	memset(r->v->chain, 0, sizeof(r->v->chain));
+	forget_chains(r);
 	assert_int_equal(ask(r, VIRTIO_BLK_T_FLUSH, 0, NULL, 0), 0);
+}
+
+/* Bus master off and on again: nothing is lost, nothing ends twice. */
+static void goes_on_where_it_was(void **state)
+{
+	struct rig *r = *state;
+
+	begin(r);
+	for (unsigned round = 0; round < 20; round++) {
+		offer_many(r);
+		kick(r);
+		stop(r);
+		turn(&r->io);
+		r->v->desc.ops->start(r->v->desc.ctx, r->v->desc.features);
+		kick(r);
+		for (unsigned i = 0; i < CHAINS; i++)
+			wait_for(r, &r->v->chain[i]);
+		for (unsigned i = 0; i < CHAINS; i++)
+			assert_int_equal(r->v->chain[i].status, 0);
+		assert_int_equal(r->v->q.inflight, 0);
+	}
 }
 
 /* O_DIRECT: whatever the buffers' alignment, if the file takes it at all. */
@@ -876,6 +913,7 @@ int main(void)
 		TEST(no_disk_at_all),
 		TEST(a_full_queue),
 		TEST(reset_in_mid_transfer),
+		TEST(goes_on_where_it_was),
 		TEST(direct),
 	};
 
