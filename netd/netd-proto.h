@@ -74,7 +74,8 @@
  *   is to ask for when the device's DMA was refused.
  *   Of the guest also: "spare_slots" (empty root ports for hot plug, at the
  *   lowest device numbers that no device of the lease has),
- *   "page" (bytes; 0 = THP), "prefault" (bool), "interrupt_limit" (a second
+ *   "page" (bytes; 0 = THP), "prefault" (bool), "on_panic" ("stop",
+ *   "reset"; else the guest's own affair), "interrupt_limit" (a second
  *   and vector, with the descriptor "interrupts": /proc/interrupts).
  *   Devices that the VMM itself is, each with a "slot" of its own:
  *     "disks": [{"name", "slot", "read_only", "direct", "serial", "path"}],

@@ -178,6 +178,48 @@ static void add_serial(struct aml *a)
 	aml_end(a, dev);
 }
 
+/* 5.6.9: an event is an interrupt, and what it is for is _EVT's to say. There
+ * is one, so its argument is not looked at. The button is PNP0C0C
+ * (4.8.2.2.1.2), 0x80 that it was pressed. */
+static void add_button(struct aml *a)
+{
+	enum {
+		PRESSED = 0x80
+	};
+	size_t dev = aml_device(a, "PWRB"), open;
+
+	name_eisaid(a, "_HID", "PNP0C0C");
+	name_int(a, "_UID", 0);
+	aml_end(a, dev);
+
+	dev = aml_device(a, "GED0");
+	aml_name(a, "_HID");
+	aml_string(a, "ACPI0013");
+	name_int(a, "_UID", 0);
+	open = aml_crs(a);
+	aml_res_irq(a, GSI_EVENTS);
+	aml_crs_end(a, open);
+	open = aml_method(a, "_EVT", 1, true);
+	aml_op(a, AML_NOTIFY);
+	aml_namestring(a, "PWRB");
+	aml_int(a, PRESSED);
+	aml_end(a, open);
+	aml_end(a, dev);
+}
+
+/* panic.c; the name is QEMU's, which kernels know. */
+static void add_panic(struct aml *a)
+{
+	size_t dev = aml_device(a, "PEVT"), crs;
+
+	aml_name(a, "_HID");
+	aml_string(a, "QEMU0001");
+	crs = aml_crs(a);
+	aml_res_io(a, PORT_PANIC, 1);
+	aml_crs_end(a, crs);
+	aml_end(a, dev);
+}
+
 static void add_cpus(struct aml *a, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -200,6 +242,8 @@ void acpi_dsdt(struct aml *a, const struct acpi_machine *m)
 	add_host_bridge(a, m);
 	add_board(a);
 	add_serial(a);
+	add_button(a);
+	add_panic(a);
 	add_cpus(a, m->cpus);
 	aml_end(a, open);
 	/* SLP_TYP for soft off; the second value is of hardware we have not. */

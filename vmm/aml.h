@@ -54,11 +54,12 @@ void aml_end(struct aml *a, size_t open);
 
 /* ---- statements and expressions, 20.2.5.3 and 20.2.5.4 ---- */
 enum aml_op {
-	AML_STORE = 0x70, /* source, target */
-	AML_AND = 0x7b,   /* two operands, target */
-	AML_OR = 0x7d,    /* two operands, target */
-	AML_NOT = 0x92,   /* in a predicate: LNot */
-	AML_EQUAL = 0x93, /* two operands */
+	AML_STORE = 0x70,  /* source, target */
+	AML_AND = 0x7b,    /* two operands, target */
+	AML_OR = 0x7d,     /* two operands, target */
+	AML_NOTIFY = 0x86, /* object, value */
+	AML_NOT = 0x92,    /* in a predicate: LNot */
+	AML_EQUAL = 0x93,  /* two operands */
 	AML_RETURN = 0xa4,
 	AML_NO_TARGET = 0x00,
 };

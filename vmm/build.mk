@@ -29,6 +29,7 @@ SRCS_vmm := \
 	own_config.c \
 	own_facts.c \
 	own_vector.c \
+	panic.c \
 	park.c \
 	pcihost.c \
 	pins.c \
@@ -41,14 +42,18 @@ SRCS_vmm := \
 	say.c \
 	serial.c \
 	slot.c \
-	storm.c \
 	state.c \
+	storm.c \
 	topology.c \
 	trap.c \
 	uring.c \
 	vcpu.c \
 	vcpu_state.c \
 	vectors.c \
+	virtio/blk.c \
+	virtio/blk_backing.c \
+	virtio/blk_parse.c \
+	virtio/blk_request.c \
 	virtio/queue.c \
 	virtio/queue_packed.c \
 	virtio/queue_split.c \
@@ -57,10 +62,6 @@ SRCS_vmm := \
 	virtio/transport_regs.c \
 	virtio/vconsole.c \
 	vm.c \
-	virtio/blk.c \
-	virtio/blk_backing.c \
-	virtio/blk_parse.c \
-	virtio/blk_request.c \
 	windows.c \
 
 LIBS_vmm := -ljansson -lseccomp -luring -lpthread

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The guest's serial line, on the terminal or whatever descriptors 0 and 1
- * are. Output goes through a ring that the event loop empties by non-blocking
- * writes: a reader that never reads costs the guest its oldest lines, never
- * its time. The loop is woken by the end of a line, or a millisecond after the
- * first byte of one: a wake-up for each byte would cost more than the byte.
+ * are, and before whoever else looks on. Output goes through a ring that the
+ * event loop empties by non-blocking writes: a reader that never reads costs
+ * the guest its oldest lines, never its time. The loop is woken by the end of a
+ * line, or a millisecond after the first byte of one: a wake-up for each byte
+ * would cost more than the byte.
+ *
+ * The ring keeps what was read, too: each viewer has a place of its own in it,
+ * and one that comes late can have what was said before. What they type is
+ * merged, byte by byte, as on one keyboard.
  *
  * Input: on a terminal in raw mode every key goes to the guest, ^C too, but
  * for the escape ^A: "^A x" ends the guest, "^A h" tells so, "^A ^A" is one
@@ -27,7 +32,7 @@
 
 #include "vmm/priv.h"
 
-#define RING 65536u /* a power of two; a boot's whole log */
+#define RING CONSOLE_KEPT /* a power of two; a boot's whole log */
 #define INPUT 64u
 #define ESCAPE 0x01 /* ^A */
 #define LINGER_NS 1000000
@@ -171,16 +176,53 @@ void console_second_gone(struct console *c)
 	atomic_store_explicit(&c->second, false, memory_order_relaxed);
 }
 
+static size_t copy(const struct console *c, uint64_t at, uint8_t *buf,
+                   size_t size)
+{
+	size_t n = 0;
+
+	for (; at != c->head && n < size; at++)
+		buf[n++] = c->ring[at % RING];
+	return n;
+}
+
 /* A copy, so that the guest does not wait for the write. */
 static size_t peek(struct console *c, uint8_t *buf, size_t size,
                    uint64_t *ret_from)
 {
-	size_t n = 0;
+	size_t n;
 
 	pthread_mutex_lock(&c->lock);
 	*ret_from = c->tail;
-	for (uint64_t at = c->tail; at != c->head && n < size; at++)
-		buf[n++] = c->ring[at % RING];
+	n = copy(c, c->tail, buf, size);
+	pthread_mutex_unlock(&c->lock);
+	return n;
+}
+
+/* ---- viewers, beside descriptors 0 and 1 -----------------------------------
+ */
+
+uint64_t console_end(struct console *c)
+{
+	uint64_t v;
+
+	pthread_mutex_lock(&c->lock);
+	v = c->head;
+	pthread_mutex_unlock(&c->lock);
+	return v;
+}
+
+size_t console_look(struct console *c, uint64_t *at, uint8_t *buf, size_t size,
+                    uint64_t *ret_lost)
+{
+	uint64_t first;
+	size_t n;
+
+	pthread_mutex_lock(&c->lock);
+	first = c->head > RING ? c->head - RING : 0;
+	*ret_lost = *at < first ? first - *at : 0;
+	*at += *ret_lost;
+	n = copy(c, *at, buf, size);
 	pthread_mutex_unlock(&c->lock);
 	return n;
 }
@@ -269,6 +311,18 @@ bool console_wants_input(struct console *c)
 	if (c->input_at < c->input_len && !feed(c))
 		return false;
 	return !c->eof && port_room(c) > 0;
+}
+
+size_t console_room(struct console *c)
+{
+	if (c->input_at < c->input_len && !feed(c))
+		return 0;
+	return serial_room(c->vm->serial);
+}
+
+size_t console_type(struct console *c, const uint8_t *buf, size_t n)
+{
+	return console_room(c) ? serial_input(c->vm->serial, buf, n) : 0;
 }
 
 /* Takes the escapes out of what was typed; true for ^A x. */

@@ -50,6 +50,16 @@ int lease_number(const json_t *from, const char *key, uint64_t max,
 	return 0;
 }
 
+/* What is not known here changes nothing in the guest. */
+static enum vm_panic panic_of(const json_t *from)
+{
+	const char *s = json_string_value(from);
+
+	if (s && !strcmp(s, "stop"))
+		return VM_PANIC_STOP;
+	return s && !strcmp(s, "reset") ? VM_PANIC_RESET : VM_PANIC_IGNORE;
+}
+
 static int take_guest(const json_t *lease, struct vm_config *c)
 {
 	const json_t *g = json_object_get(lease, "guest");
@@ -74,6 +84,7 @@ static int take_guest(const json_t *lease, struct vm_config *c)
 	c->cpus = (unsigned)cpus;
 	c->spare_slots = (unsigned)spare;
 	c->interrupt_limit = (uint32_t)limit;
+	c->on_panic = panic_of(json_object_get(g, "on_panic"));
 	c->ram.prefault = json_is_true(json_object_get(g, "prefault"));
 	c->cmdline = strdup(cmdline ? cmdline : "");
 	return c->cmdline ? 0 : -ENOMEM;

@@ -198,6 +198,9 @@ static bool on_request(struct loop *l, enum vm_end *ret, struct diag *d)
 	case VM_REQ_POWEROFF:
 		*ret = VM_END_POWEROFF;
 		return true;
+	case VM_REQ_PANIC:
+		*ret = VM_END_PANIC;
+		return true;
 	case VM_REQ_RESET:
 		if (vm->cfg.no_reboot) {
 			*ret = VM_END_RESET;

@@ -7,6 +7,9 @@
  *   1  sleep status    bit 7 WAK_STS; never set, this machine does not wake
  *   2  reset           write 1
  *
+ * The button is a control method one (4.8.2.2.1.2), of a Generic Event Device
+ * (5.6.9): an edge of GSI_EVENTS, whose _EVT notifies PWRB.
+ *
  * Beside them two older ways, because kernels try them when told to: the
  * keyboard controller's pulse (0x64 <- 0xfe) and the reset control register
  * 0xcf9 (belongs to the host bridge, which covers 0xcf8 by the dword only).
@@ -81,4 +84,10 @@ int power_init(struct vm *vm)
 	if (r == 0)
 		r = bus_add(vm->pio, KBC_COMMAND, 1, EXIT_POWER, &kbc_ops, vm);
 	return r;
+}
+
+void power_button(struct vm *vm)
+{
+	kvm_irq_line(vm, GSI_EVENTS, true);
+	kvm_irq_line(vm, GSI_EVENTS, false);
 }

@@ -59,9 +59,11 @@ enum {
 	ACPI_S5 = 5,
 	ACPI_RESET_VALUE = 1,
 };
+#define PORT_PANIC 0x505   /* pvpanic */
 #define PORT_PCI_IO 0x1000 /* I/O BARs from here */
 #define GSI_COM1 4
-#define GSI_PINS 24 /* of the IOAPIC; MSI routes come behind */
+#define GSI_EVENTS 9 /* of the Generic Event Device: the power button */
+#define GSI_PINS 24  /* of the IOAPIC; MSI routes come behind */
 
 /* ---- bus.c: who answers a port or an address ----------------------------- */
 
@@ -253,6 +255,7 @@ enum vm_request {
 	VM_REQ_NONE,
 	VM_REQ_RESET,
 	VM_REQ_POWEROFF,
+	VM_REQ_PANIC, /* it crashed, and that is to be its end */
 	VM_REQ_FAIL
 };
 void vm_request(struct vm *vm, enum vm_request r);
@@ -318,6 +321,24 @@ size_t serial_input(struct serial *s, const uint8_t *buf, size_t len);
 size_t serial_room(struct serial *s);
 void serial_reset(struct serial *s);
 _must_check_ int power_init(struct vm *vm);
+/* Pressed and let go of. What comes of it is the guest's affair. */
+void power_button(struct vm *vm);
+
+/* pause.c; the main thread. pause_end() where there is none does nothing. */
+struct pause {
+	bool on, has_clock;
+	struct kvm_clock_data clock; /* as it began, as is: */
+	uint64_t tsc;                /* the host's */
+};
+void pause_begin(struct vm *vm);
+void pause_end(struct vm *vm);
+/* A reset has started the vCPUs anew, with clocks of their own. */
+void pause_forget(struct vm *vm);
+
+/* panic.c: the guest says that it has crashed. */
+_must_check_ int panic_init(struct vm *vm);
+/* The main thread: has it said so since the last call? */
+bool panic_take(struct vm *vm);
 
 struct console;
 _must_check_ int console_new(struct vm *vm, struct console **ret,
@@ -341,6 +362,16 @@ void console_timer(struct console *c);
 /* Writes what is queued, waiting at most `ms` for the reader. */
 void console_flush(struct console *c, unsigned ms);
 uint64_t console_dropped(struct console *c);
+/* The main thread, for other viewers. Places in the output are counts of bytes
+ * since the beginning. console_look() copies from *at on what is there; where
+ * that is gone already, *at moves up, by *ret_lost. */
+#define CONSOLE_KEPT 65536u /* bytes that can be looked at again */
+uint64_t console_end(struct console *c);
+size_t console_look(struct console *c, uint64_t *at, uint8_t *buf, size_t size,
+                    uint64_t *ret_lost);
+/* How many bytes the guest takes now, and giving it some; what was taken. */
+size_t console_room(struct console *c);
+size_t console_type(struct console *c, const uint8_t *buf, size_t n);
 
 /* virtio/vconsole.c, as serial_room() and serial_input(). */
 struct vconsole;
@@ -547,8 +578,11 @@ struct vm {
 	_Atomic bool park_wanted, stopping;
 	int event_fd; /* wakes the main loop */
 	int signal_fd;
-	_Atomic int request; /* enum vm_request */
-	struct diag fail;    /* of VM_REQ_FAIL, under park_lock */
+	_Atomic int request;   /* enum vm_request */
+	struct diag fail;      /* of VM_REQ_FAIL, under park_lock */
+	_Atomic bool panicked; /* panic.c */
+	struct pause pause;
+	struct control *control; /* control.h; NULL = nobody looks after it */
 };
 
 /* Asked at every exit. */

@@ -21,8 +21,8 @@ const char *vm_end_name(enum vm_end e)
 {
 	static const char *const name[] = {
 		[VM_END_POWEROFF] = "poweroff", [VM_END_RESET] = "reset",
-		[VM_END_STOPPED] = "stopped",   [VM_END_DEVICE] = "device",
-		[VM_END_FAILED] = "failed",
+		[VM_END_STOPPED] = "stopped",   [VM_END_PANIC] = "panic",
+		[VM_END_DEVICE] = "device",     [VM_END_FAILED] = "failed",
 	};
 
 	return (unsigned)e < ARRAY_SIZE(name) ? name[e] : "unknown";
@@ -117,7 +117,8 @@ static int add_devices(struct vm *vm, struct diag *d)
 		r = pci_host_new(vm, &vm->pci, d);
 	if (r == 0 && hotplug_new(vm, &vm->hotplug) < 0)
 		r = no_memory(d);
-	if (r == 0 && (serial_new(vm, &vm->serial) < 0 || power_init(vm) < 0))
+	if (r == 0 && (serial_new(vm, &vm->serial) < 0 || power_init(vm) < 0 ||
+	               panic_init(vm) < 0))
 		r = no_memory(d);
 	return r;
 }

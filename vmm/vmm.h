@@ -74,6 +74,8 @@ enum {
 	FL_VMM_STORM = 614,   /* a vector above the guest's interrupt-limit */
 	FL_VMM_DISK = 616,    /* no disk, or one that does not do its work */
 	FL_VMM_URING = 617,   /* no io_uring, or not with restrictions */
+	FL_VMM_CONTROL = 630, /* what a peer of the control socket asked for */
+	FL_VMM_DUMP = 631,    /* the core file cannot be written */
 };
 
 struct vm_device {
@@ -125,6 +127,13 @@ struct vm_vsock {
 	int fd;       /* /dev/vhost-vsock */
 };
 
+/* What a guest's word that it has crashed does: pvpanic. */
+enum vm_panic {
+	VM_PANIC_IGNORE, /* told, no more: it resets itself, or is looked at */
+	VM_PANIC_STOP,
+	VM_PANIC_RESET,
+};
+
 struct vm_config {
 	char name[VM_NAME];
 	unsigned cpus;
@@ -154,14 +163,16 @@ struct vm_config {
 	unsigned n_nics;
 	struct vm_vsock vsock;
 	uint8_t rng_slot, console_slot; /* virtio; 0 = none */
-	bool no_reboot;                 /* guest reset ends the process */
-	bool no_sandbox;                /* tests only */
+	enum vm_panic on_panic;
+	bool no_reboot;  /* guest reset ends the process */
+	bool no_sandbox; /* tests only */
 };
 
 enum vm_end {
 	VM_END_POWEROFF,
 	VM_END_RESET,   /* with no_reboot */
 	VM_END_STOPPED, /* SIGTERM, or ^A x on the console */
+	VM_END_PANIC,   /* with on_panic: stop */
 	VM_END_DEVICE,  /* its DMA left the guest, and the policy says stop */
 	VM_END_FAILED,
 };
