@@ -13,8 +13,11 @@ SRCS_vmm := \
 	conn.c \
 	conn_parse.c \
 	console.c \
+	control.c \
+	control_methods.c \
 	cpuid.c \
 	devices.c \
+	dump.c \
 	hotplug.c \
 	io.c \
 	irqsink.c \
@@ -31,13 +34,16 @@ SRCS_vmm := \
 	own_vector.c \
 	panic.c \
 	park.c \
+	pause.c \
 	pcihost.c \
+	peer.c \
 	pins.c \
 	place.c \
 	port.c \
 	power.c \
 	prefault.c \
 	report.c \
+	rpc.c \
 	sandbox.c \
 	say.c \
 	serial.c \

@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "vmm/control.h"
 #include "vmm/hotplug.h"
 
 #define NS_PER_MS 1000000ull
@@ -117,6 +118,8 @@ static void release(struct hotplug *h, uint8_t slot)
 		assign_release(h->vm, i);
 		h->stats.removes++;
 		h->stats.forced += b->slot.forced;
+		control_device(h->vm->control, "device-gone", name,
+		               reason[b->slot.why]);
 		if (!b->owed)
 			conn_gone(h->conn, name, reason[b->slot.why]);
 	}
@@ -419,6 +422,9 @@ static void attach_now(struct hotplug *h, struct conn_order *o)
 	snprintf(text, sizeof(text), "%s was attached at slot %u",
 	         who(h->vm, slot, name, sizeof(name)), slot);
 	loop_say(text);
+	for (unsigned i = 0; i < o->n; i++)
+		control_device(h->vm->control, "device-added",
+		               o->device[i].name, "netd");
 	conn_done(h->conn, o->id, false);
 }
 

@@ -17,6 +17,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "vmm/control.h"
 #include "vmm/hotplug.h"
 #include "vmm/storm.h"
 
@@ -31,12 +32,15 @@ enum {
 	P_DEVICE,
 	P_ERROR = P_DEVICE + VM_DEVICES_MAX,
 	P_LATE = P_ERROR + VM_DEVICES_MAX,
-	P_ALL = P_LATE + VM_DEVICES_MAX,
+	P_CONTROL = P_LATE + VM_DEVICES_MAX, /* those after it: control.c's */
+	P_ALL = P_CONTROL + CONTROL_POLLS,
 };
 
 struct loop {
 	struct vm *vm;
 	struct pollfd p[P_ALL];
+	unsigned n; /* of them, in this pass */
+	struct ratelimit panics;
 };
 
 static void prepare_conn(struct loop *l)
@@ -71,13 +75,17 @@ static void prepare(struct loop *l)
 	l->p[P_IN].fd = console_wants_input(vm->console) ? vm->cfg.in_fd : -1;
 	l->p[P_OUT].fd =
 		console_wants_output(vm->console) ? vm->cfg.out_fd : -1;
+	l->n = P_CONTROL + control_prepare(vm->control, l->p + P_CONTROL);
 	for (unsigned i = 0; i < P_ALL; i++)
 		l->p[i].revents = 0;
 }
 
 static void init(struct loop *l, struct vm *vm, int signal_fd)
 {
-	*l = (struct loop){ .vm = vm };
+	*l = (struct loop){
+		.vm = vm,
+		.panics = { .interval_ns = 60000000000ull, .burst = 8 },
+	};
 	for (unsigned i = 0; i < P_ALL; i++)
 		l->p[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
 	l->p[P_EVENT].fd = vm->event_fd;
@@ -162,8 +170,10 @@ static int reset_machine(struct loop *l, struct diag *d)
 	for (;;) {
 		int r = vm_reset(l->vm, d);
 
-		if (r == 0)
+		if (r == 0) {
+			control_was_reset(l->vm->control);
 			return 0;
+		}
 		prepare_devices(l);
 		if (poll(l->p + P_DEVICE, P_LATE - P_DEVICE, 0) <= 0 ||
 		    !device_events(l))
@@ -184,6 +194,14 @@ static bool on_signal(struct loop *l)
 	return false;
 }
 
+static void tell_panic(struct loop *l)
+{
+	if (!panic_take(l->vm) || !ratelimit_pass(&l->panics, now_ns()))
+		return;
+	loop_say("the guest says that it has panicked");
+	control_event(l->vm->control, "panic", NULL);
+}
+
 /* What a vCPU asked for. True when *ret says how the machine ends. */
 static bool on_request(struct loop *l, enum vm_end *ret, struct diag *d)
 {
@@ -192,6 +210,7 @@ static bool on_request(struct loop *l, enum vm_end *ret, struct diag *d)
 
 	(void)!read(vm->event_fd, &n, sizeof(n));
 	tell_faults(vm);
+	tell_panic(l);
 	switch (atomic_load(&vm->request)) {
 	case VM_REQ_NONE:
 		return false;
@@ -239,6 +258,8 @@ static bool serve(struct loop *l, enum vm_end *ret, struct diag *d)
 	if (l->p[P_TIMER].revents)
 		console_timer(l->vm->console);
 	console_write(l->vm->console);
+	if (control_serve(l->vm->control, l->p + P_CONTROL))
+		return true;
 	return l->p[P_EVENT].revents && on_request(l, ret, d);
 }
 
@@ -268,6 +289,20 @@ int loop_init(struct vm *vm, struct diag *d)
 	return -EMFILE;
 }
 
+/* The earlier of two, of which -1 is never. */
+static int sooner(int a, int b)
+{
+	if (a < 0 || b < 0)
+		return MAX(a, b);
+	return MIN(a, b);
+}
+
+static int wait_ms(const struct loop *l)
+{
+	return sooner(hotplug_wait_ms(l->vm->hotplug),
+	              control_wait_ms(l->vm->control));
+}
+
 enum vm_end loop_run(struct vm *vm, struct diag *d)
 {
 	struct loop l;
@@ -276,8 +311,7 @@ enum vm_end loop_run(struct vm *vm, struct diag *d)
 	init(&l, vm, vm->signal_fd);
 	for (;;) {
 		prepare(&l);
-		if (poll(l.p, P_ALL, hotplug_wait_ms(vm->hotplug)) < 0 &&
-		    errno != EINTR) {
+		if (poll(l.p, l.n, wait_ms(&l)) < 0 && errno != EINTR) {
 			diag_fail(d, -errno, FL_VMM_RUN, "the event loop");
 			diag_why(d, "poll: %s", strerror(errno));
 			return VM_END_FAILED;

@@ -44,9 +44,11 @@ static const int allowed[] = {
 	/* device windows, interrupts: opened, closed and mapped as the guest
 	 * moves BARs and enables vectors */
 	SCMP_SYS(eventfd2), SCMP_SYS(close), SCMP_SYS(mmap), SCMP_SYS(munmap),
-	/* netd's orders with descriptors, and the answers; the connection is
-	 * the only socket there is. A long answer is a memfd. */
+	/* netd's orders with descriptors, and the answers; no socket can be
+	 * made, or led anywhere. A long answer is a memfd. */
 	SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(memfd_create),
+	/* peers of the control socket, and who they are */
+	SCMP_SYS(accept4), SCMP_SYS(getsockopt),
 	/* a device that comes: the set its late routes are waited for in, and
 	 * whether its memory may be pinned without a limit */
 	SCMP_SYS(epoll_create1), SCMP_SYS(capget),
@@ -79,6 +81,8 @@ static const uint32_t ioctls[] = {
 	KVM_SET_SREGS, KVM_GET_REGS, KVM_SET_REGS, KVM_SET_LAPIC, KVM_SET_FPU,
 	KVM_SET_XCRS, KVM_SET_DEBUGREGS, KVM_SET_VCPU_EVENTS, KVM_SET_MSRS,
 	KVM_SET_MP_STATE, KVM_GET_VCPU_MMAP_SIZE,
+	/* a pause, which the guest's clocks are not to notice */
+	KVM_GET_CLOCK, KVM_GET_DEVICE_ATTR, KVM_KVMCLOCK_CTRL,
 	/* a device that comes: into the address space that there is, or the
 	 * one netd sent with it; what it is; memory mapped where the kernel
 	 * dropped it with the last one */

@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "vmm/control.h"
 #include "vmm/devices.h"
 #include "vmm/hotplug.h"
 #include "vmm/io.h"
@@ -189,6 +190,8 @@ int vm_reset(struct vm *vm, struct diag *d)
 		return r;
 	/* A vCPU that failed on its way to the parking place stays so. */
 	(void)atomic_compare_exchange_strong(&vm->request, &done, VM_REQ_NONE);
+	/* With clocks of their own: a pause is over. */
+	pause_forget(vm);
 	vcpus_unpark(vm);
 	return 0;
 }
@@ -204,6 +207,8 @@ static int start(struct vm *vm, struct diag *d)
 		r = console_new(vm, &vm->console, d);
 	if (r == 0)
 		r = storms_new(vm, &vm->storms, d);
+	if (r == 0)
+		r = control_new(vm, &vm->control, d);
 	if (r == 0)
 		r = sandbox_files(vm, d);
 	if (r == 0 && vm->io)
@@ -224,6 +229,7 @@ enum vm_end vm_run(struct vm *vm, struct diag *d)
 		end = loop_run(vm, d);
 		vcpus_stop(vm);
 		console_flush(vm->console, FLUSH_MS);
+		control_end(vm->control, vm_end_name(end));
 	}
 	report_write(vm, "exit", vm_end_name(end));
 	return end;
@@ -252,6 +258,7 @@ void vm_free(struct vm *vm)
 	if (!vm)
 		return;
 	vcpus_stop(vm);
+	control_free(vm->control);
 	console_free(vm->console);
 	vm->console = NULL;
 	storms_free(vm->storms);
