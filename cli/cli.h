@@ -42,6 +42,7 @@ enum {
 	FL_CLI_DEVICE = 806,
 	FL_CLI_CONFIG = 807, /* configuration space not to be seen */
 	FL_CLI_LEASED = 808, /* no running guest has such a device */
+	FL_CLI_GUEST = 809,  /* a guest's control socket does not answer */
 };
 
 struct cli {
@@ -49,7 +50,9 @@ struct cli {
 	const char *root;          /* doctor, explain: another tree than "/" */
 	const char *report, *user; /* run */
 	bool no_reboot;            /* run */
-	bool now;                  /* detach */
+	bool now;                  /* detach, stop */
+	const char *grace;         /* stop: seconds */
+	bool read_only, log;       /* console */
 	bool json;
 	const char *self; /* argv[0] */
 };
@@ -68,6 +71,9 @@ enum {
 	CLI_OPT_USER = 1 << 3,
 	CLI_OPT_NO_REBOOT = 1 << 4,
 	CLI_OPT_NOW = 1 << 5,
+	CLI_OPT_GRACE = 1 << 6,
+	CLI_OPT_READ_ONLY = 1 << 7,
+	CLI_OPT_LOG = 1 << 8,
 };
 
 /* Each returns an enum cli_exit. */
@@ -82,6 +88,14 @@ int cli_attach(const struct cli *c, char *const *args, unsigned n);
 int cli_detach(const struct cli *c, char *const *args, unsigned n);
 int cli_irq(const struct cli *c, char *const *args, unsigned n);
 int cli_latency(const struct cli *c, char *const *args, unsigned n);
+int cli_up(const struct cli *c, char *const *args, unsigned n);
+int cli_ps(const struct cli *c, char *const *args, unsigned n);
+int cli_stop(const struct cli *c, char *const *args, unsigned n);
+int cli_reset(const struct cli *c, char *const *args, unsigned n);
+int cli_pause(const struct cli *c, char *const *args, unsigned n);
+int cli_resume(const struct cli *c, char *const *args, unsigned n);
+int cli_console(const struct cli *c, char *const *args, unsigned n);
+int cli_dump(const struct cli *c, char *const *args, unsigned n);
 int cli_explain(const struct cli *c, char *const *args, unsigned n);
 
 /* ---- output (out.c) ---- */

@@ -42,7 +42,32 @@ static const struct cli_verb verbs[] = {
 	  cli_run,
 	  "Ends with ^A x, or when the guest powers off. Exit status: 0 powered\n"
 	  "off or stopped, 10 reset (with --no-reboot), 11 DMA left the\n"
-	  "guest and the policy says stop, 1 failed." },
+	  "guest, or 12 it panicked, and the policy says stop; 1 failed." },
+	{ "up", "GUEST", "start a guest of the policy in the background", 1, 1,
+	  CLI_OPT_SOCKET | CLI_OPT_REPORT | CLI_OPT_USER | CLI_OPT_NO_REBOOT,
+	  cli_up,
+	  "Waits until the guest runs; else its reason and exit status are as\n"
+	  "run's." },
+	{ "down", "GUEST", "the same as stop", 1, 1,
+	  CLI_OPT_SOCKET | CLI_OPT_NOW | CLI_OPT_GRACE, cli_stop, "" },
+	{ "stop", "GUEST", "press a guest's power button, and wait", 1, 1,
+	  CLI_OPT_SOCKET | CLI_OPT_NOW | CLI_OPT_GRACE, cli_stop,
+	  "Where it has not powered off in time it is ended." },
+	{ "ps", "", "the guests that run", 0, 0, CLI_OPT_SOCKET, cli_ps, "" },
+	{ "reset", "GUEST", "put a running guest back to power-on", 1, 1,
+	  CLI_OPT_SOCKET, cli_reset, "It is not asked." },
+	{ "pause", "GUEST", "stop a guest's CPUs and clocks", 1, 1,
+	  CLI_OPT_SOCKET, cli_pause,
+	  "Assigned devices go on with what DMA they do." },
+	{ "resume", "GUEST", "let a paused guest go on", 1, 1, CLI_OPT_SOCKET,
+	  cli_resume, "" },
+	{ "console", "GUEST", "a running guest's console, ^] to leave", 1, 1,
+	  CLI_OPT_SOCKET | CLI_OPT_READ_ONLY | CLI_OPT_LOG, cli_console,
+	  "There may be several; what they type is merged. Who does not read\n"
+	  "loses the oldest bytes, and is told how many." },
+	{ "dump", "GUEST FILE", "a guest's memory as a core for crash and gdb",
+	  2, 2, CLI_OPT_SOCKET, cli_dump,
+	  "The guest stands still meanwhile. FILE must not be there yet." },
 	{ "attach", "GUEST DEVICE", "give a running guest a device", 2, 2,
 	  CLI_OPT_SOCKET, cli_attach,
 	  "DEVICE is a nic or device of the guest in the applied policy that was\n"
@@ -95,7 +120,19 @@ static const struct {
 	{ { "now", no_argument, NULL, 'w' },
 	  CLI_OPT_NOW,
 	  "",
-	  "do not ask the guest: pull the device" },
+	  "do not ask the guest: pull the device, end it" },
+	{ { "grace", required_argument, NULL, 'g' },
+	  CLI_OPT_GRACE,
+	  " SECONDS",
+	  "how long the guest has to power off (30)" },
+	{ { "read-only", no_argument, NULL, 'o' },
+	  CLI_OPT_READ_ONLY,
+	  "",
+	  "look on, type nothing" },
+	{ { "log", no_argument, NULL, 'l' },
+	  CLI_OPT_LOG,
+	  "",
+	  "print what the console said last (64 KiB), and end" },
 };
 
 static void usage(FILE *out)
@@ -182,6 +219,15 @@ static void take(struct parsed *p, int opt, const char *arg)
 		break;
 	case 'w':
 		p->cli.now = true;
+		break;
+	case 'g':
+		p->cli.grace = arg;
+		break;
+	case 'o':
+		p->cli.read_only = true;
+		break;
+	case 'l':
+		p->cli.log = true;
 		break;
 	default:
 		break;
