@@ -50,15 +50,15 @@ struct qemu_cpu {
 	uint64_t cr[5];
 	uint64_t kernel_gs_base;
 };
-struct cpu_notes {
-	Elf64_Nhdr status_head;
-	char status_name[NOTE_NAME];
-	struct elf_prstatus status;
-	Elf64_Nhdr qemu_head;
-	char qemu_name[NOTE_NAME];
-	struct qemu_cpu qemu;
+/* Of 4 bytes' alignment, where what follows has 8: copied, not laid over. */
+struct note {
+	Elf64_Nhdr head;
+	char name[NOTE_NAME];
 };
-_Static_assert(sizeof(struct cpu_notes) % 4 == 0, "notes are aligned to 4");
+#define CPU_NOTES                                                              \
+	(2 * sizeof(struct note) + sizeof(struct elf_prstatus) +               \
+	 sizeof(struct qemu_cpu))
+CHECK_SIZE(struct note, 20);
 CHECK_SIZE(struct qemu_cpu, 8 + 18 * 8 + 10 * 24 + 6 * 8);
 
 static int fail(int err, const char *why, struct diag *d)
@@ -142,22 +142,31 @@ static void put_qemu(struct qemu_cpu *q, const struct kvm_regs *r,
 	};
 }
 
-static int cpu_notes(const struct vcpu *c, struct cpu_notes *n)
+static uint8_t *put_note(uint8_t *to, const char *name, uint32_t type,
+                         const void *body, size_t size)
 {
+	struct note n = { .head = { 5, (Elf64_Word)size, type } };
+
+	memcpy(n.name, name, 5);
+	memcpy(to, &n, sizeof(n));
+	memcpy(to + sizeof(n), body, size);
+	return to + sizeof(n) + size;
+}
+
+static int cpu_notes(const struct vcpu *c, uint8_t *to)
+{
+	struct elf_prstatus status = { .pr_pid = 0 };
 	struct kvm_sregs sregs;
 	struct kvm_regs regs;
+	struct qemu_cpu qemu;
 
 	if (ioctl(c->fd, KVM_GET_REGS, &regs) < 0 ||
 	    ioctl(c->fd, KVM_GET_SREGS, &sregs) < 0)
 		return -errno;
-	*n = (struct cpu_notes){
-		.status_head = { 5, sizeof(n->status), NT_PRSTATUS },
-		.status_name = "CORE",
-		.qemu_head = { 5, sizeof(n->qemu), 0 },
-		.qemu_name = "QEMU",
-	};
-	put_status(&n->status, c->index, &regs, &sregs);
-	put_qemu(&n->qemu, &regs, &sregs);
+	put_status(&status, c->index, &regs, &sregs);
+	put_qemu(&qemu, &regs, &sregs);
+	to = put_note(to, "CORE", NT_PRSTATUS, &status, sizeof(status));
+	put_note(to, "QEMU", 0, &qemu, sizeof(qemu));
 	return 0;
 }
 
@@ -186,7 +195,7 @@ static void put_headers(const struct dump *p, uint8_t *to)
 	Elf64_Phdr part = {
 		.p_type = PT_NOTE,
 		.p_offset = notes_at(vm),
-		.p_filesz = vm->cfg.cpus * sizeof(struct cpu_notes),
+		.p_filesz = vm->cfg.cpus * CPU_NOTES,
 		.p_align = 4,
 	};
 	uint64_t at = p->begin;
@@ -223,11 +232,8 @@ static int write_head(struct dump *p)
 		return r;
 	put_headers(p, head);
 	for (unsigned i = 0; r == 0 && i < vm->cfg.cpus; i++) {
-		struct cpu_notes n;
-
-		r = cpu_notes(&vm->cpu[i], &n);
-		memcpy(head + at, &n, sizeof(n));
-		at += sizeof(n);
+		r = cpu_notes(&vm->cpu[i], head + at);
+		at += CPU_NOTES;
 	}
 	return r < 0 ? r : fd_pwrite_full(p->fd, head, p->begin, 0);
 }
@@ -262,9 +268,8 @@ int dump_new(struct vm *vm, int fd, struct dump **ret, struct diag *d)
 	}
 	p->vm = vm;
 	p->fd = fd;
-	p->begin =
-		ALIGN_UP(notes_at(vm) + vm->cfg.cpus * sizeof(struct cpu_notes),
-	                 (uint64_t)PAGE);
+	p->begin = ALIGN_UP(notes_at(vm) + vm->cfg.cpus * CPU_NOTES,
+	                    (uint64_t)PAGE);
 	p->at = p->begin;
 	r = write_head(p);
 	if (r < 0) {
