@@ -18,6 +18,17 @@ SRCS_vmm := \
 	cpuid.c \
 	devices.c \
 	dump.c \
+	e1000.c \
+	e1000_eeprom.c \
+	e1000_filter.c \
+	e1000_irq.c \
+	e1000_phy.c \
+	e1000_regs.c \
+	e1000_rx.c \
+	e1000_segment.c \
+	e1000_send.c \
+	e1000_stats.c \
+	e1000_tx.c \
 	hotplug.c \
 	io.c \
 	irqsink.c \

@@ -11,6 +11,8 @@ int devices_add(struct vm *vm, struct diag *d)
 
 	for (unsigned i = 0; r == 0 && i < c->n_disks; i++)
 		r = blk_add(vm, &c->disk[i], d);
+	for (unsigned i = 0; r == 0 && i < c->n_nics; i++)
+		r = e1000_add(vm, &c->nic[i], d);
 	if (r == 0 && c->rng_slot)
 		r = rng_add(vm, c->rng_slot, d);
 	if (r == 0 && c->console_slot)
