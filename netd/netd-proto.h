@@ -155,7 +155,7 @@ enum {
 };
 
 #define NETD_SOCKET "/run/fairlead/netd.sock"
-/* Beside it: the guests' control sockets, SOCK_SEQPACKET, for root and
+/* Beside it: the guests' control sockets, SOCK_STREAM, for root and
  * NETD_GROUP. */
 #define NETD_GUESTS "guests"
 #define NETD_PROTO_VERSION 1
