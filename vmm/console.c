@@ -295,14 +295,17 @@ static size_t port_room(struct console *c)
 	                    : serial_room(c->vm->serial);
 }
 
+static size_t give(struct console *c, const uint8_t *from, size_t n)
+{
+	return is_second(c) ? vconsole_input(c->vm->vconsole, from, n)
+	                    : serial_input(c->vm->serial, from, n);
+}
+
 /* Feeds what is left over; true when all of it was taken. */
 static bool feed(struct console *c)
 {
-	const uint8_t *from = c->input + c->input_at;
-	size_t n = c->input_len - c->input_at;
-
-	c->input_at += is_second(c) ? vconsole_input(c->vm->vconsole, from, n)
-	                            : serial_input(c->vm->serial, from, n);
+	c->input_at +=
+		give(c, c->input + c->input_at, c->input_len - c->input_at);
 	return c->input_at == c->input_len;
 }
 
@@ -317,12 +320,12 @@ size_t console_room(struct console *c)
 {
 	if (c->input_at < c->input_len && !feed(c))
 		return 0;
-	return serial_room(c->vm->serial);
+	return port_room(c);
 }
 
 size_t console_type(struct console *c, const uint8_t *buf, size_t n)
 {
-	return console_room(c) ? serial_input(c->vm->serial, buf, n) : 0;
+	return console_room(c) ? give(c, buf, n) : 0;
 }
 
 /* Takes the escapes out of what was typed; true for ^A x. */

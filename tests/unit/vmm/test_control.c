@@ -4,6 +4,7 @@
  * machine behind it is this file's own.
  */
 #include <fcntl.h>
+#include <grp.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -11,7 +12,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -307,21 +310,48 @@ static void test_rights(void **state)
 	assert_true(control_may(f->c, 1001, NULL, 0));
 }
 
-/* The one that comes is root, or whoever owns the file: neither, here. */
+/* Of root's peers nobody is refused: another comes, from another process. */
+static int connect_as_nobody(const struct fixture *f)
+{
+	int status, ends[2];
+	pid_t pid;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+	assert_int_equal(chmod(f->folder, 0755), 0);
+	assert_int_equal(chmod(f->path, 0666), 0);
+	pid = fork();
+	if (!pid) {
+		int fd;
+
+		if (setgroups(0, NULL) < 0 || setgid(65534) < 0 ||
+		    setuid(65534) < 0)
+			_exit(1);
+		fd = connect_to(f);
+		_exit(fd_send(ends[1], "x", 1, &fd, 1) < 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	close(ends[1]);
+	return ends[0];
+}
+
 static void test_without_right(void **state)
 {
 	struct fixture *f = *state;
-	int fd;
+	int from, fd;
+	char byte;
+	size_t n;
 
-	if (!getuid())
+	if (getuid())
 		skip();
-	f->c->own = getuid() + 1;
-	f->c->group = (gid_t)-2;
-	fd = connect_to(f);
+	f->c->group = 5;
+	from = connect_as_nobody(f);
+	assert_int_equal(fd_recv(from, &byte, 1, &fd, 1, &n), 1);
 	assert_false(pass(f));
 	SAYS(hear(f, fd), "not yours");
 	assert_true(gone(fd));
 	close(fd);
+	close(from);
 }
 
 static void test_many(void **state)
@@ -503,7 +533,6 @@ static void test_dump(void **state)
 	_cleanup_close_ int core = memfd_create("core", MFD_CLOEXEC);
 	const size_t size = 8u << 20;
 	struct fixture *f = *state;
-	struct stat;
 	uint64_t word = 0;
 	uint8_t *hva;
 
