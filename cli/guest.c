@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define ANSWER_MS 30000
-#define PIECE 16384u
+#define PIECE ((size_t)16384)
 
 static int no_guest(const char *name, int err, struct diag *d)
 {

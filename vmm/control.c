@@ -288,8 +288,7 @@ bool control_serve(struct control *c, const struct pollfd *p)
 		return false;
 	for (unsigned i = 0; i < CONTROL_PEERS; i++)
 		if (c->peer[i].fd >= 0)
-			serve_peer(c, &c->peer[i],
-			           p[1 + i].fd < 0 ? 0 : p[1 + i].revents);
+			serve_peer(c, &c->peer[i], p[1 + i].revents);
 	/* After them: what was found was of those that were there before. */
 	if (p[0].revents & POLLIN)
 		greet(c);
