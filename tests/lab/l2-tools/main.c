@@ -16,6 +16,7 @@ static const struct {
 	{ "msix", "FN VECTOR toggle|rewrite|move COUNT", 4, tool_msix },
 	{ "draw", "DRIVER SEED SECONDS [NTH]", 3, tool_draw },
 	{ "picture", "WIDTH HEIGHT SEED", 3, tool_picture },
+	{ "disk", "DEV mix|log|fill NUMBER [WORKERS]", 3, tool_disk },
 };
 
 int main(int argc, char **argv)

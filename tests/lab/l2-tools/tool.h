@@ -46,5 +46,6 @@ int tool_edu(int argc, char **argv);
 int tool_msix(int argc, char **argv);
 int tool_draw(int argc, char **argv);
 int tool_picture(int argc, char **argv);
+int tool_disk(int argc, char **argv);
 
 #endif
