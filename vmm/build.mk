@@ -78,6 +78,8 @@ SRCS_vmm := \
 	virtio/transport.c \
 	virtio/transport_regs.c \
 	virtio/vconsole.c \
+	virtio/vhost.c \
+	virtio/vsock.c \
 	vm.c \
 	windows.c \
 

@@ -17,6 +17,7 @@
 #include <linux/iommufd.h>
 #include <linux/landlock.h>
 #include <linux/vfio.h>
+#include <linux/vhost.h>
 #include <seccomp.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -101,6 +102,11 @@ static const uint32_t ioctls[] = {
 	VFIO_DEVICE_GET_REGION_INFO, VFIO_DEVICE_DETACH_IOMMUFD_PT,
 	VFIO_GROUP_UNSET_CONTAINER, VFIO_IOMMU_UNMAP_DMA, IOMMU_IOAS_UNMAP,
 	IOMMU_DESTROY, KVM_SET_DEVICE_ATTR,
+	/* queues that the kernel serves: likewise */
+	VHOST_SET_FEATURES, VHOST_SET_MEM_TABLE, VHOST_SET_VRING_NUM,
+	VHOST_SET_VRING_BASE, VHOST_SET_VRING_ADDR, VHOST_SET_VRING_ERR,
+	VHOST_SET_VRING_CALL, VHOST_SET_VRING_KICK, VHOST_NET_SET_BACKEND,
+	VHOST_VSOCK_SET_RUNNING,
 	/* the terminal as it was found */
 	TCGETS, TCSETS,
 };

@@ -76,6 +76,7 @@ enum {
 	FL_VMM_URING = 617,   /* no io_uring, or not with restrictions */
 	FL_VMM_CONTROL = 630, /* what a peer of the control socket asked for */
 	FL_VMM_DUMP = 631,    /* the core file cannot be written */
+	FL_VMM_VHOST = 619,   /* the kernel does not serve a device's queues */
 };
 
 struct vm_device {
