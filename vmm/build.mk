@@ -71,6 +71,11 @@ SRCS_vmm := \
 	virtio/blk_backing.c \
 	virtio/blk_parse.c \
 	virtio/blk_request.c \
+	virtio/net.c \
+	virtio/net_ctrl.c \
+	virtio/net_rx.c \
+	virtio/net_tap.c \
+	virtio/net_tx.c \
 	virtio/queue.c \
 	virtio/queue_packed.c \
 	virtio/queue_split.c \

@@ -4,6 +4,17 @@
 
 #include "vmm/devices.h"
 
+static int add_nic(struct vm *vm, const struct vm_nic *c, struct diag *d)
+{
+	switch (c->model) {
+	case VM_NIC_VIRTIO:
+		return net_add(vm, c, d);
+	case VM_NIC_E1000:
+		break;
+	}
+	return e1000_add(vm, c, d);
+}
+
 int devices_add(struct vm *vm, struct diag *d)
 {
 	const struct vm_config *c = &vm->cfg;
@@ -12,7 +23,9 @@ int devices_add(struct vm *vm, struct diag *d)
 	for (unsigned i = 0; r == 0 && i < c->n_disks; i++)
 		r = blk_add(vm, &c->disk[i], d);
 	for (unsigned i = 0; r == 0 && i < c->n_nics; i++)
-		r = e1000_add(vm, &c->nic[i], d);
+		r = add_nic(vm, &c->nic[i], d);
+	if (r == 0 && c->vsock.slot)
+		r = vsock_add(vm, &c->vsock, d);
 	if (r == 0 && c->rng_slot)
 		r = rng_add(vm, c->rng_slot, d);
 	if (r == 0 && c->console_slot)

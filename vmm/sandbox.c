@@ -14,6 +14,7 @@
  */
 
 #include <fcntl.h>
+#include <linux/if_tun.h>
 #include <linux/iommufd.h>
 #include <linux/landlock.h>
 #include <linux/vfio.h>
@@ -38,6 +39,7 @@ static const int allowed[] = {
 	SCMP_SYS(epoll_ctl),              /* interrupts that wait for a route */
 	SCMP_SYS(epoll_wait),             /* the data path's loop */
 	SCMP_SYS(fcntl),                  /* descriptors' flags put back */
+	SCMP_SYS(readv), SCMP_SYS(writev), /* packets */
 	/* devices' configuration and BARs; kernel and initrd at a reset */
 	SCMP_SYS(pread64), SCMP_SYS(pwrite64), SCMP_SYS(fstat),
 	SCMP_SYS(newfstatat),             /* glibc's fstat; paths: Landlock */
@@ -102,6 +104,8 @@ static const uint32_t ioctls[] = {
 	VFIO_DEVICE_GET_REGION_INFO, VFIO_DEVICE_DETACH_IOMMUFD_PT,
 	VFIO_GROUP_UNSET_CONTAINER, VFIO_IOMMU_UNMAP_DMA, IOMMU_IOAS_UNMAP,
 	IOMMU_DESTROY, KVM_SET_DEVICE_ATTR,
+	/* a NIC of our own, as its driver starts, changes and stops it */
+	TUNSETOFFLOAD, TUNSETQUEUE,
 	/* queues that the kernel serves: likewise */
 	VHOST_SET_FEATURES, VHOST_SET_MEM_TABLE, VHOST_SET_VRING_NUM,
 	VHOST_SET_VRING_BASE, VHOST_SET_VRING_ADDR, VHOST_SET_VRING_ERR,

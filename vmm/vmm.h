@@ -74,9 +74,10 @@ enum {
 	FL_VMM_STORM = 614,   /* a vector above the guest's interrupt-limit */
 	FL_VMM_DISK = 616,    /* no disk, or one that does not do its work */
 	FL_VMM_URING = 617,   /* no io_uring, or not with restrictions */
+	FL_VMM_NIC = 618,     /* its tap is none, or cannot what it must */
+	FL_VMM_VHOST = 619,   /* the kernel does not serve a device's queues */
 	FL_VMM_CONTROL = 630, /* what a peer of the control socket asked for */
 	FL_VMM_DUMP = 631,    /* the core file cannot be written */
-	FL_VMM_VHOST = 619,   /* the kernel does not serve a device's queues */
 };
 
 struct vm_device {

@@ -120,11 +120,13 @@ static int set_memory(const struct vhost *h)
 /* Its vector's eventfd, or one that the loop reads. */
 static int call_fd(struct vhost_queue *q, int *ret)
 {
-	int r = 0;
+	int r = virtio_call_fd(q->h->v, q->index);
 
-	*ret = virtio_call_fd(q->h->v, q->index);
-	if (*ret >= 0)
-		return 0;
+	if (r >= 0)
+		*ret = r;
+	if (r != -ENOENT)
+		return MIN(r, 0);
+	r = 0;
 	if (q->call.fd < 0)
 		q->call.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (q->call.fd < 0)
@@ -165,7 +167,7 @@ static int start_queue(struct vhost *h, unsigned i)
 		r = call_fd(q, &f.fd);
 	if (r == 0)
 		r = set(h, VHOST_SET_VRING_CALL, &f);
-	f.fd = virtio_kick_fd(h->v, q->index);
+	q->kick = f.fd = virtio_kick_fd(h->v, q->index);
 	return r < 0 ? r : set(h, VHOST_SET_VRING_KICK, &f);
 }
 
@@ -196,8 +198,7 @@ int vhost_start(struct vhost *h, struct virtio *v, unsigned first,
 void vhost_poke(const struct vhost *h)
 {
 	for (unsigned i = 0; i < VHOST_QUEUES; i++)
-		(void)!eventfd_write(virtio_kick_fd(h->v, h->queue[i].index),
-		                     1);
+		(void)!eventfd_write(h->queue[i].kick, 1);
 }
 
 void vhost_stop(struct vhost *h)

@@ -33,6 +33,7 @@ struct vhost_queue {
 	unsigned index;       /* of the device's */
 	struct io_watch call; /* fd -1 = never needed */
 	bool watched;
+	int kick; /* the transport's */
 };
 struct vhost {
 	struct vm *vm;

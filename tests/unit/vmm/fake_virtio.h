@@ -39,10 +39,11 @@ struct fake_used {
 struct fake_queue {
 	struct vq_chain avail[FAKE_CHAINS];
 	unsigned next, n; /* avail: to be popped next, how many */
-	struct fake_used used[FAKE_CHAINS], ahead[FAKE_CHAINS];
-	unsigned n_used, interrupts;
+	struct fake_used used[FAKE_CHAINS];
+	unsigned n_used, n_ahead, interrupts;
 	bool armed, broken;
 	int kick, call; /* eventfds; call -1 = no vector */
+	bool lent;      /* the kick is somebody else's */
 };
 struct virtio {
 	struct virtio_desc desc;
@@ -113,18 +114,21 @@ static int fake_start(uint64_t features)
 
 static void fake_stop(void)
 {
+	for (unsigned i = 0; i < fake.v.desc.queues; i++)
+		fake.v.vq[i].ready = false;
 	fake.v.desc.ops->stop(fake.v.desc.ctx);
 	for (unsigned i = 0; i < fake.v.desc.queues; i++) {
 		struct fake_queue *q = &fake.v.q[i];
 
-		fake.v.vq[i].ready = false;
 		q->next = q->n = q->n_used = q->interrupts = 0;
 		q->armed = true;
+		q->lent = false;
 	}
 }
 
 static _unused_ void fake_kick(unsigned i)
 {
+	assert_false(fake.v.q[i].lent);
 	fake.v.desc.ops->kick(fake.v.desc.ctx, i);
 }
 
@@ -156,12 +160,13 @@ void virtio_broken(struct virtio *v, const char *why)
 
 int virtio_kick_fd(struct virtio *v, unsigned i)
 {
+	v->q[i].lent = true;
 	return v->q[i].kick;
 }
 
 int virtio_call_fd(struct virtio *v, unsigned i)
 {
-	return v->q[i].call;
+	return v->q[i].call < 0 ? -ENOENT : v->q[i].call;
 }
 
 void loop_say(const char *text)
@@ -213,27 +218,26 @@ void vq_unpop(struct vq *q, const struct vq_chain *c)
 	assert_int_equal(f->avail[f->next].id, c->id);
 }
 
-void vq_push_more(struct vq *q, const struct vq_chain *c, uint32_t len,
-                  unsigned ahead)
+void vq_push_more(struct vq *q, const struct vq_chain *c, uint32_t len)
 {
 	struct fake_queue *f = fake_queue(q);
 
 	assert_true(len <= f->avail[c->id].in_len);
-	f->ahead[f->n_used + ahead] = (struct fake_used){ c->id, len };
+	f->used[f->n_used + f->n_ahead++] = (struct fake_used){ c->id, len };
 }
 
-void vq_push_flush(struct vq *q, unsigned n)
+void vq_push_flush(struct vq *q)
 {
 	struct fake_queue *f = fake_queue(q);
 
-	for (; n; n--, f->n_used++)
-		f->used[f->n_used] = f->ahead[f->n_used];
+	f->n_used += f->n_ahead;
+	f->n_ahead = 0;
 }
 
 void vq_push(struct vq *q, const struct vq_chain *c, uint32_t len)
 {
-	vq_push_more(q, c, len, 0);
-	vq_push_flush(q, 1);
+	vq_push_more(q, c, len);
+	vq_push_flush(q);
 }
 
 void vq_disarm(struct vq *q)
