@@ -85,6 +85,7 @@ static int take_guest(const json_t *lease, struct vm_config *c)
 	c->spare_slots = (unsigned)spare;
 	c->interrupt_limit = (uint32_t)limit;
 	c->on_panic = panic_of(json_object_get(g, "on_panic"));
+	c->split_rings = json_is_true(json_object_get(g, "split_rings"));
 	c->ram.prefault = json_is_true(json_object_get(g, "prefault"));
 	c->cmdline = strdup(cmdline ? cmdline : "");
 	return c->cmdline ? 0 : -ENOMEM;

@@ -166,8 +166,9 @@ struct vm_config {
 	struct vm_vsock vsock;
 	uint8_t rng_slot, console_slot; /* virtio; 0 = none */
 	enum vm_panic on_panic;
-	bool no_reboot;  /* guest reset ends the process */
-	bool no_sandbox; /* tests only */
+	bool no_reboot;   /* guest reset ends the process */
+	bool no_sandbox;  /* tests only */
+	bool split_rings; /* virtio offers no other: tests only */
 };
 
 enum vm_end {

@@ -275,7 +275,7 @@ static void on_command(void *ctx, uint16_t command)
 static bool ioeventfd(struct virtio_q *q, uint64_t bar, uint32_t flags)
 {
 	struct kvm_ioeventfd e = {
-		.addr = bar + BAR_NOTIFY + BAR_NOTIFY_STEP * q->index,
+		.addr = bar + BAR_NOTIFY + (uint64_t)BAR_NOTIFY_STEP * q->index,
 		.fd = q->kick.fd,
 		.flags = flags,
 	};
@@ -418,6 +418,8 @@ static struct virtio *new_virtio(struct vm *vm, const struct virtio_desc *desc)
 	v->vm = vm;
 	v->desc = *desc;
 	v->offered = desc->features | (VIRTIO_RING_FEATURES & ~desc->without);
+	if (vm->cfg.split_rings)
+		v->offered &= ~VIRTIO_F(34);
 	v->config_vector = VIRTIO_NO_VECTOR;
 	v->limit = (struct ratelimit){ .interval_ns = SAY_INTERVAL_NS,
 		                       .burst = SAY_BURST };
