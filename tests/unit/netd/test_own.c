@@ -301,7 +301,7 @@ static void folder(struct lab *l)
 static int knock(const struct lab *l)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), r;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), r;
 
 	snprintf(a.sun_path, sizeof(a.sun_path), "%s/guests/demo.sock",
 	         l->dir.path);
