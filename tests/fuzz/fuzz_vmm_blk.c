@@ -25,7 +25,7 @@ static void cut(struct vq_chain *c, const uint8_t *how, const uint8_t *from,
 	for (unsigned i = 0; i < CUTS; i++) {
 		size_t n = MIN(left, how[1 + i] & 0x80 ? how[1 + i] * 8u
 		                                       : how[1 + i] % 32u);
-		uint8_t *p = malloc(n);
+		uint8_t *p = malloc(MAX(n, (size_t)1));
 
 		if (!p)
 			abort();

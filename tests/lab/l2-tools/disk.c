@@ -78,8 +78,9 @@ static int read_some(struct worker *w, unsigned at, unsigned n)
 		stamp(want, w->first + at + i, w->turn[at + i]);
 		if (w->turn[at + i] &&
 		    memcmp(want, w->buf + i * SECTOR, SECTOR) != 0) {
-			say("error: sector %llu is not what was written",
-			    (unsigned long long)(w->first + at + i));
+			unsigned long long bad = w->first + at + i;
+
+			say("error: sector %llu is not what was written", bad);
 			return 0;
 		}
 	}
