@@ -2,6 +2,7 @@
 # A running guest by its control socket: pause, clocks, reset, two viewers of the console, the power button, a
 # dump, a panic, the end. Without netd, whose part in it a program plays.
 # lab: devices=none iommufd=no timeout=300 quiet=60 tries=2
+# check: long
 . "$LAB_DIR/lib.sh"
 
 FL_BUILD=${FL_BUILD:-$PWD/build}
