@@ -38,6 +38,7 @@ static const int allowed[] = {
 	SCMP_SYS(timerfd_settime),        /* output that lingers */
 	SCMP_SYS(epoll_ctl),              /* interrupts that wait for a route */
 	SCMP_SYS(epoll_wait),             /* the data path's loop */
+	SCMP_SYS(readv), SCMP_SYS(writev), /* packets */
 	SCMP_SYS(fcntl),                  /* descriptors' flags put back */
 	SCMP_SYS(readv), SCMP_SYS(writev), /* packets */
 	/* devices' configuration and BARs; kernel and initrd at a reset */
