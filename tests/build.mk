@@ -102,7 +102,7 @@ FO := $(O)/fuzz
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 FUZZ_CFLAGS := -std=gnu17 -O1 -g -Wall -Wextra -Wno-gnu-variable-sized-type-not-at-end \
-	-MMD -MP $(SANITIZE)
+	-DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION -MMD -MP $(SANITIZE)
 
 $(FO)/%.o: %.c
 	@mkdir -p $(@D)
