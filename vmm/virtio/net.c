@@ -197,11 +197,9 @@ static void halt(struct net *n)
 
 		if (n->vhost)
 			stop_vhost(p);
-		io_del(n->vm->io, &p->more);
 		(void)!attach(p, false);
 		net_rx_stop(p);
 	}
-	n->ctrl_more = false;
 	memcpy(n->mac, n->own_mac, sizeof(n->mac));
 }
 
@@ -272,7 +270,7 @@ static void net_kick(void *ctx, unsigned i)
 		; /* a pair of which half is ready */
 	else if (i / 2 < n->pairs && (i & 1))
 		net_tx(p);
-	else if (i / 2 < n->pairs && p->starved)
+	else if (i / 2 < n->pairs && (p->starved || p->rx->packet))
 		net_rx(p);
 	unlock(n);
 }
@@ -291,22 +289,6 @@ static void tap_ready(void *ctx, uint32_t events)
 		net_tx(p);
 	}
 	if (n->started && (events & EPOLLIN))
-		net_rx(p);
-	unlock(n);
-}
-
-static void more_ready(void *ctx, uint32_t events)
-{
-	struct net_pair *p = ctx;
-	struct net *n = p->n;
-
-	(void)events;
-	pthread_mutex_lock(&n->lock);
-	if (n->started && n->ctrl_more && !p->index)
-		net_ctrl(n);
-	if (n->started && !n->vhost)
-		net_tx(p);
-	if (n->started && p->rx && p->rx->packet)
 		net_rx(p);
 	unlock(n);
 }
@@ -365,7 +347,6 @@ static struct net *net_alloc(struct vm *vm, const struct vm_nic *c)
 		p->index = i;
 		p->tap = c->tap_fd[i];
 		p->watch = (struct io_watch){ p->tap, tap_ready, p, NULL, 0 };
-		p->more = (struct io_watch){ -1, more_ready, p, NULL, 0 };
 	}
 	return n;
 }

@@ -62,7 +62,6 @@ struct net_pair {
 	unsigned index;
 	int tap;               /* the configuration's */
 	struct io_watch watch; /* of the tap */
-	struct io_watch more;  /* watches nothing: another turn for sending */
 	bool attached;         /* the kernel gives this queue packets */
 	bool watched;
 	bool starved; /* the driver has given no buffers */
@@ -81,7 +80,6 @@ struct net {
 	bool mq;                    /* negotiated */
 	bool merge;                 /* mergeable receive buffers */
 	bool changed;               /* the link: the driver is to be told */
-	bool ctrl_more;             /* of the control queue */
 	uint8_t mac[6], own_mac[6]; /* as the driver set it; the policy's */
 	uint16_t mtu;
 	uint64_t features;     /* negotiated */

@@ -156,9 +156,8 @@ void net_ctrl(struct net *n)
 	}
 	if (done)
 		virtio_interrupt(n->v, net_ctrl_index(n));
-	n->ctrl_more = r > 0;
 	if (r < 0)
 		net_broken(n, "a control queue that breaks the rules");
 	else if (r > 0)
-		io_again(n->vm->io, &n->pair[0].more);
+		virtio_again(n->v, net_ctrl_index(n));
 }

@@ -263,7 +263,7 @@ void net_rx(struct net_pair *p)
 	else if (r == RX_GONE)
 		net_gone(n);
 	else if (r == RX_ONE && p->rx->packet)
-		io_again(n->vm->io, &p->more); /* the tap may be empty */
+		virtio_again(n->v, 2 * p->index); /* the tap may be empty */
 }
 
 int net_rx_start(struct net_pair *p)
@@ -278,8 +278,17 @@ int net_rx_start(struct net_pair *p)
 	return 0;
 }
 
+/* The driver may only have turned its bus master off: what was popped is popped
+ * again when that is over. A packet that is held is lost. */
 void net_rx_stop(struct net_pair *p)
 {
-	free(p->rx);
+	struct vq_chain *back = &p->n->chain;
+	struct net_rx *x = p->rx;
+
+	for (unsigned i = x ? x->chains : 0; i; i--) {
+		back->descs = x->chain[x->chain0 + i - 1].descs;
+		vq_unpop(net_rxq(p), back);
+	}
+	free(x);
 	p->rx = NULL;
 }

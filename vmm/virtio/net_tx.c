@@ -79,5 +79,5 @@ void net_tx(struct net_pair *p)
 	if (r < 0)
 		net_broken(p->n, "a send queue that breaks the rules");
 	else if (r > 0)
-		io_again(p->n->vm->io, &p->more);
+		virtio_again(p->n->v, 2 * p->index + 1);
 }

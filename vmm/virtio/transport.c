@@ -10,8 +10,7 @@
  * finds `serving` false, or the next life of the device.
  *
  * Bus master off stops a device as a reset does, but keeps its rings: they go
- * on when it comes back. The kernel's (vhost) do not: such a device then needs
- * a reset.
+ * on when it comes back. Who had a kick leaves the ring's position with stop.
  */
 
 #include <stdio.h>
@@ -167,9 +166,7 @@ static int position(struct virtio *v)
 	for (unsigned i = 0; r == 0 && i < v->desc.queues; i++) {
 		struct virtio_q *q = &v->queue[i];
 
-		if (v->begun && q->foreign)
-			r = -ESTALE;
-		else if (!v->begun && q->enabled)
+		if (!v->begun && q->enabled)
 			r = vq_start(&q->vq, v->vm, &q->setup,
 			             v->driver_features);
 		q->foreign = false;

@@ -141,7 +141,8 @@ static int call_fd(struct vhost_queue *q, int *ret)
 static int set_areas(const struct vhost *h, unsigned i, const struct vq *q)
 {
 	const struct vhost_vring_state size = { .index = i, .num = q->size };
-	const struct vhost_vring_state base = { .index = i };
+	const struct vhost_vring_state base = { .index = i,
+		                                .num = q->next_avail };
 	const struct vhost_vring_addr areas = {
 		.index = i,
 		.desc_user_addr = (uintptr_t)q->desc,
@@ -153,6 +154,17 @@ static int set_areas(const struct vhost *h, unsigned i, const struct vq *q)
 	if (r == 0)
 		r = set(h, VHOST_SET_VRING_BASE, &base);
 	return r < 0 ? r : set(h, VHOST_SET_VRING_ADDR, &areas);
+}
+
+/* Where the kernel has stopped: it goes on from there when only the bus master
+ * was off. What it had taken it has also returned. */
+static void keep_position(const struct vhost *h, unsigned i)
+{
+	struct vq *q = virtio_queue(h->v, h->queue[i].index);
+	struct vhost_vring_state base = { .index = i };
+
+	if (ioctl(h->fd, VHOST_GET_VRING_BASE, &base) == 0)
+		q->next_avail = q->next_used = (uint16_t)base.num;
 }
 
 static int start_queue(struct vhost *h, unsigned i)
@@ -211,6 +223,7 @@ void vhost_stop(struct vhost *h)
 		const struct vhost_vring_file none = { .index = i, .fd = -1 };
 		struct vhost_queue *q = &h->queue[i];
 
+		keep_position(h, i);
 		(void)!set(h, VHOST_SET_VRING_KICK, &none);
 		(void)!set(h, VHOST_SET_VRING_CALL, &none);
 		if (q->watched)

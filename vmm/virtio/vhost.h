@@ -18,7 +18,7 @@
  * Order: open (owner, features) before the sandbox; start: features, memory,
  * rings; then the caller gives the backend, and vhost_poke(), since what was
  * kicked before that is lost. The caller takes the backend away before
- * vhost_stop().
+ * vhost_stop(), which leaves in the queues how far the kernel has come.
  */
 
 #include <linux/vhost.h>

@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include <linux/vhost.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -31,6 +32,7 @@
 #define FAKE_QUEUES 16
 #define FAKE_WATCHES 32
 #define FAKE_IOCTLS 256
+#define FAKE_POSITION 77 /* in the ring, where vhost stops */
 
 struct fake_used {
 	uint16_t id;
@@ -50,6 +52,7 @@ struct virtio {
 	struct vq vq[FAKE_QUEUES];
 	struct fake_queue q[FAKE_QUEUES];
 	unsigned broken, changed;
+	uint32_t again; /* queues that want another turn */
 };
 struct fake_ioctl {
 	int fd;
@@ -65,7 +68,6 @@ static struct {
 	struct vm vm;
 	struct virtio v;
 	struct fake_watch watch[FAKE_WATCHES];
-	struct io_watch *again;
 	struct fake_ioctl log[FAKE_IOCTLS];
 	unsigned n_log, said;
 	unsigned long fails; /* this request does, with: */
@@ -147,6 +149,12 @@ void virtio_interrupt(struct virtio *v, unsigned i)
 	v->q[i].interrupts++;
 }
 
+/* As a kick, a turn later. */
+void virtio_again(struct virtio *v, unsigned i)
+{
+	v->again |= BIT(i);
+}
+
 void virtio_config_changed(struct virtio *v)
 {
 	v->changed++;
@@ -215,7 +223,7 @@ void vq_unpop(struct vq *q, const struct vq_chain *c)
 	struct fake_queue *f = fake_queue(q);
 
 	f->next--;
-	assert_int_equal(f->avail[f->next].id, c->id);
+	(void)c;
 }
 
 void vq_push_more(struct vq *q, const struct vq_chain *c, uint32_t len)
@@ -304,25 +312,17 @@ void io_del(struct io *io, struct io_watch *w)
 	struct fake_watch *f = find_watch(w);
 
 	(void)io;
-	if (fake.again == w)
-		fake.again = NULL;
 	if (f)
 		f->w = NULL;
-}
-
-void io_again(struct io *io, struct io_watch *w)
-{
-	(void)io;
-	fake.again = w;
 }
 
 /* One turn; false = nothing was to be done. */
 static bool fake_turn(void)
 {
-	struct io_watch *again = fake.again;
+	uint32_t again = fake.v.again;
 	bool did = again;
 
-	fake.again = NULL;
+	fake.v.again = 0;
 	for (unsigned i = 0; i < FAKE_WATCHES; i++) {
 		struct io_watch *w = fake.watch[i].w;
 		struct pollfd p = { .fd = w ? w->fd : -1 };
@@ -334,8 +334,8 @@ static bool fake_turn(void)
 		w->ready(w->ctx, (uint32_t)p.revents);
 		did = true;
 	}
-	if (again)
-		again->ready(again->ctx, 0);
+	for (; again; again &= again - 1)
+		fake_kick((unsigned)__builtin_ctz(again));
 	return did;
 }
 
@@ -364,9 +364,10 @@ int ioctl(int fd, unsigned long request, ...)
 	}
 	*l = (struct fake_ioctl){ fd, request, (uintptr_t)arg };
 	fake.n_log++;
-	/* VHOST_GET_FEATURES is the only one that answers here. */
-	if (_IOC_TYPE(request) == 0xaf && (_IOC_DIR(request) & _IOC_READ))
+	if (request == VHOST_GET_FEATURES)
 		memcpy(arg, &features, sizeof(features));
+	else if (request == VHOST_GET_VRING_BASE)
+		((struct vhost_vring_state *)arg)->num = FAKE_POSITION;
 	else if (_IOC_TYPE(request) == 0xaf && arg)
 		memcpy(&l->arg, arg, MIN(_IOC_SIZE(request), 8u));
 	return 0;

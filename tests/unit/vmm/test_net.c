@@ -219,6 +219,26 @@ static void one_buffer_is_one_packet(void **state)
 	end(r);
 }
 
+/* What was popped and not used goes back to the ring. */
+static void gives_back_at_stop(void **state)
+{
+	struct rig *r = begin();
+
+	(void)state;
+	assert_int_equal(fake_start(MERGE), 0);
+	give_rx(r, 100, BUF);
+	arrive(r, 5000); /* from now on many are popped beforehand */
+	arrive(r, 60);
+	assert_int_equal(fake.v.q[RX0].n_used, 5);
+	assert_true(fake.v.q[RX0].next > 5);
+	fake.v.desc.ops->stop(fake.v.desc.ctx);
+	assert_int_equal(fake.v.q[RX0].next, 5);
+	assert_int_equal(fake_start(MERGE), 0);
+	arrive(r, 70);
+	assert_packet(r, 5, 1, 70);
+	end(r);
+}
+
 static void forgets_at_stop(void **state)
 {
 	struct rig *r = begin();
@@ -504,7 +524,7 @@ static void refuses_what_is_no_tap(void **state)
 static void kernel_serves(void **state)
 {
 	struct rig *r = calloc(1, sizeof(*r));
-	uint64_t arg;
+	uint64_t arg = 0;
 
 	(void)state;
 	begin_as(r, true);
@@ -522,6 +542,10 @@ static void kernel_serves(void **state)
 	fake_stop();
 	assert_int_equal(fake_asked(VHOST_NET_SET_BACKEND, &arg), 8);
 	assert_int_equal((int)(arg >> 32), -1);
+	/* A bus master that was off: the kernel goes on where it was. */
+	assert_int_equal(fake_start(all), 0);
+	fake_asked(VHOST_SET_VRING_BASE, &arg);
+	assert_int_equal(arg >> 32, FAKE_POSITION);
 	end(r);
 }
 
@@ -599,6 +623,7 @@ int main(void)
 		cmocka_unit_test(waits_for_buffers),
 		cmocka_unit_test(drops_what_never_fits),
 		cmocka_unit_test(one_buffer_is_one_packet),
+		cmocka_unit_test(gives_back_at_stop),
 		cmocka_unit_test(forgets_at_stop),
 		cmocka_unit_test(sends),
 		cmocka_unit_test(sends_in_turns),
