@@ -2,7 +2,7 @@
 # Kernel calls of an attach refused, one a run, every other one by each back end: the error has a
 # number, names the device and what the kernel said; the host is as it was, and the next attach works.
 # bad-errno-all.sh takes every call from the VMM's first on, with every errno.
-# lab: devices=igb timeout=300 quiet=90
+# lab: devices=igb timeout=900 quiet=400
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-fairlead.sh"
 

@@ -2,6 +2,7 @@
 # A virtio NIC on a tap, served in userspace: packets of all sizes, whole data both ways, several queues, its
 # driver unbound and bound under load, and a tap that goes away.
 # lab: devices= timeout=600 quiet=90 tries=2
+# check: long
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-device.sh"
 . "$LAB_DIR/lib-net.sh"

@@ -2,6 +2,7 @@
 # A virtio NIC on a tap, whose queues the kernel serves (vhost): the same as own-net, and no packet returns to
 # userspace.
 # lab: devices= timeout=600 quiet=90 tries=2
+# check: long
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-device.sh"
 . "$LAB_DIR/lib-net.sh"

@@ -2,6 +2,7 @@
 # A vsock: bytes both ways between host and guest, whole; over a rebound driver and a guest's reset; a context id
 # that is taken is refused.
 # lab: devices= timeout=300 quiet=90 tries=2
+# check: long
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-device.sh"
 
