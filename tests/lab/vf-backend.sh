@@ -51,13 +51,13 @@ test_backend() { # NAME
 	step "a guest by $1: its MAC, pings without an exit, one map, one reset, one route commit"
 	whole_run first "$files"
 
-	step "the VF is free; the next guest has it at once, and sees it and two ports, one to spare"
+	step "the VF is free; the next guest has it at once, and sees it, the entropy device, and three ports, one to spare"
 	wait_for 3 "end of the lease" no_lease
 	equal "holder of the VF" "$(holder_of "$vf")" ""
 	run_guest second demo
 	order second 20 sh 'for d in /sys/bus/pci/devices/*; do echo FL-GUEST: fn $(cat $d/vendor):$(cat $d/device)=$(basename $(readlink $d/driver || echo none)); done'
 	equal "functions" "$(sed -n 's/^[0-9]* FL-GUEST: fn \(0x.*\)/\1/p' "$LAB_LOG/second.log" | tr '\n' ' ')" \
-		"0x1b36:0x0008=none 0x1b36:0x000c=pcieport 0x1b36:0x000c=pcieport 0x8086:0x10ca=igbvf "
+		"0x1b36:0x0008=none 0x1b36:0x000c=pcieport 0x1b36:0x000c=pcieport 0x1b36:0x000c=pcieport 0x8086:0x10ca=igbvf 0x1af4:0x1044=virtio-pci "
 	order second 40 net
 	pings second 3
 	power_off second

@@ -130,7 +130,7 @@ equal "sockets" "$(ls "$GUESTS" | tr '\n' ' ')" "two.sock web.sock "
 refused FL-0715 "comes and goes with the guest" "$FAIRLEAD" attach web mgmt
 
 step "killed: all of it is gone, and the guest starts at once"
-kill -9 "$WEB"
+vmm_kill "$WEB"
 vmm_start web
 vmm_kill "$VMM"
 vmm_kill "$TWO"
