@@ -40,7 +40,7 @@ struct loop {
 	struct vm *vm;
 	struct pollfd p[P_ALL];
 	unsigned n; /* of them, in this pass */
-	struct ratelimit panics;
+	struct ratelimit panics, shutdowns;
 };
 
 static void prepare_conn(struct loop *l)
@@ -85,6 +85,7 @@ static void init(struct loop *l, struct vm *vm, int signal_fd)
 	*l = (struct loop){
 		.vm = vm,
 		.panics = { .interval_ns = 60000000000ull, .burst = 8 },
+		.shutdowns = { .interval_ns = 60000000000ull, .burst = 8 },
 	};
 	for (unsigned i = 0; i < P_ALL; i++)
 		l->p[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
@@ -202,6 +203,24 @@ static void tell_panic(struct loop *l)
 	control_event(l->vm->control, "panic", NULL);
 }
 
+/* Nothing of the guest's says why it starts anew. */
+static void tell_shutdown(struct loop *l)
+{
+	if (ratelimit_pass(&l->shutdowns, now_ns()))
+		loop_say("a processor of the guest has shut down (triple "
+		         "fault), which resets it");
+}
+
+static bool on_reset(struct loop *l, enum vm_end *ret, struct diag *d)
+{
+	if (l->vm->cfg.no_reboot) {
+		*ret = VM_END_RESET;
+		return true;
+	}
+	*ret = VM_END_FAILED;
+	return reset_machine(l, d) < 0;
+}
+
 /* What a vCPU asked for. True when *ret says how the machine ends. */
 static bool on_request(struct loop *l, enum vm_end *ret, struct diag *d)
 {
@@ -220,13 +239,11 @@ static bool on_request(struct loop *l, enum vm_end *ret, struct diag *d)
 	case VM_REQ_PANIC:
 		*ret = VM_END_PANIC;
 		return true;
+	case VM_REQ_SHUTDOWN:
+		tell_shutdown(l);
+		return on_reset(l, ret, d);
 	case VM_REQ_RESET:
-		if (vm->cfg.no_reboot) {
-			*ret = VM_END_RESET;
-			return true;
-		}
-		*ret = VM_END_FAILED;
-		return reset_machine(l, d) < 0;
+		return on_reset(l, ret, d);
 	default:
 		pthread_mutex_lock(&vm->park_lock);
 		*d = vm->fail;

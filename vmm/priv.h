@@ -254,6 +254,7 @@ void vcpus_stop(struct vm *vm);
 enum vm_request {
 	VM_REQ_NONE,
 	VM_REQ_RESET,
+	VM_REQ_SHUTDOWN, /* of a processor, which resets the machine */
 	VM_REQ_POWEROFF,
 	VM_REQ_PANIC, /* it crashed, and that is to be its end */
 	VM_REQ_FAIL

@@ -116,7 +116,7 @@ static void exit_rare(struct vcpu *c)
 	count(&c->exits[EXIT_OTHER]);
 	switch (c->run->exit_reason) {
 	case KVM_EXIT_SHUTDOWN:
-		vm_request(c->vm, VM_REQ_RESET);
+		vm_request(c->vm, VM_REQ_SHUTDOWN);
 		break;
 	case KVM_EXIT_SYSTEM_EVENT:
 		exit_system_event(c);
