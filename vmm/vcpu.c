@@ -77,6 +77,18 @@ static uint64_t guest_rip(const struct vcpu *c)
 	return ioctl(c->fd, KVM_GET_REGS, &regs) < 0 ? 0 : regs.rip;
 }
 
+/* A guest can bring it about: an SMI, by its APIC or a device's message, with
+ * no memory where the processor's state is to be saved (kernel: enter_smm()).
+ */
+static void fail_dead(struct diag *d)
+{
+	diag_why(d,
+	         "KVM_RUN: %s: KVM has given this machine up, because the "
+	         "guest drove a processor to where none can go on, or for a "
+	         "fault of KVM's own, which it then warns of",
+	         strerror(EIO));
+}
+
 static void fail_run(struct vcpu *c, int err)
 {
 	const struct kvm_run *run = c->run;
@@ -84,7 +96,9 @@ static void fail_run(struct vcpu *c, int err)
 
 	diag_fail(&d, -EIO, FL_VMM_RUN, "running vCPU %u, at rip 0x%llx",
 	          c->index, (unsigned long long)guest_rip(c));
-	if (err)
+	if (err == EIO)
+		fail_dead(&d);
+	else if (err)
 		diag_why(&d, "KVM_RUN: %s (exit reason %u)", strerror(err),
 		         run->exit_reason);
 	else if (run->exit_reason == KVM_EXIT_INTERNAL_ERROR)

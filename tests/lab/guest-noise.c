@@ -5,12 +5,18 @@
  *
  *   guest-noise config SEED COUNT [BDF]   every function or one, by the kernel
  *                                         (ECAM)
- *   guest-noise ports SEED COUNT          0xCF8 and 0xCFC, also where nothing
- * is guest-noise bar SEED COUNT FILE       a BAR's resource file in sysfs
+ *   guest-noise ports SEED COUNT          0xCF8 and 0xCFC, where nothing is too
+ *   guest-noise bar SEED COUNT FILE       a BAR, FILE being its file in sysfs;
+ *                                         the messages in it interrupt
+ *   guest-noise wild SEED COUNT FILE      the same; the messages also reset
+ *                                         processors or send them to system
+ *                                         management mode, so that the guest
+ *                                         may not live to its end
  */
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,7 +133,21 @@ static void mem_write(volatile uint8_t *p, uint64_t v, unsigned width)
 		*(volatile uint64_t *)p = v;
 }
 
-static int bar(uint64_t *s, unsigned count, const char *file)
+/* A message's data is at 8 of each entry (PCIe 6.0 7.7.2.9). Bits 10:8 are the
+ * delivery mode: 0 is an interrupt, others SMI, NMI and INIT. Bits 7:0 are the
+ * vector: at both ends are Linux' own, one of which stops the processor. */
+static uint64_t tame(uint64_t v, uint64_t at, unsigned width)
+{
+	for (unsigned i = 0; i < width; i++) {
+		if ((at + i) % 16 == 8)
+			v = (v & ~(0x40ull << 8 * i)) | 0x20ull << 8 * i;
+		else if ((at + i) % 16 == 9)
+			v &= ~(7ull << 8 * i);
+	}
+	return v;
+}
+
+static int bar(uint64_t *s, unsigned count, const char *file, bool wild)
 {
 	int fd = open(file, O_RDWR | O_CLOEXEC);
 	struct stat st;
@@ -143,11 +163,12 @@ static int bar(uint64_t *s, unsigned count, const char *file)
 		unsigned width = 1u << next(s) % 4;
 		/* The vector table lies at the beginning. */
 		uint64_t size = next(s) % 2 ? 64 : (uint64_t)st.st_size;
-		uint64_t at = next(s) % (size - 8);
+		uint64_t at = next(s) % (size - 8), v;
 
 		if (next(s) % 2)
 			at &= ~(uint64_t)(width - 1);
-		mem_write(p + at, value(s), width);
+		v = value(s);
+		mem_write(p + at, wild ? v : tame(v, at, width), width);
 		(void)p[at];
 	}
 	return 0;
@@ -164,9 +185,9 @@ int main(int argc, char **argv)
 		return config(&seed, count);
 	if (argc > 3 && !strcmp(argv[1], "ports"))
 		return ports(&seed, count);
-	if (argc > 4 && !strcmp(argv[1], "bar"))
-		return bar(&seed, count, argv[4]);
-	fprintf(stderr,
-	        "usage: guest-noise config|ports|bar SEED COUNT [BDF|FILE]\n");
+	if (argc > 4 && (!strcmp(argv[1], "bar") || !strcmp(argv[1], "wild")))
+		return bar(&seed, count, argv[4], !strcmp(argv[1], "wild"));
+	fprintf(stderr, "usage: guest-noise config|ports|bar|wild SEED COUNT "
+	                "[BDF|FILE]\n");
 	return 2;
 }

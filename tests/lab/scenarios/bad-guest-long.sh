@@ -26,6 +26,13 @@ boot() { # NAME
 	wait_ready "$1"
 }
 
+gone() { # NAME
+	kill -9 "$(guest_pid "$1")" 2>/dev/null || true
+	wait "$(guest_pid "$1")" 2>/dev/null || true
+}
+
+wild_over() { [ -n "$(guest_said wild "wild over")" ] || ! kill -0 "$(guest_pid wild)" 2>/dev/null; }
+
 # Two programs side by side, to their ends.
 both() { # SECONDS WORDS WORDS
 	order hostile "$1" sh "(noise $2; echo \$? >/a) & (noise $3; echo \$? >/b) & wait; echo FL-GUEST: ends \$(cat /a /b)"
@@ -66,9 +73,7 @@ both 2700 "bar 11 $((N / 2)) $FN/resource3" "bar 12 $((N / 2)) $FN/resource3"
 pinged
 
 step "$ACCESSES configuration accesses to it, by both vCPUs, and its table; the other VF pings"
-# The table is full of noise. Messages with delivery mode INIT or NMI would reach the guest's own
-# processors, as they should; a function that was reset sends none.
-order hostile 20 sh "echo $LOUD >$FN/driver/unbind; echo 1 >$FN/enable; echo 1 >$FN/reset"
+order hostile 20 sh "echo $LOUD >$FN/driver/unbind; echo 1 >$FN/enable"
 pinging
 both 2700 "config 13 $((N / 2)) $LOUD" "config 14 $((N / 2)) $LOUD"
 both 300 "config 15 $((N / 50)) $LOUD" "bar 16 $((N / 50)) $FN/resource3"
@@ -88,8 +93,25 @@ step "the root ports, whose slots it may turn off and so give its VFs away"
 both 600 "config 21 $((N / 100)) 0000:00:01.0" "config 22 $((N / 100)) 0000:00:02.0"
 equal "the real functions" "$(real)" "$as_it_was"
 host_quiet
-kill -9 "$(guest_pid hostile)"
-wait "$(guest_pid hostile)" 2>/dev/null || true
+gone hostile
+
+step "messages that reset the guest's own processors or send them to SMM: it lives, or the VMM says how it ended"
+boot wild
+order wild 40 net
+guest_send wild "sh ip link set eth1 up; noise wild 31 $((N / 20)) $FN/resource3 & noise wild 32 $((N / 20)) $FN/resource3 & wait; echo FL-GUEST: wild over"
+for ((i = 0; i < 60; i++)); do
+	if wild_over; then break; fi
+	sleep 1
+done
+if kill -0 "$(guest_pid wild)" 2>/dev/null; then
+	note "it runs: began $(grep -c 'FL-GUEST: init' "$LAB_LOG/wild.log") time(s), processors shut down $(grep -c 'has shut down' "$LAB_LOG/wild.log") time(s)"
+else
+	grep -q FL-0608 "$LAB_LOG/wild.log" || fail "the VMM ended without a word: $(guest_last wild)"
+	note "$(grep -A1 FL-0608 "$LAB_LOG/wild.log")"
+fi
+gone wild
+equal "the real functions" "$(real)" "$as_it_was"
+host_quiet
 
 step "the next guest has both VFs, sound"
 boot next
