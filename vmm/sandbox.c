@@ -6,7 +6,8 @@
  *   no_new_privs   no set-uid program can be its way out
  *   Landlock       no path of the file system at all, no TCP (5.13, 6.7)
  *   seccomp        the list below; all else kills the process, and the kernel
- *                  logs it (audit, or dmesg)
+ *                  logs it (audit, or dmesg). What could reach other processes
+ *                  of the account reaches only this one
  *
  * Order: Landlock is a thread's own and inherited, so it comes before the
  * vCPU threads; the filter is set for all of them at once, when they exist and
@@ -39,8 +40,6 @@ static const int allowed[] = {
 	SCMP_SYS(epoll_ctl),              /* interrupts that wait for a route */
 	SCMP_SYS(epoll_wait),             /* the data path's loop */
 	SCMP_SYS(readv), SCMP_SYS(writev), /* packets */
-	SCMP_SYS(fcntl),                  /* descriptors' flags put back */
-	SCMP_SYS(readv), SCMP_SYS(writev), /* packets */
 	/* devices' configuration and BARs; kernel and initrd at a reset */
 	SCMP_SYS(pread64), SCMP_SYS(pwrite64), SCMP_SYS(fstat),
 	SCMP_SYS(newfstatat),             /* glibc's fstat; paths: Landlock */
@@ -60,9 +59,9 @@ static const int allowed[] = {
 	SCMP_SYS(io_uring_enter),
 	/* memory of our own; parts of it given back */
 	SCMP_SYS(brk), SCMP_SYS(madvise), SCMP_SYS(mremap),
-	SCMP_SYS(getrlimit), SCMP_SYS(prlimit64), /* memlock, for a diag */
+	SCMP_SYS(getrlimit),              /* memlock, for a diag */
 	/* threads: locks, parking, kicks, their end */
-	SCMP_SYS(futex), SCMP_SYS(tgkill), SCMP_SYS(getpid), SCMP_SYS(gettid),
+	SCMP_SYS(futex), SCMP_SYS(getpid), SCMP_SYS(gettid),
 	SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask),
 	SCMP_SYS(rt_sigaction), SCMP_SYS(restart_syscall),
 	SCMP_SYS(sched_yield), SCMP_SYS(exit), SCMP_SYS(exit_group),
@@ -114,6 +113,14 @@ static const uint32_t ioctls[] = {
 	VHOST_VSOCK_SET_RUNNING,
 	/* the terminal as it was found */
 	TCGETS, TCSETS,
+};
+
+/* fcntl() has a signal sent to anybody (F_SETOWN), and gives a disk's lock back
+ * (F_OFD_SETLK): not these. */
+static const uint32_t fcntls[] = {
+	F_GETFL, F_SETFL,            /* as they were found; a dump's file */
+	F_DUPFD_CLOEXEC,             /* a device that comes */
+	F_ADD_SEALS,                 /* a long answer to netd */
 };
 
 /* Things that a library may try by itself, and can do without: an answer, not
@@ -188,26 +195,58 @@ int sandbox_files(struct vm *vm, struct diag *d)
 	return r < 0 ? sandbox_fail(d, r, "Landlock") : 0;
 }
 
-/* The kernel looks at the lower half of the request only. */
-static int allow_ioctl(scmp_filter_ctx f, uint32_t request)
+/* The kernel looks at the lower half of such an argument only. */
+static struct scmp_arg_cmp half_is(unsigned arg, uint32_t value)
 {
-	const struct scmp_arg_cmp cmp = {
-		.arg = 1,
+	return (struct scmp_arg_cmp){
+		.arg = arg,
 		.op = SCMP_CMP_MASKED_EQ,
 		.datum_a = UINT32_MAX,
-		.datum_b = request,
+		.datum_b = value,
 	};
+}
 
-	return seccomp_rule_add_array(f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-	                              &cmp);
+/* Those whose argument `arg` is one of the table's. */
+static int allow_some(scmp_filter_ctx f, int call, unsigned arg,
+                      const uint32_t *table, size_t n)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		const struct scmp_arg_cmp is = half_is(arg, table[i]);
+
+		r = seccomp_rule_add_array(f, SCMP_ACT_ALLOW, call, 1, &is);
+	}
+	return r;
+}
+
+/* Processes of the same account, a user's all and other guests, may be sent
+ * signals and be given limits: this one may be kicked, and asked. */
+static int allow_for_itself(scmp_filter_ctx f)
+{
+	const struct scmp_arg_cmp kick[] = { half_is(0, (uint32_t)getpid()) };
+	const struct scmp_arg_cmp limit[] = {
+		half_is(0, 0),
+		{ .arg = 2, .op = SCMP_CMP_EQ, .datum_a = 0 },
+	};
+	int r = seccomp_rule_add_array(f, SCMP_ACT_ALLOW, SCMP_SYS(tgkill),
+	                               ARRAY_SIZE(kick), kick);
+
+	return r < 0 ? r
+	             : seccomp_rule_add_array(f, SCMP_ACT_ALLOW,
+	                                      SCMP_SYS(prlimit64),
+	                                      ARRAY_SIZE(limit), limit);
 }
 
 static int add_rules(scmp_filter_ctx f)
 {
-	int r = 0;
+	int r = allow_some(f, SCMP_SYS(ioctl), 1, ioctls, ARRAY_SIZE(ioctls));
 
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(ioctls); i++)
-		r = allow_ioctl(f, ioctls[i]);
+	if (r == 0)
+		r = allow_some(f, SCMP_SYS(fcntl), 1, fcntls,
+		               ARRAY_SIZE(fcntls));
+	if (r == 0)
+		r = allow_for_itself(f);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(allowed); i++)
 		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, allowed[i], 0);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(refused); i++)

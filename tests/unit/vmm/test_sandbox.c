@@ -161,6 +161,51 @@ static int reach_others(void)
 	return connect(-1, NULL, 0);
 }
 
+/* Others of the same account: its user's programs, other guests. */
+static int kill_others(void)
+{
+	return tgkill(getppid(), getppid(), 0);
+}
+
+static int limit_others(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	return prlimit(getppid(), RLIMIT_NOFILE, &none, NULL);
+}
+
+static int lift_limit(void)
+{
+	const struct rlimit more = { 1, 1 };
+
+	return prlimit(0, RLIMIT_CORE, &more, NULL);
+}
+
+/* What comes in on a descriptor is told by any signal, to any process. */
+static int signal_others(void)
+{
+	return fcntl(0, F_SETOWN, getppid());
+}
+
+static int give_lock_back(void)
+{
+	struct flock all = { .l_type = F_UNLCK };
+
+	return fcntl(0, F_OFD_SETLK, &all);
+}
+
+static int use_own(void)
+{
+	struct rlimit l;
+	int fd = memfd_create("own", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	return getrlimit(RLIMIT_MEMLOCK, &l) < 0 ||
+	       tgkill(getpid(), gettid(), 0) < 0 || copy < 0 ||
+	       fcntl(copy, F_ADD_SEALS, F_SEAL_GROW) < 0 ||
+	       fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0;
+}
+
 static int use_memory(void)
 {
 	char *p = malloc(1 << 20), *q;
@@ -184,6 +229,7 @@ static void what_is_left(void **state)
 	assert_allowed(open_file);
 	assert_allowed(attach_device);
 	assert_allowed(talk_to_netd);
+	assert_allowed(use_own);
 }
 
 static void what_kills(void **state)
@@ -197,6 +243,16 @@ static void what_kills(void **state)
 	assert_killed(steal_terminal);
 	assert_killed(make_kvm_device);
 	assert_killed(reach_others);
+}
+
+static void what_reaches_others_kills(void **state)
+{
+	(void)state;
+	assert_killed(kill_others);
+	assert_killed(limit_others);
+	assert_killed(lift_limit);
+	assert_killed(signal_others);
+	assert_killed(give_lock_back);
 }
 
 /* The filter reaches threads that were there before it. */
@@ -242,6 +298,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_left),
 		cmocka_unit_test(what_kills),
+		cmocka_unit_test(what_reaches_others_kills),
 		cmocka_unit_test(all_threads),
 	};
 
