@@ -298,6 +298,8 @@ static int make_signal_fd(void)
 int loop_init(struct vm *vm, struct diag *d)
 {
 	signal(SIGPIPE, SIG_IGN);
+	/* Who writes behind RLIMIT_FSIZE, a disk or a dump, gets EFBIG. */
+	signal(SIGXFSZ, SIG_IGN);
 	vm->signal_fd = make_signal_fd();
 	if (vm->signal_fd >= 0)
 		return 0;

@@ -36,7 +36,8 @@ static int inside(int (*f)(void))
 		struct diag d;
 
 		setrlimit(RLIMIT_CORE, &none);
-		if (sandbox_files(&vm, &d) < 0 || sandbox_syscalls(&vm, &d) < 0)
+		if (loop_init(&vm, &d) < 0 || sandbox_files(&vm, &d) < 0 ||
+		    sandbox_syscalls(&vm, &d) < 0)
 			_exit(99);
 		_exit(f());
 	}
@@ -206,6 +207,14 @@ static int use_own(void)
 	       fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0;
 }
 
+/* ulimit -f, and a guest that writes behind it: an error, not the end. */
+static int write_too_far(void)
+{
+	int fd = memfd_create("image", MFD_CLOEXEC);
+
+	return pwrite(fd, "x", 1, 4096) >= 0 || errno != EFBIG;
+}
+
 static int use_memory(void)
 {
 	char *p = malloc(1 << 20), *q;
@@ -255,6 +264,19 @@ static void what_reaches_others_kills(void **state)
 	assert_killed(give_lock_back);
 }
 
+static void what_signals_do_not_kill(void **state)
+{
+	struct rlimit was, now;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+	now = was;
+	now.rlim_cur = 4096;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &now), 0);
+	assert_allowed(write_too_far);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+}
+
 /* The filter reaches threads that were there before it. */
 static _Atomic bool go;
 
@@ -299,6 +321,7 @@ int main(void)
 		cmocka_unit_test(what_is_left),
 		cmocka_unit_test(what_kills),
 		cmocka_unit_test(what_reaches_others_kills),
+		cmocka_unit_test(what_signals_do_not_kill),
 		cmocka_unit_test(all_threads),
 	};
 
