@@ -9,10 +9,9 @@
  *
  * Order of stop(): no chain is taken any more, and none returned; the kernel
  * gives back what it has, for it writes to guest memory. What has completed is
- * left with the ring. If the next start() finds the queue where it was (the bus
- * master was off for a while), requests go on from there; after a reset they
- * are dropped, and a driver that did not see its request end has no promise
- * about it.
+ * left with the ring. The next start() goes on from there (the bus master was
+ * off for a while), with the cache as the driver has it; but a reset drops
+ * them, and a driver that did not see its request end has no promise about it.
  */
 
 #include <stdio.h>
@@ -306,14 +305,13 @@ static int start(void *ctx, uint64_t f)
 	struct blk *b = ctx;
 
 	pthread_mutex_lock(&b->lock);
-	if (!virtio_queue(b->v, 0)->inflight) {
-		drop_completed(b);
+	if (b->fresh) {
 		b->features = f;
 		/* As whoever was here before may have had it. */
 		b->write_back = true;
 		set_write_back(b, f & VIRTIO_F(VIRTIO_BLK_F_FLUSH));
-		b->broken = false;
 	}
+	b->fresh = false;
 	b->running = true;
 	b->starved = false;
 	pthread_mutex_unlock(&b->lock);
@@ -346,6 +344,17 @@ static void stop(void *ctx)
 	io_del(b->vm->io, &b->again);
 }
 
+static void reset(void *ctx)
+{
+	struct blk *b = ctx;
+
+	pthread_mutex_lock(&b->lock);
+	drop_completed(b);
+	b->broken = false;
+	b->fresh = true;
+	pthread_mutex_unlock(&b->lock);
+}
+
 static void blk_end(struct blk *b)
 {
 	pthread_mutex_destroy(&b->lock);
@@ -367,6 +376,7 @@ static void blk_free(void *ctx)
 static const struct virtio_ops ops = {
 	.start = start,
 	.stop = stop,
+	.reset = reset,
 	.config_read = config_read,
 	.config_write = config_write,
 	.free = blk_free,
@@ -400,6 +410,7 @@ static void init(struct blk *b, struct vm *vm, const struct vm_disk *c)
 	b->disk = (unsigned)(c - vm->cfg.disk);
 	b->say.interval_ns = SAY_NS;
 	b->say.burst = 2;
+	b->fresh = true;
 	b->again.fd = -1;
 	b->again.ready = on_again;
 	b->again.ctx = b;

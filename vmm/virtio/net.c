@@ -200,7 +200,6 @@ static void halt(struct net *n)
 		(void)!attach(p, false);
 		net_rx_stop(p);
 	}
-	memcpy(n->mac, n->own_mac, sizeof(n->mac));
 }
 
 void net_broken(struct net *n, const char *why)
@@ -219,7 +218,7 @@ static int start_pairs(struct net *n)
 		tap_drain(p->tap);
 		r = n->vhost ? start_vhost(p) : net_rx_start(p);
 	}
-	return r < 0 ? r : net_set_active(n, 1);
+	return r < 0 ? r : net_set_active(n, n->active);
 }
 
 static int net_start(void *ctx, uint64_t features)
@@ -229,10 +228,13 @@ static int net_start(void *ctx, uint64_t features)
 
 	pthread_mutex_lock(&n->lock);
 	n->features = features;
+	if (n->fresh)
+		n->offloads = features;
+	n->fresh = false;
 	n->mq = n->pairs > 1 && (features & VIRTIO_F(VIRTIO_NET_F_MQ));
 	n->merge = features & VIRTIO_F(VIRTIO_NET_F_MRG_RXBUF);
 	n->started = true;
-	if (!n->gone && tap_offload(n->pair[0].tap, features) < 0)
+	if (!n->gone && tap_offload(n->pair[0].tap, n->offloads) < 0)
 		net_gone(n);
 	r = start_pairs(n);
 	if (n->gone)
@@ -250,6 +252,22 @@ static void net_stop(void *ctx)
 
 	pthread_mutex_lock(&n->lock);
 	halt(n);
+	pthread_mutex_unlock(&n->lock);
+}
+
+static void set_initial(struct net *n)
+{
+	n->fresh = true;
+	n->active = 1; /* 5.1.6.5.5 */
+	memcpy(n->mac, n->own_mac, sizeof(n->mac));
+}
+
+static void net_reset(void *ctx)
+{
+	struct net *n = ctx;
+
+	pthread_mutex_lock(&n->lock);
+	set_initial(n);
 	pthread_mutex_unlock(&n->lock);
 }
 
@@ -320,6 +338,7 @@ static void net_free(void *ctx)
 static const struct virtio_ops ops = {
 	.start = net_start,
 	.stop = net_stop,
+	.reset = net_reset,
 	.config_read = net_config,
 	.free = net_free,
 	.kick = net_kick,
@@ -336,8 +355,8 @@ static struct net *net_alloc(struct vm *vm, const struct vm_nic *c)
 	snprintf(n->name, sizeof(n->name), "%s", c->name);
 	pthread_mutex_init(&n->lock, NULL);
 	n->vhost = c->vhost_fd[0] >= 0;
-	memcpy(n->mac, c->mac, sizeof(n->mac));
-	memcpy(n->own_mac, c->mac, sizeof(n->mac));
+	memcpy(n->own_mac, c->mac, sizeof(n->own_mac));
+	set_initial(n);
 	n->mtu = c->mtu;
 	n->pairs = c->pairs;
 	for (unsigned i = 0; i < n->pairs; i++) {

@@ -83,6 +83,8 @@ struct net {
 	uint8_t mac[6], own_mac[6]; /* as the driver set it; the policy's */
 	uint16_t mtu;
 	uint64_t features;     /* negotiated */
+	bool fresh;            /* not started since the last reset */
+	uint64_t offloads;     /* of features, as the driver has them */
 	struct vq_chain chain; /* for the loop's thread */
 	unsigned pairs, active;
 	uint64_t rx_packets, rx_dropped, tx_packets, tx_dropped;

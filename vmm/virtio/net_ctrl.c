@@ -82,8 +82,11 @@ static bool offloads(struct net *n, const struct vq_chain *c)
 	uint64_t wanted;
 
 	/* Its bits are those of the features (5.1.6.5.6.1). */
-	return argument(c, 0, 8, &wanted) && !(wanted & ~n->features) &&
-	       tap_offload(n->pair[0].tap, wanted) == 0;
+	if (!argument(c, 0, 8, &wanted) || (wanted & ~n->features) ||
+	    tap_offload(n->pair[0].tap, wanted) < 0)
+		return false;
+	n->offloads = wanted;
+	return true;
 }
 
 static const struct command commands[] = {

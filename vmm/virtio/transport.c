@@ -214,6 +214,8 @@ static void reset_queue(struct virtio *v, struct virtio_q *q)
 void virtio_reset(struct virtio *v)
 {
 	stop(v);
+	if (v->desc.ops->reset)
+		v->desc.ops->reset(v->desc.ctx);
 	v->device_select = v->driver_select = 0;
 	v->driver_features = 0;
 	v->unknown_features = false;

@@ -138,6 +138,11 @@ struct virtio_ops {
 	 * called after a start that succeeded, once. q->ready is false
 	 * already. */
 	void (*stop)(void *ctx);
+	/* The device is reset, stopped before: what its driver has set goes
+	 * back to what it is at first. Not called when only the bus master goes
+	 * off, or the function sleeps: then all of it stays. NULL = there is
+	 * nothing. */
+	void (*reset)(void *ctx);
 	/* Device configuration (5.x.4): [off, off+width) lies inside of
 	 * config_len. Under the transport's lock, as start and stop. */
 	uint32_t (*config_read)(void *ctx, unsigned off, unsigned width);

@@ -114,11 +114,19 @@ static int fake_start(uint64_t features)
 	return fake.v.desc.ops->start(fake.v.desc.ctx, features);
 }
 
-static void fake_stop(void)
+/* The bus master goes off: queues stay where they are. */
+static void fake_pause(void)
 {
 	for (unsigned i = 0; i < fake.v.desc.queues; i++)
 		fake.v.vq[i].ready = false;
 	fake.v.desc.ops->stop(fake.v.desc.ctx);
+}
+
+static void fake_stop(void)
+{
+	fake_pause();
+	if (fake.v.desc.ops->reset)
+		fake.v.desc.ops->reset(fake.v.desc.ctx);
 	for (unsigned i = 0; i < fake.v.desc.queues; i++) {
 		struct fake_queue *q = &fake.v.q[i];
 

@@ -214,6 +214,7 @@ static void stop(struct rig *r)
 static void start(struct rig *r, uint64_t without)
 {
 	r->v->q.inflight = 0;
+	r->v->desc.ops->reset(r->v->desc.ctx);
 	r->v->desc.ops->start(r->v->desc.ctx, r->v->desc.features & ~without);
 }
 
@@ -639,6 +640,22 @@ static void write_through(void **state)
 	assert_int_equal(CONFIG(r, wce), 0);
 }
 
+/* Bus master off and on is no reset, with nothing under way either. */
+static void stays_write_through(void **state)
+{
+	struct rig *r = *state;
+	const unsigned wce = offsetof(struct virtio_blk_config, wce);
+
+	begin(r);
+	r->v->desc.ops->config_write(r->v->desc.ctx, wce, 1, 0);
+	stop(r);
+	r->v->desc.ops->start(r->v->desc.ctx, r->v->desc.features);
+	assert_int_equal(CONFIG(r, wce), 0);
+	stop(r);
+	start(r, 0);
+	assert_int_equal(CONFIG(r, wce), 1);
+}
+
 /* What was written before comes along: struct blk.epoch. */
 static void nothing_stays_behind(void **state)
 {
@@ -903,6 +920,7 @@ int main(void)
 		TEST(ranges_are_checked),
 		TEST(configuration),
 		TEST(write_through),
+		TEST(stays_write_through),
 		TEST(nothing_stays_behind),
 		TEST(no_flush_after_one_that_failed),
 		TEST(interrupted),

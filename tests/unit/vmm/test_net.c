@@ -489,6 +489,40 @@ static void tells_offloads(void **state)
 	end(r);
 }
 
+/* Bus master off and on is no reset: what the driver has set stays. */
+static void keeps_its_settings(void **state)
+{
+	static const uint8_t other[6] = { 2, 0, 0, 0, 0, 9 };
+	const uint64_t csum = VIRTIO_F(VIRTIO_NET_F_GUEST_CSUM);
+	struct rig *r = begin();
+	uint8_t wanted[8];
+	uint64_t arg = 0;
+
+	(void)state;
+	assert_int_equal(fake_start(all), 0);
+	store_le(wanted, 8, csum);
+	assert_int_equal(command(5, 0, wanted, 8), VIRTIO_NET_OK);
+	assert_int_equal(command(1, 1, other, 6), VIRTIO_NET_OK);
+	assert_int_equal(command(4, 0, "\2\0", 2), VIRTIO_NET_OK);
+	fake_pause();
+	assert_int_equal(fake_start(all), 0);
+	fake_asked(TUNSETOFFLOAD, &arg);
+	assert_int_equal(arg, TUN_F_CSUM);
+	assert_int_equal(fake_config(5, 1), 9);
+	fake_give(3, r->packet, 60, false);
+	fake_kick(3);
+	assert_int_equal(recv(r->peer[1], r->buf, BUF, MSG_DONTWAIT), 60);
+	fake_stop();
+	assert_int_equal(fake_config(5, 1), 7);
+	assert_int_equal(fake_start(all), 0);
+	fake_asked(TUNSETOFFLOAD, &arg);
+	assert_int_equal(arg, 0x6f);
+	fake_give(3, r->packet, 60, false);
+	fake_kick(3);
+	assert_int_equal(recv(r->peer[1], r->buf, BUF, MSG_DONTWAIT), -1);
+	end(r);
+}
+
 static void offers(void **state)
 {
 	struct rig *r = begin();
@@ -633,6 +667,7 @@ int main(void)
 		cmocka_unit_test(obeys),
 		cmocka_unit_test(uses_pairs),
 		cmocka_unit_test(tells_offloads),
+		cmocka_unit_test(keeps_its_settings),
 		cmocka_unit_test(offers),
 		cmocka_unit_test(refuses_what_is_no_tap),
 		cmocka_unit_test(kernel_serves),
