@@ -150,7 +150,7 @@ static void fresh(struct blk_request *r)
 {
 	r->written = 0;
 	r->tries = 0;
-	r->durable = r->syncing = false;
+	r->lazy = r->syncing = false;
 	r->off = 0;
 }
 

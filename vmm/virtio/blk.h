@@ -55,7 +55,7 @@ struct blk_request {
 	unsigned n;
 	uint64_t off, len;
 	uint32_t written; /* to the guest, without the status */
-	bool durable;     /* it was asked for with RWF_DSYNC */
+	bool lazy;        /* a part of it was asked for without RWF_DSYNC */
 	bool syncing;     /* the operation under way is an fdatasync */
 	unsigned epoch;   /* of it: blk.epoch when it began */
 	unsigned tries;   /* in a row without progress */

@@ -8,9 +8,9 @@
  *   write-back     a write ends when the kernel has it; a flush is an
  *                  fdatasync that begins after all writes that ended before it
  *   write-through  a write ends when it is on the disk (RWF_DSYNC). What ended
- *                  before the driver chose write-through, or was under way
- *                  then, is brought in by an fdatasync before the next write
- *                  ends.
+ *                  before the driver chose write-through is brought in by an
+ *                  fdatasync before the next write ends; what was under way
+ *                  then, by one of its own.
  * An fdatasync that failed is the last that may be believed: see blk.lost.
  *
  * O_DIRECT: buffers that the file does not take go through a copy, of a piece
@@ -121,7 +121,7 @@ static int synced(struct blk *b, struct blk_request *r)
 /* Something was written; does more have to happen before it may end? */
 static int written(struct blk *b, struct blk_request *r)
 {
-	if (b->write_back || (r->durable && b->synced == b->epoch))
+	if (b->write_back || (!r->lazy && b->synced == b->epoch))
 		return VIRTIO_BLK_S_OK;
 	return sync_data(b, r);
 }
@@ -159,10 +159,11 @@ static void ask(struct blk *b, struct blk_request *r, const struct iovec *iov,
                 unsigned n, uint64_t off)
 {
 	bool out = r->type == VIRTIO_BLK_T_OUT;
+	bool durable = out && !b->write_back;
 
-	r->durable = out && !b->write_back;
+	r->lazy |= out && !durable;
 	uring_rw(b->vm->uring, b->disk, &r->op, out, iov, n, off,
-	         r->durable ? RWF_DSYNC : 0);
+	         durable ? RWF_DSYNC : 0);
 }
 
 static int ask_bounced(struct blk *b, struct blk_request *r)
@@ -246,6 +247,7 @@ void blk_drop(struct blk_request *r)
 static void ask_range(struct blk *b, struct blk_request *r, int mode)
 {
 	r->mode = mode;
+	r->lazy = true;
 	r->off = r->range_off; /* for the message */
 	uring_fallocate(b->vm->uring, b->disk, &r->op, mode, r->range_off,
 	                r->range_len);
