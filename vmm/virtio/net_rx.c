@@ -177,9 +177,12 @@ static enum rx_result place_held(struct net_pair *p)
 	return RX_ONE;
 }
 
-static enum rx_result read_failed(void)
+static enum rx_result read_failed(struct net_pair *p)
 {
 	switch (errno) {
+	case EINVAL: /* a packet that tun has no header for; it is dropped */
+		p->n->rx_dropped++;
+		return RX_ONE;
 	case EAGAIN:
 	case EINTR:
 	case ENOMEM:
@@ -199,7 +202,7 @@ static enum rx_result read_one(struct net_pair *p)
 	v[x->iovs] = (struct iovec){ x->spill, sizeof(x->spill) };
 	len = readv(p->tap, v, (int)x->iovs + 1);
 	if (len <= 0)
-		return len < 0 ? read_failed() : RX_GONE;
+		return len < 0 ? read_failed(p) : RX_GONE;
 	if (len < (ssize_t)NET_HEADER) {
 		p->n->rx_dropped++;
 		return RX_ONE;
