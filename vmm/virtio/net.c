@@ -237,7 +237,7 @@ static int net_start(void *ctx, uint64_t features)
 	if (!n->gone && tap_offload(n->pair[0].tap, n->offloads) < 0)
 		net_gone(n);
 	r = start_pairs(n);
-	if (n->gone)
+	if (n->gone && r != -ENOMEM)
 		r = 0; /* a NIC without a cable */
 	if (r < 0)
 		halt(n);
