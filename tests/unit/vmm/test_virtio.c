@@ -156,7 +156,7 @@ struct rig {
 	struct drv g;
 	struct diag d;
 	int start_result, in, out;
-	unsigned starts, stops, kicks[2], frees;
+	unsigned starts, stops, resets, kicks[2], frees;
 	uint64_t features;
 	uint8_t config[CONFIG_LEN];
 	bool take_kick;
@@ -179,6 +179,13 @@ static void dev_stop(void *ctx)
 
 	assert_int_equal(r->starts, ++r->stops);
 	assert_false(virtio_queue(r->v, 0)->ready);
+}
+
+static void dev_reset(void *ctx)
+{
+	struct rig *r = ctx;
+
+	r->resets++;
 }
 
 static uint32_t dev_read(void *ctx, unsigned off, unsigned width)
@@ -215,6 +222,7 @@ static void dev_free(void *ctx)
 static const struct virtio_ops dev_ops = {
 	.start = dev_start,
 	.stop = dev_stop,
+	.reset = dev_reset,
 	.config_read = dev_read,
 	.config_write = dev_write,
 	.kick = dev_kick,
@@ -542,6 +550,7 @@ static void bus_master(void **state)
 	cfg_put(r, 4, 2, 2);
 	up(r, F_ALL);
 	assert_int_equal(r->starts, 0);
+	r->resets = 0;
 	cfg_put(r, 4, 2, 6);
 	assert_int_equal(r->starts, 1);
 	virtio_queue(r->v, 0)->next_avail = 7;
@@ -550,6 +559,11 @@ static void bus_master(void **state)
 	cfg_put(r, 4, 2, 6);
 	assert_int_equal(r->starts, 2);
 	assert_int_equal(virtio_queue(r->v, 0)->next_avail, 7);
+	assert_int_equal(r->resets, 0);
+	put(r, STATUS, 1, 0);
+	assert_int_equal(r->resets, 1);
+	assert_true(own_bus_reset(&r->m.vm, SLOT));
+	assert_int_equal(r->resets, 2);
 }
 
 static void cannot_start(void **state)
