@@ -59,8 +59,12 @@ static void raise(struct virtio *v, uint16_t vector, uint8_t isr)
 		return;
 	}
 	pthread_mutex_lock(&v->isr_lock);
-	v->isr |= isr;
-	own_intx(v->own, true);
+	/* Whoever comes too late for a reset would leave the pin high, and
+	 * nobody reads the ISR. */
+	if (v->status & STATUS_DRIVER_OK) {
+		v->isr |= isr;
+		own_intx(v->own, true);
+	}
 	pthread_mutex_unlock(&v->isr_lock);
 }
 
@@ -224,6 +228,8 @@ void virtio_reset(struct virtio *v)
 	v->begun = false;
 	for (unsigned i = 0; i < v->desc.queues; i++)
 		reset_queue(v, &v->queue[i]);
+	/* First, for raise(). */
+	atomic_fetch_and(&v->status, (uint8_t)~STATUS_DRIVER_OK);
 	virtio_isr_take(v);
 	/* Last: the driver waits for it (4.1.4.3.2). */
 	v->status = 0;

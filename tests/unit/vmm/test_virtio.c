@@ -606,6 +606,22 @@ static void interrupts(void **state)
 	assert_int_equal(seen.messages, 2);
 }
 
+/* Whoever was about to tell of the life before, when it ended: nobody would
+ * ever let the pin go. */
+static void none_after_a_reset(void **state)
+{
+	struct rig *r = *state;
+
+	up(r, F_ALL & ~VIRTIO_F(29));
+	put(r, STATUS, 1, 0);
+	virtio_interrupt(r->v, 0);
+	assert_false(seen.pin[topology_gsi(SLOT, 1)]);
+	assert_int_equal(get(r, ISR, 1), 0);
+	up(r, F_ALL & ~VIRTIO_F(29));
+	virtio_interrupt(r->v, 0);
+	assert_true(seen.pin[topology_gsi(SLOT, 1)]);
+}
+
 static void device_config(void **state)
 {
 	struct rig *r = *state;
@@ -790,6 +806,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(bus_master, setup, teardown),
 		cmocka_unit_test_setup_teardown(cannot_start, setup, teardown),
 		cmocka_unit_test_setup_teardown(interrupts, setup, teardown),
+		cmocka_unit_test_setup_teardown(none_after_a_reset, setup,
+		                                teardown),
 		cmocka_unit_test_setup_teardown(device_config, setup, teardown),
 		cmocka_unit_test_setup_teardown(config_window, setup, teardown),
 		cmocka_unit_test_setup_teardown(random_bytes, setup_rng,
