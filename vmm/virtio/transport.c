@@ -10,7 +10,8 @@
  * finds `serving` false, or the next life of the device.
  *
  * Bus master off stops a device as a reset does, but keeps its rings: they go
- * on when it comes back. Who had a kick leaves the ring's position with stop.
+ * on when it comes back. Who had a kick leaves the ring's position with stop;
+ * it is stopped and started so where its vector changes, too.
  */
 
 #include <stdio.h>
@@ -204,6 +205,26 @@ void virtio_try_start(struct virtio *v)
 	watch(v, true);
 }
 
+static bool has_foreign(const struct virtio *v)
+{
+	for (unsigned i = 0; i < v->desc.queues; i++)
+		if (v->queue[i].foreign)
+			return true;
+	return false;
+}
+
+/* An interrupt of each of them may just have been lost with the old call. */
+void virtio_follow_vectors(struct virtio *v)
+{
+	if (!v->started || !has_foreign(v))
+		return;
+	stop(v);
+	virtio_try_start(v);
+	for (unsigned i = 0; v->started && i < v->desc.queues; i++)
+		if (v->queue[i].foreign)
+			raise(v, v->queue[i].vector, ISR_QUEUE);
+}
+
 static void reset_queue(struct virtio *v, struct virtio_q *q)
 {
 	eventfd_t count;
@@ -276,6 +297,16 @@ static void on_command(void *ctx, uint16_t command)
 	pthread_mutex_unlock(&v->lock);
 }
 
+static void on_vectors(void *ctx, bool enabled)
+{
+	struct virtio *v = ctx;
+
+	(void)enabled;
+	pthread_mutex_lock(&v->lock);
+	virtio_follow_vectors(v);
+	pthread_mutex_unlock(&v->lock);
+}
+
 /* Any width and value, for a driver may write a dword (4.1.5.2). */
 static bool ioeventfd(struct virtio_q *q, uint64_t bar, uint32_t flags)
 {
@@ -329,6 +360,7 @@ static const struct own_ops own_ops = {
 	.write = virtio_bar_write,
 	.reset = on_reset,
 	.command = on_command,
+	.vectors = on_vectors,
 	.moved = on_moved,
 	.cap_read = virtio_cap_read,
 	.cap_write = virtio_cap_write,

@@ -74,6 +74,8 @@ struct virtio {
 void virtio_reset(struct virtio *v);
 /* Serves, if all is there for it: DRIVER_OK, bus master. */
 void virtio_try_start(struct virtio *v);
+/* Somebody else's queues (vhost) have their calls by the vectors of now. */
+void virtio_follow_vectors(struct virtio *v);
 /* 4.1.4.5: reading it clears it, and lets the pin go. */
 uint8_t virtio_isr_take(struct virtio *v);
 

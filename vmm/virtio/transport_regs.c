@@ -119,6 +119,15 @@ static uint16_t a_vector(const struct virtio *v, uint32_t value)
 	return value <= v->desc.queues ? (uint16_t)value : VIRTIO_NO_VECTOR;
 }
 
+static void vector_write(struct virtio *v, struct virtio_q *q, uint32_t value)
+{
+	uint16_t was = q->vector;
+
+	q->vector = a_vector(v, value);
+	if (q->vector != was && q->foreign)
+		virtio_follow_vectors(v);
+}
+
 static void queue_write(struct virtio *v, unsigned off, uint32_t value)
 {
 	struct virtio_q *q = selected(v);
@@ -126,7 +135,7 @@ static void queue_write(struct virtio *v, unsigned off, uint32_t value)
 	if (!q)
 		return;
 	if (off == QUEUE_VECTOR)
-		q->vector = a_vector(v, value);
+		vector_write(v, q, value);
 	if (q->enabled)
 		return;
 	if (off == QUEUE_SIZE && value && value <= v->desc.queue_size)

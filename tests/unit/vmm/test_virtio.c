@@ -622,6 +622,37 @@ static void none_after_a_reset(void **state)
 	assert_true(seen.pin[topology_gsi(SLOT, 1)]);
 }
 
+/* Who has a queue's kick was given a call with it, which follows the vector. */
+static void calls_follow_the_vector(void **state)
+{
+	struct rig *r = *state;
+
+	r->take_kick = true;
+	msix(r, true);
+	up(r, F_ALL);
+	assert_int_equal(r->starts, 1);
+	put(r, QUEUE_VECTOR, 2, 1);
+	assert_int_equal(r->starts, 1);
+	put(r, QUEUE_VECTOR, 2, 2);
+	assert_int_equal(r->starts, 2);
+	/* What came by the old one may not have been seen. */
+	assert_int_equal(seen.messages, 1);
+	assert_int_equal(seen.data, 0x42);
+	msix(r, false);
+	assert_int_equal(r->starts, 3);
+	assert_true(seen.pin[topology_gsi(SLOT, 1)]);
+	msix(r, true);
+	assert_int_equal(r->starts, 4);
+	assert_int_equal(seen.messages, 2);
+	/* Of our own queues nothing is to follow. */
+	put(r, STATUS, 1, 0);
+	r->take_kick = false;
+	up(r, F_ALL);
+	put(r, QUEUE_VECTOR, 2, 2);
+	msix(r, false);
+	assert_int_equal(r->starts, 5);
+}
+
 static void device_config(void **state)
 {
 	struct rig *r = *state;
@@ -807,6 +838,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(cannot_start, setup, teardown),
 		cmocka_unit_test_setup_teardown(interrupts, setup, teardown),
 		cmocka_unit_test_setup_teardown(none_after_a_reset, setup,
+		                                teardown),
+		cmocka_unit_test_setup_teardown(calls_follow_the_vector, setup,
 		                                teardown),
 		cmocka_unit_test_setup_teardown(device_config, setup, teardown),
 		cmocka_unit_test_setup_teardown(config_window, setup, teardown),
