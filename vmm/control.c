@@ -251,8 +251,11 @@ static void one_request(struct control *c, struct peer *p)
 	}
 }
 
-static bool is_done(const struct control *c, const struct peer *p)
+/* `left`: nobody reads any more, or ever types again. */
+static bool is_done(const struct control *c, const struct peer *p, bool left)
 {
+	if (left && (p->viewer || c->dump_peer == p))
+		return true;
 	if (peer_behind(p))
 		return false;
 	if (p->closing)
@@ -262,20 +265,20 @@ static bool is_done(const struct control *c, const struct peer *p)
 
 static void serve_peer(struct control *c, struct peer *p, short events)
 {
-	/* Nobody is there any more; a half of it may be. */
-	if (events & (POLLERR | POLLNVAL | POLLHUP))
-		p->closing = true;
+	/* What it has said before is done even so. */
+	bool left = events & (POLLERR | POLLNVAL | POLLHUP);
+
 	if (events & POLLIN)
 		peer_read(p);
 	if (has_request(p))
 		one_request(c, p);
 	if (peer_behind(p))
 		peer_write(p);
-	if (p->viewer && !p->closing) {
+	if (p->viewer && !p->closing && !left) {
 		type(c, p);
 		show(c, p);
 	}
-	if (!(events & (POLLERR | POLLHUP)) && !is_done(c, p))
+	if (!is_done(c, p, left))
 		return;
 	if (c->dump_peer == p)
 		control_dump_drop(c);

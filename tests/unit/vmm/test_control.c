@@ -430,6 +430,22 @@ static void test_stop(void **state)
 	SAYS(hear(f, f->client), "ending");
 }
 
+/* Without an id there is nothing to wait for. */
+static void test_said_and_gone(void **state)
+{
+	static const char button[] =
+		"{\"jsonrpc\":\"2.0\",\"method\":\"powerbutton\"}\n";
+	struct fixture *f = *state;
+
+	say(f->client, button);
+	say(f->client, button);
+	say(f->client, "{\"jsonrpc\":\"2.0\"");
+	close_fd(&f->client);
+	assert_false(pass(f));
+	assert_int_equal(f->presses, 2);
+	assert_int_equal(f->c->peer[0].fd, -1);
+}
+
 static void test_kill(void **state)
 {
 	struct fixture *f = *state;
@@ -624,6 +640,7 @@ int main(void)
 		TEST(test_many),
 		TEST(test_slow_reader),
 		TEST(test_stop),
+		TEST(test_said_and_gone),
 		TEST(test_kill),
 		TEST(test_console),
 		TEST(test_console_read_only),
