@@ -321,6 +321,11 @@ int control_wait_ms(const struct control *c)
 	                         : (int)((c->kill_at - now) / NS_PER_MS + 1);
 }
 
+bool control_holds(const struct control *c)
+{
+	return c && c->dump;
+}
+
 /* ---- what happens ----------------------------------------------------------
  */
 

@@ -133,6 +133,10 @@ _must_check_ bool control_serve(struct control *c, const struct pollfd *p);
 /* Until control_serve() is due without that; -1 = it is not. */
 int control_wait_ms(const struct control *c);
 
+/* The guest's memory is being written to a file: what a vCPU asked for waits,
+ * and the loop is woken when it is over. */
+bool control_holds(const struct control *c);
+
 /* Something happened. `params` is taken; NULL = no more to say. */
 void control_event(struct control *c, const char *event, json_t *params);
 void control_device(struct control *c, const char *event, const char *device,

@@ -210,6 +210,8 @@ static int do_dump(struct call *k, json_t **ret)
 
 void control_dump_drop(struct control *c)
 {
+	const uint64_t one = 1;
+
 	if (!c->dump)
 		return;
 	dump_free(c->dump);
@@ -217,6 +219,8 @@ void control_dump_drop(struct control *c)
 	json_decref(c->dump_id);
 	c->dump_id = NULL;
 	c->dump_peer = NULL;
+	/* What a vCPU asked for has waited. */
+	(void)!write(c->vm->event_fd, &one, sizeof(one));
 	if (c->dump_resumes && c->vm->pause.on) {
 		pause_end(c->vm);
 		control_event(c, "resumed", NULL);

@@ -230,6 +230,8 @@ static bool on_request(struct loop *l, enum vm_end *ret, struct diag *d)
 	(void)!read(vm->event_fd, &n, sizeof(n));
 	tell_faults(vm);
 	tell_panic(l);
+	if (control_holds(vm->control))
+		return false;
 	switch (atomic_load(&vm->request)) {
 	case VM_REQ_NONE:
 		return false;

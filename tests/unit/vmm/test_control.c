@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -124,21 +125,27 @@ static int connect_to(const struct fixture *f)
 	return fd;
 }
 
-/* As the loop does, until nothing is to be done. True = the guest ends. */
-static bool pass(struct fixture *f)
+/* As the loop does, once: 1 = again, 0 = nothing is to be done, -1 = the guest
+ * ends. */
+static int slice(struct fixture *f)
 {
 	struct pollfd p[CONTROL_POLLS];
+	unsigned n = control_prepare(f->c, p);
+	int r = poll(p, n, 0);
 
-	for (unsigned i = 0; i < 200; i++) {
-		unsigned n = control_prepare(f->c, p);
-		int r = poll(p, n, 0);
+	if (!r && control_wait_ms(f->c) != 0)
+		return 0;
+	return control_serve(f->c, p) ? -1 : 1;
+}
 
-		if (!r && control_wait_ms(f->c) != 0)
-			return false;
-		if (control_serve(f->c, p))
-			return true;
-	}
-	return false;
+/* True = the guest ends. */
+static bool pass(struct fixture *f)
+{
+	int r = 1;
+
+	for (unsigned i = 0; i < 200 && r > 0; i++)
+		r = slice(f);
+	return r < 0;
 }
 
 static void say(int fd, const char *text)
@@ -550,6 +557,7 @@ static void test_dump(void **state)
 	const size_t size = 8u << 20;
 	struct fixture *f = *state;
 	uint64_t word = 0;
+	eventfd_t count;
 	uint8_t *hva;
 
 	f->vm.mem.memfd = memfd_create("ram", MFD_CLOEXEC);
@@ -568,8 +576,17 @@ static void test_dump(void **state)
 	};
 	store_le(hva + size / 2 - 8, 8, 0x1122334455667788);
 	store_le(hva + size / 2, 8, 0x99aa);
+	/* A guest that wants its reset has it afterwards. */
+	f->vm.event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	assert_int_equal(send_fd(f->client, core), 0);
+	assert_false(control_holds(f->c));
+	slice(f);
+	assert_true(control_holds(f->c));
+	assert_int_equal(eventfd_read(f->vm.event_fd, &count), -1);
 	assert_false(pass(f));
+	assert_false(control_holds(f->c));
+	assert_int_equal(eventfd_read(f->vm.event_fd, &count), 0);
+	close_fd(&f->vm.event_fd);
 	SAYS(hear(f, f->client), "\"bytes\":8392704");
 	assert_int_equal(f->pauses, 1);
 	assert_int_equal(f->resumes, 1);
@@ -600,6 +617,7 @@ static int begin(void **state)
 	snprintf(f->path, sizeof(f->path), "%s/s", f->folder);
 	memcpy(a.sun_path, f->path, strlen(f->path) + 1);
 	strcpy(f->vm.cfg.name, "plain");
+	f->vm.event_fd = -1;
 	f->vm.cfg.control_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (bind(f->vm.cfg.control_fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
 	    listen(f->vm.cfg.control_fd, 20) < 0 ||
@@ -630,22 +648,14 @@ static int end(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_garbage),
-		TEST(test_version),
-		TEST(test_pieces),
-		TEST(test_two_at_once),
-		TEST(test_huge_line),
-		TEST(test_rights),
-		TEST(test_without_right),
-		TEST(test_many),
-		TEST(test_slow_reader),
-		TEST(test_stop),
-		TEST(test_said_and_gone),
-		TEST(test_kill),
-		TEST(test_console),
-		TEST(test_console_read_only),
-		TEST(test_console_log),
-		TEST(test_dump_refused),
+		TEST(test_garbage),       TEST(test_version),
+		TEST(test_pieces),        TEST(test_two_at_once),
+		TEST(test_huge_line),     TEST(test_rights),
+		TEST(test_without_right), TEST(test_many),
+		TEST(test_slow_reader),   TEST(test_stop),
+		TEST(test_said_and_gone), TEST(test_kill),
+		TEST(test_console),       TEST(test_console_read_only),
+		TEST(test_console_log),   TEST(test_dump_refused),
 		TEST(test_dump),
 	};
 
