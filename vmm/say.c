@@ -2,15 +2,28 @@
 /* Messages of the machine's, for people, on standard error: apart from the
  * loop, for whatever else has something to say. */
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "vmm/priv.h"
 
+/* Whoever says something may hold a device's lock, or be the loop: what cannot
+ * be written at once is not said. A pipe that takes any takes a page, which is
+ * more than a line. */
+static bool is_heard(void)
+{
+	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	return poll(&p, 1, 0) == 1;
+}
+
 /* On a raw terminal a line feed alone does not go back to the margin. */
 void loop_say(const char *text)
 {
+	if (!is_heard())
+		return;
 	dprintf(STDERR_FILENO, "fairlead-vmm: %s\r\n", text);
 }
 

@@ -327,6 +327,29 @@ static void terminal(void **state)
 	assert_int_equal(after.c_oflag, before.c_oflag);
 }
 
+/* What is said of a guest does not wait for whoever reads it. */
+static void words_that_nobody_reads(void **state)
+{
+	int was = dup(STDERR_FILENO), ends[2], got = 0;
+	char buf[4096];
+	ssize_t n;
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	assert_int_equal(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+	alarm(20);
+	for (unsigned i = 0; i < 10000; i++)
+		loop_say("the guest has broken its device once more");
+	alarm(0);
+	assert_int_equal(dup2(was, STDERR_FILENO), STDERR_FILENO);
+	close(was);
+	close(ends[1]);
+	while ((n = read(ends[0], buf, sizeof(buf))) > 0)
+		got += (int)n;
+	assert_in_range(got, 1000, 1 << 17);
+	close(ends[0]);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -338,7 +361,7 @@ int main(void)
 		TEST(wide_access),        TEST(output_reaches_reader),
 		TEST(reader_that_sleeps), TEST(reader_that_left),
 		TEST(input_from_pipe),    TEST(flags_are_put_back),
-		TEST(terminal),
+		TEST(terminal),           TEST(words_that_nobody_reads),
 	};
 
 	signal(SIGPIPE, SIG_IGN); /* as loop_init() does */
