@@ -90,7 +90,7 @@ bool control_may(const struct control *c, uid_t uid, const gid_t *groups,
 	return false;
 }
 
-static bool may(const struct control *c, int fd)
+static bool may(const struct control *c, int fd, bool *ret_owner)
 {
 	gid_t groups[GROUPS_MAX + 1];
 	socklen_t len = GROUPS_MAX * sizeof(gid_t);
@@ -103,12 +103,25 @@ static bool may(const struct control *c, int fd)
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) == 0)
 		n = len / sizeof(gid_t);
 	groups[n++] = who.gid;
+	*ret_owner = !who.uid || who.uid == c->own;
 	return control_may(c, who.uid, groups, n);
 }
 
-/* A place; one that only holds what nobody reads has to go for it. */
-static struct peer *place(struct control *c)
+/* One whose place an owner may have; NULL = none. */
+static struct peer *lesser(struct control *c)
 {
+	for (unsigned i = 0; i < CONTROL_PEERS; i++)
+		if (!c->peer[i].owner && c->dump_peer != &c->peer[i])
+			return &c->peer[i];
+	return NULL;
+}
+
+/* A place; one that only holds what nobody reads has to go for it, and for an
+ * owner anybody else. */
+static struct peer *place(struct control *c, bool owner)
+{
+	struct peer *p = owner ? lesser(c) : NULL;
+
 	for (unsigned i = 0; i < CONTROL_PEERS; i++)
 		if (c->peer[i].fd < 0)
 			return &c->peer[i];
@@ -117,7 +130,13 @@ static struct peer *place(struct control *c)
 			peer_close(&c->peer[i]);
 			return &c->peer[i];
 		}
-	return NULL;
+	if (p) {
+		peer_say(p, rpc_error(NULL, RPC_REFUSED,
+		                      "the place was needed by root, or by who "
+		                      "runs the guest"));
+		peer_close(p);
+	}
+	return p;
 }
 
 /* It fits into a socket that is new. */
@@ -134,20 +153,23 @@ static void greet(struct control *c)
 {
 	int fd = accept4(c->vm->cfg.control_fd, NULL, NULL,
 	                 SOCK_CLOEXEC | SOCK_NONBLOCK);
+	bool owner = false;
 	struct peer *p;
 
 	if (fd < 0)
 		return;
-	if (!may(c, fd)) {
+	if (!may(c, fd, &owner)) {
 		send_away(fd, "this guest is not yours: be root, the account "
 		              "that runs it, or of its socket's group");
 		return;
 	}
-	p = place(c);
-	if (p)
+	p = place(c, owner);
+	if (p) {
 		peer_init(p, fd);
-	else
+		p->owner = owner;
+	} else {
 		send_away(fd, "16 others are connected already");
+	}
 }
 
 /* ---- the console before viewers --------------------------------------------

@@ -77,6 +77,7 @@ _must_check_ int rpc_bool(const json_t *params, const char *key, bool fallback,
 struct peer {
 	int fd;        /* -1 = free */
 	int passed_fd; /* came with what was read last; -1 = none */
+	bool owner;    /* root, or the account that runs the guest */
 	bool eof;      /* it says no more; what it said is answered */
 	bool closing;  /* once its output is out, or by need of its place */
 	bool events;   /* wants to be told of them */

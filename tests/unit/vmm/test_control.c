@@ -388,6 +388,31 @@ static void test_many(void **state)
 }
 
 /* It is told why, as the last thing; others hear every event. */
+/* Members of the group cannot keep the guest from who owns it. */
+static void test_owner_comes_in(void **state)
+{
+	struct fixture *f = *state;
+	int fd[CONTROL_PEERS];
+
+	for (unsigned i = 0; i + 1 < CONTROL_PEERS; i++) {
+		fd[i] = connect_to(f);
+		assert_false(pass(f));
+	}
+	for (unsigned i = 1; i < CONTROL_PEERS; i++)
+		f->c->peer[i].owner = false;
+	f->c->dump_peer = &f->c->peer[1];
+	fd[CONTROL_PEERS - 1] = connect_to(f);
+	assert_false(pass(f));
+	assert_false(gone(fd[CONTROL_PEERS - 1]));
+	assert_false(gone(f->client));
+	assert_false(gone(fd[0]));
+	SAYS(hear(f, fd[1]), "the place was needed");
+	assert_true(gone(fd[1]));
+	f->c->dump_peer = NULL;
+	for (unsigned i = 0; i < CONTROL_PEERS; i++)
+		close(fd[i]);
+}
+
 static void test_slow_reader(void **state)
 {
 	struct fixture *f = *state;
@@ -648,14 +673,23 @@ static int end(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_garbage),       TEST(test_version),
-		TEST(test_pieces),        TEST(test_two_at_once),
-		TEST(test_huge_line),     TEST(test_rights),
-		TEST(test_without_right), TEST(test_many),
-		TEST(test_slow_reader),   TEST(test_stop),
-		TEST(test_said_and_gone), TEST(test_kill),
-		TEST(test_console),       TEST(test_console_read_only),
-		TEST(test_console_log),   TEST(test_dump_refused),
+		TEST(test_garbage),
+		TEST(test_version),
+		TEST(test_pieces),
+		TEST(test_two_at_once),
+		TEST(test_huge_line),
+		TEST(test_rights),
+		TEST(test_without_right),
+		TEST(test_many),
+		TEST(test_owner_comes_in),
+		TEST(test_slow_reader),
+		TEST(test_stop),
+		TEST(test_said_and_gone),
+		TEST(test_kill),
+		TEST(test_console),
+		TEST(test_console_read_only),
+		TEST(test_console_log),
+		TEST(test_dump_refused),
 		TEST(test_dump),
 	};
 
