@@ -140,6 +140,16 @@ static int make_fd(struct own_vectors *v, unsigned i, struct diag *d)
 	return fd;
 }
 
+/* Whoever asks again is not to believe that it is tied. */
+static void forget_fd(struct own_vectors *v, unsigned i)
+{
+	struct diag d;
+
+	bit_put(v->fds, i, false);
+	irq_bank_unstage(v->bank, i);
+	(void)!irq_bank_commit(v->bank, &d);
+}
+
 int own_vector_fd(struct own *o, unsigned vector, struct diag *d)
 {
 	struct own_vectors *v = &o->v;
@@ -154,6 +164,8 @@ int own_vector_fd(struct own *o, unsigned vector, struct diag *d)
 		bit_put(v->fds, vector, true);
 		stage(v, vector);
 		r = irq_bank_commit(v->bank, d);
+		if (r < 0)
+			forget_fd(v, vector);
 	}
 	pthread_mutex_unlock(&v->lock);
 	return r < 0 ? r : fd;

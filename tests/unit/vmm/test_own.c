@@ -44,6 +44,7 @@ struct seen {
 	unsigned pin_changes, offers;
 	int tied[256];
 	unsigned commits;
+	bool refuses;
 };
 static struct seen seen;
 
@@ -82,7 +83,7 @@ static int set_routes(void *ctx, const struct irq_route *routes, size_t n)
 	(void)routes;
 	(void)n;
 	seen.commits++;
-	return 0;
+	return seen.refuses ? -ENOMEM : 0;
 }
 
 static int irqfd_add(void *ctx, int eventfd, uint32_t gsi)
@@ -724,6 +725,23 @@ static void test_vector_fd(void **state)
 	assert_int_equal(pending(f, 1), 0);
 }
 
+/* A device that starts once more is not told that all is well. */
+static void test_vector_fd_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct own *o = f->dev.own;
+
+	turn_on(f, MEM | MASTER);
+	set_vector(f, 2, 0x41, false);
+	msix(f, MSIX_ON);
+	seen.refuses = true;
+	assert_int_equal(own_vector_fd(o, 2, &f->d), -ENOMEM);
+	assert_int_equal(own_vector_fd(o, 2, &f->d), -ENOMEM);
+	seen.refuses = false;
+	assert_true(own_vector_fd(o, 2, &f->d) >= 0);
+	assert_int_equal(ties(), 1);
+}
+
 /* ---- the pin ---- */
 
 static void test_intx(void **state)
@@ -834,10 +852,19 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_space),     T(test_sizing), T(test_caps),
-		T(test_refused),   T(test_bars),   T(test_bars_refused),
-		T(test_swap),      T(test_msix),   T(test_pending),
-		T(test_vector_fd), T(test_intx),   T(test_intx_shared),
+		T(test_space),
+		T(test_sizing),
+		T(test_caps),
+		T(test_refused),
+		T(test_bars),
+		T(test_bars_refused),
+		T(test_swap),
+		T(test_msix),
+		T(test_pending),
+		T(test_vector_fd),
+		T(test_vector_fd_refused),
+		T(test_intx),
+		T(test_intx_shared),
 		T(test_reset),
 	};
 
