@@ -315,6 +315,7 @@ void e1000_link_update(struct e1000 *e);
 void e1000_raise(struct e1000 *e, uint32_t causes);
 /* May wait for others: until `ticks` of 1.024 us from now. */
 void e1000_raise_late(struct e1000 *e, uint32_t causes, uint32_t ticks);
+void e1000_unmasked(struct e1000 *e); /* before the update */
 void e1000_irq_update(struct e1000 *e);
 void e1000_irq_reset(struct e1000 *e);
 uint32_t e1000_icr_take(struct e1000 *e);

@@ -4,7 +4,8 @@
  * throttle (ITR, 13.4.18) and the delays of TIDV, TADV, RDTR, RADV.
  *
  * A cause that may wait is kept aside until its time, or until another one
- * raises the pin: the handler then finds both. The pin does not go high sooner
+ * raises the pin: the handler then finds both. Its time goes on while it is
+ * masked, and counts when it is not any more. The pin does not go high sooner
  * than ITR after it last did. One timer serves both, is set only while there is
  * something to wait for, and is left as it is where it comes too early: setting
  * it costs more than once in a while to find nothing.
@@ -86,19 +87,36 @@ void e1000_raise(struct e1000 *e, uint32_t causes)
 void e1000_raise_late(struct e1000 *e, uint32_t causes, uint32_t ticks)
 {
 	struct e1000_irq *q = &e->irq;
-	bool first = !q->late;
+	uint64_t at;
 
 	if (!ticks) {
 		e1000_raise(e, causes);
 		return;
 	}
+	if (causes & ~q->late) {
+		at = MAX(now_ns() + (uint64_t)ticks * TICK_NS,
+		         q->last_ns + itr_ns(e));
+		q->late_ns = q->late ? MIN(q->late_ns, at) : at;
+	}
 	q->late |= causes;
 	/* Nobody who is waited for: it is enough to be found. */
-	if (!first || !(causes & e1000_reg(e, R_IMS)))
+	if (q->late & e1000_reg(e, R_IMS))
+		timer_at(e, q->late_ns);
+}
+
+/* The guest may wait now for what came while it did not. */
+void e1000_unmasked(struct e1000 *e)
+{
+	struct e1000_irq *q = &e->irq;
+
+	if (!(q->late & e1000_reg(e, R_IMS)))
 		return;
-	q->late_ns = MAX(now_ns() + (uint64_t)ticks * TICK_NS,
-	                 q->last_ns + itr_ns(e));
-	timer_at(e, q->late_ns);
+	if (now_ns() < q->late_ns) {
+		timer_at(e, q->late_ns);
+		return;
+	}
+	e->reg[R_ICR / 4] |= q->late;
+	q->late = 0;
 }
 
 /* What is read is cleared, and with it what would have come. */

@@ -218,12 +218,14 @@ static void write_irq(struct e1000 *e, uint8_t how, uint32_t v)
 {
 	if (how == RAISE)
 		e->reg[R_ICR / 4] &= ~v;
-	else if (how == MASK)
-		e->reg[R_IMS / 4] |= v & INT_FORCE;
 	else if (how == UNMASK)
 		e->reg[R_IMS / 4] &= ~v;
+	else if (how == MASK)
+		e->reg[R_IMS / 4] |= v & INT_FORCE;
 	else
 		e->reg[R_ICR / 4] |= v & INT_FORCE;
+	if (how == MASK)
+		e1000_unmasked(e);
 	e1000_irq_update(e);
 }
 
