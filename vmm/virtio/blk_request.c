@@ -118,6 +118,15 @@ static int synced(struct blk *b, struct blk_request *r)
 	return VIRTIO_BLK_S_OK;
 }
 
+/* What is to be brought in may be what it failed of, and the kernel tells of
+ * that once, whoever asks: RWF_DSYNC does. */
+static void note_lost(struct blk *b, const struct blk_request *r)
+{
+	if (r->op.res == -EIO && r->type == VIRTIO_BLK_T_OUT &&
+	    b->synced != b->epoch && !b->cfg->direct)
+		b->lost = r->op.res;
+}
+
 /* Something was written; does more have to happen before it may end? */
 static int written(struct blk *b, struct blk_request *r)
 {
@@ -218,6 +227,7 @@ static int transferred(struct blk *b, struct blk_request *r)
 
 	if (r->op.res < 0) {
 		blk_drop(r);
+		note_lost(b, r);
 		return fail(b, r, r->op.res);
 	}
 	if (r->bounce.iov_base) {

@@ -732,6 +732,29 @@ static void no_flush_after_one_that_failed(void **state)
 }
 
 /* Repeated, but not for ever. */
+/* A write with RWF_DSYNC may be who is told, of what was written before. */
+static void no_sync_after_a_write_that_failed(void **state)
+{
+	struct rig *r = *state;
+	const unsigned wce = offsetof(struct virtio_blk_config, wce);
+	struct blk_request *q;
+	struct blk *b;
+
+	begin(r);
+	b = r->v->desc.ctx;
+	assert_int_equal(ask(r, VIRTIO_BLK_T_OUT, 0, r->mem, 512), 0);
+	r->v->desc.ops->config_write(r->v->desc.ctx, wce, 1, 0);
+	q = &b->request[b->used++];
+	q->chain = offer(r, VIRTIO_BLK_T_OUT, 0, r->mem, 512)->c;
+	r->v->next++; /* taken */
+	assert_int_equal(blk_parse(&b->back, q), VIRTIO_BLK_S_OK);
+	assert_int_equal(blk_begin(b, q), BLK_UNDER_WAY);
+	completes(r, q, -EIO);
+	assert_int_equal(blk_go_on(b, q), VIRTIO_BLK_S_IOERR);
+	assert_int_equal(ask(r, VIRTIO_BLK_T_OUT, 0, r->mem, 512), 1);
+	assert_int_equal(ask(r, VIRTIO_BLK_T_FLUSH, 0, NULL, 0), 1);
+}
+
 static void interrupted(void **state)
 {
 	struct rig *r = *state;
@@ -961,6 +984,7 @@ int main(void)
 		TEST(nothing_stays_behind),
 		TEST(every_part_is_durable),
 		TEST(no_flush_after_one_that_failed),
+		TEST(no_sync_after_a_write_that_failed),
 		TEST(interrupted),
 		TEST(ring_is_sealed),
 		TEST(image_that_shrank),
