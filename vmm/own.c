@@ -38,14 +38,26 @@ static bool is_assigned(const struct vm *vm, uint8_t slot)
 	return false;
 }
 
+/* Power management and Express must find room behind them. */
+#define AREA_BEGIN 0x40u
+#define AREA_END 0x80u
+
+static bool area_fits(const struct own_desc *c)
+{
+	return !c->area.len || (c->area.at >= AREA_BEGIN &&
+	                        c->area.at + c->area.len <= AREA_END &&
+	                        c->ops->area_read && c->ops->area_write);
+}
+
 static int check(const struct vm *vm, const struct own_desc *c, struct diag *d)
 {
 	if (c->slot < 1 || c->slot > VM_SLOTS_MAX)
 		return fail(d, -EINVAL, c, "slots are 1 to 31");
 	if (own_has(vm, c->slot) || is_assigned(vm, c->slot))
 		return fail(d, -EBUSY, c, "another device is there");
-	if (c->n_caps > OWN_CAPS_MAX || c->vectors > CFG_MSIX_MAX ||
-	    !c->ops->read || !c->ops->write || !c->ops->reset || !c->ops->free)
+	if (!area_fits(c) || c->n_caps > OWN_CAPS_MAX ||
+	    c->vectors > CFG_MSIX_MAX || !c->ops->read || !c->ops->write ||
+	    !c->ops->reset || !c->ops->free)
 		return fail(d, -EINVAL, c, "its description is incomplete");
 	return 0;
 }

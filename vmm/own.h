@@ -73,6 +73,11 @@ struct own_ops {
 	                     unsigned width);
 	void (*cap_write)(void *ctx, unsigned cap, unsigned off, unsigned width,
 	                  uint32_t value);
+	/* The registers of own_desc.area; accesses lie wholly in it. `off` is
+	 * the configuration space's. */
+	uint32_t (*area_read)(void *ctx, unsigned off, unsigned width);
+	void (*area_write)(void *ctx, unsigned off, unsigned width,
+	                   uint32_t value);
 	/* Ends it; the vCPUs and the data path's loop do not run. */
 	void (*free)(void *ctx);
 };
@@ -104,6 +109,12 @@ struct own_desc {
 	bool intx; /* INTA */
 	struct own_cap cap[OWN_CAPS_MAX];
 	unsigned n_caps;
+	/* Registers of the device's own in the configuration space, outside of
+	 * any capability, at a place that its drivers know (PCI 3.0 6.1): from
+	 * 0x40 on. Capabilities come behind them. */
+	struct {
+		uint8_t at, len; /* len 0 = none */
+	} area;
 	const struct own_ops *ops;
 	void *ctx;
 };

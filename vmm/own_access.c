@@ -218,6 +218,12 @@ static int find_live(const struct own *o, unsigned off, unsigned width,
 	return -1;
 }
 
+static bool in_area(const struct own *o, unsigned off, unsigned width)
+{
+	return off >= o->desc.area.at &&
+	       range_inside(off - o->desc.area.at, width, o->desc.area.len);
+}
+
 static uint32_t read_locked(struct own *o, unsigned off, unsigned width)
 {
 	struct cfg_read r = cfg_read(&o->cfg, off, width);
@@ -228,6 +234,8 @@ static uint32_t read_locked(struct own *o, unsigned off, unsigned width)
 	if (cap >= 0 && o->desc.ops->cap_read)
 		return o->desc.ops->cap_read(o->desc.ctx, (unsigned)cap,
 		                             cap_off, width);
+	if (in_area(o, off, width))
+		return o->desc.ops->area_read(o->desc.ctx, off, width);
 	if (!r.hw_mask)
 		return r.value;
 	/* Of what a device has to say, only Interrupt Status is not 0. */
@@ -246,6 +254,10 @@ static void write_locked(struct own *o, unsigned off, unsigned width,
 	if (cap >= 0 && o->desc.ops->cap_write) {
 		o->desc.ops->cap_write(o->desc.ctx, (unsigned)cap, cap_off,
 		                       width, value);
+		return;
+	}
+	if (in_area(o, off, width)) {
+		o->desc.ops->area_write(o->desc.ctx, off, width, value);
 		return;
 	}
 	w = cfg_write(&o->cfg, off, width, value);

@@ -4,8 +4,9 @@
  * that one can buy would have them: pci-config makes the guest's view of them,
  * with the same tables as for an assigned one.
  *
- * Order of the chain: power management, Express, MSI-X, then the device's own
- * capabilities, each at a dword. There is no extended capability.
+ * Order of the chain: behind the device's registers, if it has some there,
+ * power management, Express, MSI-X, then the device's own capabilities, each at
+ * a dword. There is no extended capability.
  */
 
 #include <string.h>
@@ -159,7 +160,12 @@ static int view(struct own *o, const uint8_t *raw, struct diag *d)
 int own_compose(struct own *o, struct diag *d)
 {
 	_cleanup_free_ uint8_t *raw = calloc(1, CFG_SIZE);
-	struct chain chain = { raw, REG_CAPS, HEADER_END };
+	const unsigned area_end = o->desc.area.at + (unsigned)o->desc.area.len;
+	struct chain chain = {
+		raw,
+		REG_CAPS,
+		ALIGN_UP(MAX((unsigned)HEADER_END, area_end), 4u),
+	};
 	int r;
 
 	if (!raw)

@@ -216,6 +216,22 @@ static void cap_write(void *ctx, unsigned cap, unsigned off, unsigned width,
 	v->cap_value = value;
 }
 
+static uint32_t area_read(void *ctx, unsigned off, unsigned width)
+{
+	(void)ctx;
+	return off << 8 | width;
+}
+
+static void area_write(void *ctx, unsigned off, unsigned width, uint32_t value)
+{
+	struct device *v = ctx;
+
+	v->cap_writes++;
+	v->cap_off = off;
+	v->width = width;
+	v->cap_value = value;
+}
+
 static void dev_free(void *ctx)
 {
 	struct device *v = ctx;
@@ -848,6 +864,58 @@ static void test_reset(void **state)
 	assert_int_equal(f->dev.resets, 3);
 }
 
+static const struct own_ops area_ops = {
+	.read = dev_read,
+	.write = dev_write,
+	.reset = dev_reset,
+	.area_read = area_read,
+	.area_write = area_write,
+	.free = dev_free,
+};
+
+/* Registers in the configuration space that are no capability's. */
+static void with_an_area(void **state)
+{
+	struct fixture *f = *state;
+	struct own_desc c = {
+		.name = "timer",
+		.slot = SLOT + 1,
+		.bar = { [0] = { CFG_BAR_MEM32, false, 16 } },
+		.area = { 0x60, 0x10 },
+		.ops = &area_ops,
+		.ctx = &f->second,
+	};
+	uint32_t v, at;
+
+	assert_int_equal(own_add(&f->vm, &c, &f->second.own, &f->d), 0);
+	for (unsigned off = 0x60; off < 0x70; off++) {
+		assert_true(own_cfg_read(&f->vm, SLOT + 1, off, 1, &v));
+		assert_int_equal(v, off << 8 | 1);
+	}
+	assert_true(own_cfg_write(&f->vm, SLOT + 1, 0x68, 1, 2));
+	assert_int_equal(f->second.cap_writes, 1);
+	assert_int_equal(f->second.cap_off, 0x68);
+	assert_int_equal(f->second.cap_value, 2);
+	/* Beside it, and across its end, is nobody's. */
+	assert_true(own_cfg_write(&f->vm, SLOT + 1, 0x5c, 4, 2));
+	assert_true(own_cfg_write(&f->vm, SLOT + 1, 0x6f, 2, 2));
+	assert_int_equal(f->second.cap_writes, 1);
+	/* The capabilities are behind it, and all there. */
+	assert_true(own_cfg_read(&f->vm, SLOT + 1, 0x34, 1, &at));
+	assert_int_equal(at, 0x70);
+	assert_true(own_cfg_read(&f->vm, SLOT + 1, at, 2, &v));
+	assert_int_equal(v & 0xff, 1);
+	assert_true(own_cfg_read(&f->vm, SLOT + 1, v >> 8, 2, &v));
+	assert_int_equal(v, 0x0010);
+	/* Where they would find no room, and where the header is. */
+	c.slot++;
+	c.area.len = 0x21;
+	assert_int_equal(own_add(&f->vm, &c, &f->second.own, &f->d), -EINVAL);
+	c.area.at = 0x3c;
+	c.area.len = 4;
+	assert_int_equal(own_add(&f->vm, &c, &f->second.own, &f->d), -EINVAL);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -866,6 +934,7 @@ int main(void)
 		T(test_intx),
 		T(test_intx_shared),
 		T(test_reset),
+		T(with_an_area),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
