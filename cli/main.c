@@ -42,7 +42,8 @@ static const struct cli_verb verbs[] = {
 	  cli_run,
 	  "Ends with ^A x, or when the guest powers off. Exit status: 0 powered\n"
 	  "off or stopped, 10 reset (with --no-reboot), 11 DMA left the\n"
-	  "guest, or 12 it panicked, and the policy says stop; 1 failed." },
+	  "guest, 12 it panicked, or 13 its watchdog ran out, and the policy\n"
+	  "says stop; 1 failed." },
 	{ "up", "GUEST", "start a guest of the policy in the background", 1, 1,
 	  CLI_OPT_SOCKET | CLI_OPT_REPORT | CLI_OPT_USER | CLI_OPT_NO_REBOOT,
 	  cli_up,

@@ -86,6 +86,7 @@ SRCS_vmm := \
 	virtio/vhost.c \
 	virtio/vsock.c \
 	vm.c \
+	watchdog.c \
 	windows.c \
 
 LIBS_vmm := -ljansson -lseccomp -luring -lpthread

@@ -30,5 +30,7 @@ int devices_add(struct vm *vm, struct diag *d)
 		r = rng_add(vm, c->rng_slot, d);
 	if (r == 0 && c->console_slot)
 		r = vconsole_add(vm, c->console_slot, d);
+	if (r == 0 && c->watchdog.slot)
+		r = watchdog_add(vm, &c->watchdog, d);
 	return r;
 }

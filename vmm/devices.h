@@ -23,5 +23,7 @@ _must_check_ int vsock_add(struct vm *vm, const struct vm_vsock *c,
 _must_check_ int rng_add(struct vm *vm, uint8_t slot, struct diag *d);
 /* A virtio console on the same console as the serial port. */
 _must_check_ int vconsole_add(struct vm *vm, uint8_t slot, struct diag *d);
+_must_check_ int watchdog_add(struct vm *vm, const struct vm_watchdog *c,
+                              struct diag *d);
 
 #endif

@@ -139,6 +139,26 @@ static int take_simple(const json_t *lease, const char *key, uint8_t *ret)
 	return v ? take_slot(v, ret) : 0;
 }
 
+static int take_watchdog(const json_t *lease, struct vm_watchdog *ret)
+{
+	static const char *const name[] = {
+		[VM_WATCHDOG_RESET] = "reset",
+		[VM_WATCHDOG_STOP] = "stop",
+		[VM_WATCHDOG_IGNORE] = "ignore",
+	};
+	const json_t *v = json_object_get(lease, "watchdog");
+	const char *s = json_string_value(json_object_get(v, "action"));
+
+	if (!v)
+		return 0;
+	for (unsigned i = 0; s && i < ARRAY_SIZE(name); i++)
+		if (!strcmp(s, name[i])) {
+			ret->action = (enum vm_watchdog_action)i;
+			return take_slot(v, &ret->slot);
+		}
+	return -EBADMSG;
+}
+
 int lease_own(const json_t *lease, struct vm_config *c, struct diag *d)
 {
 	if (take_disks(lease, c) < 0)
@@ -151,6 +171,8 @@ int lease_own(const json_t *lease, struct vm_config *c, struct diag *d)
 		return refuse(d, "rng");
 	if (take_simple(lease, "vconsole", &c->console_slot) < 0)
 		return refuse(d, "vconsole");
+	if (take_watchdog(lease, &c->watchdog) < 0)
+		return refuse(d, "watchdog");
 	return 0;
 }
 
@@ -240,5 +262,7 @@ bool lease_own_fits(const struct vm_config *c)
 		fits = fits && claim(&slots, c->rng_slot);
 	if (c->console_slot)
 		fits = fits && claim(&slots, c->console_slot);
+	if (c->watchdog.slot)
+		fits = fits && claim(&slots, c->watchdog.slot);
 	return fits;
 }

@@ -20,6 +20,7 @@
 #include "vmm/control.h"
 #include "vmm/hotplug.h"
 #include "vmm/storm.h"
+#include "vmm/watchdog.h"
 
 enum {
 	P_EVENT,
@@ -40,7 +41,7 @@ struct loop {
 	struct vm *vm;
 	struct pollfd p[P_ALL];
 	unsigned n; /* of them, in this pass */
-	struct ratelimit panics, shutdowns;
+	struct ratelimit panics, shutdowns, hangs;
 };
 
 static void prepare_conn(struct loop *l)
@@ -86,6 +87,7 @@ static void init(struct loop *l, struct vm *vm, int signal_fd)
 		.vm = vm,
 		.panics = { .interval_ns = 60000000000ull, .burst = 8 },
 		.shutdowns = { .interval_ns = 60000000000ull, .burst = 8 },
+		.hangs = { .interval_ns = 60000000000ull, .burst = 8 },
 	};
 	for (unsigned i = 0; i < P_ALL; i++)
 		l->p[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
@@ -221,6 +223,19 @@ static bool on_reset(struct loop *l, enum vm_end *ret, struct diag *d)
 	return reset_machine(l, d) < 0;
 }
 
+static void tell_watchdog(struct loop *l)
+{
+	const struct vm *vm = l->vm;
+
+	if (!watchdog_take(vm->watchdog) ||
+	    !ratelimit_pass(&l->hangs, now_ns()))
+		return;
+	loop_say("the guest hangs: its watchdog has run out");
+	control_event(vm->control, "watchdog",
+	              json_pack("{s:s}", "action",
+	                        watchdog_action_name(vm->cfg.watchdog.action)));
+}
+
 /* What a vCPU asked for. True when *ret says how the machine ends. */
 static bool on_request(struct loop *l, enum vm_end *ret, struct diag *d)
 {
@@ -230,6 +245,7 @@ static bool on_request(struct loop *l, enum vm_end *ret, struct diag *d)
 	(void)!read(vm->event_fd, &n, sizeof(n));
 	tell_faults(vm);
 	tell_panic(l);
+	tell_watchdog(l);
 	if (control_holds(vm->control))
 		return false;
 	switch (atomic_load(&vm->request)) {
@@ -244,6 +260,9 @@ static bool on_request(struct loop *l, enum vm_end *ret, struct diag *d)
 	case VM_REQ_SHUTDOWN:
 		tell_shutdown(l);
 		return on_reset(l, ret, d);
+	case VM_REQ_WATCHDOG:
+		*ret = VM_END_WATCHDOG;
+		return true;
 	case VM_REQ_RESET:
 		return on_reset(l, ret, d);
 	default:

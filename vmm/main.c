@@ -9,6 +9,7 @@
  *   10    the guest reset itself, and --no-reboot was given
  *   11    a device did DMA outside of the guest, and the policy says stop
  *   12    the guest panicked, and the policy says stop
+ *   13    the guest's watchdog ran out, and the policy says stop
  */
 
 #include <getopt.h>
@@ -25,8 +26,9 @@
 #define LEASE_MAX (1u << 20)
 
 static const uint8_t exit_status[] = {
-	[VM_END_POWEROFF] = 0, [VM_END_STOPPED] = 0, [VM_END_FAILED] = 1,
-	[VM_END_RESET] = 10,   [VM_END_DEVICE] = 11, [VM_END_PANIC] = 12,
+	[VM_END_POWEROFF] = 0,  [VM_END_STOPPED] = 0, [VM_END_FAILED] = 1,
+	[VM_END_RESET] = 10,    [VM_END_DEVICE] = 11, [VM_END_PANIC] = 12,
+	[VM_END_WATCHDOG] = 13,
 };
 
 static const char usage[] =
@@ -40,8 +42,8 @@ static const char usage[] =
 	"  --help        print this\n"
 	"\n"
 	"Exit status: 0 powered off or stopped, 1 failed, 10 reset, 11 a device\n"
-	"tried DMA outside of the guest, 12 the guest panicked, and the policy\n"
-	"says stop.\n"
+	"tried DMA outside of the guest, 12 the guest panicked, 13 its watchdog\n"
+	"ran out, and the policy says stop.\n"
 	"SIGTERM stops the guest, SIGUSR1 writes a report.\n";
 
 static int complain(const struct diag *d)

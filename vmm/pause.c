@@ -18,6 +18,7 @@
 
 #include "vmm/control.h"
 #include "vmm/priv.h"
+#include "vmm/watchdog.h"
 
 static int tsc_offset(const struct vcpu *c, unsigned long verb, uint64_t *v)
 {
@@ -40,6 +41,7 @@ void pause_begin(struct vm *vm)
 	p->clock = (struct kvm_clock_data){ .flags = 0 };
 	p->has_clock = ioctl(vm->fd, KVM_GET_CLOCK, &p->clock) == 0;
 	p->tsc = __rdtsc();
+	watchdog_pause(vm->watchdog);
 	p->on = true;
 }
 
@@ -71,10 +73,12 @@ void pause_end(struct vm *vm)
 	for (unsigned i = 0; i < vm->cfg.cpus; i++)
 		(void)!ioctl(vm->cpu[i].fd, KVM_KVMCLOCK_CTRL, 0);
 	p->on = false;
+	watchdog_resume(vm->watchdog);
 	vcpus_unpark(vm);
 }
 
 void pause_forget(struct vm *vm)
 {
 	vm->pause.on = false;
+	watchdog_resume(vm->watchdog);
 }

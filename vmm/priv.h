@@ -256,7 +256,8 @@ enum vm_request {
 	VM_REQ_RESET,
 	VM_REQ_SHUTDOWN, /* of a processor, which resets the machine */
 	VM_REQ_POWEROFF,
-	VM_REQ_PANIC, /* it crashed, and that is to be its end */
+	VM_REQ_PANIC,    /* it crashed, and that is to be its end */
+	VM_REQ_WATCHDOG, /* it hangs, and that is to be its end */
 	VM_REQ_FAIL
 };
 void vm_request(struct vm *vm, enum vm_request r);
@@ -579,9 +580,10 @@ struct vm {
 	_Atomic bool park_wanted, stopping;
 	int event_fd; /* wakes the main loop */
 	int signal_fd;
-	_Atomic int request;   /* enum vm_request */
-	struct diag fail;      /* of VM_REQ_FAIL, under park_lock */
-	_Atomic bool panicked; /* panic.c */
+	_Atomic int request;       /* enum vm_request */
+	struct diag fail;          /* of VM_REQ_FAIL, under park_lock */
+	_Atomic bool panicked;     /* panic.c */
+	struct watchdog *watchdog; /* watchdog.h; NULL = none */
 	struct pause pause;
 	struct control *control; /* control.h; NULL = nobody looks after it */
 };

@@ -23,7 +23,8 @@ const char *vm_end_name(enum vm_end e)
 	static const char *const name[] = {
 		[VM_END_POWEROFF] = "poweroff", [VM_END_RESET] = "reset",
 		[VM_END_STOPPED] = "stopped",   [VM_END_PANIC] = "panic",
-		[VM_END_DEVICE] = "device",     [VM_END_FAILED] = "failed",
+		[VM_END_DEVICE] = "device",     [VM_END_WATCHDOG] = "watchdog",
+		[VM_END_FAILED] = "failed",
 	};
 
 	return (unsigned)e < ARRAY_SIZE(name) ? name[e] : "unknown";
@@ -89,7 +90,7 @@ static int add_cpus(struct vm *vm, struct diag *d)
 static bool wants_io(const struct vm_config *c)
 {
 	return c->n_disks || c->n_nics || c->vsock.slot || c->rng_slot ||
-	       c->console_slot;
+	       c->console_slot || c->watchdog.slot;
 }
 
 /* Before the assigned ones: those have what is left of the slots, and all are

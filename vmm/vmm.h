@@ -78,6 +78,7 @@ enum {
 	FL_VMM_VHOST = 619,   /* the kernel does not serve a device's queues */
 	FL_VMM_CONTROL = 630, /* what a peer of the control socket asked for */
 	FL_VMM_DUMP = 631,    /* the core file cannot be written */
+	FL_VMM_WATCHDOG = 655,
 };
 
 struct vm_device {
@@ -129,6 +130,18 @@ struct vm_vsock {
 	int fd;       /* /dev/vhost-vsock */
 };
 
+/* What becomes of a guest whose watchdog runs out: watchdog.h. */
+enum vm_watchdog_action {
+	VM_WATCHDOG_RESET,
+	VM_WATCHDOG_STOP,
+	VM_WATCHDOG_IGNORE, /* told, no more */
+};
+
+struct vm_watchdog {
+	uint8_t slot; /* 0 = none */
+	enum vm_watchdog_action action;
+};
+
 /* What a guest's word that it has crashed does: pvpanic. */
 enum vm_panic {
 	VM_PANIC_IGNORE, /* told, no more: it resets itself, or is looked at */
@@ -165,6 +178,7 @@ struct vm_config {
 	unsigned n_nics;
 	struct vm_vsock vsock;
 	uint8_t rng_slot, console_slot; /* virtio; 0 = none */
+	struct vm_watchdog watchdog;
 	enum vm_panic on_panic;
 	bool no_reboot;   /* guest reset ends the process */
 	bool no_sandbox;  /* tests only */
@@ -173,10 +187,11 @@ struct vm_config {
 
 enum vm_end {
 	VM_END_POWEROFF,
-	VM_END_RESET,   /* with no_reboot */
-	VM_END_STOPPED, /* SIGTERM, or ^A x on the console */
-	VM_END_PANIC,   /* with on_panic: stop */
-	VM_END_DEVICE,  /* its DMA left the guest, and the policy says stop */
+	VM_END_RESET,    /* with no_reboot */
+	VM_END_STOPPED,  /* SIGTERM, or ^A x on the console */
+	VM_END_PANIC,    /* with on_panic: stop */
+	VM_END_DEVICE,   /* its DMA left the guest, and the policy says stop */
+	VM_END_WATCHDOG, /* it ran out, with the action stop */
 	VM_END_FAILED,
 };
 const char *vm_end_name(enum vm_end e);

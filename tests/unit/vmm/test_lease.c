@@ -122,7 +122,8 @@ static void of_the_guest(void **state)
 	static const char text[] =
 		"{\"ok\": true, \"guest\": {\"name\": \"g\", \"cpus\": 1, "
 		"\"memory\": 4194304, \"spare_slots\": 3, \"page\": "
-		"1073741824, \"prefault\": true, \"interrupt_limit\": 20000}, "
+		"1073741824, \"prefault\": true, \"interrupt_limit\": 20000, "
+		"\"on_panic\": \"reset\"}, "
 		"\"fds\": [\"kvm\", \"kernel\", \"interrupts\"]}";
 
 	(void)state;
@@ -131,6 +132,7 @@ static void of_the_guest(void **state)
 	assert_int_equal(c.ram.page, 1 << 30);
 	assert_true(c.ram.prefault);
 	assert_int_equal(c.interrupt_limit, 20000);
+	assert_int_equal(c.on_panic, VM_PANIC_RESET);
 	assert_int_equal(c.interrupts_fd, 8);
 	lease_free(&c);
 	/* None of it is there: none of it is wanted. */

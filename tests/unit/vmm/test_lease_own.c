@@ -107,7 +107,8 @@ static void others(void **state)
 {
 	static const char text[] =
 		MORE("\"vsock\": {\"slot\": 31, \"cid\": 4294967294}, "
-	             "\"rng\": {\"slot\": 29}, \"vconsole\": {\"slot\": 30}, ",
+	             "\"rng\": {\"slot\": 29}, \"vconsole\": {\"slot\": 30}, "
+	             "\"watchdog\": {\"slot\": 28, \"action\": \"stop\"}, ",
 	             ", \"vsock\", \"control\"");
 	struct vm_config c;
 
@@ -119,6 +120,8 @@ static void others(void **state)
 	assert_int_equal(c.control_fd, FD0 + 3);
 	assert_int_equal(c.rng_slot, 29);
 	assert_int_equal(c.console_slot, 30);
+	assert_int_equal(c.watchdog.slot, 28);
+	assert_int_equal(c.watchdog.action, VM_WATCHDOG_STOP);
 	lease_free(&c);
 }
 
@@ -137,6 +140,7 @@ static void nothing(void **state)
 	assert_int_equal(c.control_fd, -1);
 	assert_int_equal(c.rng_slot, 0);
 	assert_int_equal(c.console_slot, 0);
+	assert_int_equal(c.watchdog.slot, 0);
 	for (unsigned i = 0; i < VM_DISKS_MAX; i++)
 		assert_int_equal(c.disk[i].fd, -1);
 	for (unsigned i = 0; i < VM_NICS_MAX; i++)
@@ -241,6 +245,12 @@ static const char *const bad[] = {
 	MORE("\"vsock\": {\"cid\": 3}, ", ", \"vsock\""),
 	MORE("\"vsock\": {\"slot\": 1, \"cid\": 3}, ", ""),
 	MORE("", ", \"vsock\""),
+	MORE("\"watchdog\": {\"slot\": 1}, ", ""),
+	MORE("\"watchdog\": {\"slot\": 1, \"action\": \"dump\"}, ", ""),
+	MORE("\"watchdog\": {\"action\": \"stop\"}, ", ""),
+	MORE("\"watchdog\": {\"slot\": 1, \"action\": \"stop\"}, "
+             "\"rng\": {\"slot\": 1}, ",
+	     ""),
 	MORE("\"rng\": {}, ", ""),
 	MORE("\"rng\": {\"slot\": 32}, ", ""),
 	MORE("\"vconsole\": {\"slot\": 0}, ", ""),
