@@ -58,7 +58,7 @@ int grant_find_guest(struct work *w, struct guest_run *r)
 static bool is_own_slot(const struct pol_guest *g, uint8_t slot)
 {
 	bool own = slot == g->vsock.slot || slot == g->console_slot ||
-	           slot == g->rng_slot;
+	           slot == g->watchdog.slot || slot == g->rng_slot;
 
 	for (size_t i = 0; i < g->n_nics; i++)
 		own |= g->nic[i].standby.slot == slot;

@@ -194,6 +194,10 @@ static void describe_guest(struct work *w, const struct guest_run *r)
 		                    json_integer((json_int_t)g->page));
 	if (g->prefault)
 		json_object_set_new(o, "prefault", json_true());
+	if (g->on_panic != POL_PANIC_IGNORE)
+		json_object_set_new(
+			o, "on_panic",
+			json_string(pol_on_panic_name(g->on_panic)));
 	if (g->interrupts)
 		json_object_set_new(o, "interrupt_limit",
 		                    json_integer(g->interrupts));

@@ -88,6 +88,7 @@ static int add_owns(struct lease *l, const json_t *reply)
 	}, one[] = {
 		{ "vsock", "vsock", NULL },
 		{ "vconsole", "console", NULL },
+		{ "watchdog", "watchdog", NULL },
 		{ "rng", "rng", NULL },
 	};
 	const json_t *o;

@@ -85,6 +85,7 @@
  *      pair of queues, and "vhost:NAME:N" where the kernel is to serve it
  *     "vsock": {"slot", "cid"} with the descriptor "vsock"
  *     "rng": {"slot"}, "vconsole": {"slot"}
+ *     "watchdog": {"slot", "action": "reset" | "stop" | "ignore"}
  *   "path" and "tap" (the interface's name) are for messages: the VMM opens
  *   neither.
  *

@@ -194,6 +194,12 @@ static json_t *place_json(const struct pol_own *o)
 	return json_pack("{s:i}", "slot", o->slot);
 }
 
+static json_t *watchdog_json(const struct pol_own *o)
+{
+	return json_pack("{s:i, s:s}", "slot", o->slot, "action",
+	                 pol_watchdog_name(o->watchdog->action));
+}
+
 static void describe(json_t *reply, const struct pol_own *o)
 {
 	json_t *vsock;
@@ -212,6 +218,9 @@ static void describe(json_t *reply, const struct pol_own *o)
 		break;
 	case POL_OWN_CONSOLE:
 		json_object_set_new(reply, "vconsole", place_json(o));
+		break;
+	case POL_OWN_WATCHDOG:
+		json_object_set_new(reply, "watchdog", watchdog_json(o));
 		break;
 	case POL_OWN_RNG:
 		json_object_set_new(reply, "rng", place_json(o));

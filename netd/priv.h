@@ -34,9 +34,10 @@
 #define LEASES_MAX 64
 #define LEASE_DEVICES_MAX POL_GUEST_NICS_MAX
 /* What the VMM itself is: for `status`, and for who has a disk. */
-#define LEASE_OWN_MAX (POL_OWN_NICS_MAX + POL_DISKS_MAX + 3)
+#define LEASE_OWN_MAX (POL_OWN_NICS_MAX + POL_DISKS_MAX + 4)
 struct lease_own {
-	char kind[8]; /* "disk", "nic", "vsock", "console", "rng" */
+	/* "disk", "nic", "vsock", "console", "watchdog", "rng" */
+	char kind[12];
 	char name[POL_NAME];
 	uint8_t slot;
 	char what[POL_PATH]; /* path of a disk, interface of a nic */

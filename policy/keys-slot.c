@@ -3,8 +3,8 @@
  * Slots: each nic, device and disk of a guest is behind a root port of its own.
  * Those that the file names are checked first, then the others get the lowest
  * free ones: nics, devices, standbys of nics, disks. The vsock, the virtio
- * console and the rng get the highest, in this order. What is left over holds
- * the empty ports for hot plug, which the VMM places.
+ * console, the watchdog and the rng get the highest, in this order. What is
+ * left over holds the empty ports for hot plug, which the VMM places.
  */
 
 #include <stdio.h>
@@ -39,7 +39,7 @@ struct user {
 	bool from_top;
 };
 #define USERS_MAX                                                              \
-	(2 * POL_GUEST_NICS_MAX + POL_GUEST_DEVICES_MAX + POL_DISKS_MAX + 3)
+	(2 * POL_GUEST_NICS_MAX + POL_GUEST_DEVICES_MAX + POL_DISKS_MAX + 4)
 struct users {
 	struct user u[USERS_MAX];
 	size_t n;
@@ -98,6 +98,10 @@ static void add_others(struct users *all, const struct node *map,
 	if (g->virtio_console)
 		add(all, (struct user){ &g->console_slot, map, "the", "console",
 		                        g->pos, true });
+	if (g->watchdog.action)
+		add(all,
+		    (struct user){ &g->watchdog.slot, node_get(map, "watchdog"),
+		                   "the", "watchdog", g->watchdog.pos, true });
 	if (g->rng.given == POL_GIVEN && g->rng.v)
 		add(all, (struct user){ &g->rng_slot, map, "the", "rng", g->pos,
 		                        true });

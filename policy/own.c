@@ -119,6 +119,11 @@ bool pol_guest_own(const struct pol_policy *p, const struct pol_guest *g,
 	}
 	if (here(&i, g->console_slot))
 		return plain(ret, POL_OWN_CONSOLE, "console", g->console_slot);
+	if (here(&i, g->watchdog.action)) {
+		ret->watchdog = &g->watchdog;
+		return plain(ret, POL_OWN_WATCHDOG, "watchdog",
+		             g->watchdog.slot);
+	}
 	if (here(&i, g->rng_slot))
 		return plain(ret, POL_OWN_RNG, "rng", g->rng_slot);
 	return false;
@@ -154,6 +159,9 @@ int pol_own_text(const struct pol_own *o, char *buf, size_t size)
 	case POL_OWN_VSOCK:
 		return snprintf(buf, size, "vsock in %02x.0: cid %u", o->slot,
 		                o->cid);
+	case POL_OWN_WATCHDOG:
+		return snprintf(buf, size, "watchdog in %02x.0: %s", o->slot,
+		                pol_watchdog_name(o->watchdog->action));
 	default:
 		return snprintf(buf, size, "%s in %02x.0", o->name, o->slot);
 	}

@@ -269,6 +269,27 @@ struct pol_guest_device {
 	size_t device;
 	uint8_t slot; /* as a nic's; all functions are in it */
 };
+/* What the guest's word that it has crashed does. */
+enum pol_on_panic {
+	POL_PANIC_IGNORE,
+	POL_PANIC_STOP,
+	POL_PANIC_RESET,
+};
+const char *pol_on_panic_name(enum pol_on_panic p);
+/* And the end of its watchdog's time. */
+enum pol_watchdog_action {
+	POL_WATCHDOG_NONE, /* the guest has no watchdog */
+	POL_WATCHDOG_RESET,
+	POL_WATCHDOG_STOP,
+	POL_WATCHDOG_DUMP,
+	POL_WATCHDOG_IGNORE, /* told, no more */
+};
+const char *pol_watchdog_name(enum pol_watchdog_action a);
+struct pol_watchdog {
+	struct pol_pos pos;
+	enum pol_watchdog_action action;
+	uint8_t slot;
+};
 struct pol_guest {
 	char name[POL_NAME];
 	struct pol_pos pos;
@@ -288,6 +309,8 @@ struct pol_guest {
 	struct pol_disk *disk;
 	size_t n_disks;
 	struct pol_vsock vsock;
+	struct pol_watchdog watchdog;
+	enum pol_on_panic on_panic;
 	struct pol_bool rng;            /* left out: where a slot is left */
 	bool virtio_console;            /* beside the serial port */
 	uint8_t rng_slot, console_slot; /* 0 = none */
@@ -328,6 +351,7 @@ enum pol_own_kind {
 	POL_OWN_DISK,
 	POL_OWN_VSOCK,
 	POL_OWN_CONSOLE,
+	POL_OWN_WATCHDOG,
 	POL_OWN_RNG,
 };
 struct pol_own {
@@ -342,9 +366,10 @@ struct pol_own {
 	uint8_t mac[6];
 	uint32_t mtu;
 	uint32_t cid; /* of a vsock */
+	const struct pol_watchdog *watchdog;
 };
-/* The `i`th, in the order nics, standbys, disks, vsock, console, rng; false =
- * there are not so many. Valid as long as the policy. */
+/* The `i`th, in the order nics, standbys, disks, vsock, console, watchdog, rng;
+ * false = there are not so many. Valid as long as the policy. */
 bool pol_guest_own(const struct pol_policy *p, const struct pol_guest *g,
                    size_t i, struct pol_own *ret);
 /* The interface's name: the one given, else fl-GUEST-NIC where that fits and

@@ -180,7 +180,9 @@ void check_nics(struct read *r, const struct node *map,
 /* keys-disk.c: names that a nic or device has. */
 void check_disks(struct read *r, const struct node *map,
                  const struct pol_guest *g);
-READER(read_vsock);  /* struct pol_vsock */
+READER(read_vsock);    /* struct pol_vsock */
+READER(read_watchdog); /* struct pol_watchdog */
+READER(read_on_panic);
 READER(read_flag);   /* bool */
 READER(read_ifname); /* char[POL_IFNAME] */
 /* Clashes of a guest's slots, then a free one to each that named none. */

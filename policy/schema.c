@@ -38,7 +38,7 @@ static void unknown_key(struct read *r, const struct table *t,
                         const struct node *key)
 {
 	const char *names[WORDS_MAX], *near;
-	char text[SHOWN], keys[DIAG_LINE / 2];
+	char text[SHOWN], keys[DIAG_LINE - 16];
 	struct diag *d;
 	size_t n = 0;
 

@@ -375,6 +375,10 @@ static void test_own_devices(void **state)
 	assert_false(g->disk[0].read_only || g->disk[0].direct);
 	assert_true(g->disk[1].read_only && g->disk[1].direct);
 	assert_int_equal(p->guest[1].rng_slot, 0);
+	assert_int_equal(g->watchdog.action, POL_WATCHDOG_STOP);
+	assert_int_equal(g->on_panic, POL_PANIC_RESET);
+	assert_int_equal(p->guest[1].watchdog.action, POL_WATCHDOG_IGNORE);
+	assert_int_equal(p->guest[1].on_panic, POL_PANIC_IGNORE);
 	pol_free(p);
 	p = parse("tests/golden/policy/good/own-no-room-for-rng.yaml");
 	assert_int_equal(p->guest[0].rng_slot, 0);
