@@ -108,8 +108,9 @@ static const struct bus_ops trap_ops = {
 static int trap(struct assigned *a, unsigned bar, bool io, uint64_t addr,
                 uint64_t size)
 {
-	int r = trap_add(a->vm, io, addr, size, EXIT_BAR, &trap_ops,
-	                 &a->bar[bar]);
+	const unsigned slot = a->vm->cfg.device[a->index].slot;
+	int r = trap_add(a->vm, io, addr, size, EXIT_AT(EXIT_BAR, slot, bar),
+	                 &trap_ops, &a->bar[bar]);
 
 	if (r == 0 && !io)
 		table_placed(a, bar, addr);

@@ -33,6 +33,7 @@ SRCS_vmm := \
 	io.c \
 	irqsink.c \
 	kvm.c \
+	kvm_stats.c \
 	layout.c \
 	lease.c \
 	lease_own.c \
@@ -60,6 +61,7 @@ SRCS_vmm := \
 	serial.c \
 	slot.c \
 	state.c \
+	stats.c \
 	storm.c \
 	topology.c \
 	trap.c \
@@ -69,6 +71,7 @@ SRCS_vmm := \
 	vectors.c \
 	virtio/blk.c \
 	virtio/blk_backing.c \
+	virtio/blk_counts.c \
 	virtio/blk_parse.c \
 	virtio/blk_request.c \
 	virtio/net.c \

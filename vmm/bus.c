@@ -16,7 +16,7 @@ struct range {
 	_Atomic uint64_t base, last; /* both included */
 	_Atomic(const struct bus_ops *) ops;
 	_Atomic(void *) ctx;
-	_Atomic unsigned cls;
+	_Atomic unsigned tag;
 };
 
 struct bus {
@@ -37,7 +37,7 @@ struct hit {
 	uint64_t room; /* bytes behind the addressed one */
 	const struct bus_ops *ops;
 	void *ctx;
-	enum exit_class cls;
+	unsigned tag;
 };
 
 #define GET(v) atomic_load_explicit(&(v), memory_order_relaxed)
@@ -123,7 +123,7 @@ static inline struct hit hit(const struct range *r, uint64_t addr)
 		.room = GET(r->last) - addr,
 		.ops = GET(r->ops),
 		.ctx = GET(r->ctx),
-		.cls = (enum exit_class)GET(r->cls),
+		.tag = GET(r->tag),
 	};
 }
 
@@ -196,7 +196,7 @@ static void range_copy(struct range *to, const struct range *from)
 	PUT(to->last, GET(from->last));
 	PUT(to->ops, GET(from->ops));
 	PUT(to->ctx, GET(from->ctx));
-	PUT(to->cls, GET(from->cls));
+	PUT(to->tag, GET(from->tag));
 }
 
 static int insert(struct bus *b, uint64_t base, uint64_t last,
@@ -215,15 +215,15 @@ static int insert(struct bus *b, uint64_t base, uint64_t last,
 	PUT(r->last, last);
 	PUT(r->ops, what->ops);
 	PUT(r->ctx, what->ctx);
-	PUT(r->cls, (unsigned)what->cls);
+	PUT(r->tag, what->tag);
 	PUT(b->n, n + 1);
 	return 0;
 }
 
-int bus_add(struct bus *b, uint64_t base, uint64_t size, enum exit_class cls,
+int bus_add(struct bus *b, uint64_t base, uint64_t size, unsigned tag,
             const struct bus_ops *ops, void *ctx)
 {
-	const struct hit what = { .ops = ops, .ctx = ctx, .cls = cls };
+	const struct hit what = { .ops = ops, .ctx = ctx, .tag = tag };
 	uint64_t last;
 	int r;
 
@@ -287,7 +287,7 @@ static uint64_t read_bytes(struct bus *b, uint64_t addr, unsigned width)
 	return v;
 }
 
-static __attribute__((noinline)) enum exit_class
+static __attribute__((noinline)) unsigned
 read_searched(struct bus *b, uint64_t addr, unsigned width, uint64_t *ret)
 {
 	const struct hit h = find(b, addr);
@@ -295,18 +295,17 @@ read_searched(struct bus *b, uint64_t addr, unsigned width, uint64_t *ret)
 	*ret = h.room < width - 1u
 	               ? read_bytes(b, addr, width)
 	               : lowest(h.ops->read(h.ctx, h.off, width), width);
-	return h.cls;
+	return h.tag;
 }
 
-enum exit_class bus_read(struct bus *b, uint64_t addr, unsigned width,
-                         uint64_t *ret)
+unsigned bus_read(struct bus *b, uint64_t addr, unsigned width, uint64_t *ret)
 {
 	const struct hit h = find_hinted(b, addr, width);
 
 	if (!h.ops)
 		return read_searched(b, addr, width, ret);
 	*ret = lowest(h.ops->read(h.ctx, h.off, width), width);
-	return h.cls;
+	return h.tag;
 }
 
 static void write_bytes(struct bus *b, uint64_t addr, unsigned width,
@@ -319,7 +318,7 @@ static void write_bytes(struct bus *b, uint64_t addr, unsigned width,
 	}
 }
 
-static __attribute__((noinline)) enum exit_class
+static __attribute__((noinline)) unsigned
 write_searched(struct bus *b, uint64_t addr, unsigned width, uint64_t value)
 {
 	const struct hit h = find(b, addr);
@@ -328,16 +327,15 @@ write_searched(struct bus *b, uint64_t addr, unsigned width, uint64_t value)
 		write_bytes(b, addr, width, value);
 	else
 		h.ops->write(h.ctx, h.off, width, lowest(value, width));
-	return h.cls;
+	return h.tag;
 }
 
-enum exit_class bus_write(struct bus *b, uint64_t addr, unsigned width,
-                          uint64_t value)
+unsigned bus_write(struct bus *b, uint64_t addr, unsigned width, uint64_t value)
 {
 	const struct hit h = find_hinted(b, addr, width);
 
 	if (!h.ops)
 		return write_searched(b, addr, width, value);
 	h.ops->write(h.ctx, h.off, width, lowest(value, width));
-	return h.cls;
+	return h.tag;
 }

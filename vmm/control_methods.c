@@ -7,6 +7,7 @@
 
 #include "vmm/control_priv.h"
 #include "vmm/hotplug.h"
+#include "vmm/stats.h"
 
 #define NS_PER_MS 1000000ull
 #define LOG_BYTES 16384u
@@ -74,6 +75,16 @@ static int do_status(struct call *k, json_t **ret)
 
 	json_object_set_new(o, "report", report_of(vm, "snapshot", "asked"));
 	*ret = o;
+	return 0;
+}
+
+static int do_counters(struct call *k, json_t **ret)
+{
+	bool describe;
+
+	if (rpc_bool(k->params, "describe", false, &describe) < 0)
+		return RPC_PARAMS;
+	*ret = stats_of(k->c->vm, describe);
 	return 0;
 }
 
@@ -315,17 +326,12 @@ static const struct {
 	const char *name;
 	method_fn *fn;
 } methods[] = {
-	{ "version", do_version },
-	{ "status", do_status },
-	{ "events", do_events },
-	{ "pause", do_pause },
-	{ "resume", do_resume },
-	{ "reset", do_reset },
-	{ "powerbutton", do_button },
-	{ "stop", do_stop },
-	{ "kill", do_kill },
-	{ "dump", do_dump },
-	{ "console.attach", do_attach },
+	{ "version", do_version },   { "status", do_status },
+	{ "counters", do_counters }, { "events", do_events },
+	{ "pause", do_pause },       { "resume", do_resume },
+	{ "reset", do_reset },       { "powerbutton", do_button },
+	{ "stop", do_stop },         { "kill", do_kill },
+	{ "dump", do_dump },         { "console.attach", do_attach },
 	{ "console.log", do_log },
 };
 

@@ -43,6 +43,7 @@
  */
 
 #include "vmm/priv.h"
+#include "vmm/stats.h"
 
 #define OWN_MAX VM_SLOTS_MAX
 #define OWN_CAPS_MAX 8
@@ -78,6 +79,9 @@ struct own_ops {
 	uint32_t (*area_read)(void *ctx, unsigned off, unsigned width);
 	void (*area_write)(void *ctx, unsigned off, unsigned width,
 	                   uint32_t value);
+	/* Its `i`th table of counters, false = it has not so many; NULL = none.
+	 * The main thread. */
+	bool (*counters)(void *ctx, unsigned i, struct stats_set *ret);
 	/* Ends it; the vCPUs and the data path's loop do not run. */
 	void (*free)(void *ctx);
 };
@@ -160,6 +164,10 @@ bool own_has(const struct vm *vm, uint8_t slot);
 /* Something has moved away in the guest: BARs that were refused are offered
  * again. Without any function's lock. */
 void own_offer_all(struct vm *vm);
+/* The `i`th table of the function in `slot`: its interrupts first. False = it
+ * has not so many, or nobody of ours is there. The main thread. */
+bool own_counters(const struct vm *vm, uint8_t slot, unsigned i,
+                  struct stats_set *ret);
 /* For place.c; NULL = nobody of ours there. A place is kept, for the machine's
  * resets. */
 const char *own_name_at(const struct vm *vm, uint8_t slot);

@@ -108,7 +108,8 @@ static bool place(struct own *o, unsigned i)
 	struct own_bar *b = &o->bar[i];
 
 	if (!trap_fits(o->vm, is_io(o, i), at, size) ||
-	    trap_add(o->vm, is_io(o, i), at, size, EXIT_OWN, &bar_ops, b) < 0)
+	    trap_add(o->vm, is_io(o, i), at, size,
+	             EXIT_AT(EXIT_OWN, o->desc.slot, i), &bar_ops, b) < 0)
 		return false;
 	b->placed = true;
 	b->at = at;

@@ -52,3 +52,30 @@ int own_bar_place(struct vm *vm, uint8_t slot, unsigned bar, uint64_t addr)
 	pthread_mutex_unlock(&o->lock);
 	return r;
 }
+
+/* In the order of docs/control.md. */
+static const struct stats_def interrupt_defs[] = {
+	{ "messages", STATS_COUNT, offsetof(struct own_counts, messages) },
+	{ "held", STATS_COUNT, offsetof(struct own_counts, held) },
+	{ "coalesced", STATS_COUNT, offsetof(struct own_counts, coalesced) },
+	{ "pin", STATS_COUNT, offsetof(struct own_counts, pin) },
+};
+
+bool own_counters(const struct vm *vm, uint8_t slot, unsigned i,
+                  struct stats_set *ret)
+{
+	const struct own *o = own_at(vm, slot);
+
+	if (!o)
+		return false;
+	if (i)
+		return o->desc.ops->counters &&
+		       o->desc.ops->counters(o->desc.ctx, i - 1, ret);
+	*ret = (struct stats_set){
+		.what = "interrupts",
+		.def = interrupt_defs,
+		.n = ARRAY_SIZE(interrupt_defs),
+		.base = &o->v.counts,
+	};
+	return true;
+}

@@ -15,6 +15,14 @@ struct own_bar {
 	uint64_t home; /* at power-on; 0 = nowhere */
 };
 
+/* Written under the vectors' lock. */
+struct own_counts {
+	uint64_t messages;  /* that left */
+	uint64_t held;      /* raised while masked, to leave with the unmask */
+	uint64_t coalesced; /* raised while one was held already */
+	uint64_t pin;       /* how often the pin went up */
+};
+
 /* Under `lock`, which is innermost but for the pins' and irq-remap's. */
 struct own_vectors {
 	pthread_mutex_t lock;
@@ -31,6 +39,7 @@ struct own_vectors {
 	/* The pin: as the device has it, may it show, does it. */
 	_Atomic bool level;
 	bool pin_open, driven;
+	struct own_counts counts;
 };
 
 struct own {

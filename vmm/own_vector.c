@@ -56,8 +56,14 @@ static void raise(struct own_vectors *v, unsigned i)
 	const struct cfg_msix_entry *e = &v->table.entry[i];
 	bool now = may_send(v, i);
 
-	if (now)
+	if (now) {
 		kvm_signal_msi(v->vm, e->addr, e->data);
+		stats_add(&v->counts.messages, 1);
+	} else if (bit_get(v->pending, i)) {
+		stats_add(&v->counts.coalesced, 1);
+	} else {
+		stats_add(&v->counts.held, 1);
+	}
 	bit_put(v->pending, i, !now);
 }
 
@@ -274,6 +280,7 @@ static void drive(struct own_vectors *v)
 	if (want == v->driven)
 		return;
 	v->driven = want;
+	stats_add(&v->counts.pin, want);
 	pin_drive(v->vm, topology_gsi(v->slot, 1), want);
 }
 

@@ -77,6 +77,11 @@ enum exit_class {
 	EXIT_POWER,
 	EXIT_CLASSES,
 };
+/* On the bus it is a tag: the class, and of a BAR also whose it is. */
+#define EXIT_PLACES 256
+#define EXIT_AT(cls, slot, bar) ((cls) | ((slot) << 3 | (bar)) << 8)
+#define EXIT_CLASS(tag) ((tag)&0xff)
+#define EXIT_PLACE(tag) ((tag) >> 8 & (EXIT_PLACES - 1))
 struct bus_ops {
 	uint64_t (*read)(void *ctx, uint64_t off, unsigned width);
 	void (*write)(void *ctx, uint64_t off, unsigned width, uint64_t value);
@@ -90,16 +95,14 @@ void bus_free(struct bus *b);
  * So an op may still be called for a short while after bus_del(); its ctx must
  * live until the vCPUs have stopped. */
 _must_check_ int bus_add(struct bus *b, uint64_t base, uint64_t size,
-                         enum exit_class cls, const struct bus_ops *ops,
-                         void *ctx);
+                         unsigned tag, const struct bus_ops *ops, void *ctx);
 void bus_del(struct bus *b, uint64_t base, uint64_t size);
 /* How many ranges lie in [base, base+size), or reach into it. */
 unsigned bus_count(struct bus *b, uint64_t base, uint64_t size);
-/* Nobody there: reads are all ones, writes vanish. Returns the class. */
-enum exit_class bus_read(struct bus *b, uint64_t addr, unsigned width,
-                         uint64_t *ret);
-enum exit_class bus_write(struct bus *b, uint64_t addr, unsigned width,
-                          uint64_t value);
+/* Nobody there: reads are all ones, writes vanish. Returns the tag. */
+unsigned bus_read(struct bus *b, uint64_t addr, unsigned width, uint64_t *ret);
+unsigned bus_write(struct bus *b, uint64_t addr, unsigned width,
+                   uint64_t value);
 
 /* ---- trap.c: BARs on the bus ------------------------------------------------
  */
@@ -108,8 +111,7 @@ enum exit_class bus_write(struct bus *b, uint64_t addr, unsigned width,
 bool trap_fits(const struct vm *vm, bool io, uint64_t addr, uint64_t size);
 /* What fits; -EADDRINUSE where another BAR is. */
 _must_check_ int trap_add(struct vm *vm, bool io, uint64_t addr, uint64_t size,
-                          enum exit_class cls, const struct bus_ops *ops,
-                          void *ctx);
+                          unsigned tag, const struct bus_ops *ops, void *ctx);
 void trap_del(struct vm *vm, bool io, uint64_t addr, uint64_t size);
 
 /* ---- memory.c: guest RAM, and KVM memory slots ----------------------------
@@ -214,6 +216,7 @@ struct vcpu {
 	struct kvm_lapic_state lapic; /* as created, for resets */
 	/* Exits to this process, by class; written by its own thread only. */
 	_Atomic uint64_t exits[EXIT_CLASSES];
+	_Atomic uint64_t place[EXIT_PLACES]; /* of BARs */
 	_Atomic uint64_t pio, mmio, signals, total;
 };
 _must_check_ int kvm_vm_init(struct vm *vm, struct diag *d); /* VM, irqchip */
@@ -565,7 +568,8 @@ struct vm {
 	unsigned guest_resets;
 	struct vfio_stats seen[VM_DEVICES_MAX]; /* by the last report */
 	uint64_t started_ns;
-	struct kvm_saved *saved; /* kvm.c: state at power-on */
+	struct kvm_saved *saved;           /* kvm.c: state at power-on */
+	struct kvm_counters *kvm_counters; /* stats.h */
 	struct coalesced {
 		pthread_mutex_t lock;                 /* held by who drains */
 		struct kvm_coalesced_mmio_ring *ring; /* in vCPU 0's mapping */

@@ -36,11 +36,11 @@ bool trap_fits(const struct vm *vm, bool io, uint64_t addr, uint64_t size)
 	          : !is_taken(vm, addr, size);
 }
 
-int trap_add(struct vm *vm, bool io, uint64_t addr, uint64_t size,
-             enum exit_class cls, const struct bus_ops *ops, void *ctx)
+int trap_add(struct vm *vm, bool io, uint64_t addr, uint64_t size, unsigned tag,
+             const struct bus_ops *ops, void *ctx)
 {
 	struct bus *bus = io ? vm->pio : vm->mmio;
-	int r = bus_add(bus, addr, size, cls, ops, ctx);
+	int r = bus_add(bus, addr, size, tag, ops, ctx);
 
 	if (r < 0 || io || !vm->windows)
 		return r;

@@ -29,44 +29,50 @@ static void count(_Atomic uint64_t *v)
 	                      memory_order_relaxed);
 }
 
+static void count_tag(struct vcpu *c, unsigned tag)
+{
+	count(&c->exits[EXIT_CLASS(tag)]);
+	count(&c->place[EXIT_PLACE(tag)]);
+}
+
 static void exit_io(struct vcpu *c, struct kvm_run *run)
 {
 	struct bus *bus = c->vm->pio;
 	uint8_t *data = (uint8_t *)run + run->io.data_offset;
 	unsigned width = run->io.size;
-	enum exit_class cls = EXIT_OTHER;
+	unsigned tag = EXIT_OTHER;
 	uint64_t v;
 
 	count(&c->pio);
 	/* `count` is more than 1 for a repeated string instruction. */
 	for (uint32_t i = 0; i < run->io.count; i++, data += width) {
 		if (run->io.direction == KVM_EXIT_IO_OUT) {
-			cls = bus_write(bus, run->io.port, width,
+			tag = bus_write(bus, run->io.port, width,
 			                load_le(data, width));
 		} else {
-			cls = bus_read(bus, run->io.port, width, &v);
+			tag = bus_read(bus, run->io.port, width, &v);
 			store_le(data, width, v);
 		}
 	}
-	count(&c->exits[cls]);
+	count_tag(c, tag);
 }
 
 static void exit_mmio(struct vcpu *c, struct kvm_run *run)
 {
 	struct bus *bus = c->vm->mmio;
 	unsigned width = run->mmio.len;
-	enum exit_class cls;
+	unsigned tag;
 	uint64_t v;
 
 	count(&c->mmio);
 	if (run->mmio.is_write) {
-		cls = bus_write(bus, run->mmio.phys_addr, width,
+		tag = bus_write(bus, run->mmio.phys_addr, width,
 		                load_le(run->mmio.data, width));
 	} else {
-		cls = bus_read(bus, run->mmio.phys_addr, width, &v);
+		tag = bus_read(bus, run->mmio.phys_addr, width, &v);
 		store_le(run->mmio.data, width, v);
 	}
-	count(&c->exits[cls]);
+	count_tag(c, tag);
 }
 
 /* Where the guest was, for a complaint. */

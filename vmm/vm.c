@@ -14,6 +14,7 @@
 #include "vmm/devices.h"
 #include "vmm/hotplug.h"
 #include "vmm/io.h"
+#include "vmm/stats.h"
 #include "vmm/storm.h"
 
 #define FLUSH_MS 500u
@@ -84,6 +85,8 @@ static int add_cpus(struct vm *vm, struct diag *d)
 
 	for (unsigned i = 0; r == 0 && i < vm->cfg.cpus; i++)
 		r = vcpu_init(vm, i, d);
+	if (r == 0)
+		r = kvm_counters_open(vm, &vm->kvm_counters, d);
 	return r;
 }
 
@@ -270,6 +273,7 @@ void vm_free(struct vm *vm)
 	serial_free(vm->serial);
 	irqsink_fini(vm);
 	io_free(vm->io);
+	kvm_counters_free(vm->kvm_counters);
 	for (unsigned i = 0; vm->cpu && i < vm->cfg.cpus; i++)
 		vcpu_fini(&vm->cpu[i]);
 	free(vm->cpu);

@@ -9,6 +9,7 @@
 
 #include "tests/micro/machine.h"
 #include "vmm/own.h"
+#include "vmm/stats.h"
 
 #define SLOT 2u
 #define ID 0x600d1deau
@@ -97,6 +98,37 @@ static void add(struct vm *vm)
 	assert_int_equal(own_add(vm, &c, &device.own, &d), 0);
 }
 
+static json_int_t number(const json_t *o, const char *key)
+{
+	const json_t *v = json_object_get(o, key);
+
+	assert_true(json_is_integer(v));
+	return json_integer_value(v);
+}
+
+/* As the control socket would tell them; KVM's are of this host's kernel. */
+static void check_counters(struct vm *vm, uint64_t exits)
+{
+	json_t *o = stats_of(vm, true), *v, *kvm = json_object_get(o, "kvm");
+
+	assert_non_null(o);
+	v = json_array_get(json_object_get(o, "devices"), 0);
+	assert_string_equal(json_string_value(json_object_get(v, "name")),
+	                    "probe");
+	assert_int_equal(number(json_object_get(v, "bar_exits"), "0"), exits);
+	v = json_object_get(json_array_get(json_object_get(o, "vcpus"), 0),
+	                    "exits");
+	assert_int_equal(number(v, "own"), exits);
+	assert_true(number(v, "total") > (json_int_t)exits);
+	if (json_is_object(kvm)) {
+		v = json_array_get(json_object_get(kvm, "vcpus"), 0);
+		assert_true(number(v, "exits") > (json_int_t)exits);
+	} else {
+		assert_true(json_is_string(json_object_get(o, "kvm_absent")));
+	}
+	json_decref(o);
+}
+
 static void test_driver(void **state)
 {
 	struct machine m;
@@ -109,6 +141,7 @@ static void test_driver(void **state)
 	assert_int_equal(device.resets, 2);
 	exits = m.vm->cpu[0].exits[EXIT_OWN];
 	assert_true(exits > 20);
+	check_counters(m.vm, exits);
 	machine_free(&m);
 	assert_int_equal(device.frees, 1);
 }

@@ -141,6 +141,7 @@ static void end_request(struct blk *b, struct blk_request *r, int status)
 {
 	bool whole = status == VIRTIO_BLK_S_OK || r->type != VIRTIO_BLK_T_IN;
 
+	blk_count(b, r, status);
 	*(volatile uint8_t *)r->status = (uint8_t)status;
 	vq_push(virtio_queue(b->v, 0), &r->chain, r->written + whole);
 	put_request(b, r);
@@ -379,6 +380,7 @@ static const struct virtio_ops ops = {
 	.reset = reset,
 	.config_read = config_read,
 	.config_write = config_write,
+	.counters = blk_counters,
 	.free = blk_free,
 	.kick = kick,
 };

@@ -106,7 +106,17 @@ struct blk {
 	struct blk_request *request, *free; /* URING_DEPTH of them */
 	unsigned used; /* of `request`, ever: the others were never touched */
 	struct ratelimit say;
+	/* Requests that ended, by type; those of them that failed; bytes of
+	 * those that did not. */
+	struct blk_counts {
+		uint64_t reads, writes, flushes, discards, zeroes, others;
+		uint64_t errors, read_bytes, written_bytes;
+	} counts;
 };
+
+/* blk_counts.c: `r` ends so. And own_ops.counters. */
+void blk_count(struct blk *b, const struct blk_request *r, int status);
+bool blk_counters(void *ctx, unsigned i, struct stats_set *ret);
 
 /* Takes the first step; `r` is as blk_parse() left it. VIRTIO_BLK_S_*: it has
  * ended already. Under the lock, as the others. */

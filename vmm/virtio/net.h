@@ -87,7 +87,9 @@ struct net {
 	uint64_t offloads;     /* of features, as the driver has them */
 	struct vq_chain chain; /* for the loop's thread */
 	unsigned pairs, active;
-	uint64_t rx_packets, rx_dropped, tx_packets, tx_dropped;
+	struct net_counts {
+		uint64_t rx_packets, rx_dropped, tx_packets, tx_dropped;
+	} counts;
 	struct net_pair pair[];
 };
 

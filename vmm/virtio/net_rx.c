@@ -150,7 +150,7 @@ static void give(struct net_pair *p, size_t len)
 		stock_drop_first(x);
 	}
 	vq_push_flush(q);
-	p->n->rx_packets++;
+	stats_add(&p->n->counts.rx_packets, 1);
 }
 
 /* What is in the spill goes into more chains. */
@@ -164,7 +164,7 @@ static enum rx_result place_held(struct net_pair *p)
 	while (x->bytes < x->packet && r == RX_ONE) {
 		if (!p->n->merge || stock_is_full(x)) {
 			x->packet = x->held = 0;
-			p->n->rx_dropped++;
+			stats_add(&p->n->counts.rx_dropped, 1);
 			return RX_ONE;
 		}
 		r = stock_more(p);
@@ -181,7 +181,7 @@ static enum rx_result read_failed(struct net_pair *p)
 {
 	switch (errno) {
 	case EINVAL: /* a packet that tun has no header for; it is dropped */
-		p->n->rx_dropped++;
+		stats_add(&p->n->counts.rx_dropped, 1);
 		return RX_ONE;
 	case EAGAIN:
 	case EINTR:
@@ -204,7 +204,7 @@ static enum rx_result read_one(struct net_pair *p)
 	if (len <= 0)
 		return len < 0 ? read_failed(p) : RX_GONE;
 	if (len < (ssize_t)NET_HEADER) {
-		p->n->rx_dropped++;
+		stats_add(&p->n->counts.rx_dropped, 1);
 		return RX_ONE;
 	}
 	x->large = len > (ssize_t)SMALL ? LARGE_FOR : x->large - !!x->large;
@@ -247,7 +247,7 @@ void net_rx(struct net_pair *p)
 {
 	struct vq *q = net_rxq(p);
 	struct net *n = p->n;
-	uint64_t before = n->rx_packets;
+	uint64_t before = n->counts.rx_packets;
 	enum rx_result r;
 
 	if (!q->ready || !p->attached || n->gone)
@@ -255,7 +255,7 @@ void net_rx(struct net_pair *p)
 	if (p->starved)
 		vq_disarm(q);
 	r = rx_burst(p);
-	if (n->rx_packets != before)
+	if (n->counts.rx_packets != before)
 		virtio_interrupt(n->v, 2 * p->index);
 	if (p->starved != (r == RX_STARVED)) {
 		p->starved = r == RX_STARVED;
@@ -288,6 +288,7 @@ void net_rx_stop(struct net_pair *p)
 	struct vq_chain *back = &p->n->chain;
 	struct net_rx *x = p->rx;
 
+	back->out_len = 0;
 	for (unsigned i = x ? x->chains : 0; i; i--) {
 		back->descs = x->chain[x->chain0 + i - 1].descs;
 		vq_unpop(net_rxq(p), back);

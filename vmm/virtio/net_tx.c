@@ -51,8 +51,8 @@ static int tx_one(struct net_pair *p, struct vq *q)
 		net_watch(p);
 		return 0;
 	}
-	n->tx_packets += s == SENT;
-	n->tx_dropped += s == SENT_NOT;
+	stats_add(&n->counts.tx_packets, s == SENT);
+	stats_add(&n->counts.tx_dropped, s == SENT_NOT);
 	vq_push(q, &n->chain, 0);
 	return 1;
 }

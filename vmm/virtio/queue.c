@@ -30,6 +30,8 @@ int vq_start(struct vq *q, struct vm *vm, const struct vq_setup *s,
 		.avail_wrap = true,
 		.used_wrap = true,
 		.chains = q->chains,
+		.out_bytes = q->out_bytes,
+		.in_bytes = q->in_bytes,
 	};
 	int r;
 
@@ -115,7 +117,8 @@ int vq_pop(struct vq *q, struct vq_chain *c)
 		q->broken++;
 	if (r > 0) {
 		q->inflight = (uint16_t)(q->inflight + c->descs);
-		q->chains++;
+		stats_add(&q->chains, 1);
+		stats_add(&q->out_bytes, c->out_len);
 	}
 	return r;
 }
@@ -127,7 +130,8 @@ void vq_unpop(struct vq *q, const struct vq_chain *c)
 	else
 		q->next_avail--;
 	q->inflight = (uint16_t)(q->inflight - c->descs);
-	q->chains--;
+	stats_add(&q->chains, -1ull);
+	stats_add(&q->out_bytes, -(uint64_t)c->out_len);
 }
 
 /* ---- what is used ----------------------------------------------------------
@@ -140,6 +144,7 @@ void vq_push_more(struct vq *q, const struct vq_chain *c, uint32_t len)
 	else
 		split_push(q, c, len);
 	q->ahead = (uint16_t)(q->ahead + c->descs);
+	stats_add(&q->in_bytes, len);
 }
 
 void vq_push_flush(struct vq *q)

@@ -85,8 +85,12 @@ void virtio_interrupt(struct virtio *v, unsigned i)
 {
 	struct virtio_q *q = &v->queue[i];
 
-	if (q->foreign || vq_wants_interrupt(&q->vq))
-		raise(v, q->vector, ISR_QUEUE);
+	if (!q->foreign && !vq_wants_interrupt(&q->vq)) {
+		stats_add(&q->suppressed, 1);
+		return;
+	}
+	stats_add(&q->interrupts, 1);
+	raise(v, q->vector, ISR_QUEUE);
 }
 
 void virtio_config_changed(struct virtio *v)
@@ -263,8 +267,10 @@ static void kick_ready(void *ctx, uint32_t events)
 	struct virtio *v = q->v;
 	eventfd_t count;
 
-	if (events)
+	if (events) {
 		(void)!eventfd_read(q->kick.fd, &count);
+		stats_add(&q->kicks, 1);
+	}
 	pthread_mutex_lock(&v->serve_lock);
 	if (v->serving && q->vq.ready)
 		v->desc.ops->kick(v->desc.ctx, q->index);
@@ -336,6 +342,39 @@ static void on_moved(void *ctx, unsigned bar, uint64_t addr, bool decodes)
 	}
 }
 
+#define DEF(name, unit, field)                                                 \
+	{                                                                      \
+		name, unit, offsetof(struct virtio_q, field)                   \
+	}
+/* In the order of docs/control.md. */
+static const struct stats_def queue_defs[] = {
+	DEF("kicks", STATS_COUNT, kicks),
+	DEF("chains", STATS_COUNT, vq.chains),
+	DEF("out_bytes", STATS_BYTES, vq.out_bytes),
+	DEF("in_bytes", STATS_BYTES, vq.in_bytes),
+	DEF("interrupts", STATS_COUNT, interrupts),
+	DEF("suppressed", STATS_COUNT, suppressed),
+};
+#undef DEF
+
+static bool on_counters(void *ctx, unsigned i, struct stats_set *ret)
+{
+	const struct virtio *v = ctx;
+
+	if (i >= v->desc.queues)
+		return v->desc.ops->counters &&
+		       v->desc.ops->counters(v->desc.ctx, i - v->desc.queues,
+		                             ret);
+	*ret = (struct stats_set){
+		.what = "queue",
+		.index = i,
+		.def = queue_defs,
+		.n = ARRAY_SIZE(queue_defs),
+		.base = &v->queue[i],
+	};
+	return true;
+}
+
 static void free_virtio(struct virtio *v)
 {
 	for (unsigned i = 0; i < v->desc.queues; i++)
@@ -364,6 +403,7 @@ static const struct own_ops own_ops = {
 	.moved = on_moved,
 	.cap_read = virtio_cap_read,
 	.cap_write = virtio_cap_write,
+	.counters = on_counters,
 	.free = on_free,
 };
 

@@ -41,6 +41,9 @@ struct virtio_q {
 	struct io_watch kick;
 	struct virtio *v;
 	unsigned index;
+	/* Counters: kicks; times when what was used was to be told, and the
+	 * driver wanted to hear it, or did not. */
+	uint64_t kicks, interrupts, suppressed;
 };
 
 struct virtio {

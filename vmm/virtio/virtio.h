@@ -79,7 +79,10 @@ struct vq {
 	/* Of vq_push_more(), until the flush: entries, and of the packed ring's
 	 * first one the flags, which are written last. */
 	uint16_t ahead, first_flags;
-	uint64_t chains, broken; /* counters */
+	uint64_t broken;
+	/* Counters: chains taken, bytes of them that the driver gave to be read
+	 * and that were written for it. */
+	uint64_t chains, out_bytes, in_bytes;
 };
 
 /* Areas must lie in RAM, aligned (2.7, 2.8): -EINVAL else. Ring state as after
@@ -90,7 +93,7 @@ _must_check_ int vq_start(struct vq *q, struct vm *vm, const struct vq_setup *s,
  * only the iov[] it needs. No more than `size` chains are out at once. */
 _must_check_ int vq_pop(struct vq *q, struct vq_chain *ret);
 /* Gives chains back as if they had not been popped: the last one first, and
- * none that came before a push. Only `descs` of `c` counts. */
+ * none that came before a push. Of `c` only `descs` and `out_len` count. */
 void vq_unpop(struct vq *q, const struct vq_chain *c);
 /* `len`: bytes written to its n_in part. Of `c` only `id` and `descs` count. */
 void vq_push(struct vq *q, const struct vq_chain *c, uint32_t len);
@@ -149,6 +152,8 @@ struct virtio_ops {
 	void (*config_write)(void *ctx, unsigned off, unsigned width,
 	                     uint32_t value); /* NULL = none writable */
 	void (*free)(void *ctx);
+	/* As own_ops'; NULL = the queues' are all. */
+	bool (*counters)(void *ctx, unsigned i, struct stats_set *ret);
 	/* Loop's thread: queue `i` was kicked; only between start and stop, and
 	 * not for queues whose kick somebody else has (virtio_kick_fd()). Each
 	 * ready queue is kicked once at the start. */

@@ -22,6 +22,7 @@
 
 #include "vmm/control_priv.h"
 #include "vmm/hotplug.h"
+#include "vmm/stats.h"
 
 #define SAID 200000u
 
@@ -46,6 +47,12 @@ json_t *report_of(struct vm *vm, const char *event, const char *reason)
 	(void)vm;
 	(void)reason;
 	return json_pack("{s:s}", "event", event);
+}
+
+json_t *stats_of(struct vm *vm, bool describe)
+{
+	(void)vm;
+	return json_pack("{s:b}", "described", describe);
 }
 
 void pause_begin(struct vm *vm)
@@ -246,6 +253,15 @@ static void test_version(void **state)
 	SAYS(ask(f, "version", "\"protocol\":1"), "\"guest\":\"plain\"");
 	SAYS(ask(f, "version", "\"protocol\":2"), "\"code\":630");
 	SAYS(f->got, "\"code\":-32000");
+}
+
+static void test_counters(void **state)
+{
+	struct fixture *f = *state;
+
+	SAYS(ask(f, "counters", ""), "\"described\":false");
+	SAYS(ask(f, "counters", "\"describe\":true"), "\"described\":true");
+	SAYS(ask(f, "counters", "\"describe\":1"), "-32602");
 }
 
 static void test_pieces(void **state)
@@ -690,6 +706,14 @@ int main(void)
 		TEST(test_console_read_only),
 		TEST(test_console_log),
 		TEST(test_dump_refused),
+		TEST(test_garbage),     TEST(test_version),
+		TEST(test_counters),    TEST(test_pieces),
+		TEST(test_two_at_once), TEST(test_huge_line),
+		TEST(test_rights),      TEST(test_without_right),
+		TEST(test_many),        TEST(test_slow_reader),
+		TEST(test_stop),        TEST(test_kill),
+		TEST(test_console),     TEST(test_console_read_only),
+		TEST(test_console_log), TEST(test_dump_refused),
 		TEST(test_dump),
 	};
 

@@ -530,7 +530,8 @@ static void test_bars(void **state)
 	mem_write(f, BAR0 + 0x3ff8, 8, 77);
 	assert_int_equal(v->off, 0x3ff8);
 	assert_int_equal(v->value, 77);
-	assert_int_equal(bus_read(f->vm.pio, IO_BAR + 1, 1, &value), EXIT_OWN);
+	assert_int_equal(bus_read(f->vm.pio, IO_BAR + 1, 1, &value),
+	                 EXIT_AT(EXIT_OWN, SLOT, 4));
 	assert_int_equal(v->bar, 4);
 	/* A width that no register has: byte by byte. */
 	v->writes = 0;
@@ -634,6 +635,23 @@ static void test_msix(void **state)
 	assert_int_equal(seen.messages, 2);
 }
 
+/* Of the first table: the interrupts. */
+static uint64_t counted(const struct fixture *f, const char *name)
+{
+	struct stats_set s;
+
+	assert_true(own_counters(&f->vm, SLOT, 0, &s));
+	assert_false(own_counters(&f->vm, SLOT, 1, &s));
+	assert_false(own_counters(&f->vm, SLOT + 1, 0, &s));
+	assert_string_equal(s.what, "interrupts");
+	for (unsigned i = 0; i < s.n; i++)
+		if (!strcmp(s.def[i].name, name))
+			return *(const uint64_t *)((const char *)s.base +
+			                           s.def[i].at);
+	fail_msg("no counter %s", name);
+	return 0;
+}
+
 static void test_pending(void **state)
 {
 	struct fixture *f = *state;
@@ -675,6 +693,9 @@ static void test_pending(void **state)
 	assert_int_equal(seen.messages, 4);
 	put(f, find_cap(f, 1, 0) + 4, 2, 0);
 	assert_int_equal(seen.messages, 5);
+	assert_int_equal(counted(f, "messages"), 5);
+	assert_int_equal(counted(f, "held"), 5);
+	assert_int_equal(counted(f, "coalesced"), 1);
 	assert_int_equal(f->dev.command, MEM | MASTER);
 	/* What waited ends with MSI-X. */
 	msix(f, MSIX_ON | MSIX_MASKED);
@@ -935,6 +956,11 @@ int main(void)
 		T(test_intx_shared),
 		T(test_reset),
 		T(with_an_area),
+		T(test_space),     T(test_sizing),  T(test_caps),
+		T(test_refused),   T(test_bars),    T(test_bars_refused),
+		T(test_swap),      T(test_msix),    T(test_pending),
+		T(test_vector_fd), T(test_intx),    T(test_intx_shared),
+		T(test_reset),     T(with_an_area),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

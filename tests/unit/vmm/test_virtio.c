@@ -518,6 +518,7 @@ static void bad_queues(void **state)
 static void kicked(void **state)
 {
 	struct rig *r = *state;
+	struct stats_set s;
 
 	up(r, F_ALL);
 	assert_int_equal(r->features, F_ALL);
@@ -528,6 +529,13 @@ static void kicked(void **state)
 	put(r, NOTIFY + 8, 2, 2); /* nobody */
 	assert_int_equal(turn(), 1);
 	assert_int_equal(r->kicks[0], 2);
+	assert_true(own_counters(&r->m.vm, SLOT, 1, &s));
+	assert_string_equal(s.what, "queue");
+	assert_string_equal(s.def[0].name, "kicks");
+	assert_int_equal(
+		*(const uint64_t *)((const char *)s.base + s.def[0].at), 2);
+	assert_true(own_counters(&r->m.vm, SLOT, 2, &s));
+	assert_int_equal(s.index, 1);
 	put(r, NOTIFY, 2, 0);
 	put(r, STATUS, 1, 0);
 	assert_int_equal(turn(), 0);
