@@ -258,6 +258,26 @@ void log_line(const struct log *l, enum log_level level, const char *fmt, ...)
 	_printf_(3, 4);
 void log_diag(const struct log *l, enum log_level level, const struct diag *d);
 
+/* ---- textring.c: the last words of a process ------------------------------
+ *
+ * A memfd that cannot grow: whoever is given it can fill it with what he likes,
+ * and the host's memory with no more. Its file offset is where the next line
+ * goes, so a plain write(2) to it lands there, too; behind it are the oldest
+ * lines. The offset is one for all who were passed the descriptor.
+ */
+#define TEXTRING_SIZE 65536u
+#define TEXTRING_LINE 1024u
+_must_check_ int textring_new(void); /* a descriptor */
+bool textring_is(int fd);
+/* A line with the time before it; what is no printable text becomes '?'. Two
+ * who come to the end of it at once may lose one of their lines. */
+void textring_put(int fd, const char *text);
+/* All that is there, the oldest line first, of TEXTRING_SIZE bytes at most;
+ * printable text and line feeds only, whatever was written. */
+_must_check_ int textring_read(int fd, char **ret);
+/* From *at on, which moves: what has been written since. */
+size_t textring_more(int fd, uint64_t *at, char *buf, size_t size);
+
 /* At most `burst` passes in each `interval_ns`; for anything a guest can
  * cause to be logged. */
 struct ratelimit {
