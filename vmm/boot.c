@@ -32,6 +32,8 @@ unsigned boot_map(const struct vm *vm,
 
 	ret[n++] = (struct boot_range){ 0, 0xa0000, E820_RAM };
 	ret[n++] = (struct boot_range){ MAP_ACPI, MAP_ACPI_SIZE, E820_ACPI };
+	ret[n++] = (struct boot_range){ MAP_SMBIOS, MAP_KERNEL - MAP_SMBIOS,
+		                        E820_RESERVED };
 	ret[n++] = (struct boot_range){ MAP_KERNEL, low->size - MAP_KERNEL,
 		                        E820_RAM };
 	/* PCI Firmware 3.3, 4.1.2: ECAM is reserved in the memory map. */

@@ -60,6 +60,7 @@ SRCS_vmm := \
 	say.c \
 	serial.c \
 	slot.c \
+	smbios.c \
 	state.c \
 	stats.c \
 	storm.c \

@@ -19,7 +19,8 @@
 /* ---- the guest physical map ---------------------------------------------
  *
  *   0            640K         RAM
- *   0xa0000      1M           reserved; ACPI tables at 0xe0000
+ *   0xa0000      1M           reserved; ACPI tables at 0xe0000, SMBIOS at
+ *                             0xf0000, reset vector at the end
  *   1M           <= 2.75G     RAM
  *   0xb0000000   256M         ECAM, 256 buses (PCI Firmware 3.3, 4.1)
  *   0xc0000000   0xfebfffff   32-bit BARs
@@ -37,8 +38,10 @@
 #define MAP_HIGH_RAM 0x100000000ull
 #define MAP_MMIO64_SIZE (64ull << 30)
 #define MAP_ACPI 0xe0000u /* RSDP and tables, below 1M */
-#define MAP_ACPI_SIZE 0x20000u
-#define MAP_RESET 0xffff0u /* the reset vector, in the last page of these */
+#define MAP_ACPI_SIZE 0x10000u
+#define MAP_SMBIOS 0xf0000u /* DSP0134 5.2.2: from here to 1M it is sought */
+#define MAP_SMBIOS_SIZE 0xf000u
+#define MAP_RESET 0xffff0u /* the reset vector */
 #define MAP_BOOT_GDT 0x500u
 #define MAP_BOOT_PARAMS 0x7000u
 #define MAP_BOOT_PVH 0x6000u   /* hvm_start_info, PVH */
@@ -313,6 +316,11 @@ _must_check_ int boot_pvh(struct vm *vm, const uint8_t *head, size_t len,
 /* Writes all tables into guest memory at MAP_ACPI; *ret_rsdp for the kernel. */
 _must_check_ int acpi_build(struct vm *vm, struct gpa *ret_rsdp,
                             struct diag *d);
+
+/* ---- smbios.c: likewise, at MAP_SMBIOS ------------------------------------
+ */
+
+_must_check_ int smbios_build(struct vm *vm, struct diag *d);
 
 /* ---- serial.c, console.c, power.c -------------------------------------------
  */

@@ -134,6 +134,8 @@ static int load(struct vm *vm, struct diag *d)
 	int r = acpi_build(vm, &vm->rsdp, d);
 
 	if (r == 0)
+		r = smbios_build(vm, d);
+	if (r == 0)
 		r = boot_load(vm, &vm->entry, d);
 	for (unsigned i = 0; r == 0 && i < vm->cfg.cpus; i++)
 		r = vcpu_reset(&vm->cpu[i], &vm->entry, d);

@@ -149,6 +149,15 @@ enum vm_panic {
 	VM_PANIC_RESET,
 };
 
+/* What the guest reads of its maker (SMBIOS). "" = fairlead's own, and the
+ * guest's name as serial number. */
+#define VM_SMBIOS_TEXT 128
+struct vm_smbios {
+	char manufacturer[VM_SMBIOS_TEXT], product[VM_SMBIOS_TEXT];
+	char version[VM_SMBIOS_TEXT], serial[VM_SMBIOS_TEXT];
+	uint8_t uuid[16]; /* as it is written; zeros = none */
+};
+
 struct vm_config {
 	char name[VM_NAME];
 	unsigned cpus;
@@ -180,6 +189,7 @@ struct vm_config {
 	uint8_t rng_slot, console_slot; /* virtio; 0 = none */
 	struct vm_watchdog watchdog;
 	enum vm_panic on_panic;
+	struct vm_smbios smbios;
 	bool no_reboot;   /* guest reset ends the process */
 	bool no_sandbox;  /* tests only */
 	bool split_rings; /* virtio offers no other: tests only */

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/vmm/run_tool.h"
 #include "vmm/acpi.h"
 
 #define HEADER 36
@@ -279,14 +280,6 @@ static void test_prt(void **state)
 
 /* ---- iasl ---- */
 
-#define RUN(...)                                                               \
-	do {                                                                   \
-		char run_[512];                                                \
-		snprintf(run_, sizeof(run_), __VA_ARGS__);                     \
-		if (system(run_) != 0)                                         \
-			fail_msg("%s", run_);                                  \
-	} while (0)
-
 static void save(const char *dir, const char *name, const uint8_t *t)
 {
 	char path[256];
@@ -323,10 +316,7 @@ static void test_iasl(void **state)
 	struct fixture *f = *state;
 	char dir[] = "/tmp/fl-acpi.XXXXXX";
 
-	if (system("command -v iasl >/dev/null") != 0) {
-		print_message("skipped: no iasl (package acpica-tools)\n");
-		skip();
-	}
+	WANT_TOOL("iasl", "acpica-tools");
 	write_tables(f, VM_CPUS_MAX);
 	assert_non_null(mkdtemp(dir));
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {

@@ -126,7 +126,7 @@ static void bz_loads(void **state)
 	assert_true(bp->hdr.ramdisk_image >= PREF + 0x100000);
 	assert_int_equal(bp->hdr.type_of_loader, 0xff);
 	assert_int_equal(bp->acpi_rsdp_addr, MAP_ACPI);
-	assert_int_equal(bp->e820_entries, 4);
+	assert_int_equal(bp->e820_entries, 5);
 	/* PML4 -> PDPT -> page directory: 0 maps to 0, 1 GiB to 1 GiB */
 	assert_int_equal(load_le(at(vm, MAP_BOOT_PAGES), 8),
 	                 (MAP_BOOT_PAGES + 4096) | 3);
