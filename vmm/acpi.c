@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * ACPI 6.5 tables of a hardware-reduced machine (4.1): RSDP, XSDT, FADT, MADT,
- * MCFG, DSDT. There is no PIC, no PM timer, no SCI, no FACS; power goes by the
- * sleep and reset registers of power.c.
+ * MCFG, DSDT; and, with several memory nodes, SRAT and SLIT. There is no PIC,
+ * no PM timer, no SCI, no FACS; power goes by the sleep and reset registers of
+ * power.c.
  *
  * Tables are written one behind the other; a table is opened, filled, and gets
  * its length and checksum when it is closed. The XSDT is last, when the
@@ -29,8 +30,7 @@ enum {
 	DSDT_REVISION = 2, /* integers of 64 bits */
 };
 
-static size_t table_begin(struct aml *a, const char *signature,
-                          unsigned revision)
+size_t acpi_table_begin(struct aml *a, const char *signature, unsigned revision)
 {
 	static const uint8_t zero[ALIGN];
 	size_t at;
@@ -58,7 +58,7 @@ static uint8_t checksum(const uint8_t *p, size_t n)
 	return (uint8_t)-sum;
 }
 
-static uint64_t table_end(struct aml *a, size_t at)
+uint64_t acpi_table_end(struct aml *a, size_t at)
 {
 	if (a->full)
 		return 0;
@@ -114,7 +114,7 @@ static void put_gas(uint8_t *p, uint16_t port)
 
 static uint64_t add_fadt(struct aml *a, uint64_t dsdt)
 {
-	size_t at = table_begin(a, "FACP", FADT_REVISION);
+	size_t at = acpi_table_begin(a, "FACP", FADT_REVISION);
 	uint8_t *f = a->buf + at;
 
 	aml_bytes(a, NULL, FADT_SIZE - HEADER);
@@ -135,7 +135,7 @@ static uint64_t add_fadt(struct aml *a, uint64_t dsdt)
 	put_gas(f + FADT_SLEEP_CONTROL, PORT_ACPI + ACPI_SLEEP_CONTROL);
 	put_gas(f + FADT_SLEEP_STATUS, PORT_ACPI + ACPI_SLEEP_STATUS);
 	memcpy(f + FADT_HYPERVISOR, OEM_TABLE, 8);
-	return table_end(a, at);
+	return acpi_table_end(a, at);
 }
 
 /* ---- MADT, 5.2.12 ----------------------------------------------------------
@@ -147,15 +147,14 @@ enum {
 	MADT_LAPIC_NMI = 4,
 	MADT_X2APIC = 9,
 	LAPIC_ENABLED = 1,
-	LAPIC_ID_END = 255, /* 255 is everyone */
 };
 
-static void add_processor(struct aml *a, uint32_t id)
+static void add_processor(struct aml *a, uint32_t uid, uint32_t id)
 {
-	if (id < LAPIC_ID_END) {
+	if (id < ACPI_LAPIC_END) {
 		aml_le(a, MADT_LAPIC, 1);
 		aml_le(a, 8, 1);
-		aml_le(a, id, 1); /* processor UID */
+		aml_le(a, uid, 1);
 		aml_le(a, id, 1);
 		aml_le(a, LAPIC_ENABLED, 4);
 	} else {
@@ -164,18 +163,18 @@ static void add_processor(struct aml *a, uint32_t id)
 		aml_le(a, 0, 2);
 		aml_le(a, id, 4);
 		aml_le(a, LAPIC_ENABLED, 4);
-		aml_le(a, id, 4); /* processor UID */
+		aml_le(a, uid, 4);
 	}
 }
 
-static uint64_t add_madt(struct aml *a, unsigned cpus)
+static uint64_t add_madt(struct aml *a, const struct acpi_machine *m)
 {
-	size_t at = table_begin(a, "APIC", MADT_REVISION);
+	size_t at = acpi_table_begin(a, "APIC", MADT_REVISION);
 
 	aml_le(a, MAP_LAPIC, 4);
 	aml_le(a, 0, 4); /* flags: PCAT_COMPAT off, there is no 8259 */
-	for (uint32_t i = 0; i < cpus; i++)
-		add_processor(a, i);
+	for (uint32_t i = 0; i < m->cpus; i++)
+		add_processor(a, i, acpi_apic_id(m, i));
 	aml_le(a, MADT_IOAPIC, 1);
 	aml_le(a, 12, 1);
 	aml_le(a, 0, 2); /* its id, reserved */
@@ -187,7 +186,7 @@ static uint64_t add_madt(struct aml *a, unsigned cpus)
 	aml_le(a, 0xff, 1);
 	aml_le(a, 0, 2);
 	aml_le(a, 1, 1);
-	return table_end(a, at);
+	return acpi_table_end(a, at);
 }
 
 /* ---- MCFG, PCI Firmware 3.3, 4.1.2 -----------------------------------------
@@ -195,7 +194,7 @@ static uint64_t add_madt(struct aml *a, unsigned cpus)
 
 static uint64_t add_mcfg(struct aml *a, const struct acpi_machine *m)
 {
-	size_t at = table_begin(a, "MCFG", MCFG_REVISION);
+	size_t at = acpi_table_begin(a, "MCFG", MCFG_REVISION);
 
 	aml_le(a, 0, 8);
 	aml_le(a, MAP_ECAM, 8);
@@ -203,7 +202,7 @@ static uint64_t add_mcfg(struct aml *a, const struct acpi_machine *m)
 	aml_le(a, 0, 1);
 	aml_le(a, m->last_bus, 1);
 	aml_le(a, 0, 4);
-	return table_end(a, at);
+	return acpi_table_end(a, at);
 }
 
 /* ---- the rest
@@ -212,19 +211,19 @@ static uint64_t add_mcfg(struct aml *a, const struct acpi_machine *m)
 
 static uint64_t add_dsdt(struct aml *a, const struct acpi_machine *m)
 {
-	size_t at = table_begin(a, "DSDT", DSDT_REVISION);
+	size_t at = acpi_table_begin(a, "DSDT", DSDT_REVISION);
 
 	acpi_dsdt(a, m);
-	return table_end(a, at);
+	return acpi_table_end(a, at);
 }
 
 static uint64_t add_xsdt(struct aml *a, const uint64_t *table, size_t n)
 {
-	size_t at = table_begin(a, "XSDT", XSDT_REVISION);
+	size_t at = acpi_table_begin(a, "XSDT", XSDT_REVISION);
 
 	for (size_t i = 0; i < n; i++)
 		aml_le(a, table[i], 8);
-	return table_end(a, at);
+	return acpi_table_end(a, at);
 }
 
 /* 5.2.5.3: two checksums, over the first 20 bytes and over all. */
@@ -243,14 +242,19 @@ static void put_rsdp(uint8_t *p, uint64_t xsdt)
 int acpi_write(const struct acpi_machine *m, uint8_t *buf, size_t size)
 {
 	struct aml a = { .buf = buf, .size = size };
-	uint64_t table[3], dsdt, xsdt;
+	uint64_t table[5], dsdt, xsdt;
+	size_t n = 0;
 
 	aml_bytes(&a, NULL, RSDP);
 	dsdt = add_dsdt(&a, m);
-	table[0] = add_fadt(&a, dsdt);
-	table[1] = add_madt(&a, m->cpus);
-	table[2] = add_mcfg(&a, m);
-	xsdt = add_xsdt(&a, table, ARRAY_SIZE(table));
+	table[n++] = add_fadt(&a, dsdt);
+	table[n++] = add_madt(&a, m);
+	table[n++] = add_mcfg(&a, m);
+	if (m->n_nodes > 1) {
+		table[n++] = acpi_srat(&a, m);
+		table[n++] = acpi_slit(&a, m);
+	}
+	xsdt = add_xsdt(&a, table, n);
 	if (a.full)
 		return -ENOSPC;
 	put_rsdp(buf, xsdt);
@@ -260,16 +264,20 @@ int acpi_write(const struct acpi_machine *m, uint8_t *buf, size_t size)
 int acpi_build(struct vm *vm, struct gpa *ret_rsdp, struct diag *d)
 {
 	const struct gpa at = { .v = MAP_ACPI };
-	const struct acpi_machine m = {
+	struct acpi_machine m = {
 		.cpus = vm->cfg.cpus,
 		.mem64 = vm->mem.mmio64,
 		.mem64_end = topology_mem64_end(vm),
 		.last_bus = topology_last_bus(vm),
 		.ports = vm->ports,
+		.node = vm->cfg.node,
+		.n_nodes = vm->cfg.n_nodes,
 	};
 	uint8_t *buf = memory_at(vm, at, MAP_ACPI_SIZE);
-	int r = buf ? acpi_write(&m, buf, MAP_ACPI_SIZE) : -EFAULT;
+	int r;
 
+	m.n_ranges = numa_ranges(&vm->cfg, vm->mem.region, vm->mem.n, m.range);
+	r = buf ? acpi_write(&m, buf, MAP_ACPI_SIZE) : -EFAULT;
 	if (r < 0)
 		return diag_fail(d, r, FL_VMM_MEMORY, "the ACPI tables: %s",
 		                 strerror(-r));

@@ -2,6 +2,7 @@
 SRCS_vmm := \
 	acpi.c \
 	acpi_dsdt.c \
+	acpi_numa.c \
 	aml.c \
 	assign.c \
 	assign_ops.c \
@@ -39,6 +40,7 @@ SRCS_vmm := \
 	lease_own.c \
 	loop.c \
 	memory.c \
+	numa.c \
 	own.c \
 	own_access.c \
 	own_config.c \

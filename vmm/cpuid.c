@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "vmm/priv.h"
+#include "vmm/numa.h"
 
 #define LEAVES_MAX 256
 
@@ -52,17 +52,19 @@ static void leaf_1(struct vcpu *c, struct kvm_cpuid_entry2 *e)
 		e->edx |= BIT(28); /* HTT: EBX[23:16] counts */
 }
 
-/* Caches: the first two levels are a core's own, the rest is shared. Intel's
+/* Caches: the first two levels are a core's own, the rest is shared by the
+ * vCPUs of a memory node. Intel's
  * leaf 4 and AMD's 0x8000001d have the same shape. */
 static void leaf_cache(const struct vcpu *c, struct kvm_cpuid_entry2 *e)
 {
 	unsigned level = FIELD_GET(BITS(7, 5), e->eax);
 	unsigned ids = 1u << id_bits(c->vm->cfg.cpus);
+	unsigned shared = numa_shared(&c->vm->cfg);
 
 	if (!FIELD_GET(BITS(4, 0), e->eax))
 		return;
 	e->eax &= BITS(13, 0);
-	e->eax |= FIELD_PREP(BITS(25, 14), level > 2 ? ids - 1 : 0);
+	e->eax |= FIELD_PREP(BITS(25, 14), level > 2 ? shared - 1 : 0);
 	if (e->function == 4)
 		e->eax |= FIELD_PREP(BITS(31, 26), MIN(ids - 1, 63u));
 }

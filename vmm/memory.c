@@ -22,10 +22,11 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
-#include "vmm/priv.h"
+#include "vmm/numa.h"
 
 #define HUGE (2ull << 20)
 #define GIGANTIC (1ull << 30)
@@ -158,12 +159,37 @@ static void say_slow(const struct prefault_stats *p)
 	        (ms << 10) / MAX(p->bytes >> 20, (uint64_t)1));
 }
 
+/* The nodes' stretches; none where none of them is bound, and the CPUs that
+ * are there decide. */
+static unsigned bound_parts(const struct vm_config *c,
+                            struct prefault_part ret[static VM_NODES_MAX])
+{
+	bool bound = false;
+	uint64_t off = 0;
+
+	for (unsigned i = 0; i < c->n_nodes; i++) {
+		const struct vm_node *n = &c->node[i];
+
+		ret[i] = (struct prefault_part){ off, n->size, n->host };
+		bound = bound || n->host >= 0;
+		off += n->size;
+	}
+	return bound ? c->n_nodes : 0;
+}
+
 static void *fill(void *arg)
 {
 	struct vm *vm = arg;
+	const struct vm_config *c = &vm->cfg;
+	struct prefault_part part[VM_NODES_MAX];
+	unsigned parts = bound_parts(c, part);
+	struct memory *m = &vm->mem;
+	void *hva = m->region[0].hva;
 
-	vm->mem.filled = prefault(vm->mem.region[0].hva, vm->cfg.memory,
-	                          vm->cfg.ram.page, &vm->mem.prefault);
+	m->filled = prefault(hva, c->memory, c->ram.page, part, parts,
+	                     &m->prefault);
+	if (c->ram.lock && m->filled == 0 && mlock(hva, c->memory) < 0)
+		m->locked = -errno;
 	return NULL;
 }
 
@@ -173,7 +199,8 @@ static void fill_begin(struct vm *vm)
 {
 	struct memory *m = &vm->mem;
 
-	if (!vm->cfg.n_devices && !vm->cfg.ram.page && !vm->cfg.ram.prefault)
+	if (!vm->cfg.n_devices && !vm->cfg.ram.page && !vm->cfg.ram.prefault &&
+	    !vm->cfg.ram.lock)
 		return;
 	m->filling = !pthread_create(&m->filler, NULL, fill, vm);
 	if (!m->filling)
@@ -185,6 +212,20 @@ static void fill_end(struct memory *m)
 	if (m->filling)
 		pthread_join(m->filler, NULL);
 	m->filling = false;
+}
+
+static int lock_fail(struct diag *d, uint64_t bytes, int err)
+{
+	struct rlimit l = { 0 };
+
+	(void)getrlimit(RLIMIT_MEMLOCK, &l);
+	diag_fail(d, err, FL_VMM_LOCK, "lock %" PRIu64 " MiB of guest memory",
+	          bytes >> 20);
+	diag_why(d, "mlock: %s; RLIMIT_MEMLOCK is %" PRIu64 " MiB",
+	         strerror(-err), (uint64_t)l.rlim_cur >> 20);
+	diag_mend(d, "LimitMEMLOCK=infinity for fairlead-netd, which raises "
+	             "it; or without lock: in the policy");
+	return err;
 }
 
 int memory_wait(struct vm *vm, struct diag *d)
@@ -199,6 +240,8 @@ int memory_wait(struct vm *vm, struct diag *d)
 		return page ? pool_fail(d, bytes, page, "MADV_POPULATE_WRITE")
 		            : memory_fail(d, bytes, "MADV_POPULATE_WRITE");
 	}
+	if (m->locked < 0)
+		return lock_fail(d, bytes, m->locked);
 	if (filling)
 		say_slow(&m->prefault);
 	return 0;
@@ -242,7 +285,8 @@ static int check_host(const struct vm *vm, uint64_t bytes, struct diag *d)
 	struct sysinfo s;
 	uint64_t total;
 
-	if (!vm->cfg.n_devices || vm->cfg.ram.page || sysinfo(&s) < 0)
+	if ((!vm->cfg.n_devices && !vm->cfg.ram.lock) || vm->cfg.ram.page ||
+	    sysinfo(&s) < 0)
 		return 0;
 	total = (uint64_t)s.totalram * s.mem_unit;
 	if (bytes < total)
@@ -251,7 +295,7 @@ static int check_host(const struct vm *vm, uint64_t bytes, struct diag *d)
 	          bytes >> 20);
 	diag_why(d,
 	         "the host has %" PRIu64
-	         " MiB in all, and a guest with devices "
+	         " MiB in all, and a guest with devices, or with lock:, "
 	         "holds its memory whole",
 	         total >> 20);
 	diag_mend(d, "lower memory: in the policy");
@@ -343,6 +387,8 @@ int memory_init(struct vm *vm, uint64_t bytes, struct diag *d)
 	int r = check_size(vm, bytes, d);
 
 	if (r == 0)
+		r = numa_check(&vm->cfg, d);
+	if (r == 0)
 		r = check_host(vm, bytes, d);
 	if (r == 0)
 		r = layout_ram(&h, bytes, vm->cfg.ram.page, &l, d);
@@ -350,7 +396,11 @@ int memory_init(struct vm *vm, uint64_t bytes, struct diag *d)
 		r = make_ram(vm, bytes, &hva, d);
 	if (r < 0)
 		return r;
+	/* From here on memory_fini() lets go of it. */
 	take_layout(&vm->mem, &l, hva);
+	r = numa_bind(&vm->cfg, hva, d);
+	if (r < 0)
+		return r;
 	fill_begin(vm);
 	return show(vm, d);
 }

@@ -9,6 +9,10 @@
  * one node, and all memory controllers serve it. Who wants a guest on one
  * node starts it on that node's CPUs (CPUAffinity=, numactl --cpunodebind).
  *
+ * Where memory is bound to nodes (numa.h), the parts are those: pages come from
+ * their node whoever asks, so a node's CPUs begin with theirs, and then help
+ * with what is left of the others'.
+ *
  * A slice at a time, by MADV_COLLAPSE first where pages are not huge by
  * themselves: it makes huge pages of a memfd even where the host's
  * shmem_enabled says "never", as Debian's does. But it passes over 2 MiB that
@@ -36,6 +40,7 @@
 struct part { /* of RAM, for one node */
 	_Atomic uint64_t next;
 	uint64_t end;
+	int node; /* that it is bound to; -1 = none */
 };
 struct job {
 	char *hva;
@@ -44,10 +49,12 @@ struct job {
 	_Atomic int err;
 	struct part part[PREFAULT_CPUS_MAX];
 	unsigned n_parts;
+	bool bound; /* the parts are the caller's */
 };
 struct worker {
 	struct job *job;
-	struct part *part;
+	struct part *part; /* where parts are not bound: its own */
+	unsigned node;
 	pthread_t thread;
 	bool started;
 };
@@ -82,8 +89,15 @@ static void work_on(struct job *j, struct part *p)
 static void *worker_main(void *arg)
 {
 	struct worker *w = arg;
+	struct job *j = w->job;
 
-	work_on(w->job, w->part);
+	if (!j->bound)
+		work_on(j, w->part);
+	for (unsigned i = 0; j->bound && i < j->n_parts; i++)
+		if (j->part[i].node == (int)w->node)
+			work_on(j, &j->part[i]);
+	for (unsigned i = 0; j->bound && i < j->n_parts; i++)
+		work_on(j, &j->part[i]);
 	return NULL;
 }
 
@@ -146,6 +160,17 @@ static void split(struct job *j, uint64_t bytes, unsigned parts)
 	}
 }
 
+static void take_parts(struct job *j, const struct prefault_part *part,
+                       unsigned n)
+{
+	j->n_parts = MIN(n, (unsigned)PREFAULT_CPUS_MAX);
+	for (unsigned i = 0; i < j->n_parts; i++) {
+		j->part[i].next = part[i].off;
+		j->part[i].end = part[i].off + part[i].size;
+		j->part[i].node = part[i].node;
+	}
+}
+
 /* ---- all of it
  * -----------------------------------------------------------------
  */
@@ -175,9 +200,11 @@ static unsigned run(struct job *j, const cpu_set_t *allowed, uint64_t bytes,
 	for (unsigned i = 0; i < n; i++)
 		node[i] = node_of(cpu[i]);
 	(void)sched_setaffinity(0, sizeof(*allowed), allowed);
-	split(j, bytes, prefault_parts(node, n, part));
+	if (!j->bound)
+		split(j, bytes, prefault_parts(node, n, part));
 	for (unsigned i = 0; i < n; i++) {
 		w[i].job = j;
+		w[i].node = node[i];
 		w[i].part = &j->part[part[i]];
 		start(&w[i], cpu[i]);
 		started += w[i].started;
@@ -192,9 +219,10 @@ static unsigned run(struct job *j, const cpu_set_t *allowed, uint64_t bytes,
 }
 
 int prefault(void *hva, uint64_t bytes, uint64_t page,
+             const struct prefault_part *part, unsigned n_parts,
              struct prefault_stats *ret)
 {
-	struct job j = { .hva = hva, .collapse = !page };
+	struct job j = { .hva = hva, .collapse = !page, .bound = n_parts };
 	uint64_t begin = now_ns();
 	cpu_set_t allowed;
 
@@ -208,6 +236,7 @@ int prefault(void *hva, uint64_t bytes, uint64_t page,
 		split(&j, bytes, 1);
 		work_on(&j, &j.part[0]);
 	} else {
+		take_parts(&j, part, n_parts);
 		ret->threads = run(&j, &allowed, bytes,
 		                   (unsigned)MIN(bytes / j.slice,
 		                                 (uint64_t)PREFAULT_CPUS_MAX));

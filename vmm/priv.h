@@ -149,10 +149,16 @@ struct prefault_stats {
 	uint64_t bytes, ns;
 	unsigned threads;
 };
+struct prefault_part {
+	uint64_t off, size;
+	int node; /* of the host, that it is bound to; -1 = none */
+};
 /* Brings in all of it, by huge pages where they can be had; `page` 0: they are
- * to be made. The calling thread keeps its CPUs. -ENOMEM, -EFAULT (a hugetlb
+ * to be made. Parts, where there are any, make up the whole. The calling thread
+ * keeps its CPUs. -ENOMEM, -EFAULT (a hugetlb
  * pool that is empty after all), -EHWPOISON: memory that is broken. */
 _must_check_ int prefault(void *hva, uint64_t bytes, uint64_t page,
+                          const struct prefault_part *part, unsigned n_parts,
                           struct prefault_stats *ret);
 unsigned prefault_parts(const unsigned *node, unsigned n, unsigned *ret_part);
 
@@ -182,7 +188,8 @@ struct memory {
 	struct prefault_stats prefault;
 	pthread_t filler;
 	bool filling; /* the thread is there, and to be joined */
-	int filled;   /* its result */
+	int filled;   /* its result, */
+	int locked;   /* and mlock's */
 };
 /* RAM is brought in while devices are opened and wait for their reset; it is
  * whole, and pinned or written to, only after memory_wait(). */

@@ -385,7 +385,10 @@ int smbios_build(struct vm *vm, struct diag *d)
 	uint8_t *buf = memory_at(vm, at, MAP_SMBIOS_SIZE);
 	int r = -EFAULT;
 
-	m.device[m.n_devices++] = vm->cfg.memory;
+	for (unsigned i = 0; i < vm->cfg.n_nodes; i++)
+		m.device[m.n_devices++] = vm->cfg.node[i].size;
+	if (!m.n_devices)
+		m.device[m.n_devices++] = vm->cfg.memory;
 	for (unsigned i = 0; i < MIN(vm->mem.n, SMBIOS_RANGES_MAX); i++) {
 		m.range[m.n_ranges].start = vm->mem.region[i].gpa.v;
 		m.range[m.n_ranges++].size = vm->mem.region[i].size;

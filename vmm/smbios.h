@@ -29,7 +29,7 @@
 
 #include "vmm/priv.h"
 
-#define SMBIOS_NODES_MAX 8
+#define SMBIOS_NODES_MAX VM_NODES_MAX
 #define SMBIOS_RANGES_MAX 2
 
 struct smbios_machine {

@@ -78,6 +78,8 @@ enum {
 	FL_VMM_VHOST = 619,   /* the kernel does not serve a device's queues */
 	FL_VMM_CONTROL = 630, /* what a peer of the control socket asked for */
 	FL_VMM_DUMP = 631,    /* the core file cannot be written */
+	FL_VMM_NUMA = 645,    /* memory nodes that cannot be, or not there */
+	FL_VMM_LOCK = 646,    /* guest memory cannot be locked */
 	FL_VMM_WATCHDOG = 655,
 };
 
@@ -149,6 +151,19 @@ enum vm_panic {
 	VM_PANIC_RESET,
 };
 
+/* ---- memory nodes: numa.h ---- */
+
+#define VM_NODES_MAX 8
+#define VM_HOST_NODES 1024      /* the kernel's most, on x86 */
+#define VM_CPU(n) (1ull << (n)) /* in a set of vCPUs */
+
+struct vm_node {
+	uint64_t size; /* bytes, whole pages */
+	uint64_t cpus; /* a bit a vCPU */
+	int host;      /* its memory is from this node; -1 = any */
+	uint8_t distance[VM_NODES_MAX]; /* to the others; 0 = 20 */
+};
+
 /* What the guest reads of its maker (SMBIOS). "" = fairlead's own, and the
  * guest's name as serial number. */
 #define VM_SMBIOS_TEXT 128
@@ -178,7 +193,12 @@ struct vm_config {
 	struct {
 		uint64_t page; /* bytes: 0 = THP where it helps, 2M, 1G */
 		bool prefault; /* always, not only with devices */
+		bool lock;     /* and never swapped: mlock */
+		bool prefer;   /* a host's node that is full is no error */
 	} ram;
+	/* In the order of guest addresses; 0 = nobody asks. */
+	struct vm_node node[VM_NODES_MAX];
+	unsigned n_nodes;
 	uint32_t interrupt_limit; /* a second and vector; 0 = none */
 	int interrupts_fd;        /* /proc/interrupts, for it; -1 = none */
 	struct vm_disk disk[VM_DISKS_MAX];

@@ -43,6 +43,35 @@ static void write_tables(struct fixture *f, unsigned cpus)
 	assert_int_equal(acpi_write(&m, f->tables, sizeof(f->tables)), 0);
 }
 
+/* Four nodes: vCPUs one after the other, the first two below 4 GiB. */
+static void write_nodes(struct fixture *f, unsigned cpus)
+{
+	static const struct vm_node node[4] = {
+		{ .cpus = 0x1111111111111111, .distance = { 10, 21, 31, 31 } },
+		{ .cpus = 0x2222222222222222, .distance = { 21, 10, 31, 5 } },
+		{ .cpus = 0x4444444444444444 },
+		{ .cpus = 0x8888888888888888 },
+	};
+	const struct acpi_machine m = {
+		.cpus = cpus,
+		.mem64 = 0x240000000,
+		.mem64_end = 0x1240000000,
+		.last_bus = VM_SLOTS_MAX,
+		.ports = UINT32_MAX & ~BIT(0),
+		.node = node,
+		.n_nodes = ARRAY_SIZE(node),
+		.range = { { 0, 0xa0000, 0 },
+		           { 0x100000, 0x3ff00000, 0 },
+		           { 0x40000000, 0x70000000, 1 },
+		           { 0x100000000, 0x80000000, 2 },
+		           { 0x180000000, 0x80000000, 3 } },
+		.n_ranges = 5,
+	};
+
+	memset(f->tables, 0xcc, sizeof(f->tables));
+	assert_int_equal(acpi_write(&m, f->tables, sizeof(f->tables)), 0);
+}
+
 static uint8_t sum(const uint8_t *p, size_t n)
 {
 	uint8_t s = 0;
@@ -250,6 +279,63 @@ static void test_madt(void **state)
 	assert_int_equal(ioapics, 1);
 }
 
+static bool has_table(const struct fixture *f, const char *signature)
+{
+	const uint8_t *xsdt = table(f, "XSDT");
+
+	for (size_t i = HEADER; i < load_le(xsdt + 4, 4); i += 8)
+		if (!memcmp(at(f, load_le(xsdt + i, 8)), signature, 4))
+			return true;
+	return false;
+}
+
+static void test_srat(void **state)
+{
+	static const uint8_t memory[] = {
+		1, 40, 1, 0,    0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0,
+		0, 0,  0, 0x70, 0, 0, 0, 0, 0, 0, 0, 0,    1, 0, 0, 0,
+	};
+	struct fixture *f = *state;
+	unsigned cpus[4] = { 0 }, ranges = 0;
+	const uint8_t *t;
+	size_t size;
+
+	write_tables(f, 4);
+	assert_false(has_table(f, "SRAT") || has_table(f, "SLIT"));
+	write_nodes(f, VM_CPUS_MAX);
+	t = table(f, "SRAT");
+	size = (size_t)load_le(t + 4, 4);
+	assert_int_equal(sum(t, size), 0);
+	for (size_t i = 48; i < size; i += t[i + 1]) {
+		assert_int_not_equal(t[i + 1], 0);
+		if (t[i] == 0) {
+			assert_int_equal(t[i + 2], t[i + 3] % 4);
+			cpus[t[i + 2]]++;
+		}
+		ranges += t[i] == 1;
+	}
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(cpus[i], VM_CPUS_MAX / 4);
+	assert_int_equal(ranges, 5);
+	assert_non_null(memmem(t, size, memory, sizeof(memory)));
+}
+
+/* Without a word of the host's: 20. A 5 would be nearer than "here". */
+static void test_slit(void **state)
+{
+	static const uint8_t want[] = { 10, 21, 31, 31, 21, 10, 31, 20,
+		                        20, 20, 10, 20, 20, 20, 20, 10 };
+	struct fixture *f = *state;
+	const uint8_t *t;
+
+	write_nodes(f, 1);
+	t = table(f, "SLIT");
+	assert_int_equal(sum(t, load_le(t + 4, 4)), 0);
+	assert_int_equal(load_le(t + HEADER, 8), 4);
+	assert_int_equal(load_le(t + 4, 4), HEADER + 8 + 16);
+	assert_memory_equal(t + HEADER + 8, want, sizeof(want));
+}
+
 /* Pin by pin: what the PCI-to-PCI Bridge specification's rotation and the line
  * that vfio is given agree on, below the IOAPIC's end. */
 static void test_prt(void **state)
@@ -312,12 +398,13 @@ static void compare(const char *dir, const char *name, const uint8_t *want)
 
 static void test_iasl(void **state)
 {
-	static const char *const all[] = { "FACP", "APIC", "MCFG", "DSDT" };
+	static const char *const all[] = { "FACP", "APIC", "MCFG",
+		                           "DSDT", "SRAT", "SLIT" };
 	struct fixture *f = *state;
 	char dir[] = "/tmp/fl-acpi.XXXXXX";
 
 	WANT_TOOL("iasl", "acpica-tools");
-	write_tables(f, VM_CPUS_MAX);
+	write_nodes(f, VM_CPUS_MAX);
 	assert_non_null(mkdtemp(dir));
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
 		save(dir, all[i], table(f, all[i]));
@@ -358,6 +445,8 @@ int main(void)
 		cmocka_unit_test(test_structure),
 		cmocka_unit_test(test_fadt),
 		cmocka_unit_test(test_madt),
+		cmocka_unit_test(test_srat),
+		cmocka_unit_test(test_slit),
 		cmocka_unit_test(test_prt),
 		cmocka_unit_test(test_iasl),
 	};

@@ -52,7 +52,7 @@ static void test_all_there(void **state)
 		assert_int_equal(missing(at, bytes), bytes / 4096);
 		assert_int_equal(sched_getaffinity(0, sizeof(before), &before),
 		                 0);
-		assert_int_equal(prefault(at, bytes, 0, &s), 0);
+		assert_int_equal(prefault(at, bytes, 0, NULL, 0, &s), 0);
 		assert_int_equal(sched_getaffinity(0, sizeof(after), &after),
 		                 0);
 		assert_true(CPU_EQUAL(&before, &after));
@@ -66,6 +66,27 @@ static void test_all_there(void **state)
 	}
 }
 
+/* Parts of nodes, of which some are of no CPU's node, or of none. */
+static void test_parts(void **state)
+{
+	static const uint64_t bytes = 400 * MIB;
+	static const struct prefault_part part[] = {
+		{ 0, 2 * MIB, 0 },
+		{ 2 * MIB, 258 * MIB, 7 },
+		{ 260 * MIB, 40 * MIB, -1 },
+		{ 300 * MIB, 100 * MIB, 0 },
+	};
+	struct prefault_stats s;
+	int fd;
+	char *at = map(bytes, &fd);
+
+	(void)state;
+	assert_int_equal(prefault(at, bytes, 0, part, ARRAY_SIZE(part), &s), 0);
+	assert_int_equal(missing(at, bytes), 0);
+	munmap(at, bytes);
+	close(fd);
+}
+
 /* What cannot be had is an error, not a signal: here, beyond a file's end. */
 static void test_refused(void **state)
 {
@@ -76,7 +97,7 @@ static void test_refused(void **state)
 	(void)state;
 	assert_int_equal(ftruncate(fd, 2 * MIB), 0);
 	/* As with hugetlb: no page is touched from here. */
-	assert_int_equal(prefault(at, 4 * MIB, 2 * MIB, &s), -EFAULT);
+	assert_int_equal(prefault(at, 4 * MIB, 2 * MIB, NULL, 0, &s), -EFAULT);
 	munmap(at, 4 * MIB);
 	close(fd);
 }
@@ -85,6 +106,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_there),
+		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_refused),
 	};
 
