@@ -179,6 +179,11 @@ _must_check_ int parse_u64(const char *s, uint64_t max, uint64_t *ret);
 _must_check_ int mac_parse(const char *s, uint8_t ret[static 6]);
 const char *mac_format(const uint8_t mac[static 6],
                        char buf[static MAC_STRLEN]);
+/* RFC 9562: "00112233-4455-6677-8899-aabbccddeeff", bytes as written. */
+#define UUID_STRLEN 37
+_must_check_ int uuid_parse(const char *s, uint8_t ret[static 16]);
+const char *uuid_format(const uint8_t uuid[static 16],
+                        char buf[static UUID_STRLEN]);
 
 /* ---- system: descriptors, sysfs, logging (not for pure folders) --------- */
 

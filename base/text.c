@@ -155,3 +155,38 @@ const char *mac_format(const uint8_t mac[static 6], char buf[static MAC_STRLEN])
 	         mac[1], mac[2], mac[3], mac[4], mac[5]);
 	return buf;
 }
+
+/* A dash follows these bytes. */
+static bool uuid_dash(unsigned byte)
+{
+	return byte == 3 || byte == 5 || byte == 7 || byte == 9;
+}
+
+int uuid_parse(const char *s, uint8_t ret[static 16])
+{
+	uint8_t uuid[16];
+
+	for (unsigned i = 0; i < 16; i++) {
+		int hi = digit_value(s[0], 16);
+		int lo = hi < 0 ? -1 : digit_value(s[1], 16);
+
+		if (lo < 0 || (uuid_dash(i) && s[2] != '-'))
+			return -EINVAL;
+		uuid[i] = (uint8_t)(hi << 4 | lo);
+		s += uuid_dash(i) ? 3 : 2;
+	}
+	if (*s)
+		return -EINVAL;
+	memcpy(ret, uuid, sizeof(uuid));
+	return 0;
+}
+
+const char *uuid_format(const uint8_t uuid[static 16],
+                        char buf[static UUID_STRLEN])
+{
+	char *at = buf;
+
+	for (unsigned i = 0; i < 16; i++)
+		at += sprintf(at, uuid_dash(i) ? "%02x-" : "%02x", uuid[i]);
+	return buf;
+}

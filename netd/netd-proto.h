@@ -77,6 +77,12 @@
  *   "page" (bytes; 0 = THP), "prefault" (bool), "on_panic" ("stop",
  *   "reset"; else the guest's own affair), "interrupt_limit" (a second
  *   and vector, with the descriptor "interrupts": /proc/interrupts).
+ *   And "nodes" of its memory, in the order of its addresses: {"size" (bytes),
+ *   "cpus": [vCPU ...], "host": the node of the host that it is from (absent:
+ *   any), "distances": [to each node; 0 = not known]}, which are told to the
+ *   guest from two on; "prefer_nodes" (bool): where such a node has not that
+ *   much, others may serve; "lock" (bool): mlock; "smbios": {"manufacturer",
+ *   "product", "version", "serial", "uuid" (lower case)}.
  *   Devices that the VMM itself is, each with a "slot" of its own:
  *     "disks": [{"name", "slot", "read_only", "direct", "serial", "path"}],
  *      each with a descriptor "disk:NAME"; "direct": opened with O_DIRECT

@@ -37,6 +37,7 @@ SRCS_vmm := \
 	kvm_stats.c \
 	layout.c \
 	lease.c \
+	lease_memory.c \
 	lease_own.c \
 	loop.c \
 	memory.c \

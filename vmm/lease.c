@@ -247,6 +247,11 @@ static int take_all(const json_t *lease, int fd0, struct vm_config *c,
 		return refuse(d, "it is not a lease");
 	if (take_guest(lease, c) < 0)
 		return refuse(d, "\"guest\" needs name, cpus and memory");
+	if (lease_memory(json_object_get(lease, "guest"), c) < 0)
+		return refuse(d, "\"nodes\" of \"guest\" need a size each");
+	if (lease_smbios(json_object_get(lease, "guest"), &c->smbios) < 0)
+		return refuse(d, "\"smbios\" of \"guest\" is not as netd "
+		                 "writes it");
 	if (take_devices(lease, c) < 0)
 		return refuse(d, "\"devices\" need a name, a bdf and a slot "
 		                 "each");

@@ -29,6 +29,10 @@ int *lease_device_fd(struct vm_device *device, unsigned n, const char *name);
  */
 bool lease_devices_fit(const struct vm_device *device, unsigned n);
 
+/* lease_memory.c: of the lease's "guest". */
+_must_check_ int lease_memory(const json_t *guest, struct vm_config *c);
+_must_check_ int lease_smbios(const json_t *guest, struct vm_smbios *ret);
+
 /* lease_own.c: disks, NICs and the rest that the VMM itself is. */
 void lease_own_init(struct vm_config *c); /* no descriptors */
 _must_check_ int lease_own(const json_t *lease, struct vm_config *c,

@@ -164,6 +164,31 @@ static void macs(void **state _unused_)
 	}
 }
 
+static void uuids(void **state _unused_)
+{
+	static const char *const bad[] = {
+		"",
+		"00112233-4455-6677-8899-aabbccddeef",
+		"00112233-4455-6677-8899-aabbccddeeff0",
+		"00112233-4455-6677-8899-aabbccddeefg",
+		"001122334455-6677-8899-aabbccddeeff",
+		"00112233-4455-6677-8899aabbccddeeff",
+		"{0112233-4455-6677-8899-aabbccddeeff",
+		"00112233 4455-6677-8899-aabbccddeeff",
+	};
+	char buf[UUID_STRLEN];
+	uint8_t uuid[16];
+
+	assert_int_equal(
+		uuid_parse("00112233-4455-6677-8899-AAbbccDDeeff", uuid), 0);
+	for (unsigned i = 0; i < 16; i++)
+		assert_int_equal(uuid[i], i * 0x11);
+	assert_string_equal(uuid_format(uuid, buf),
+	                    "00112233-4455-6677-8899-aabbccddeeff");
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(uuid_parse(bad[i], uuid), -EINVAL);
+}
+
 static void near_words(void **state _unused_)
 {
 	static const char *const keys[] = { "virtual-function-count",
@@ -308,6 +333,7 @@ int main(void)
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(macs),
+		cmocka_unit_test(uuids),
 		cmocka_unit_test(near_words),
 		cmocka_unit_test(diags),
 		cmocka_unit_test(diag_long),
