@@ -201,6 +201,8 @@ static void describe_guest(struct work *w, const struct guest_run *r)
 	if (g->interrupts)
 		json_object_set_new(o, "interrupt_limit",
 		                    json_integer(g->interrupts));
+	memory_describe(w->env->root_fd, g, o);
+	identity_describe(g, o);
 	json_object_set_new(w->reply, "guest", o);
 }
 
@@ -236,6 +238,8 @@ int verb_lease(struct work *w)
 	if (!e)
 		e = check_unleased(w, &r);
 	if (!e)
+		e = memory_check(w, r.guest);
+	if (!e)
 		e = make_ready(w, &r, &drifted);
 	if (!e)
 		e = open_guest(w, r.guest, &r.give);
@@ -247,7 +251,7 @@ int verb_lease(struct work *w)
 	if (!e) {
 		describe_guest(w, &r);
 		describe_devices(w, &r);
-		memlock_raise(w, r.guest->memory);
+		memlock_raise(w, memory_locked(r.guest));
 		say_drifted(w, drifted);
 	}
 	run_clear(&r);

@@ -452,6 +452,14 @@ void control_remove(const struct env *e, const char *guest);
 /* grant-host.c: FL_IOMMU_*. */
 _must_check_ int grant_host(struct work *w);
 _must_check_ int grant_group(struct work *w, struct bdf b);
+/* memory.c: has the host's node what the guest is to have of it? FL_POL_NODE,
+ * FL_POL_NODE_MEMORY; where it is only preferred, a warning in the reply. */
+_must_check_ int memory_check(struct work *w, const struct pol_guest *g);
+/* Into the lease's "guest". */
+void memory_describe(int root_fd, const struct pol_guest *g, json_t *guest);
+void identity_describe(const struct pol_guest *g, json_t *guest);
+/* What counts against RLIMIT_MEMLOCK. */
+uint64_t memory_locked(const struct pol_guest *g);
 /* Raises the peer's RLIMIT_MEMLOCK to at least `bytes` and 64 MiB; never
  * lowers it, and does not take it back when the lease ends. A failure is a
  * warning in the reply. */

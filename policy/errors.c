@@ -13,7 +13,10 @@ int pol_code_errno(int code)
 	case FL_POL_NO_MATCH:
 	case FL_POL_PF_DRIVER:
 	case FL_POL_NO_IOMMU:
+	case FL_POL_NODE:
 		return -ENODEV;
+	case FL_POL_NODE_MEMORY:
+		return -ENOMEM;
 	case FL_POL_NO_IR:
 		return -EPERM;
 	case FL_POL_TOTAL:

@@ -165,6 +165,7 @@ void guest_init(void *item)
 
 	g->cpus = 1;
 	g->spare = POL_SPARE_DEFAULT;
+	g->host_node = -1;
 }
 
 static void guest_done(struct read *r, const struct node *map, void *obj)
@@ -174,6 +175,7 @@ static void guest_done(struct read *r, const struct node *map, void *obj)
 	check_nics(r, map, g);
 	check_devices(r, map, g);
 	check_disks(r, map, g);
+	check_numa(r, map, g);
 	place_slots(r, map, g);
 }
 
@@ -210,6 +212,9 @@ static const struct key guest_keys[] = {
 	  .at = offsetof(struct pol_guest, name) },
 	{ .name = "cpus", .read = read_cpus },
 	{ .name = "memory", .flags = KEY_REQUIRED, .read = read_memory },
+	{ .name = "numa", .read = read_numa },
+	{ .name = "smbios", .read = read_smbios,
+	  .at = offsetof(struct pol_guest, smbios) },
 	{ .name = "kernel", .flags = KEY_REQUIRED, .read = read_path,
 	  .at = offsetof(struct pol_guest, kernel) },
 	{ .name = "initrd", .read = read_path,
@@ -242,7 +247,6 @@ static const struct key guest_keys[] = {
 	{ .name = "free-page-reporting", .flags = KEY_NEVER,
 	  .read = read_never, .arg = never_reporting },
 	{ .name = "boot", .flags = KEY_LATER },
-	{ .name = "numa", .flags = KEY_LATER },
 	{ .name = "gpus", .flags = KEY_LATER },
 	{ .name = "nvme", .flags = KEY_LATER },
 };

@@ -13,11 +13,11 @@
 #define MIB (1ull << 20)
 #define GIB (1ull << 30)
 
-static READER(read_memory_size)
+void read_memory_bytes(struct read *r, const struct key *k,
+                       const struct node *v, uint64_t *ret)
 {
 	static const char form[] = "a size from 16M to 4T in steps of 2M: "
 				   "512M, 16G";
-	struct pol_guest *g = obj;
 	uint64_t bytes;
 	struct diag *d;
 
@@ -25,7 +25,7 @@ static READER(read_memory_size)
 		return;
 	if (!parse_size(v->text, &bytes) && bytes >= POL_MEMORY_MIN &&
 	    bytes <= POL_MEMORY_MAX && IS_ALIGNED(bytes, POL_MEMORY_STEP)) {
-		g->memory = bytes;
+		*ret = bytes;
 		return;
 	}
 	d = bad_value(r, k, v, form);
@@ -33,6 +33,13 @@ static READER(read_memory_size)
 	    !(bytes & 1) && bytes == strtoull(v->text, NULL, 10))
 		diag_mend(d, "a plain number is bytes: write `%s: %sM`",
 		          k->name, v->text);
+}
+
+static READER(read_memory_size)
+{
+	struct pol_guest *g = obj;
+
+	read_memory_bytes(r, k, v, &g->memory);
 }
 
 static READER(read_pages)
@@ -78,9 +85,17 @@ const char never_reporting[] =
 
 static void memory_done(struct read *r, const struct node *map, void *obj)
 {
-	const struct pol_guest *g = obj;
+	struct pol_guest *g = obj;
 	struct diag *d;
 
+	check_nodes(r, map, g);
+	if (node_get(map, "nodes"))
+		return;
+	if (!node_get(map, "size")) {
+		d = pol_err(r->errs, map->pos, FL_POL_MISSING,
+		            "memory needs 'size'");
+		diag_mend(d, "add 'size:' to it, or 'nodes:'");
+	}
 	if (!g->page || !g->memory || IS_ALIGNED(g->memory, g->page))
 		return;
 	d = pol_err(r->errs, node_get(map, "pages")->pos, FL_POL_CONFLICT,
@@ -90,10 +105,16 @@ static void memory_done(struct read *r, const struct node *map, void *obj)
 
 // clang-format off
 static const struct key memory_keys[] = {
-	{ .name = "size", .flags = KEY_REQUIRED, .read = read_memory_size },
+	{ .name = "size",     .read = read_memory_size },
 	{ .name = "pages",    .read = read_pages },
 	{ .name = "prefault", .read = read_flag,
 	  .at = offsetof(struct pol_guest, prefault) },
+	{ .name = "lock", .read = read_flag,
+	  .at = offsetof(struct pol_guest, lock) },
+	{ .name = "numa", .read = read_host_node,
+	  .at = offsetof(struct pol_guest, host_node) },
+	{ .name = "nodes", .read = read_list, .arg = &list_memory_nodes,
+	  .at = offsetof(struct pol_guest, node) },
 	{ .name = "balloon", .flags = KEY_NEVER, .read = read_never,
 	  .arg = never_balloon },
 	{ .name = "ksm", .flags = KEY_NEVER, .read = read_never,
@@ -102,8 +123,6 @@ static const struct key memory_keys[] = {
 	  .arg = never_ksm },
 	{ .name = "free-page-reporting", .flags = KEY_NEVER,
 	  .read = read_never, .arg = never_reporting },
-	{ .name = "numa",  .flags = KEY_LATER },
-	{ .name = "lock",  .flags = KEY_LATER },
 };
 static const struct table memory_table = {
 	.what = "memory", .keys = memory_keys, .n = ARRAY_SIZE(memory_keys),

@@ -63,6 +63,7 @@ void pol_free(struct pol_policy *p)
 		free(p->guest[i].nic);
 		free(p->guest[i].device);
 		free(p->guest[i].disk);
+		free(p->guest[i].node);
 	}
 	free(p->nic);
 	free(p->device);

@@ -79,6 +79,9 @@
 #define POL_MEMORY_MIN (16ull << 20)
 #define POL_MEMORY_MAX (4ull << 40)
 #define POL_MEMORY_STEP (2ull << 20)
+#define POL_MEMORY_NODES_MAX 8 /* memory nodes of a guest */
+#define POL_HOST_NODES 1024    /* numbers that nodes of the host may have */
+#define POL_SMBIOS_TEXT 128
 
 /* ---- errors: FL-01xx ----------------------------------------------------- */
 enum {
@@ -106,6 +109,8 @@ enum {
 	FL_POL_HAS_VFS = 129,    /* a whole PF wanted, and it has VFs */
 	FL_POL_COMPANIONS = 130, /* alone, and its group has others; or too many
 	                            for a slot */
+	FL_POL_NODE = 164,       /* a memory node that the host has not */
+	FL_POL_NODE_MEMORY = 165, /* ... or that has too little memory */
 };
 
 struct pol_pos {
@@ -290,13 +295,36 @@ struct pol_watchdog {
 	enum pol_watchdog_action action;
 	uint8_t slot;
 };
+struct pol_memory_node {
+	char name[POL_NAME]; /* it has none: lists are of things that begin so
+	                      */
+	struct pol_pos pos;
+	uint64_t size, cpus; /* bytes; a bit a vCPU */
+	int host;            /* the host's node that it is from; -1 = any */
+};
+enum pol_numa { /* where a guest's memory is from a node of the host's: */
+	POL_NUMA_REQUIRED,  /* from there, or it does not start */
+	POL_NUMA_PREFERRED, /* what that has not may come from another */
+	POL_NUMA_NONE,      /* as if none had been named */
+};
+struct pol_smbios { /* "" = fairlead's own, or the guest's name */
+	char manufacturer[POL_SMBIOS_TEXT], product[POL_SMBIOS_TEXT];
+	char version[POL_SMBIOS_TEXT], serial[POL_SMBIOS_TEXT];
+	uint8_t uuid[16]; /* as it is written */
+	bool has_uuid;
+};
 struct pol_guest {
 	char name[POL_NAME];
 	struct pol_pos pos;
 	uint32_t cpus;
-	uint64_t memory;     /* bytes */
-	uint64_t page;       /* bytes; 0 = transparent huge pages */
-	bool prefault;       /* always, not only with devices */
+	uint64_t memory; /* bytes */
+	uint64_t page;   /* bytes; 0 = transparent huge pages */
+	bool prefault;   /* always, not only with devices */
+	bool lock;       /* never swapped, whoever pins it or not */
+	int host_node;   /* all of it from there; -1 = any */
+	enum pol_numa numa;
+	struct pol_memory_node *node; /* in the order of addresses */
+	size_t n_nodes;
 	uint32_t spare;      /* hotplug-slots: empty root ports */
 	uint32_t interrupts; /* interrupt-limit: a second and vector; 0 = none
 	                      */
@@ -311,6 +339,7 @@ struct pol_guest {
 	struct pol_vsock vsock;
 	struct pol_watchdog watchdog;
 	enum pol_on_panic on_panic;
+	struct pol_smbios smbios;
 	struct pol_bool rng;            /* left out: where a slot is left */
 	bool virtio_console;            /* beside the serial port */
 	uint8_t rng_slot, console_slot; /* 0 = none */
@@ -342,6 +371,24 @@ const struct pol_guest *pol_guest_find(const struct pol_policy *p,
  * a MAC: its own or the stable one of the prefix 02:f1:1d. */
 bool pol_guest_nic_mac(const struct pol_policy *p, const struct pol_guest *g,
                        const struct pol_guest_nic *n, uint8_t ret[static 6]);
+
+/* ---- nodes.c: a guest's memory in a host's nodes ---------------------------
+ */
+
+struct pol_host_node {
+	bool there;           /* online, with memory */
+	uint64_t total, free; /* bytes; free: page cache too */
+	uint64_t free_pages;  /* bytes, of the guest's size of pages */
+};
+/* The guest's nodes, of which `numa: N` is one, with the host's that each is to
+ * be from; 0 = it has none and is bound to none. */
+size_t pol_guest_nodes(const struct pol_guest *g,
+                       struct pol_memory_node ret[static POL_MEMORY_NODES_MAX]);
+/* Has the host what they need? `held`: the guest has its memory whole from the
+ * start on. -ENODEV FL_POL_NODE, -ENOMEM FL_POL_NODE_MEMORY. */
+_must_check_ int pol_nodes_check(const struct pol_guest *g, bool held,
+                                 const struct pol_host_node *host,
+                                 size_t n_host, struct diag *d);
 
 /* ---- own.c: devices of a guest that its VMM itself is ---------------------
  */

@@ -191,6 +191,16 @@ READER(read_never); /* arg: why, of a KEY_NEVER */
 extern const char never_balloon[], never_ksm[], never_reporting[];
 READER(read_slot);   /* uint8_t */
 READER(read_memory); /* of a struct pol_guest */
+void read_memory_bytes(struct read *r, const struct key *k,
+                       const struct node *v, uint64_t *ret);
+/* keys-nodes.c */
+READER(read_host_node); /* int */
+READER(read_numa);      /* of a struct pol_guest */
+extern const struct list list_memory_nodes;
+void check_nodes(struct read *r, const struct node *map, struct pol_guest *g);
+void check_numa(struct read *r, const struct node *map,
+                const struct pol_guest *g);
+READER(read_smbios); /* struct pol_smbios */
 void guest_init(void *item);
 
 /* ---- mac.c --------------------------------------------------------------- */

@@ -2,18 +2,15 @@
 /* Which host interrupts are moved, and where; over a tree of files, for the
  * kernel's own have no pinned guest here. */
 
-#include <fcntl.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "netd/priv.h"
+#include "tests/unit/netd/tree.h"
 
 #define PID 700
 #define LINE(irq, owner) " " irq ": 1 2 IR-PCI-MSIX 0-edge " owner "\n"
@@ -26,25 +23,6 @@
 #define STATUS(cpus)                                                           \
 	"Name:\tvcpu\nCpus_allowed:\tff\nCpus_allowed_list:\t" cpus            \
 	"\nMems_allowed:\t1\n"
-
-struct tree {
-	char dir[64];
-	int fd;
-};
-
-static void put(const struct tree *t, const char *path, const char *text)
-{
-	_cleanup_close_ int fd = -1;
-	char dir[256];
-
-	for (const char *s = strchr(path, '/'); s; s = strchr(s + 1, '/')) {
-		snprintf(dir, sizeof(dir), "%.*s", (int)(s - path), path);
-		mkdirat(t->fd, dir, 0755);
-	}
-	fd = openat(t->fd, path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-}
 
 static void affinity_is(const struct tree *t, const char *irq, const char *want)
 {
@@ -60,42 +38,27 @@ static int setup(void **state)
 	static struct tree t;
 	static const char *const irq[] = { "40", "41", "42", "43", "44" };
 
-	snprintf(t.dir, sizeof(t.dir), P_tmpdir "/fairlead-affinity-XXXXXX");
-	assert_non_null(mkdtemp(t.dir));
-	t.fd = open(t.dir, O_RDONLY | O_DIRECTORY);
-	assert_true(t.fd >= 0);
-	put(&t, "proc/interrupts", INTERRUPTS);
-	put(&t, "proc/cmdline", "quiet\n");
-	put(&t, "sys/devices/system/cpu/online", "0-7\n");
-	put(&t, "proc/700/task/701/status", STATUS("3"));
-	put(&t, "proc/700/task/702/status", STATUS("4-5"));
-	put(&t, "proc/700/task/703/status", STATUS("0-127"));
+	tree_open(&t);
+	tree_put(&t, "proc/interrupts", INTERRUPTS);
+	tree_put(&t, "proc/cmdline", "quiet\n");
+	tree_put(&t, "sys/devices/system/cpu/online", "0-7\n");
+	tree_put(&t, "proc/700/task/701/status", STATUS("3"));
+	tree_put(&t, "proc/700/task/702/status", STATUS("4-5"));
+	tree_put(&t, "proc/700/task/703/status", STATUS("0-127"));
 	for (size_t i = 0; i < ARRAY_SIZE(irq); i++) {
 		char path[64];
 
 		snprintf(path, sizeof(path), "proc/irq/%s/smp_affinity_list",
 		         irq[i]);
-		put(&t, path, "0-7");
+		tree_put(&t, path, "0-7");
 	}
 	*state = &t;
 	return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type,
-                      struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static int teardown(void **state)
 {
-	struct tree *t = *state;
-
-	close(t->fd);
-	nftw(t->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	tree_close(*state);
 	return 0;
 }
 
@@ -168,8 +131,8 @@ static void test_unreadable(void **state)
 	size_t n;
 
 	unlinkat(t->fd, "proc/700/task/701/status", 0);
-	put(t, "proc/700/task/702/status", STATUS("4-x"));
-	put(t, "proc/700/task/703/status", "Name:\tvcpu\n");
+	tree_put(t, "proc/700/task/702/status", STATUS("4-x"));
+	tree_put(t, "proc/700/task/703/status", "Name:\tvcpu\n");
 	follow(t,
 	       json_pack("[o, o, o]", vector("wan", 0, 0), vector("wan", 1, 1),
 	                 vector("wan", 2, 2)),
@@ -182,8 +145,9 @@ static void test_posting(void **state)
 	const struct tree *t = *state;
 	size_t n;
 
-	put(t, "sys/class/iommu/dmar0/intel-iommu/cap", "8d2008c222f0606\n");
-	put(t, "sys/module/kvm_intel/parameters/enable_apicv", "Y\n");
+	tree_put(t, "sys/class/iommu/dmar0/intel-iommu/cap",
+	         "8d2008c222f0606\n");
+	tree_put(t, "sys/module/kvm_intel/parameters/enable_apicv", "Y\n");
 	follow(t, json_pack("[o]", vector("wan", 0, 0)), &n);
 	assert_int_equal(n, 0);
 	affinity_is(t, "40", "0-7");

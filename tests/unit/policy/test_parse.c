@@ -385,6 +385,45 @@ static void test_own_devices(void **state)
 	pol_free(p);
 }
 
+static void test_nodes(void **state)
+{
+	static const uint8_t uuid[] = { 0x00, 0x11, 0x22, 0x33, 0x44, 0x55,
+		                        0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb,
+		                        0xcc, 0xdd, 0xee, 0xff };
+	struct pol_policy *p = parse("tests/golden/policy/good/nodes.yaml");
+	struct pol_memory_node n[POL_MEMORY_NODES_MAX];
+	const struct pol_guest *g = &p->guest[0];
+
+	(void)state;
+	assert_true(g->lock);
+	assert_int_equal(pol_guest_nodes(g, n), 1);
+	assert_int_equal(n[0].size, 1u << 30);
+	assert_int_equal(n[0].cpus, 3);
+	assert_int_equal(n[0].host, 1);
+	assert_string_equal(g->smbios.manufacturer, "ACME");
+	assert_string_equal(g->smbios.product, "Router 9");
+	assert_string_equal(g->smbios.version, "2.0");
+	assert_string_equal(g->smbios.serial, "ds=nocloud;s=http://10.0.2.2/");
+	assert_true(g->smbios.has_uuid);
+	assert_memory_equal(g->smbios.uuid, uuid, sizeof(uuid));
+	g++;
+	assert_int_equal(g->memory, 1552u << 20);
+	assert_int_equal(g->numa, POL_NUMA_PREFERRED);
+	assert_int_equal(pol_guest_nodes(g, n), 3);
+	assert_int_equal(n[0].cpus, 0x43);
+	assert_int_equal(n[1].cpus, 0x3c);
+	assert_int_equal(n[1].host, 1);
+	assert_int_equal(n[2].cpus, 0);
+	assert_int_equal(n[2].host, -1);
+	g++;
+	assert_int_equal(pol_guest_nodes(g, n), 1);
+	assert_int_equal(n[0].host, -1);
+	g++;
+	assert_int_equal(pol_guest_nodes(g, n), 0);
+	assert_false(g->lock || g->smbios.has_uuid);
+	pol_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -399,6 +438,7 @@ int main(void)
 		cmocka_unit_test(test_nulls),
 		cmocka_unit_test(test_slots),
 		cmocka_unit_test(test_devices),
+		cmocka_unit_test(test_nodes),
 		cmocka_unit_test(test_macs),
 		cmocka_unit_test(test_stable_collision),
 	};

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* smbios: what a guest reads of its maker. */
+
+#include <string.h>
+
+#include "policy/priv.h"
+
+/* As vmm/lease.c takes it, and a report may have it. */
+static READER(read_smbios_text)
+{
+	char *to = field(k, obj);
+	bool ok = v->len && v->len < POL_SMBIOS_TEXT;
+
+	if (!want_scalar(r, k, v))
+		return;
+	for (size_t i = 0; ok && i < v->len; i++)
+		ok = v->text[i] >= ' ' && v->text[i] < 0x7f &&
+		     v->text[i] != '"' && v->text[i] != '\\';
+	if (ok && v->text[0] != ' ' && v->text[v->len - 1] != ' ')
+		memcpy(to, v->text, v->len + 1);
+	else
+		bad_value(r, k, v,
+		          "1 to 127 printable ASCII characters without quotes "
+		          "and backslashes, no space at either end");
+}
+
+static READER(read_uuid)
+{
+	struct pol_smbios *s = obj;
+	static const uint8_t none[16];
+	uint8_t uuid[16];
+
+	if (!want_quoted(r, k, v))
+		return;
+	if (strlen(v->text) == v->len && !uuid_parse(v->text, uuid) &&
+	    memcmp(uuid, none, sizeof(uuid)) != 0) {
+		memcpy(s->uuid, uuid, sizeof(uuid));
+		s->has_uuid = true;
+		return;
+	}
+	bad_value(r, k, v, "a UUID: \"00112233-4455-6677-8899-aabbccddeeff\"");
+}
+
+// clang-format off
+#define TEXT(key, member)                                                      \
+	{ .name = key, .read = read_smbios_text,                               \
+	  .at = offsetof(struct pol_smbios, member) }
+static const struct key smbios_keys[] = {
+	TEXT("manufacturer", manufacturer),
+	TEXT("product", product),
+	TEXT("version", version),
+	TEXT("serial", serial),
+	{ .name = "uuid", .read = read_uuid },
+};
+static const struct table smbios_table = {
+	.what = "smbios", .keys = smbios_keys, .n = ARRAY_SIZE(smbios_keys),
+};
+// clang-format on
+
+READER(read_smbios)
+{
+	read_map(r, v, &smbios_table, field(k, obj));
+}
