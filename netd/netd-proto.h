@@ -61,7 +61,8 @@
  *    "fds":     ["kvm", "kernel", "initrd", "iommu", "device:wan", ...],
  *    "memlock": bytes that netd let the holder pin (RLIMIT_MEMLOCK)}
  *   "fds" names the descriptors of the datagram in their order; "initrd" is
- *   left out when the guest has none. "iommu" is /dev/iommu or
+ *   left out when the guest has none; "unpacked" is what is compressed in
+ *   "kernel", where netd has that (kernels.h). "iommu" is /dev/iommu or
  *   /dev/vfio/vfio; "device:NAME" the VFIO cdev, or the group. A guest
  *   without a device has neither, and no "backend". "control" is a socket that
  *   listens at NETD_GUESTS/NAME.sock beside netd's own; netd removes that
@@ -167,8 +168,8 @@ enum {
 #define NETD_GUESTS "guests"
 #define NETD_PROTO_VERSION 1
 #define NETD_MSG_MAX 65536
-/* Of a lease that has all that it can: kvm, kernel, initrd, iommu, interrupts,
- * control, vsock; 16 functions with ROM files, 8 disks, 8 NICs of 8 pairs with
+/* Of a lease that has all that it can: kvm, kernel, unpacked, initrd, iommu,
+ * interrupts, control, vsock; 16 functions with ROM files, 8 disks, 8 NICs of 8 pairs with
  * vhost. */
 #define NETD_FDS_MAX 192
 #define NETD_POLICY_MAX (1u << 20)

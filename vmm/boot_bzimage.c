@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "vmm/priv.h"
+#include "vmm/boot_direct.h"
 
 CHECK_SIZE(struct boot_params, 4096);
 
@@ -135,7 +135,8 @@ static void fill_gdt(uint8_t *gdt)
 	store_le(gdt + 0x18, 8, 0x00cf93000000ffff); /* __BOOT_DS */
 }
 
-static int fill(struct vm *vm, const struct image *im, struct diag *d)
+int boot_page(struct vm *vm, const struct setup_header *h, uint64_t kernel,
+              uint64_t floor, uint64_t *ret_initrd, struct diag *d)
 {
 	struct boot_params *bp =
 		memory_at(vm, (struct gpa){ MAP_BOOT_PARAMS }, sizeof(*bp));
@@ -143,20 +144,20 @@ static int fill(struct vm *vm, const struct image *im, struct diag *d)
 		memory_at(vm, (struct gpa){ MAP_BOOT_PAGES }, 6ul * PAGE_4K);
 	uint8_t *gdt = memory_at(vm, (struct gpa){ MAP_BOOT_GDT }, 32);
 	uint64_t at, size;
-	uint64_t ceiling = MAX((uint64_t)im->h.initrd_addr_max, MAP_KERNEL) + 1;
+	uint64_t ceiling = MAX((uint64_t)h->initrd_addr_max, MAP_KERNEL) + 1;
 	int r;
 
 	if (!bp || !pages || !gdt)
 		return refuse(d, -ENOMEM, "no memory below 640 KiB");
-	r = boot_initrd(vm, im->at + im->h.init_size, ceiling, &at, &size, d);
+	r = boot_initrd(vm, floor, ceiling, &at, &size, d);
 	if (r == 0)
-		r = boot_cmdline(vm, im->h.cmdline_size, d);
+		r = boot_cmdline(vm, h->cmdline_size, d);
 	if (r < 0)
 		return r;
 	memset(bp, 0, sizeof(*bp));
-	bp->hdr = im->h;
+	bp->hdr = *h;
 	bp->hdr.type_of_loader = LOADER_UNDEFINED;
-	bp->hdr.code32_start = (uint32_t)im->at;
+	bp->hdr.code32_start = (uint32_t)kernel;
 	bp->hdr.ramdisk_image = (uint32_t)at;
 	bp->hdr.ramdisk_size = (uint32_t)size;
 	bp->hdr.cmd_line_ptr = MAP_CMDLINE;
@@ -165,13 +166,30 @@ static int fill(struct vm *vm, const struct image *im, struct diag *d)
 	fill_e820(vm, bp);
 	fill_pages(pages);
 	fill_gdt(gdt);
+	*ret_initrd = at;
 	return 0;
+}
+
+/* Where it cannot be done, that is said, and the guest does it: slower, but
+ * no other. */
+static bool direct(struct vm *vm, const struct image *im,
+                   struct boot_entry *ret)
+{
+	struct diag d = { 0 };
+
+	if (vm->cfg.unpacked_fd < 0)
+		return false;
+	if (boot_direct(vm, &im->h, ret, &d) == 0)
+		return true;
+	loop_say_diag(&d);
+	return false;
 }
 
 int boot_bzimage(struct vm *vm, const uint8_t *head, size_t len,
                  uint64_t file_size, struct boot_entry *ret, struct diag *d)
 {
 	struct image im = { .at = 0 };
+	uint64_t initrd;
 	/* The header's length is the offset byte of its first jump. */
 	size_t end = 0x202u + head[0x201];
 	int r;
@@ -181,6 +199,8 @@ int boot_bzimage(struct vm *vm, const uint8_t *head, size_t len,
 	memcpy(&im.h, head + SETUP_AT,
 	       MIN(end - SETUP_AT, sizeof(struct setup_header)));
 	r = check(&im, file_size, d);
+	if (r == 0 && direct(vm, &im, ret))
+		return 0;
 	if (r == 0)
 		r = place(vm, &im, d);
 	if (r < 0)
@@ -189,7 +209,7 @@ int boot_bzimage(struct vm *vm, const uint8_t *head, size_t len,
 	              (struct gpa){ im.at });
 	if (r < 0)
 		return refuse(d, r, "reading it: %s", strerror(-r));
-	r = fill(vm, &im, d);
+	r = boot_page(vm, &im.h, im.at, im.at + im.h.init_size, &initrd, d);
 	if (r < 0)
 		return r;
 	*ret = (struct boot_entry){

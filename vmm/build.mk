@@ -9,6 +9,8 @@ SRCS_vmm := \
 	assign_reset.c \
 	boot.c \
 	boot_bzimage.c \
+	boot_direct.c \
+	boot_kaslr.c \
 	boot_pvh.c \
 	bus.c \
 	conn.c \

@@ -211,6 +211,8 @@ static int *fd_place(struct vm_config *c, const char *name)
 		return &c->kernel_fd;
 	if (!strcmp(name, "initrd"))
 		return &c->initrd_fd;
+	if (!strcmp(name, "unpacked"))
+		return &c->unpacked_fd;
 	if (!strcmp(name, "iommu"))
 		return &c->iommu_fd;
 	if (!strcmp(name, "interrupts"))
@@ -277,6 +279,7 @@ int lease_parse(const char *text, size_t len, int fd0, struct vm_config *ret,
 		.kvm_fd = -1,
 		.kernel_fd = -1,
 		.initrd_fd = -1,
+		.unpacked_fd = -1,
 		.conn_fd = -1,
 		.report_fd = -1,
 		.in_fd = -1,

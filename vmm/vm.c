@@ -252,6 +252,7 @@ static void close_all(struct vm *vm)
 	close_fd(&c->iommu_fd);
 	close_fd(&c->kernel_fd);
 	close_fd(&c->initrd_fd);
+	close_fd(&c->unpacked_fd);
 	close_fd(&c->report_fd);
 	close_fd(&c->interrupts_fd);
 	close_fd(&c->control_fd);

@@ -80,6 +80,7 @@ enum {
 	FL_VMM_DUMP = 631,    /* the core file cannot be written */
 	FL_VMM_NUMA = 645,    /* memory nodes that cannot be, or not there */
 	FL_VMM_LOCK = 646,    /* guest memory cannot be locked */
+	FL_VMM_DIRECT = 650,  /* a decompressed kernel is of no use */
 	FL_VMM_WATCHDOG = 655,
 };
 
@@ -180,6 +181,7 @@ struct vm_config {
 	const char *cmdline;
 	int kvm_fd, kernel_fd;
 	int initrd_fd;     /* -1 = none */
+	int unpacked_fd;   /* what the bzImage has compressed; -1 = none */
 	int conn_fd;       /* the lease; held open, -1 = none */
 	int report_fd;     /* -1 = none */
 	int control_fd;    /* a socket that listens for the control protocol;

@@ -39,7 +39,7 @@ static struct rig *rig(void)
 	r.vm.mem.n = 1;
 	r.vm.mem.region[0].size = RAM;
 	r.vm.mem.region[0].hva = r.area + GUARD;
-	r.vm.cfg.initrd_fd = -1;
+	r.vm.cfg.initrd_fd = r.vm.cfg.unpacked_fd = -1;
 	r.vm.cfg.cmdline = "console=ttyS0";
 	r.vm.cfg.kernel_fd = memfd_create("image", MFD_CLOEXEC);
 	return &r;

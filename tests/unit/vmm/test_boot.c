@@ -33,6 +33,7 @@ static struct vm *make_vm(void)
 	assert_ptr_not_equal(vm->mem.region[0].hva, MAP_FAILED);
 	vm->cfg.cmdline = "console=ttyS0";
 	vm->cfg.initrd_fd = vm->cfg.kernel_fd = -1;
+	vm->cfg.unpacked_fd = -1;
 	vm->rsdp.v = MAP_ACPI;
 	return vm;
 }
@@ -42,6 +43,7 @@ static void drop_vm(struct vm *vm)
 	munmap(vm->mem.region[0].hva, RAM);
 	close_fd(&vm->cfg.kernel_fd);
 	close_fd(&vm->cfg.initrd_fd);
+	close_fd(&vm->cfg.unpacked_fd);
 	free(vm);
 }
 
@@ -132,6 +134,24 @@ static void bz_loads(void **state)
 	                 (MAP_BOOT_PAGES + 4096) | 3);
 	assert_int_equal(load_le(at(vm, MAP_BOOT_PAGES + 3 * 4096), 8),
 	                 (1u << 30) | 0x83);
+	drop_vm(vm);
+}
+
+/* What cannot be used in its payload's place changes nothing. */
+static void bz_goes_on(void **state)
+{
+	struct vm *vm = make_vm();
+	struct boot_entry e;
+	struct diag d;
+	struct bz b;
+
+	(void)state;
+	make_bz(&b);
+	vm->cfg.unpacked_fd = file_of("none", 4);
+	assert_int_equal(load(vm, &b, sizeof(b), &e, &d), 0);
+	assert_int_equal(e.rip, PREF + 0x200);
+	assert_memory_equal(at(vm, PREF), b.byte + (SETUP_SECTS + 1) * 512,
+	                    PAYLOAD);
 	drop_vm(vm);
 }
 
@@ -418,6 +438,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bz_loads),
+		cmocka_unit_test(bz_goes_on),
 		cmocka_unit_test(bz_relocates),
 		cmocka_unit_test(bz_refused),
 		cmocka_unit_test(bz_truncated),
