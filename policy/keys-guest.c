@@ -193,6 +193,20 @@ static READER(read_console)
 		g->virtio_console = value;
 }
 
+static READER(read_unpack)
+{
+	static const struct word word[] = {
+		{ .text = "host", .value = POL_UNPACK_HOST },
+		{ .text = "guest", .value = POL_UNPACK_GUEST },
+	};
+	static const struct words words = { word, ARRAY_SIZE(word) };
+	struct pol_guest *g = obj;
+	unsigned value;
+
+	if (scalar_word(r, k, v, &words, &value))
+		g->unpack = (enum pol_unpack)value;
+}
+
 /* null: no limit. */
 static READER(read_number)
 {
@@ -217,6 +231,7 @@ static const struct key guest_keys[] = {
 	  .at = offsetof(struct pol_guest, smbios) },
 	{ .name = "kernel", .flags = KEY_REQUIRED, .read = read_path,
 	  .at = offsetof(struct pol_guest, kernel) },
+	{ .name = "kernel-decompression", .read = read_unpack },
 	{ .name = "initrd", .read = read_path,
 	  .at = offsetof(struct pol_guest, initrd) },
 	{ .name = "cmdline", .read = read_cmdline,

@@ -313,6 +313,12 @@ struct pol_smbios { /* "" = fairlead's own, or the guest's name */
 	uint8_t uuid[16]; /* as it is written */
 	bool has_uuid;
 };
+/* Who decompresses a guest's kernel. */
+enum pol_unpack {
+	POL_UNPACK_ANY, /* left out: the host, once it has it; else the guest */
+	POL_UNPACK_HOST, /* or the guest does not start */
+	POL_UNPACK_GUEST,
+};
 struct pol_guest {
 	char name[POL_NAME];
 	struct pol_pos pos;
@@ -329,6 +335,7 @@ struct pol_guest {
 	uint32_t interrupts; /* interrupt-limit: a second and vector; 0 = none
 	                      */
 	char kernel[POL_PATH], initrd[POL_PATH];
+	enum pol_unpack unpack; /* kernel-decompression */
 	char cmdline[POL_CMDLINE];
 	struct pol_guest_nic *nic;
 	size_t n_nics;

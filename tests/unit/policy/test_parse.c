@@ -264,6 +264,7 @@ static void test_devices(void **state)
 	assert_true(g->prefault);
 	assert_int_equal(g->spare, 3);
 	assert_int_equal(g->interrupts, 20000);
+	assert_int_equal(g->unpack, POL_UNPACK_HOST);
 	assert_int_equal(g->nic[0].on_fault, POL_FAULT_RESET);
 	/* 01 and 02 are named; then nics, then devices. */
 	assert_int_equal(g->nic[0].slot, 2);
