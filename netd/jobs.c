@@ -91,8 +91,8 @@ static void refuse_busy(struct server *s, struct client *c,
 static int launch(struct server *s, struct job *j)
 {
 	struct env *e = s->env;
-	const int keep[] = { e->root_fd, e->state_fd, e->guests_fd,
-		             j->policy_fd, j->peer.pidfd };
+	const int keep[] = { e->root_fd,  e->state_fd,  e->guests_fd,
+		             e->cache_fd, j->policy_fd, j->peer.pidfd };
 	_cleanup_free_ struct work *w = calloc(1, sizeof(*w));
 	int r;
 
@@ -208,6 +208,17 @@ static int64_t wall_clock(void)
 	return t.tv_sec;
 }
 
+/* What the lease had to do without, for the next one. */
+static void unpack_later(struct server *s, const char *guest, const json_t *doc)
+{
+	struct request r = { .verb = "unpack" };
+
+	if (!json_is_true(json_object_get(doc, "unpack")))
+		return;
+	snprintf(r.guest, sizeof(r.guest), "%s", guest);
+	job_submit(s, NULL, permit_find(r.verb), &r, -1);
+}
+
 /* Before the answer leaves: whoever has it, has the lease. */
 static int begin_lease(struct server *s, struct client *c, const char *text,
                        size_t len)
@@ -217,6 +228,8 @@ static int begin_lease(struct server *s, struct client *c, const char *text,
 	if (doc)
 		c->lease = lease_add(&s->env->leases, doc, c->peer.pid,
 		                     wall_clock());
+	if (c->lease)
+		unpack_later(s, c->lease->guest, doc);
 	json_decref(doc);
 	return c->lease ? 0 : -ENOSPC;
 }

@@ -57,7 +57,7 @@ int journal_phase(int state_fd, struct diag *d)
 }
 
 /* Every missing folder of the path. */
-static int make_path(const char *path)
+int journal_folder(const char *path)
 {
 	char part[NETD_NAME_MAX];
 	size_t len = strlen(path);
@@ -77,7 +77,7 @@ static int make_path(const char *path)
 
 int journal_open(const char *path, int *ret_fd, struct diag *d)
 {
-	int r = make_path(path), fd;
+	int r = journal_folder(path), fd;
 
 	if (r)
 		return fail(d, r, "cannot make", "folder");

@@ -29,12 +29,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "netd/priv.h"
+#include "netd/kernels.h"
 
 #define STATE_DIR "/var/lib/fairlead"
+#define CACHE_DIR "/var/cache/fairlead/kernels"
 
 struct options {
-	const char *root, *state, *socket;
+	const char *root, *state, *cache, *socket;
 	enum log_level level;
 };
 
@@ -44,6 +45,8 @@ static const char usage[] =
 	"\n"
 	"  --socket PATH   listen there (" NETD_SOCKET ")\n"
 	"  --state DIR     keep the journal there (" STATE_DIR ")\n"
+	"  --cache DIR     keep decompressed kernels there\n"
+	"                  (" CACHE_DIR ")\n"
 	"  --root DIR      find sys, proc and dev below DIR, for tests (/)\n"
 	"  -f, --foreground  accepted; it never goes to the background\n"
 	"  -v, --verbose   log more\n"
@@ -57,6 +60,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 	static const struct option longs[] = {
 		{ "socket", required_argument, NULL, 's' },
 		{ "state", required_argument, NULL, 'd' },
+		{ "cache", required_argument, NULL, 'c' },
 		{ "root", required_argument, NULL, 'r' },
 		{ "foreground", no_argument, NULL, 'f' },
 		{ "verbose", no_argument, NULL, 'v' },
@@ -73,6 +77,9 @@ static int parse_options(int argc, char **argv, struct options *o)
 			break;
 		case 'd':
 			o->state = optarg;
+			break;
+		case 'c':
+			o->cache = optarg;
 			break;
 		case 'r':
 			o->root = optarg;
@@ -138,6 +145,24 @@ static int open_root(const char *path, struct env *e, struct diag *d)
 	return d->err;
 }
 
+/* Without it guests start all the same. */
+static void open_cache(const char *path, struct env *e)
+{
+	struct diag d;
+	int r = kernels_open(path, &e->cache_fd);
+
+	if (!r)
+		return;
+	diag_fail(&d, r, FL_NETD_CACHE,
+	          "cannot keep decompressed kernels in %s", path);
+	diag_why(&d, "%s",
+	         r == -EPERM ? "it is not root's, or others may write to it"
+	                     : strerror(-r));
+	diag_mend(&d, "chown root %s; chmod 700 %s; or another --cache", path,
+	          path);
+	log_diag(e->log, LOG_LVL_WARN, &d);
+}
+
 static int serve(const struct options *o, struct env *e, struct diag *d)
 {
 	const struct group *g = getgrnam(NETD_GROUP);
@@ -150,8 +175,10 @@ static int serve(const struct options *o, struct env *e, struct diag *d)
 		r = journal_open(o->state, &e->state_fd, d);
 	if (!r)
 		r = journal_boot(e, d);
-	if (!r)
+	if (!r) {
 		load_vfio(e);
+		open_cache(o->cache, e);
+	}
 	if (!r)
 		r = server_open(e, o->socket, &s, d);
 	if (!r)
@@ -164,6 +191,7 @@ static int serve(const struct options *o, struct env *e, struct diag *d)
 			          strerror(-r));
 	}
 	server_close(s);
+	close_fd(&e->cache_fd);
 	close_fd(&e->guests_fd);
 	close_fd(&e->state_fd);
 	close_fd(&e->root_fd);
@@ -174,6 +202,7 @@ int main(int argc, char **argv)
 {
 	struct options o = { .root = "/",
 		             .state = STATE_DIR,
+		             .cache = CACHE_DIR,
 		             .socket = NETD_SOCKET,
 		             .level = LOG_LVL_INFO };
 	const struct log log = { .fd = STDERR_FILENO,
@@ -194,6 +223,7 @@ int main(int argc, char **argv)
 	e->root_fd = -1;
 	e->state_fd = -1;
 	e->guests_fd = -1;
+	e->cache_fd = -1;
 	r = serve(&o, e, &d);
 	if (r)
 		log_diag(&leveled, LOG_LVL_ERROR, &d);

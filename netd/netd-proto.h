@@ -67,7 +67,8 @@
  *   without a device has neither, and no "backend". "control" is a socket that
  *   listens at NETD_GUESTS/NAME.sock beside netd's own; netd removes that
  *   name when the lease ends.
- *   "warnings": [text] may be present.
+ *   "warnings": [text] may be present. "unpack": true: the kernel is not
+ *   decompressed yet, and will be for the next lease.
  *   Functions of one slot are called NAME and NAME:F; the slot goes by NAME.
  *   Of a device also, where it is not the usual: "function" (0), the number
  *   in its slot; "rom": "none", or a descriptor "rom:NAME" with the file to be
@@ -160,6 +161,8 @@ enum {
 	FL_NETD_DISK = 719,        /* a disk cannot be opened, or has a user */
 	FL_NETD_TAP = 720,         /* an interface cannot be made */
 	FL_NETD_CONTROL = 721,     /* nor a guest's control socket */
+	FL_NETD_UNPACK = 651,      /* a kernel cannot be decompressed here */
+	FL_NETD_CACHE = 652,       /* nor kept */
 };
 
 #define NETD_SOCKET "/run/fairlead/netd.sock"

@@ -238,6 +238,8 @@ int open_guest(struct work *w, const struct pol_guest *g,
 	if (!r)
 		r = open_image(w, "kernel", g->kernel);
 	if (!r)
+		r = open_unpacked(w, g, w->fd[w->n_fds - 1]);
+	if (!r)
 		r = open_image(w, "initrd", g->initrd);
 	/* Without a device there is no DMA to remap, and no back end. */
 	if (!r && give->n)

@@ -15,6 +15,7 @@
  * the rest, and an earlier write waited for. */
 #define CHANGE_MS 900000u
 #define LEASE_MS 30000u
+#define UNPACK_MS 180000u
 
 // clang-format off
 static const struct permit permits[] = {
@@ -47,6 +48,9 @@ static const struct permit permits[] = {
 	/* netd's own, after a query: affinity.c */
 	{ "follow",  WHO_NOBODY, PERMIT_GUEST,
 	  READ_MS,   verb_follow },
+	/* netd's own, after a lease: open-kernel.c */
+	{ "unpack",  WHO_NOBODY, PERMIT_GUEST,
+	  UNPACK_MS, verb_unpack },
 };
 // clang-format on
 

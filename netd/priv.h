@@ -179,6 +179,7 @@ _must_check_ int permit_request(const struct permit *p, const struct request *r,
 struct env {
 	int root_fd, state_fd;
 	int guests_fd; /* folder of the control sockets */
+	int cache_fd;  /* of decompressed kernels; -1 = none */
 	const struct log *log;
 	struct leases leases;
 	struct faults faults;
@@ -198,7 +199,7 @@ struct work {
 	struct pol_errors errs;
 };
 verb_fn verb_status, verb_plan, verb_apply, verb_restore, verb_recover,
-	verb_lease, verb_release, verb_attach, verb_follow;
+	verb_lease, verb_release, verb_attach, verb_follow, verb_unpack;
 
 /* reply.c: JSON of answers. */
 json_t *reply_error(const struct diag *d);
@@ -307,6 +308,8 @@ enum journal_phase {
 const char *journal_phase_name(enum journal_phase p);
 /* A phase, or a negative errno: a file that cannot be seen is not absent. */
 _must_check_ int journal_phase(int state_fd, struct diag *d);
+/* Every missing folder of the path; the last one 0700. */
+_must_check_ int journal_folder(const char *path);
 /* Makes `path` and its parents, 0700. */
 _must_check_ int journal_open(const char *path, int *ret_fd, struct diag *d);
 /* Held as long as the descriptor is open in any process. -EBUSY. */
@@ -435,6 +438,10 @@ _must_check_ int open_node(struct work *w, const char *name, const char *path,
                            const char *mend);
 /* `path` of the policy, to be taken below root_fd. */
 const char *open_below(const char *path);
+/* open-kernel.c: "unpacked", where that is kept. FL_NETD_UNPACK where the
+ * policy insists; else the reply may say "unpack": it is to be made. */
+_must_check_ int open_unpacked(struct work *w, const struct pol_guest *g,
+                               int kernel_fd);
 /* open-own.c: what the VMM itself is; its descriptors, and in the reply what
  * they are. After open_guest(). */
 _must_check_ int open_own(struct work *w, struct rtnl *rtnl,

@@ -53,6 +53,7 @@ static inline _Noreturn void serve(struct daemon *d)
 	snprintf(state, sizeof(state), "%s/state", d->dir.path);
 	e->log = &log;
 	e->root_fd = d->dir.fd;
+	e->cache_fd = -1;
 	e->lease_gid = LEASE_GID;
 	if (journal_open(state, &e->state_fd, &diag) ||
 	    server_open(e, d->socket, &s, &diag))
