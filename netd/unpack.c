@@ -28,13 +28,13 @@
 
 static int unpack_gzip(const struct payload *p, uint8_t *out)
 {
-	z_stream z = {
-		.next_in = (uint8_t *)(uintptr_t)p->data,
-		.avail_in = (unsigned)p->len,
-		.next_out = out,
-		.avail_out = (unsigned)p->unpacked,
-	};
-	int r = inflateInit2(&z, 15 + 16); /* the gzip header is wanted */
+	z_stream z = { .next_in = (uint8_t *)(uintptr_t)p->data,
+		       .avail_in = (unsigned)p->len };
+	int r;
+
+	z.next_out = out;
+	z.avail_out = (unsigned)p->unpacked;
+	r = inflateInit2(&z, 15 + 16); /* the gzip header is wanted */
 
 	if (r != Z_OK)
 		return -ENOMEM;

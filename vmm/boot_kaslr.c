@@ -132,12 +132,17 @@ static int correct(enum kind kind, const struct kaslr_place *p, uint8_t *kernel,
 	return 0;
 }
 
+/* Of the list `at`, counted from the end. */
+static enum kind kind_of(const struct kaslr_table *t, unsigned at)
+{
+	if (at + 1 == t->lists)
+		return ADD_64;
+	return at ? LESS_32 : ADD_32;
+}
+
 int kaslr_apply(const struct kaslr_table *t, const struct kaslr_place *p,
                 uint8_t *kernel, uint64_t delta)
 {
-	static const enum kind three[] = { ADD_32, LESS_32, ADD_64 };
-	static const enum kind two[] = { ADD_32, ADD_64 };
-	const enum kind *list = t->lists == 3 ? three : two;
 	unsigned at = 0;
 
 	for (size_t i = t->n; i-- > 0;) {
@@ -151,7 +156,7 @@ int kaslr_apply(const struct kaslr_table *t, const struct kaslr_place *p,
 		/* Before the first zero of all there is nothing. */
 		if (at >= t->lists)
 			return -ENOEXEC;
-		r = correct(list[at], p, kernel, entry, delta);
+		r = correct(kind_of(t, at), p, kernel, entry, delta);
 		if (r < 0)
 			return r;
 	}
