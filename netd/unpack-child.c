@@ -92,9 +92,15 @@ static int no_paths(void)
 static int no_calls(void)
 {
 	static const int allowed[] = {
-		SCMP_SYS(brk),     SCMP_SYS(munmap), SCMP_SYS(mremap),
-		SCMP_SYS(futex),   SCMP_SYS(exit),   SCMP_SYS(exit_group),
+		SCMP_SYS(brk),
+		SCMP_SYS(munmap),
+		SCMP_SYS(mremap),
+		SCMP_SYS(futex),
+		SCMP_SYS(exit),
+		SCMP_SYS(exit_group),
 		SCMP_SYS(madvise),
+		/* ASan, before a call that does not return */
+		SCMP_SYS(sigaltstack),
 	};
 	/* Memory that is shared is not counted as data. */
 	const struct scmp_arg_cmp is_private =
