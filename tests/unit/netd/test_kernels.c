@@ -563,6 +563,66 @@ static void not_ours(void **state)
 	assert_int_equal(fd, -1);
 }
 
+/* ---- leases ----------------------------------------------------------------
+ */
+
+/* What a lease has of kernel `k`: "unpacked", "later" (netd is to make it),
+ * "nothing", or "refused". */
+static const char *lease(struct folder *f, int k, enum pol_unpack unpack,
+                         bool cache)
+{
+	struct env env = { .root_fd = f->dir, .cache_fd = cache ? f->fd : -1 };
+	struct pol_guest g = { .unpack = unpack, .kernel = "k" };
+	struct work *w = calloc(1, sizeof(*w));
+	const char *ret = "nothing";
+
+	assert_non_null(w);
+	w->env = &env;
+	w->reply = json_pack("{s:[]}", "fds");
+	if (open_unpacked(w, &g, k) < 0) {
+		assert_int_equal(w->diag.code, FL_NETD_UNPACK);
+		assert_true(w->diag.why[0] && w->diag.mend[0]);
+		ret = "refused";
+	} else if (json_is_true(json_object_get(w->reply, "unpack"))) {
+		ret = "later";
+	} else if (w->n_fds) {
+		assert_string_equal(
+			json_string_value(json_array_get(
+				json_object_get(w->reply, "fds"), 0)),
+			"unpacked");
+		ret = "unpacked";
+	}
+	while (w->n_fds)
+		close_fd(&w->fd[--w->n_fds]);
+	json_decref(w->reply);
+	free(w);
+	return ret;
+}
+
+static void leases(void **state)
+{
+	struct folder *f = *state;
+	int k = kernel(f, "k", &packers[4], 5), fd = -1;
+	int elf = openat(f->dir, "elf", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	assert_int_equal(fd_pwrite_full(elf, "\177ELF", 4, 0), 0);
+	settle();
+	assert_string_equal(lease(f, k, POL_UNPACK_GUEST, true), "nothing");
+	assert_string_equal(lease(f, k, POL_UNPACK_ANY, false), "nothing");
+	assert_string_equal(lease(f, k, POL_UNPACK_HOST, false), "refused");
+	assert_string_equal(lease(f, k, POL_UNPACK_ANY, true), "later");
+	assert_string_equal(lease(f, k, POL_UNPACK_HOST, true), "unpacked");
+	assert_string_equal(lease(f, k, POL_UNPACK_ANY, true), "unpacked");
+	assert_string_equal(lease(f, k, POL_UNPACK_GUEST, true), "nothing");
+	/* What has been found to be none is not tried again. */
+	assert_string_equal(lease(f, elf, POL_UNPACK_ANY, true), "later");
+	assert_int_equal(kernels_make(f->fd, elf, 20000, &fd), -ENOEXEC);
+	assert_string_equal(lease(f, elf, POL_UNPACK_ANY, true), "nothing");
+	assert_string_equal(lease(f, elf, POL_UNPACK_HOST, true), "refused");
+	close(k);
+	close(elf);
+}
+
 #define IN_FOLDER(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int main(void)
@@ -572,7 +632,7 @@ int main(void)
 		cmocka_unit_test(none),    cmocka_unit_test(apart),
 		IN_FOLDER(kept),           IN_FOLDER(anew),
 		IN_FOLDER(bounded),        IN_FOLDER(left_over),
-		IN_FOLDER(not_ours),
+		IN_FOLDER(not_ours),       IN_FOLDER(leases),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

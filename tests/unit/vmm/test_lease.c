@@ -69,10 +69,10 @@ static void without_devices(void **state)
 	assert_int_equal(c.iommu_fd, -1);
 	assert_int_equal(c.n_devices, 0);
 	lease_free(&c);
-	assert_int_equal(parse(LEASE("", "",
-	                             "\"kvm\", \"kernel\", \"unpacked\""),
-	                       &c, &d),
-	                 0);
+	assert_int_equal(
+		parse(LEASE("", "", "\"kvm\", \"kernel\", \"unpacked\""), &c,
+	              &d),
+		0);
 	assert_int_equal(c.unpacked_fd, 8);
 	lease_free(&c);
 }
