@@ -1,7 +1,7 @@
 #!/bin/bash
 # A hostile guest on two vCPUs at once: a million configuration accesses and a million of the vector
 # table, while its other VF works; then everything it can reach. WORDS: accesses of each kind.
-# lab: devices=igb timeout=7200 quiet=6000 tries=2
+# lab: devices=igb timeout=7200 quiet=6000 threads=single
 # check: long
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-fairlead.sh"
