@@ -208,6 +208,11 @@ static void tell_panic(struct loop *l)
 /* Nothing of the guest's says why it starts anew. */
 static void tell_shutdown(struct loop *l)
 {
+	int asked = VM_REQ_SHUTDOWN;
+
+	/* From here on a reset as any other, which vm_reset() takes back. */
+	(void)atomic_compare_exchange_strong(&l->vm->request, &asked,
+	                                     VM_REQ_RESET);
 	if (ratelimit_pass(&l->shutdowns, now_ns()))
 		loop_say("a processor of the guest has shut down (triple "
 		         "fault), which resets it");
