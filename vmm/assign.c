@@ -178,7 +178,8 @@ int assign_all(struct vm *vm, struct diag *d)
 {
 	int r = topology_init(vm, d);
 
-	if (r == 0)
+	/* One that is plugged in later is refused then, if it must be. */
+	if (r == 0 && vm->cfg.n_devices)
 		r = iommu_pin_check(vm->cfg.memory, d);
 	if (r == 0)
 		r = alloc_all(vm, d);
