@@ -89,6 +89,7 @@ int cli_detach(const struct cli *c, char *const *args, unsigned n);
 int cli_irq(const struct cli *c, char *const *args, unsigned n);
 int cli_latency(const struct cli *c, char *const *args, unsigned n);
 int cli_up(const struct cli *c, char *const *args, unsigned n);
+int cli_log(const struct cli *c, char *const *args, unsigned n);
 int cli_ps(const struct cli *c, char *const *args, unsigned n);
 int cli_stop(const struct cli *c, char *const *args, unsigned n);
 int cli_reset(const struct cli *c, char *const *args, unsigned n);

@@ -66,6 +66,10 @@ static const struct cli_verb verbs[] = {
 	  CLI_OPT_SOCKET | CLI_OPT_READ_ONLY | CLI_OPT_LOG, cli_console,
 	  "There may be several; what they type is merged. Who does not read\n"
 	  "loses the oldest bytes, and is told how many." },
+	{ "log", "GUEST", "what a guest's VMM said last", 1, 1, CLI_OPT_SOCKET,
+	  cli_log,
+	  "Of guests that were started by up, the last 64 KiB, also when they\n"
+	  "have ended and over their restarts." },
 	{ "dump", "GUEST FILE", "a guest's memory as a core for crash and gdb",
 	  2, 2, CLI_OPT_SOCKET, cli_dump,
 	  "The guest stands still meanwhile. FILE must not be there yet." },

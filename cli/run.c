@@ -8,7 +8,7 @@
  * be able to reach the VMM's path.
  */
 
-#include "cli/cli.h"
+#include "cli/launch.h"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -20,12 +20,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
-
-struct launch {
-	int conn, lease, report, vmm;
-	int fd[NETD_FDS_MAX];
-	size_t n;
-};
 
 /* A build tree has the VMM beside the command; an installation in libexec. */
 static int open_vmm(const struct cli *c, struct diag *d)
@@ -190,33 +184,108 @@ static void print_warnings(const json_t *lease)
 		        json_string_value(json_array_get(list, i)));
 }
 
-int cli_run(const struct cli *c, char *const *args, unsigned n)
+/* ---- the two steps --------------------------------------------------------
+ */
+
+void launch_close(struct launch *l)
 {
-	struct launch l = { .conn = -1, .lease = -1, .report = -1, .vmm = -1 };
-	json_t *req, *lease = NULL;
+	close_fd(&l->conn);
+	close_fd(&l->lease);
+	close_fd(&l->report);
+	close_fd(&l->vmm);
+	close_fd(&l->log);
+	while (l->n)
+		close_fd(&l->fd[--l->n]);
+}
+
+/* It is the command's: out of the lease, whose numbers the others keep. */
+static void take_log(json_t *lease, struct launch *l)
+{
+	json_t *names = json_object_get(lease, "fds");
+
+	for (size_t i = 0; i < json_array_size(names) && i < l->n; i++) {
+		const char *name = json_string_value(json_array_get(names, i));
+
+		if (!name || strcmp(name, "log") != 0)
+			continue;
+		l->log = l->fd[i];
+		l->n--;
+		memmove(l->fd + i, l->fd + i + 1,
+		        (l->n - i) * sizeof(l->fd[0]));
+		json_array_remove(names, i);
+		return;
+	}
+}
+
+static int open_files(const struct cli *c, struct launch *l)
+{
+	struct diag d = { 0 };
+
+	l->vmm = open_vmm(c, &d);
+	l->report = l->vmm < 0 ? -1 : open_report(c, &d);
+	if (l->report < 0)
+		return cli_refuse(c, CLI_REFUSED, &d);
+	l->conn = cli_connect(c, &d);
+	return l->conn < 0 ? cli_refuse(c, CLI_NO_NETD, &d) : CLI_OK;
+}
+
+static int ask_lease(const struct cli *c, const char *guest, bool log,
+                     struct launch *l)
+{
+	json_t *lease = NULL, *req;
 	struct diag d = { 0 };
 	int r;
 
-	(void)n;
-	l.vmm = open_vmm(c, &d);
-	l.report = l.vmm < 0 ? -1 : open_report(c, &d);
-	if (l.report < 0)
-		return cli_refuse(c, CLI_REFUSED, &d);
-	l.conn = cli_connect(c, &d);
-	if (l.conn < 0)
-		return cli_refuse(c, CLI_NO_NETD, &d);
 	req = json_pack("{s:i, s:s, s:s}", "version", NETD_PROTO_VERSION,
-	                "verb", "lease", "guest", args[0]);
-	r = cli_ask(l.conn, req, NULL, 0, &lease, l.fd, &l.n, &d);
+	                "verb", "lease", "guest", guest);
+	if (log)
+		json_object_set_new(req, "log", json_true());
+	r = cli_ask(l->conn, req, NULL, 0, &lease, l->fd, &l->n, &d);
 	json_decref(req);
 	if (r < 0)
 		return cli_refuse(c, CLI_INTERNAL, &d);
 	if (!json_is_true(json_object_get(lease, "ok")))
 		return cli_refused_reply(c, lease, NULL);
 	print_warnings(lease);
-	l.lease = lease_memfd(lease, &d);
+	take_log(lease, l);
+	l->lease = lease_memfd(lease, &d);
 	json_decref(lease);
-	if (l.lease >= 0)
-		become(c, &l, &d);
+	return l->lease < 0 ? cli_refuse(c, CLI_REFUSED, &d) : CLI_OK;
+}
+
+int launch_lease(const struct cli *c, const char *guest, bool log,
+                 struct launch *ret)
+{
+	int status;
+
+	*ret = (struct launch){
+		.conn = -1, .lease = -1, .report = -1, .vmm = -1, .log = -1
+	};
+	status = open_files(c, ret);
+	if (status == CLI_OK)
+		status = ask_lease(c, guest, log, ret);
+	if (status != CLI_OK)
+		launch_close(ret);
+	return status;
+}
+
+int launch_become(const struct cli *c, struct launch *l)
+{
+	struct diag d = { 0 };
+
+	if (l->log >= 0 && dup2(l->log, STDERR_FILENO) < 0)
+		diag_fail(&d, -errno, FL_CLI_EXEC, "the guest's log: %s",
+		          strerror(errno));
+	else
+		become(c, l, &d);
 	return cli_refuse(c, CLI_REFUSED, &d);
+}
+
+int cli_run(const struct cli *c, char *const *args, unsigned n)
+{
+	struct launch l;
+	int status = launch_lease(c, args[0], false, &l);
+
+	(void)n;
+	return status == CLI_OK ? launch_become(c, &l) : status;
 }

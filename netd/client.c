@@ -30,6 +30,7 @@ static void end_lease(struct server *s, struct client *c)
 	if (!c->lease)
 		return;
 	ask_vmm_gone(s, c);
+	words_end(&s->env->words, c->lease);
 	c->lease->ending = true;
 	memcpy(r.guest, c->lease->guest, sizeof(r.guest));
 	c->lease = NULL;

@@ -52,10 +52,11 @@ static int take_members(json_t *o, struct request *r, struct diag *d)
 
 		if (!strcmp(key, "version"))
 			continue;
-		if (!strcmp(key, "now")) {
+		if (!strcmp(key, "now") || !strcmp(key, "log")) {
 			if (!json_is_boolean(v))
-				return refuse(d, "\"now\" is no boolean");
-			r->now = json_is_true(v);
+				return refuse(d, "\"now\" or \"log\" is no "
+				                 "boolean");
+			*(*key == 'n' ? &r->now : &r->log) = json_is_true(v);
 			continue;
 		}
 		while (i < ARRAY_SIZE(texts) && strcmp(key, texts[i].key) != 0)

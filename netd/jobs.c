@@ -91,8 +91,10 @@ static void refuse_busy(struct server *s, struct client *c,
 static int launch(struct server *s, struct job *j)
 {
 	struct env *e = s->env;
-	const int keep[] = { e->root_fd,  e->state_fd,  e->guests_fd,
-		             e->cache_fd, j->policy_fd, j->peer.pidfd };
+	const int keep[] = { e->root_fd,    e->state_fd,
+		             e->guests_fd,  e->cache_fd,
+		             j->policy_fd,  j->peer.pidfd,
+		             words_of(&e->words, j->req.guest) };
 	_cleanup_free_ struct work *w = calloc(1, sizeof(*w));
 	int r;
 
@@ -219,9 +221,22 @@ static void unpack_later(struct server *s, const char *guest, const json_t *doc)
 	job_submit(s, NULL, permit_find(r.verb), &r, -1);
 }
 
+static void keep_words(struct server *s, const struct lease *l,
+                       const json_t *reply, const struct answer *a)
+{
+	const json_t *fds = json_object_get(reply, "fds");
+
+	for (size_t i = 0; i < json_array_size(fds) && i < a->n_fds; i++) {
+		const char *name = json_string_value(json_array_get(fds, i));
+
+		if (name && !strcmp(name, "log"))
+			words_keep(s->env, l, a->fd[i]);
+	}
+}
+
 /* Before the answer leaves: whoever has it, has the lease. */
 static int begin_lease(struct server *s, struct client *c, const char *text,
-                       size_t len)
+                       size_t len, const struct answer *a)
 {
 	json_t *doc = json_loadb(text, len, 0, NULL);
 
@@ -229,7 +244,10 @@ static int begin_lease(struct server *s, struct client *c, const char *text,
 		c->lease = lease_add(&s->env->leases, doc, c->peer.pid,
 		                     wall_clock());
 	if (c->lease)
+	if (c->lease) {
+		keep_words(s, c->lease, doc, a);
 		unpack_later(s, c->lease->guest, doc);
+	}
 	json_decref(doc);
 	return c->lease ? 0 : -ENOSPC;
 }
@@ -294,7 +312,7 @@ static void take_reply(struct server *s, struct job *j, struct answer *a)
 		return;
 	}
 	if (a->ok && j->permit->flags & PERMIT_LEASE &&
-	    begin_lease(s, c, text, len) < 0) {
+	    begin_lease(s, c, text, len, a) < 0) {
 		forget_lease(s, j, a);
 		diag_fail(&d, -ENOSPC, FL_NETD_FULL, "lease %s: no room",
 		          j->req.guest);

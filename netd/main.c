@@ -192,6 +192,7 @@ static int serve(const struct options *o, struct env *e, struct diag *d)
 	}
 	server_close(s);
 	close_fd(&e->cache_fd);
+	words_clear(&e->words);
 	close_fd(&e->guests_fd);
 	close_fd(&e->state_fd);
 	close_fd(&e->root_fd);
@@ -224,6 +225,7 @@ int main(int argc, char **argv)
 	e->state_fd = -1;
 	e->guests_fd = -1;
 	e->cache_fd = -1;
+	words_init(&e->words);
 	r = serve(&o, e, &d);
 	if (r)
 		log_diag(&leveled, LOG_LVL_ERROR, &d);

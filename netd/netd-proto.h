@@ -31,13 +31,15 @@
  * apply    root            policy as sealed memfd,   "done": how many of the
  *                          "file": name for people   "actions" were done
  * restore  root            -                         as apply
- * lease    root or group   "guest": name             the lease below, with
- *          fairlead                                  descriptors
+ * lease    root or group   "guest": name, "log":    the lease below, with
+ *          fairlead        true for a log of it      descriptors
  *
  * attach   as lease        "guest", "device": names  "guest", "device",
  * detach   as lease        the same, and "now": true "forced": the guest did
  *                          not to ask the guest      not let go in time
  * query    as lease        "guest"                   the VMM's "state", below
+ * log      as lease        "guest"                   "guest", "text": what its
+ *                                                    VMM said last, "running"
  *
  * attach, detach and query are answered when the guest's VMM has answered, or
  * at a deadline (FL_NETD_VMM); an answer that comes later still counts.
@@ -67,6 +69,9 @@
  *   without a device has neither, and no "backend". "control" is a socket that
  *   listens at NETD_GUESTS/NAME.sock beside netd's own; netd removes that
  *   name when the lease ends.
+ *   With "log" in the request one of the descriptors is "log": a textring
+ *   (base/base.h) for the VMM's standard error. The command takes it out of
+ *   the lease, and puts it there.
  *   "warnings": [text] may be present. "unpack": true: the kernel is not
  *   decompressed yet, and will be for the next lease.
  *   Functions of one slot are called NAME and NAME:F; the slot goes by NAME.
@@ -161,6 +166,7 @@ enum {
 	FL_NETD_DISK = 719,        /* a disk cannot be opened, or has a user */
 	FL_NETD_TAP = 720,         /* an interface cannot be made */
 	FL_NETD_CONTROL = 721,     /* nor a guest's control socket */
+	FL_NETD_NO_LOG = 724,      /* nothing is kept of what a guest said */
 	FL_NETD_UNPACK = 651,      /* a kernel cannot be decompressed here */
 	FL_NETD_CACHE = 652,       /* nor kept */
 };

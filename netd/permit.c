@@ -38,6 +38,8 @@ static const struct permit permits[] = {
 	{ "detach",  WHO_ROOT | WHO_GROUP, PERMIT_GUEST | PERMIT_DEVICE |
 	                         PERMIT_ASKS,
 	  0,         NULL },
+	{ "log",     WHO_ROOT | WHO_GROUP, PERMIT_GUEST,
+	  READ_MS,   verb_log },
 	{ "query",   WHO_ROOT | WHO_GROUP, PERMIT_GUEST | PERMIT_ASKS,
 	  0,         NULL },
 	/* netd's own: after a crash, and when a lease ends */
@@ -78,7 +80,7 @@ int permit_check(const struct permit *p, const struct peer *peer,
 	if (!p || p->who == WHO_NOBODY) {
 		diag_fail(d, -EPERM, FL_NETD_DENIED, "no such verb");
 		diag_why(d, "fairlead-netd knows status, plan, apply, restore, "
-		            "lease, attach, detach and query");
+		            "lease, attach, detach, log and query");
 		diag_mend(d, "use the fairlead and fairlead-netd of one "
 		             "version");
 		return -EPERM;
@@ -126,5 +128,7 @@ int permit_request(const struct permit *p, const struct request *r,
 		return incomplete(d, p->verb, "it takes no device");
 	if (r->now && strcmp(p->verb, "detach") != 0)
 		return incomplete(d, p->verb, "only detach takes \"now\"");
+	if (r->log && !(p->flags & PERMIT_LEASE))
+		return incomplete(d, p->verb, "only lease takes \"log\"");
 	return 0;
 }

@@ -128,6 +128,7 @@ struct request {
 	char device[POL_NAME];
 	char file[NETD_NAME_MAX]; /* for people; never opened */
 	bool now;
+	bool log; /* a lease is to have one */
 };
 /* Pure. -EPROTO FL_NETD_REQUEST; *ret untouched then. */
 _must_check_ int frame_parse(const char *buf, size_t len, struct request *ret,
@@ -176,12 +177,22 @@ _must_check_ int permit_request(const struct permit *p, const struct request *r,
 
 /* ---- work: what a verb sees ---------------------------------------------- */
 
+/* words.c: what guests in the background have said last; kept by main. */
+struct words {
+	struct guest_words {
+		int fd; /* a textring; -1 = free entry */
+		char guest[POL_NAME];
+		int64_t since;
+	} w[LEASES_MAX];
+};
+
 struct env {
 	int root_fd, state_fd;
 	int guests_fd; /* folder of the control sockets */
 	int cache_fd;  /* of decompressed kernels; -1 = none */
 	const struct log *log;
 	struct leases leases;
+	struct words words;
 	struct faults faults;
 	gid_t lease_gid;
 };
@@ -199,7 +210,19 @@ struct work {
 	struct pol_errors errs;
 };
 verb_fn verb_status, verb_plan, verb_apply, verb_restore, verb_recover,
-	verb_lease, verb_release, verb_attach, verb_follow, verb_unpack;
+	verb_lease, verb_release, verb_attach, verb_follow, verb_unpack,
+	verb_log;
+
+/* words.c: main's. */
+void words_init(struct words *all);
+void words_clear(struct words *all);
+int words_of(const struct words *all, const char *guest); /* -1 = none */
+/* Keeps a copy of `fd`. */
+void words_keep(struct env *e, const struct lease *l, int fd);
+/* Its VMM has gone, perhaps without a word. */
+void words_end(const struct words *all, const struct lease *l);
+/* A worker's: as "log". */
+_must_check_ int words_open(struct work *w);
 
 /* reply.c: JSON of answers. */
 json_t *reply_error(const struct diag *d);

@@ -319,6 +319,22 @@ static int do_log(struct call *k, json_t **ret)
 	return 0;
 }
 
+/* What this process said itself, where it is the one that keeps it. */
+static int do_words(struct call *k, json_t **ret)
+{
+	_cleanup_free_ char *text = NULL;
+
+	if (!textring_is(STDERR_FILENO))
+		return refuse(k, -ENOENT,
+		              "its messages go where it was started",
+		              "look there; or `fairlead up`");
+	if (textring_read(STDERR_FILENO, &text) < 0)
+		return refuse(k, -ENOMEM, strerror(ENOMEM), "try again");
+	*ret = json_pack("{s:o}", "text",
+	                 as_text((uint8_t *)text, strlen(text)));
+	return 0;
+}
+
 /* ---- by name ---------------------------------------------------------------
  */
 
@@ -332,7 +348,7 @@ static const struct {
 	{ "reset", do_reset },       { "powerbutton", do_button },
 	{ "stop", do_stop },         { "kill", do_kill },
 	{ "dump", do_dump },         { "console.attach", do_attach },
-	{ "console.log", do_log },
+	{ "console.log", do_log },   { "log", do_words },
 };
 
 static method_fn *find(const char *name)

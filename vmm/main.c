@@ -50,6 +50,10 @@ static int complain(const struct diag *d)
 {
 	char text[4 * DIAG_LINE];
 
+	if (textring_is(STDERR_FILENO)) {
+		loop_say_diag(d);
+		return 1;
+	}
 	diag_format(d, text, sizeof(text));
 	fputs(text, stderr);
 	return 1;
@@ -117,6 +121,17 @@ static int read_lease(struct vm_config *c, struct diag *d)
 	return 0;
 }
 
+/* Who is in the background has nobody that waits for its exit status. */
+static void say_end(enum vm_end end)
+{
+	char text[40];
+
+	if (!textring_is(STDERR_FILENO))
+		return;
+	snprintf(text, sizeof(text), "ends: %s", vm_end_name(end));
+	loop_say(text);
+}
+
 static int run(bool no_reboot)
 {
 	struct vm_config c;
@@ -134,6 +149,7 @@ static int run(bool no_reboot)
 	/* What parsing and loading took is of no more use. */
 	malloc_trim(0);
 	end = vm_run(vm, &d);
+	say_end(end);
 	vm_free(vm);
 	lease_free(&c);
 	if (end == VM_END_FAILED)

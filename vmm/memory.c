@@ -148,15 +148,16 @@ static int make_ram(struct vm *vm, uint64_t bytes, void **ret, struct diag *d)
 static void say_slow(const struct prefault_stats *p)
 {
 	uint64_t ms = p->ns / 1000000;
+	char text[120];
 
 	if (p->ns < SLOW_NS)
 		return;
-	fprintf(stderr,
-	        "fairlead-vmm: %" PRIu64 " MiB of memory brought in by %u "
-	        "thread(s) in %" PRIu64 ".%03" PRIu64 " s: %" PRIu64
-	        " ms a GiB\n",
-	        p->bytes >> 20, p->threads, ms / 1000, ms % 1000,
-	        (ms << 10) / MAX(p->bytes >> 20, (uint64_t)1));
+	snprintf(text, sizeof(text),
+	         "%" PRIu64 " MiB of memory brought in by %u thread(s) in "
+	         "%" PRIu64 ".%03" PRIu64 " s: %" PRIu64 " ms a GiB",
+	         p->bytes >> 20, p->threads, ms / 1000, ms % 1000,
+	         (ms << 10) / MAX(p->bytes >> 20, (uint64_t)1));
+	loop_say(text);
 }
 
 /* The nodes' stretches; none where none of them is bound, and the CPUs that

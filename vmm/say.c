@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Messages of the machine's, for people, on standard error: apart from the
- * loop, for whatever else has something to say. */
+ * loop, for whatever else has something to say. Of a guest in the background
+ * that is a textring (base.h), which is asked for each time: nothing here
+ * keeps a state. */
 
 #include <poll.h>
 #include <stdio.h>
@@ -22,9 +24,14 @@ static bool is_heard(void)
 /* On a raw terminal a line feed alone does not go back to the margin. */
 void loop_say(const char *text)
 {
-	if (!is_heard())
-		return;
-	dprintf(STDERR_FILENO, "fairlead-vmm: %s\r\n", text);
+	char line[TEXTRING_LINE];
+
+	if (textring_is(STDERR_FILENO)) {
+		snprintf(line, sizeof(line), "fairlead-vmm: %s", text);
+		textring_put(STDERR_FILENO, line);
+	} else if (is_heard()) {
+		dprintf(STDERR_FILENO, "fairlead-vmm: %s\r\n", text);
+	}
 }
 
 void loop_say_diag(const struct diag *d)

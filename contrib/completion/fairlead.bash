@@ -1,6 +1,6 @@
 # bash completion for fairlead(8)
 _fairlead() {
-	local cur=${COMP_WORDS[COMP_CWORD]} word verb='' verbs='doctor explain check plan apply status restore run up down stop ps reset pause resume console dump attach detach irq latency'
+	local cur=${COMP_WORDS[COMP_CWORD]} word verb='' verbs='doctor explain check plan apply status restore run up down stop ps reset pause resume console log dump attach detach irq latency'
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case " $verbs " in *" $word "*) verb=$word ;; esac
 	done
@@ -14,7 +14,7 @@ _fairlead() {
 		console) opts+=' --socket --read-only --log' ;;
 		irq) opts+=' --socket --root' ;;
 		detach) opts+=' --socket --now' ;;
-		plan | apply | status | restore | attach | ps | reset | pause | resume | dump) opts+=' --socket' ;;
+		plan | apply | status | restore | attach | ps | reset | pause | resume | log | dump) opts+=' --socket' ;;
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$opts" -- "$cur")
 		return

@@ -43,6 +43,7 @@ static void test_permits(void **state)
 		{ "apply", true, false, false },
 		{ "restore", true, false, false },
 		{ "lease", true, true, false },
+		{ "log", true, true, false },
 		{ "recover", false, false, false },
 		{ "release", false, false, false },
 		{ "nonsense", false, false, false },
@@ -111,6 +112,12 @@ static void test_good(void **state)
 	assert_string_equal(r.verb, "lease");
 	assert_string_equal(r.guest, "demo");
 	assert_string_equal(r.file, "a/b.yaml");
+	assert_false(r.log || r.now);
+	assert_int_equal(parse("{\"version\":1,\"verb\":\"lease\","
+	                       "\"guest\":\"demo\",\"log\":true}",
+	                       &r),
+	                 0);
+	assert_true(r.log && !r.now);
 }
 
 static void test_bad(void **state)
@@ -134,6 +141,7 @@ static void test_bad(void **state)
 		"{\"version\":1,\"verb\":\"lease\",\"guest\":\"a\\u001b[2J\"}",
 		"{\"version\":1,\"verb\":\"lease\",\"guest\":\"a\\u0000b\"}",
 		"{\"version\":1,\"verb\":\"lease\",\"guest\":[\"a\"]}",
+		"{\"version\":1,\"verb\":\"lease\",\"log\":1}",
 		"{\"version\":1,\"verb\":\"status\"} {}",
 		"{\"version\":1,\"verb\":\"\xff\xfe\"}",
 	};
