@@ -98,7 +98,8 @@
  *      pair of queues, and "vhost:NAME:N" where the kernel is to serve it
  *     "vsock": {"slot", "cid"} with the descriptor "vsock"
  *     "rng": {"slot"}, "vconsole": {"slot"}
- *     "watchdog": {"slot", "action": "reset" | "stop" | "ignore"}
+ *     "watchdog": {"slot", "action": "reset" | "stop" | "dump" | "ignore"},
+ *      with the descriptor "core" for dump: an empty file
  *   "path" and "tap" (the interface's name) are for messages: the VMM opens
  *   neither.
  *

@@ -241,6 +241,9 @@ static int open_one(struct work *w, struct rtnl *rtnl, const struct pol_own *o)
 	case POL_OWN_VSOCK:
 		return open_node(w, "vsock", "/dev/vhost-vsock",
 		                 "modprobe vhost_vsock");
+	case POL_OWN_WATCHDOG:
+		return o->watchdog->action == POL_WATCHDOG_DUMP ? core_open(w)
+		                                                : 0;
 	default:
 		return 0;
 	}

@@ -476,6 +476,8 @@ _must_check_ int open_disk(struct work *w, const struct pol_disk *disk);
  * listens at. main's. */
 _must_check_ int control_folder(struct env *e, const char *path,
                                 struct diag *d);
+/* core.c: as "core", an empty file. FL_NETD_OPEN. */
+_must_check_ int core_open(struct work *w);
 /* As "control". FL_NETD_CONTROL. */
 _must_check_ int control_open(struct work *w);
 void control_remove(const struct env *e, const char *guest);

@@ -50,7 +50,7 @@ static READER(read_action)
 	static const struct word word[] = {
 		{ .text = "reset", .value = POL_WATCHDOG_RESET },
 		{ .text = "stop", .value = POL_WATCHDOG_STOP },
-		{ .text = "dump", .value = POL_WATCHDOG_DUMP, .later = true },
+		{ .text = "dump", .value = POL_WATCHDOG_DUMP },
 		{ .text = "ignore", .value = POL_WATCHDOG_IGNORE },
 	};
 	static const struct words words = { word, ARRAY_SIZE(word) };

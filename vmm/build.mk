@@ -18,6 +18,7 @@ SRCS_vmm := \
 	console.c \
 	control.c \
 	control_methods.c \
+	core.c \
 	cpuid.c \
 	devices.c \
 	dump.c \

@@ -101,7 +101,7 @@ static int do_events(struct call *k, json_t **ret)
 
 static int no_dump(struct call *k)
 {
-	if (!k->c->dump)
+	if (!k->c->dump && !k->c->vm->core)
 		return 0;
 	return refuse(k, -EBUSY, "its memory is being written to a file",
 	              "wait for that; or end the connection that asked for it");

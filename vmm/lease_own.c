@@ -25,6 +25,7 @@ void lease_own_init(struct vm_config *c)
 		for (unsigned k = 0; k < VM_NIC_PAIRS_MAX; k++)
 			c->nic[i].tap_fd[k] = c->nic[i].vhost_fd[k] = -1;
 	c->vsock.fd = -1;
+	c->watchdog.core_fd = -1;
 }
 
 static int take_slot(const json_t *from, uint8_t *ret)
@@ -144,6 +145,7 @@ static int take_watchdog(const json_t *lease, struct vm_watchdog *ret)
 	static const char *const name[] = {
 		[VM_WATCHDOG_RESET] = "reset",
 		[VM_WATCHDOG_STOP] = "stop",
+		[VM_WATCHDOG_DUMP] = "dump",
 		[VM_WATCHDOG_IGNORE] = "ignore",
 	};
 	const json_t *v = json_object_get(lease, "watchdog");
@@ -213,6 +215,8 @@ int *lease_own_fd(struct vm_config *c, const char *name)
 
 	if (c->vsock.slot && !strcmp(name, "vsock"))
 		return &c->vsock.fd;
+	if (c->watchdog.action == VM_WATCHDOG_DUMP && !strcmp(name, "core"))
+		return &c->watchdog.core_fd;
 	for (unsigned i = 0; !strncmp(name, "disk:", n) && i < c->n_disks; i++)
 		if (!strcmp(name + n, c->disk[i].name))
 			return &c->disk[i].fd;
@@ -263,6 +267,8 @@ bool lease_own_fits(const struct vm_config *c)
 	if (c->console_slot)
 		fits = fits && claim(&slots, c->console_slot);
 	if (c->watchdog.slot)
-		fits = fits && claim(&slots, c->watchdog.slot);
+		fits = fits && claim(&slots, c->watchdog.slot) &&
+		       (c->watchdog.action != VM_WATCHDOG_DUMP ||
+		        c->watchdog.core_fd >= 0);
 	return fits;
 }

@@ -253,8 +253,10 @@ static bool on_request(struct loop *l, enum vm_end *ret, struct diag *d)
 	tell_watchdog(l);
 	if (control_holds(vm->control))
 		return false;
+	core_go_on(vm);
 	switch (atomic_load(&vm->request)) {
 	case VM_REQ_NONE:
+	case VM_REQ_DUMP:
 		return false;
 	case VM_REQ_POWEROFF:
 		*ret = VM_END_POWEROFF;
@@ -303,7 +305,7 @@ static bool serve(struct loop *l, enum vm_end *ret, struct diag *d)
 	console_write(l->vm->console);
 	if (control_serve(l->vm->control, l->p + P_CONTROL))
 		return true;
-	return l->p[P_EVENT].revents && on_request(l, ret, d);
+	return (l->p[P_EVENT].revents || l->vm->core) && on_request(l, ret, d);
 }
 
 static int make_signal_fd(void)
@@ -344,6 +346,8 @@ static int sooner(int a, int b)
 
 static int wait_ms(const struct loop *l)
 {
+	if (l->vm->core)
+		return 0;
 	return sooner(hotplug_wait_ms(l->vm->hotplug),
 	              control_wait_ms(l->vm->control));
 }

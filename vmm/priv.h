@@ -271,6 +271,7 @@ enum vm_request {
 	VM_REQ_POWEROFF,
 	VM_REQ_PANIC,    /* it crashed, and that is to be its end */
 	VM_REQ_WATCHDOG, /* it hangs, and that is to be its end */
+	VM_REQ_DUMP,     /* it hangs, and is to be written to a file first */
 	VM_REQ_FAIL
 };
 void vm_request(struct vm *vm, enum vm_request r);
@@ -603,6 +604,7 @@ struct vm {
 	struct diag fail;          /* of VM_REQ_FAIL, under park_lock */
 	_Atomic bool panicked;     /* panic.c */
 	struct watchdog *watchdog; /* watchdog.h; NULL = none */
+	struct dump *core;         /* under way: core.c */
 	struct pause pause;
 	struct control *control; /* control.h; NULL = nobody looks after it */
 };

@@ -37,10 +37,10 @@
 
 #include <jansson.h>
 #include <stddef.h>
-#include <stdint.h>
+
+#include "base/base.h"
 
 struct vm;
-struct diag;
 
 /* A lone writer needs no locked instruction. */
 static inline void stats_add(uint64_t *v, uint64_t n)

@@ -256,6 +256,7 @@ static void close_all(struct vm *vm)
 	close_fd(&c->report_fd);
 	close_fd(&c->interrupts_fd);
 	close_fd(&c->control_fd);
+	close_fd(&c->watchdog.core_fd);
 	/* Last: with it netd takes the lease back. */
 	close_fd(&c->conn_fd);
 }
@@ -266,6 +267,7 @@ void vm_free(struct vm *vm)
 		return;
 	vcpus_stop(vm);
 	control_free(vm->control);
+	dump_free(vm->core);
 	console_free(vm->console);
 	vm->console = NULL;
 	storms_free(vm->storms);

@@ -137,12 +137,14 @@ struct vm_vsock {
 enum vm_watchdog_action {
 	VM_WATCHDOG_RESET,
 	VM_WATCHDOG_STOP,
+	VM_WATCHDOG_DUMP,   /* its memory to a file, then reset */
 	VM_WATCHDOG_IGNORE, /* told, no more */
 };
 
 struct vm_watchdog {
 	uint8_t slot; /* 0 = none */
 	enum vm_watchdog_action action;
+	int core_fd; /* an empty file, for dump; -1 = none */
 };
 
 /* What a guest's word that it has crashed does: pvpanic. */

@@ -76,6 +76,7 @@ const char *watchdog_action_name(enum vm_watchdog_action a)
 	static const char *const name[] = {
 		[VM_WATCHDOG_RESET] = "reset",
 		[VM_WATCHDOG_STOP] = "stop",
+		[VM_WATCHDOG_DUMP] = "dump",
 		[VM_WATCHDOG_IGNORE] = "ignore",
 	};
 
@@ -140,16 +141,21 @@ static void wake_loop(struct vm *vm)
 
 static void act(struct watchdog *w)
 {
+	static const enum vm_request request[] = {
+		[VM_WATCHDOG_RESET] = VM_REQ_RESET,
+		[VM_WATCHDOG_STOP] = VM_REQ_WATCHDOG,
+		[VM_WATCHDOG_DUMP] = VM_REQ_DUMP,
+		[VM_WATCHDOG_IGNORE] = VM_REQ_NONE,
+	};
+
 	atomic_store_explicit(
 		&w->count,
 		atomic_load_explicit(&w->count, memory_order_relaxed) + 1,
 		memory_order_relaxed);
 	if (!atomic_exchange(&w->fired, true))
 		wake_loop(w->vm);
-	if (w->action == VM_WATCHDOG_STOP)
-		vm_request(w->vm, VM_REQ_WATCHDOG);
-	else if (w->action == VM_WATCHDOG_RESET)
-		vm_request(w->vm, VM_REQ_RESET);
+	if (request[w->action] != VM_REQ_NONE)
+		vm_request(w->vm, request[w->action]);
 }
 
 /* True when the output is driven, which can be turned off. */

@@ -15,6 +15,7 @@
  *     reset    the machine's, as by its button; the driver then reads that it
  *              was this timer
  *     stop     the end of the VMM, with an exit status of its own
+ *     dump     its memory to a file (core.c), then reset
  *     ignore   an event on the control socket, no more
  *
  *   The end of the first stage raises an interrupt on hardware, on a pin of
@@ -53,6 +54,9 @@ void watchdog_resume(struct watchdog *w);
 bool watchdog_take(struct watchdog *w);
 /* How often it has, since the guest's begin. */
 uint64_t watchdog_count(const struct watchdog *w);
+/* core.c; the main thread. Of VM_REQ_DUMP, the next slice; with the last one it
+ * becomes VM_REQ_RESET. Of another: nothing. */
+void core_go_on(struct vm *vm);
 const char *watchdog_action_name(enum vm_watchdog_action a);
 
 #endif

@@ -71,6 +71,24 @@ sleep 10
 boots w 2 || fail "it was reset though nobody started the watchdog"
 off w
 
+step "its memory is written before it is reset, once"
+: >/run/d.core
+boot d group --watchdog 5,dump,/run/d.core
+driver d 4
+feed d 4
+starve d
+wait_for 90 "reset" boots d 2
+says "$LAB_LOG/d.log" 'its memory is in the core file: [0-9]* bytes' || fail "no word of the core: $(guest_last d)"
+readelf -ln /run/d.core >"$LAB_LOG/readelf" 2>&1
+says "$LAB_LOG/readelf" 'LOAD +0x0*1000 ' && says "$LAB_LOG/readelf" NT_PRSTATUS || fail "no core: $(cat "$LAB_LOG/readelf")"
+rm /run/d.core
+driver d 4
+feed d 4
+starve d
+wait_for 60 "second reset" boots d 3
+says "$LAB_LOG/d.log" 'which has been used' || fail "no word of it: $(guest_last d)"
+off d
+
 step "a kernel that stands still, and ends for that: 13"
 boot s group --watchdog 5,stop
 driver s 4

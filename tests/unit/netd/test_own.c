@@ -358,6 +358,50 @@ static void test_control_left(void **state)
 
 #define WITH_LAB(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
+/* ---- a file for its memory ---- */
+
+static off_t size_of(int dir, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir, name, &st, 0) < 0 ? -errno : st.st_size;
+}
+
+static void test_core(void **state)
+{
+	struct lab *l = *state;
+	int dir = open(l->dir.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	l->env.state_fd = dir;
+	assert_int_equal(core_open(&l->w), 0);
+	assert_int_equal(size_of(dir, "dumps/demo.core"), 0);
+	/* Nobody wrote into it: it is made anew, and nothing is kept. */
+	answer_drop(l);
+	assert_int_equal(core_open(&l->w), 0);
+	assert_int_equal(size_of(dir, "dumps/demo.core.1"), -ENOENT);
+	for (int i = 5; i < 8; i++) {
+		assert_int_equal(write(l->w.fd[0], "core....", (size_t)i), i);
+		answer_drop(l);
+		assert_int_equal(core_open(&l->w), 0);
+		assert_int_equal(size_of(dir, "dumps/demo.core"), 0);
+		assert_int_equal(size_of(dir, "dumps/demo.core.1"), i);
+	}
+	/* A link there leads nowhere. */
+	answer_drop(l);
+	assert_int_equal(unlinkat(dir, "dumps/demo.core", 0), 0);
+	assert_int_equal(symlinkat("/etc/passwd", dir, "dumps/demo.core"), 0);
+	assert_int_equal(core_open(&l->w), 0);
+	assert_int_equal(size_of(dir, "dumps/demo.core"), 0);
+	/* No folder. */
+	answer_drop(l);
+	assert_int_equal(renameat(dir, "dumps", dir, "old"), 0);
+	assert_int_equal(symlinkat("old", dir, "dumps"), 0);
+	assert_int_equal(core_open(&l->w), -ENOTDIR);
+	assert_int_equal(l->w.diag.code, FL_NETD_OPEN);
+	close(dir);
+	l->env.state_fd = -1;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -366,6 +410,7 @@ int main(void)
 		WITH_LAB(test_disk_format), WITH_LAB(test_tap),
 		WITH_LAB(test_tap_taken),   WITH_LAB(test_bridge),
 		WITH_LAB(test_control),     WITH_LAB(test_control_left),
+		WITH_LAB(test_core),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -378,7 +378,7 @@ static void test_own_devices(void **state)
 	assert_int_equal(p->guest[1].rng_slot, 0);
 	assert_int_equal(g->watchdog.action, POL_WATCHDOG_STOP);
 	assert_int_equal(g->on_panic, POL_PANIC_RESET);
-	assert_int_equal(p->guest[1].watchdog.action, POL_WATCHDOG_IGNORE);
+	assert_int_equal(p->guest[1].watchdog.action, POL_WATCHDOG_DUMP);
 	assert_int_equal(p->guest[1].on_panic, POL_PANIC_IGNORE);
 	pol_free(p);
 	p = parse("tests/golden/policy/good/own-no-room-for-rng.yaml");

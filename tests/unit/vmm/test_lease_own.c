@@ -125,6 +125,19 @@ static void others(void **state)
 	lease_free(&c);
 }
 
+static void core(void **state)
+{
+	struct vm_config c;
+
+	(void)state;
+	taken(MORE("\"watchdog\": {\"slot\": 28, \"action\": \"dump\"}, ",
+	           ", \"core\""),
+	      &c);
+	assert_int_equal(c.watchdog.action, VM_WATCHDOG_DUMP);
+	assert_int_equal(c.watchdog.core_fd, FD0 + 2);
+	lease_free(&c);
+}
+
 /* None of it is there: nothing of it is left as it was. */
 static void nothing(void **state)
 {
@@ -141,6 +154,7 @@ static void nothing(void **state)
 	assert_int_equal(c.rng_slot, 0);
 	assert_int_equal(c.console_slot, 0);
 	assert_int_equal(c.watchdog.slot, 0);
+	assert_int_equal(c.watchdog.core_fd, -1);
 	for (unsigned i = 0; i < VM_DISKS_MAX; i++)
 		assert_int_equal(c.disk[i].fd, -1);
 	for (unsigned i = 0; i < VM_NICS_MAX; i++)
@@ -247,6 +261,9 @@ static const char *const bad[] = {
 	MORE("", ", \"vsock\""),
 	MORE("\"watchdog\": {\"slot\": 1}, ", ""),
 	MORE("\"watchdog\": {\"slot\": 1, \"action\": \"dump\"}, ", ""),
+	MORE("\"watchdog\": {\"slot\": 1, \"action\": \"stop\"}, ",
+	     ", \"core\""),
+	MORE("", ", \"core\""),
 	MORE("\"watchdog\": {\"action\": \"stop\"}, ", ""),
 	MORE("\"watchdog\": {\"slot\": 1, \"action\": \"stop\"}, "
              "\"rng\": {\"slot\": 1}, ",
@@ -282,9 +299,10 @@ static void refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(disks),  cmocka_unit_test(nics),
-		cmocka_unit_test(others), cmocka_unit_test(nothing),
-		cmocka_unit_test(limits), cmocka_unit_test(refused),
+		cmocka_unit_test(disks),   cmocka_unit_test(nics),
+		cmocka_unit_test(others),  cmocka_unit_test(core),
+		cmocka_unit_test(nothing), cmocka_unit_test(limits),
+		cmocka_unit_test(refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -231,6 +231,7 @@ static void runs_out(void **state)
 	static const int request[] = {
 		[VM_WATCHDOG_RESET] = VM_REQ_RESET,
 		[VM_WATCHDOG_STOP] = VM_REQ_WATCHDOG,
+		[VM_WATCHDOG_DUMP] = VM_REQ_DUMP,
 		[VM_WATCHDOG_IGNORE] = VM_REQ_NONE,
 	};
 
