@@ -301,7 +301,8 @@ static void tap_ready(void *ctx, uint32_t events)
 	pthread_mutex_lock(&n->lock);
 	if (p->watched && (events & (EPOLLERR | EPOLLHUP)))
 		net_gone(n);
-	if (p->full && (events & EPOLLOUT)) {
+	/* It may have been found in the life before this one. */
+	if (n->started && p->full && (events & EPOLLOUT)) {
 		p->full = false;
 		net_watch(p);
 		net_tx(p);

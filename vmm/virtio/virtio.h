@@ -65,8 +65,9 @@ struct vq_chain {
 
 struct vq {
 	struct vm *vm;
-	/* Serve it? False from before ops->stop until ops->start. */
-	bool ready;
+	/* Serve it? False from before ops->stop until ops->start. Whoever reads
+	 * it with the device's lock alone sees it one way or the other. */
+	_Atomic bool ready;
 	bool packed, event_idx, indirect;
 	uint16_t size;
 	/* Host addresses of the areas, checked when the queue was started. */
