@@ -274,22 +274,31 @@ static void net_reset(void *ctx)
 /* ---- the loop's callbacks --------------------------------------------------
  */
 
+static void serve(struct net *n, unsigned i)
+{
+	struct net_pair *p = &n->pair[MIN(i / 2, n->pairs - 1)];
+
+	if (i == net_ctrl_index(n)) {
+		net_ctrl(n);
+		return;
+	}
+	/* With vhost it is a pair of which half is ready. */
+	if (n->vhost || i / 2 >= n->pairs)
+		return;
+	if (i & 1)
+		net_tx(p);
+	else if (p->starved || p->rx->packet)
+		net_rx(p);
+}
+
 static void net_kick(void *ctx, unsigned i)
 {
 	struct net *n = ctx;
-	struct net_pair *p = &n->pair[MIN(i / 2, n->pairs - 1)];
 
 	pthread_mutex_lock(&n->lock);
-	if (!n->started)
-		; /* broken meanwhile */
-	else if (i == net_ctrl_index(n))
-		net_ctrl(n);
-	else if (n->vhost)
-		; /* a pair of which half is ready */
-	else if (i / 2 < n->pairs && (i & 1))
-		net_tx(p);
-	else if (i / 2 < n->pairs && (p->starved || p->rx->packet))
-		net_rx(p);
+	/* Else it is broken meanwhile. */
+	if (n->started)
+		serve(n, i);
 	unlock(n);
 }
 

@@ -28,10 +28,10 @@ struct rig {
 /* The kernel's, but for the error that a test wants of the next one. */
 static int readv_error;
 
-ssize_t readv(int fd, const struct iovec *iov, int n)
+ssize_t readv(int fd, const struct iovec *iovec, int count)
 {
 	if (!readv_error)
-		return syscall(SYS_readv, fd, iov, n);
+		return syscall(SYS_readv, fd, iovec, count);
 	/* As tun does: the packet is gone. */
 	assert_true(recv(fd, NULL, 0, MSG_DONTWAIT) == 0);
 	errno = readv_error;
@@ -667,7 +667,7 @@ static void kernel_refuses(void **state)
 static void without_a_vector(void **state)
 {
 	struct rig *r = calloc(1, sizeof(*r));
-	uint64_t arg;
+	uint64_t arg = 0;
 
 	(void)state;
 	begin_as(r, true);
