@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "vmm/acpi.h"
+#include "vmm/cpus.h"
 
 #define OEM_ID "FAIRLD"
 #define OEM_TABLE "FAIRLEAD"
@@ -146,6 +147,7 @@ enum {
 	MADT_IOAPIC = 1,
 	MADT_LAPIC_NMI = 4,
 	MADT_X2APIC = 9,
+	MADT_X2APIC_NMI = 10,
 	LAPIC_ENABLED = 1,
 };
 
@@ -167,6 +169,25 @@ static void add_processor(struct aml *a, uint32_t uid, uint32_t id)
 	}
 }
 
+/* NMI is LINT1 on every processor; those of x2APIC entries are told so by a
+ * structure of their own, 5.2.12.13. */
+static void add_nmi(struct aml *a, bool x2apic)
+{
+	aml_le(a, MADT_LAPIC_NMI, 1);
+	aml_le(a, 6, 1);
+	aml_le(a, 0xff, 1);
+	aml_le(a, 0, 2);
+	aml_le(a, 1, 1);
+	if (!x2apic)
+		return;
+	aml_le(a, MADT_X2APIC_NMI, 1);
+	aml_le(a, 12, 1);
+	aml_le(a, 0, 2);
+	aml_le(a, UINT32_MAX, 4);
+	aml_le(a, 1, 1);
+	aml_le(a, 0, 3);
+}
+
 static uint64_t add_madt(struct aml *a, const struct acpi_machine *m)
 {
 	size_t at = acpi_table_begin(a, "APIC", MADT_REVISION);
@@ -174,18 +195,13 @@ static uint64_t add_madt(struct aml *a, const struct acpi_machine *m)
 	aml_le(a, MAP_LAPIC, 4);
 	aml_le(a, 0, 4); /* flags: PCAT_COMPAT off, there is no 8259 */
 	for (uint32_t i = 0; i < m->cpus; i++)
-		add_processor(a, i, acpi_apic_id(m, i));
+		add_processor(a, i, cpu_id(&m->shape, i));
 	aml_le(a, MADT_IOAPIC, 1);
 	aml_le(a, 12, 1);
 	aml_le(a, 0, 2); /* its id, reserved */
 	aml_le(a, MAP_IOAPIC, 4);
 	aml_le(a, 0, 4); /* its first GSI */
-	/* NMI is LINT1 on every processor. */
-	aml_le(a, MADT_LAPIC_NMI, 1);
-	aml_le(a, 6, 1);
-	aml_le(a, 0xff, 1);
-	aml_le(a, 0, 2);
-	aml_le(a, 1, 1);
+	add_nmi(a, cpu_id_last(&m->shape) >= ACPI_LAPIC_END);
 	return acpi_table_end(a, at);
 }
 
@@ -266,12 +282,14 @@ int acpi_build(struct vm *vm, struct gpa *ret_rsdp, struct diag *d)
 	const struct gpa at = { .v = MAP_ACPI };
 	struct acpi_machine m = {
 		.cpus = vm->cfg.cpus,
+		.shape = vm->shape,
 		.mem64 = vm->mem.mmio64,
 		.mem64_end = topology_mem64_end(vm),
 		.last_bus = topology_last_bus(vm),
 		.ports = vm->ports,
 		.node = vm->cfg.node,
 		.n_nodes = vm->cfg.n_nodes,
+		.pci_node = vm->cfg.pci_node,
 	};
 	uint8_t *buf = memory_at(vm, at, MAP_ACPI_SIZE);
 	int r;

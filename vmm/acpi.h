@@ -9,7 +9,8 @@
 
 /* What the tables depend on. */
 struct acpi_machine {
-	unsigned cpus;             /* APIC id = processor UID = index */
+	unsigned cpus;             /* processor UID = index */
+	struct cpu_shape shape;    /* ... its APIC id */
 	uint64_t mem64, mem64_end; /* window of 64-bit BARs */
 	/* Linux asks for every device of every bus up to here that it has not
 	 * found, by 0xCF8: 255 would be 8192 exits. */

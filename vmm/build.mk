@@ -19,7 +19,9 @@ SRCS_vmm := \
 	control.c \
 	control_methods.c \
 	core.c \
+	cpu_ids.c \
 	cpuid.c \
+	cpuid_table.c \
 	devices.c \
 	dump.c \
 	e1000.c \
@@ -40,6 +42,7 @@ SRCS_vmm := \
 	kvm_stats.c \
 	layout.c \
 	lease.c \
+	lease_cpus.c \
 	lease_memory.c \
 	lease_own.c \
 	loop.c \
@@ -57,6 +60,7 @@ SRCS_vmm := \
 	peer.c \
 	pins.c \
 	place.c \
+	placement.c \
 	port.c \
 	power.c \
 	prefault.c \

@@ -1,169 +1,189 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What CPUID tells the guest: what KVM can give, less what this machine does
- * not offer, with this machine's topology: one package, one thread a core,
- * APIC id = vCPU index.
+ * CPUID of a vCPU: KVM's leaves through the table of cpuid_table.c.
  *
- * Hidden, and why:
- *   VMX, SVM   no nested guests: a second hypervisor's state would widen the
- *              attack surface and cannot be reset here
- *   PMU        the counters are the host's; they tell about neighbours
- *   MONITOR    would let a guest keep a host core from others
+ * Order: a leaf that the table passes on begins as KVM gives it, another as
+ * zeros; then its rows, as written. Leaves of the topology are made from
+ * nothing, since KVM gives one subleaf where the host has none.
  */
 
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "vmm/numa.h"
+#include "vmm/cpus.h"
 
-#define LEAVES_MAX 256
-
-struct leaves {
-	struct kvm_cpuid2 head;
-	struct kvm_cpuid_entry2 e[LEAVES_MAX];
+enum {
+	LEAF_TOPOLOGY = 0xb,
+	LEAF_TOPOLOGY_V2 = 0x1f,
+	TOPOLOGY_SUBS = 3, /* threads, cores, the end */
 };
 
-/* Bits of APIC id below the package. */
-static unsigned id_bits(unsigned cpus)
+static uint32_t *reg_of(struct kvm_cpuid_entry2 *e, enum cpuid_reg r)
 {
-	unsigned bits = 0;
-
-	while (1u << bits < cpus)
-		bits++;
-	return bits;
+	switch (r) {
+	case CPUID_EAX:
+		return &e->eax;
+	case CPUID_EBX:
+		return &e->ebx;
+	case CPUID_ECX:
+		return &e->ecx;
+	default:
+		return &e->edx;
+	}
 }
 
-static void leaf_1(struct vcpu *c, struct kvm_cpuid_entry2 *e)
+static bool is_for(const struct cpuid_rule *r, const struct kvm_cpuid_entry2 *e)
+{
+	return e->function >= r->leaf && e->function <= r->last &&
+	       (r->sub == CPUID_ALL_SUBS || (uint32_t)r->sub == e->index);
+}
+
+static void apply_one(const struct cpuid_rule *r, enum cpuid_reg reg,
+                      const struct cpuid_vcpu *v, struct kvm_cpuid_entry2 *e)
+{
+	uint32_t *at = reg_of(e, reg);
+	uint32_t bits = r->reg == CPUID_WHOLE ? UINT32_MAX : r->bits;
+	uint32_t value = r->act == CPUID_MAKE ? r->make(v, e) : 0;
+
+	*at = (*at & ~bits) | (value & bits);
+}
+
+static void apply(const struct cpuid_rule *r, const struct cpuid_vcpu *v,
+                  struct kvm_cpuid_entry2 *e)
+{
+	if (r->act == CPUID_PASS || (r->amd_only && !v->amd))
+		return;
+	if (r->reg != CPUID_WHOLE) {
+		apply_one(r, r->reg, v, e);
+		return;
+	}
+	for (unsigned i = 0; i < CPUID_REGS; i++)
+		apply_one(r, (enum cpuid_reg)i, v, e);
+}
+
+/* False where the guest does not have that leaf. */
+static bool filter(const struct cpuid_vcpu *v, struct kvm_cpuid_entry2 *e)
+{
+	bool passed = false, made = false;
+
+	for (size_t i = 0; i < cpuid_n_rules; i++)
+		if (is_for(&cpuid_rules[i], e)) {
+			passed |= cpuid_rules[i].act == CPUID_PASS;
+			made |= cpuid_rules[i].act == CPUID_MAKE;
+		}
+	if (!passed)
+		e->eax = e->ebx = e->ecx = e->edx = 0;
+	for (size_t i = 0; i < cpuid_n_rules; i++)
+		if (is_for(&cpuid_rules[i], e))
+			apply(&cpuid_rules[i], v, e);
+	return passed || made;
+}
+
+static int add(struct cpuid_leaves *l, struct kvm_cpuid_entry2 e,
+               const struct cpuid_vcpu *v)
+{
+	if (!filter(v, &e))
+		return 0;
+	if (l->head.nent == CPUID_LEAVES_MAX)
+		return -E2BIG;
+	l->e[l->head.nent++] = e;
+	return 0;
+}
+
+static int add_topology(struct cpuid_leaves *l, uint32_t leaf,
+                        const struct cpuid_vcpu *v)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < TOPOLOGY_SUBS; i++)
+		r = add(l,
+		        (struct kvm_cpuid_entry2){
+				.function = leaf,
+				.index = i,
+				.flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+			},
+		        v);
+	return r;
+}
+
+/* "AuthenticAMD", "HygonGenuine": EBX tells. */
+static bool is_amd(const struct cpuid_leaves *host)
+{
+	for (unsigned i = 0; i < host->head.nent; i++)
+		if (!host->e[i].function)
+			return host->e[i].ebx == 0x68747541 ||
+			       host->e[i].ebx == 0x6f677948;
+	return false;
+}
+
+int cpuid_compose(const struct cpuid_leaves *host, const struct cpuid_vcpu *v,
+                  struct cpuid_leaves *ret)
+{
+	struct cpuid_vcpu to = *v;
+	bool v2 = false;
+	int r = 0;
+
+	to.amd = is_amd(host);
+	memset(&ret->head, 0, sizeof(ret->head));
+	for (unsigned i = 0; r == 0 && i < host->head.nent; i++) {
+		const struct kvm_cpuid_entry2 *e = &host->e[i];
+
+		v2 |= e->function == LEAF_TOPOLOGY_V2;
+		if (e->function != LEAF_TOPOLOGY &&
+		    e->function != LEAF_TOPOLOGY_V2)
+			r = add(ret, *e, &to);
+	}
+	if (r == 0)
+		r = add_topology(ret, LEAF_TOPOLOGY, &to);
+	if (r == 0 && v2)
+		r = add_topology(ret, LEAF_TOPOLOGY_V2, &to);
+	return r;
+}
+
+/* Once a machine: each leaf of it costs the host a CPUID, which is an exit
+ * where the host is a guest itself. */
+static int read_host(struct vm *vm)
+{
+	_cleanup_free_ struct cpuid_leaves *l = NULL;
+
+	if (vm->cpuid)
+		return 0;
+	l = calloc(1, sizeof(*l));
+	if (!l)
+		return -ENOMEM;
+	l->head.nent = CPUID_LEAVES_MAX;
+	if (ioctl(vm->kvm, KVM_GET_SUPPORTED_CPUID, l) < 0)
+		return -errno;
+	vm->cpuid = TAKE_PTR(l);
+	return 0;
+}
+
+static int set(struct vcpu *c)
 {
 	struct vm *vm = c->vm;
-	unsigned ids = 1u << id_bits(vm->cfg.cpus);
+	_cleanup_free_ struct cpuid_leaves *l = calloc(1, sizeof(*l));
+	const struct cpuid_vcpu v = {
+		.shape = &vm->shape,
+		.index = c->index,
+		.id = cpu_id(&vm->shape, c->index),
+		.tsc_deadline = ioctl(vm->kvm, KVM_CHECK_EXTENSION,
+		                      KVM_CAP_TSC_DEADLINE_TIMER) > 0,
+		.dedicated =
+			vm->cfg.cpu.fifo && vm->cfg.cpu.pin.n == vm->cfg.cpus,
+	};
+	int r = l ? cpuid_compose(vm->cpuid, &v, l) : -ENOMEM;
 
-	e->ebx = (e->ebx & 0x0000ffff) | MIN(ids, 255u) << 16 | c->index << 24;
-	/* MONITOR, VMX, PDCM (its MSR is the PMU's) */
-	e->ecx &= ~(BIT(3) | BIT(5) | BIT(15));
-	/* x2APIC, HYPERVISOR */
-	e->ecx |= BIT(21) | BIT(31);
-	/* Emulated by KVM on any host, so KVM tells of it by a capability.
-	 * Without it the guest calibrates the APIC timer: 100 ms. */
-	if (ioctl(vm->kvm, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0)
-		e->ecx |= BIT(24);
-	e->edx &= ~BIT(28);
-	if (vm->cfg.cpus > 1)
-		e->edx |= BIT(28); /* HTT: EBX[23:16] counts */
-}
-
-/* Caches: the first two levels are a core's own, the rest is shared by the
- * vCPUs of a memory node. Intel's
- * leaf 4 and AMD's 0x8000001d have the same shape. */
-static void leaf_cache(const struct vcpu *c, struct kvm_cpuid_entry2 *e)
-{
-	unsigned level = FIELD_GET(BITS(7, 5), e->eax);
-	unsigned ids = 1u << id_bits(c->vm->cfg.cpus);
-	unsigned shared = numa_shared(&c->vm->cfg);
-
-	if (!FIELD_GET(BITS(4, 0), e->eax))
-		return;
-	e->eax &= BITS(13, 0);
-	e->eax |= FIELD_PREP(BITS(25, 14), level > 2 ? shared - 1 : 0);
-	if (e->function == 4)
-		e->eax |= FIELD_PREP(BITS(31, 26), MIN(ids - 1, 63u));
-}
-
-/* Extended topology, 0xb and 0x1f: threads, then cores, then the end. */
-static void leaf_topology(const struct vcpu *c, struct kvm_cpuid_entry2 *e)
-{
-	e->eax = e->ebx = 0;
-	e->ecx = e->index & 0xff;
-	e->edx = c->index;
-	if (e->index == 0) {
-		e->ebx = 1;
-		e->ecx |= 1 << 8;
-	} else if (e->index == 1) {
-		e->eax = id_bits(c->vm->cfg.cpus);
-		e->ebx = c->vm->cfg.cpus;
-		e->ecx |= 2 << 8;
-	}
-}
-
-static void leaf_amd_features(const struct vcpu *c, struct kvm_cpuid_entry2 *e)
-{
-	/* SVM; core, northbridge and cache counters */
-	e->ecx &= ~(BIT(1) | BIT(2) | BIT(23) | BIT(24) | BIT(28));
-	if (c->vm->cfg.cpus > 1)
-		e->ecx |= BIT(1); /* CmpLegacy: the threads are cores */
-}
-
-static void filter(struct vcpu *c, struct kvm_cpuid_entry2 *e)
-{
-	switch (e->function) {
-	case 0x1:
-		leaf_1(c, e);
-		break;
-	case 0x4:
-	case 0x8000001d:
-		leaf_cache(c, e);
-		break;
-	case 0xb:
-	case 0x1f:
-		leaf_topology(c, e);
-		break;
-	case 0x5:        /* MONITOR */
-	case 0xa:        /* PMU */
-	case 0x8000000a: /* SVM */
-	case 0x80000022: /* AMD's PMU, version 2 */
-		e->eax = e->ebx = e->ecx = e->edx = 0;
-		break;
-	case 0x80000001:
-		leaf_amd_features(c, e);
-		break;
-	case 0x80000008:
-		e->ecx = id_bits(c->vm->cfg.cpus) << 12 | (c->vm->cfg.cpus - 1);
-		break;
-	case 0x8000001e:
-		e->eax = c->index;
-		e->ebx = c->index & 0xff; /* core, one thread in it */
-		e->ecx = 0;               /* one node */
-		break;
-	default:
-		break;
-	}
-}
-
-/* KVM gives one subleaf of a topology leaf where the host has none. */
-static void complete_topology(struct leaves *l, uint32_t function)
-{
-	unsigned have = 0;
-
-	for (unsigned i = 0; i < l->head.nent; i++)
-		have |= l->e[i].function == function
-		                ? BIT(MIN(l->e[i].index, 31u))
-		                : 0;
-	for (uint32_t sub = 0; have && sub < 3; sub++)
-		if (!(have & BIT(sub)) && l->head.nent < LEAVES_MAX)
-			l->e[l->head.nent++] = (struct kvm_cpuid_entry2){
-				.function = function,
-				.index = sub,
-				.flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
-			};
+	if (r == 0 && ioctl(c->fd, KVM_SET_CPUID2, l) < 0)
+		r = -errno;
+	return r;
 }
 
 int cpuid_set(struct vcpu *c, struct diag *d)
 {
-	_cleanup_free_ struct leaves *l = calloc(1, sizeof(*l));
-	int r = -ENOMEM;
+	int r = read_host(c->vm);
 
-	if (l) {
-		l->head.nent = LEAVES_MAX;
-		r = ioctl(c->vm->kvm, KVM_GET_SUPPORTED_CPUID, l) < 0 ? -errno
-		                                                      : 0;
-	}
-	if (r == 0) {
-		complete_topology(l, 0xb);
-		complete_topology(l, 0x1f);
-		for (unsigned i = 0; i < l->head.nent; i++)
-			filter(c, &l->e[i]);
-		r = ioctl(c->fd, KVM_SET_CPUID2, l) < 0 ? -errno : 0;
-	}
+	if (r == 0)
+		r = set(c);
 	if (r < 0) {
 		diag_fail(d, r, FL_VMM_KVM, "CPUID of vCPU %u", c->index);
 		diag_why(d, "KVM: %s", strerror(-r));

@@ -17,6 +17,7 @@
 
 struct irqsink {
 	int vm_fd; /* borrowed */
+	bool wide; /* messages reach CPUs beyond 254 */
 	struct kvm_irq_routing *table;
 	size_t room; /* entries */
 };
@@ -51,7 +52,8 @@ static struct kvm_irq_routing_entry pin_route(uint32_t pin)
 
 /* With KVM_CAP_X2APIC_API the upper half carries destination ids above 255
  * (bits 63:40 of the address as the guest wrote it). */
-static struct kvm_irq_routing_entry msi_route(const struct irq_route *r)
+static struct kvm_irq_routing_entry msi_route(const struct irqsink *s,
+                                              const struct irq_route *r)
 {
 	return (struct kvm_irq_routing_entry){
 		.gsi = r->gsi,
@@ -61,7 +63,7 @@ static struct kvm_irq_routing_entry msi_route(const struct irq_route *r)
 			/* Bits 7:0 are reserved and KVM refuses the whole
 			 * table for one of them: a guest's mistake must not
 			 * cost another device its routes. */
-			.address_hi = (uint32_t)(r->msg.addr >> 32) & ~0xffu,
+			.address_hi = cpu_msi_upper(r->msg.addr, s->wide),
 			.data = r->msg.data,
 		},
 	};
@@ -77,7 +79,7 @@ static int set_routes(void *ctx, const struct irq_route *routes, size_t n)
 	for (uint32_t i = 0; i < GSI_PINS; i++)
 		s->table->entries[i] = pin_route(i);
 	for (size_t i = 0; i < n; i++)
-		s->table->entries[GSI_PINS + i] = msi_route(&routes[i]);
+		s->table->entries[GSI_PINS + i] = msi_route(s, &routes[i]);
 	s->table->nr = (uint32_t)(GSI_PINS + n);
 	return ioctl(s->vm_fd, KVM_SET_GSI_ROUTING, s->table) < 0 ? -errno : 0;
 }
@@ -131,6 +133,7 @@ int irqsink_init(struct vm *vm, struct diag *d)
 	vm->sink = calloc(1, sizeof(*vm->sink));
 	if (vm->sink) {
 		vm->sink->vm_fd = vm->fd;
+		vm->sink->wide = vm->wide_ids;
 		/* The pins: KVM's own first table has the PIC in it, too. */
 		r = set_routes(vm->sink, NULL, 0);
 	}

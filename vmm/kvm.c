@@ -12,7 +12,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "vmm/priv.h"
+#include "vmm/cpus.h"
 
 /* Intel hosts without unrestricted guest need four pages that are nobody's:
  * above every BAR, below the flash that we do not have. */
@@ -103,6 +103,49 @@ static int enable_caps(struct vm *vm, struct diag *d)
 	return 0;
 }
 
+static int cap_or(const struct vm *vm, long cap, int fallback)
+{
+	int n = ioctl(vm->fd, KVM_CHECK_EXTENSION, cap);
+
+	return n > 0 ? n : fallback;
+}
+
+/* KVM sizes tables by the largest id, where it is told (5.19). */
+static int limit_ids(struct vm *vm, struct diag *d)
+{
+	struct kvm_enable_cap limit = {
+		.cap = KVM_CAP_MAX_VCPU_ID,
+		.args = { cpu_id_last(&vm->shape) + 1 },
+	};
+	int cpus = cap_or(vm, KVM_CAP_MAX_VCPUS, 4);
+	int ids = cap_or(vm, KVM_CAP_MAX_VCPU_ID, cpus);
+	int r = cpu_ids_check(&vm->shape, (unsigned)cpus, (unsigned)ids, d);
+
+	if (r == 0)
+		(void)!ioctl(vm->fd, KVM_ENABLE_CAP, &limit);
+	return r;
+}
+
+static int set_halt_poll(struct vm *vm, struct diag *d)
+{
+	struct kvm_enable_cap poll = {
+		.cap = KVM_CAP_HALT_POLL,
+		.args = { vm->cfg.cpu.halt_poll_ns },
+	};
+	int err;
+
+	if (!vm->cfg.cpu.has_halt_poll ||
+	    ioctl(vm->fd, KVM_ENABLE_CAP, &poll) == 0)
+		return 0;
+	err = -errno;
+	diag_fail(d, err, FL_VMM_HALT_POLL, "halt-poll of %u ns",
+	          vm->cfg.cpu.halt_poll_ns);
+	diag_why(d, "KVM: %s", strerror(-err));
+	diag_mend(d, "run Linux 5.11 or newer on the host, or leave "
+	             "halt-poll: out of the policy");
+	return err;
+}
+
 static int create_chips(struct vm *vm, struct diag *d)
 {
 	uint64_t identity = KVM_IDENTITY_PAGE;
@@ -150,6 +193,10 @@ int kvm_vm_init(struct vm *vm, struct diag *d)
 	page = ioctl(vm->kvm, KVM_CHECK_EXTENSION, KVM_CAP_COALESCED_MMIO);
 	vm->coalesced.page = page > 0 ? (unsigned)page : 0;
 	r = enable_caps(vm, d);
+	if (r == 0)
+		r = limit_ids(vm, d);
+	if (r == 0)
+		r = set_halt_poll(vm, d);
 	if (r == 0)
 		r = create_chips(vm, d);
 	if (r == 0)
@@ -266,13 +313,12 @@ void kvm_irq_line(struct vm *vm, unsigned gsi, bool level)
 	(void)!ioctl(vm->fd, KVM_IRQ_LINE, &irq);
 }
 
-/* As the port would write it: above 255 the destination's upper bits are in
- * the upper half (KVM_CAP_X2APIC_API), whose lower byte is reserved. */
+/* As the port would write it. */
 void kvm_signal_msi(struct vm *vm, uint64_t addr, uint32_t data)
 {
 	struct kvm_msi msi = {
 		.address_lo = (uint32_t)addr,
-		.address_hi = (uint32_t)(addr >> 32) & ~0xffu,
+		.address_hi = cpu_msi_upper(addr, vm->wide_ids),
 		.data = data,
 	};
 

@@ -79,6 +79,8 @@ static int take_guest(const json_t *lease, struct vm_config *c)
 		r = lease_number(g, "page", INT64_MAX, 0, &c->ram.page);
 	if (r == 0)
 		r = lease_number(g, "interrupt_limit", UINT32_MAX, 0, &limit);
+	if (r == 0)
+		r = lease_cpus(g, &c->cpu);
 	if (r < 0)
 		return r;
 	c->cpus = (unsigned)cpus;

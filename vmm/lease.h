@@ -29,6 +29,8 @@ int *lease_device_fd(struct vm_device *device, unsigned n, const char *name);
  */
 bool lease_devices_fit(const struct vm_device *device, unsigned n);
 
+/* lease_cpus.c: of the "guest". */
+_must_check_ int lease_cpus(const json_t *g, struct vm_cpus *ret);
 /* lease_memory.c: of the lease's "guest". */
 _must_check_ int lease_memory(const json_t *guest, struct vm_config *c);
 _must_check_ int lease_smbios(const json_t *guest, struct vm_smbios *ret);

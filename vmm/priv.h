@@ -14,6 +14,7 @@
 
 #include <linux/kvm.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 
 /* ---- the guest physical map ---------------------------------------------
@@ -212,6 +213,17 @@ _must_check_ int slot_del(struct vm *vm, struct gpa gpa, uint64_t size);
 
 struct boot_entry;
 
+/* cpus.h */
+struct cpuid_leaves;
+struct cpu_shape {
+	unsigned sockets, cores, threads;
+	unsigned thread_bits, socket_shift; /* of an APIC id */
+};
+struct placement {
+	bool moved; /* the main thread, away from where it was: */
+	cpu_set_t process;
+};
+
 /* ---- kvm.c, vcpu.c ---------------------------------------------------------
  */
 
@@ -244,6 +256,14 @@ void kvm_vm_fini(struct vm *vm);
  * registers whose write has no effect by itself. */
 _must_check_ int coalesce_add(struct vm *vm, uint16_t port, uint16_t size);
 void coalesce_drain_ring(struct vm *vm); /* the below; also when empty */
+/* The upper half of a message's address, as KVM wants it: destination bits 31:8
+ * in place, all else zero. `wide`: bits 11:5 have 14:8 of it, cpus.h. */
+static inline uint32_t cpu_msi_upper(uint64_t addr, bool wide)
+{
+	uint32_t upper = (uint32_t)(addr >> 32) & ~0xffu;
+
+	return wide ? upper | (uint32_t)(addr >> 5 & 0x7f) << 8 : upper;
+}
 /* A message of a function of our own. */
 void kvm_signal_msi(struct vm *vm, uint64_t addr, uint32_t data);
 /* Level of an interrupt pin. */
@@ -558,6 +578,10 @@ struct vm {
 	struct memory mem;
 	struct bus *pio, *mmio;
 	struct vcpu *cpu;
+	struct cpu_shape shape;
+	bool wide_ids;              /* some are beyond 254 */
+	struct cpuid_leaves *cpuid; /* KVM's, while vCPUs are made */
+	struct placement placement;
 	struct irqsink *sink; /* irqsink.c */
 	struct irq_table *irqs;
 	struct iommu_space *space;

@@ -5,6 +5,7 @@
  * interrupt serves which vCPU.
  */
 
+#include "vmm/cpus.h"
 #include "vmm/hotplug.h"
 
 /* Each names its device: what is more than this is left out. */
@@ -16,12 +17,13 @@
  * go to several, or to nobody. */
 static int vcpu_of(const struct vm *vm, const struct irq_msg *m)
 {
-	uint64_t to = (m->addr >> 12 & 0xff) | (m->addr >> 40 << 8);
+	uint32_t to =
+		(m->addr >> 12 & 0xff) | cpu_msi_upper(m->addr, vm->wide_ids);
 
 	if (((uint32_t)m->addr >> 20) != 0xfee || m->addr & BIT(2) ||
-	    m->data & BITS(10, 8) || to >= vm->cfg.cpus)
+	    m->data & BITS(10, 8))
 		return -1;
-	return (int)to;
+	return cpu_index(&vm->shape, to);
 }
 
 static json_t *vector_of(const struct vm *vm, unsigned i,

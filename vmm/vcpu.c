@@ -19,7 +19,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "vmm/priv.h"
+#include "vmm/cpus.h"
 
 /* A lone writer needs no locked instruction. */
 static void count(_Atomic uint64_t *v)
@@ -268,7 +268,8 @@ int vcpu_init(struct vm *vm, unsigned i, struct diag *d)
 
 	c->vm = vm;
 	c->index = i;
-	c->fd = ioctl(vm->fd, KVM_CREATE_VCPU, (unsigned long)i);
+	c->fd = ioctl(vm->fd, KVM_CREATE_VCPU,
+	              (unsigned long)cpu_id(&vm->shape, i));
 	if (c->fd < 0)
 		return vcpu_fail(d, i, "KVM_CREATE_VCPU");
 	c->run = size < 0 ? MAP_FAILED

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "vmm/control.h"
+#include "vmm/cpus.h"
 #include "vmm/devices.h"
 #include "vmm/hotplug.h"
 #include "vmm/io.h"
@@ -31,14 +32,13 @@ const char *vm_end_name(enum vm_end e)
 	return (unsigned)e < ARRAY_SIZE(name) ? name[e] : "unknown";
 }
 
-static int check(const struct vm_config *c, struct diag *d)
+static int check(struct vm *vm, struct diag *d)
 {
-	if (c->cpus >= 1 && c->cpus <= VM_CPUS_MAX)
-		return 0;
-	diag_fail(d, -EINVAL, FL_VMM_CPUS, "a guest with %u CPUs", c->cpus);
-	diag_why(d, "from 1 to %d are possible", VM_CPUS_MAX);
-	diag_mend(d, "cpus: in the policy");
-	return -EINVAL;
+	int r = cpu_shape_of(&vm->cfg, &vm->shape, d);
+
+	/* 255 is everyone's. */
+	vm->wide_ids = r == 0 && cpu_id_last(&vm->shape) >= 255;
+	return r;
 }
 
 static struct vm *vm_alloc(const struct vm_config *c)
@@ -87,6 +87,8 @@ static int add_cpus(struct vm *vm, struct diag *d)
 		r = vcpu_init(vm, i, d);
 	if (r == 0)
 		r = kvm_counters_open(vm, &vm->kvm_counters, d);
+	free(vm->cpuid);
+	vm->cpuid = NULL;
 	return r;
 }
 
@@ -149,13 +151,15 @@ int vm_new(const struct vm_config *c, struct vm **ret, struct diag *d)
 
 	if (!vm)
 		return no_memory(d);
-	r = check(c, d);
+	r = check(vm, d);
 	if (r == 0)
 		r = add_basics(vm, d);
 	if (r == 0)
 		r = kvm_vm_init(vm, d);
 	if (r == 0)
 		r = memory_init(vm, c->memory, d);
+	if (r == 0)
+		r = placement_begin(vm, d);
 	if (r == 0)
 		r = add_cpus(vm, d);
 	if (r == 0)
@@ -221,6 +225,8 @@ static int start(struct vm *vm, struct diag *d)
 		r = io_start(vm->io, d);
 	if (r == 0)
 		r = vcpus_start(vm, d);
+	if (r == 0)
+		r = placement_vcpus(vm, d);
 	if (r == 0)
 		r = sandbox_syscalls(vm, d);
 	return r;

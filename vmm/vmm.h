@@ -54,6 +54,10 @@
 #define VM_SLOTS_MAX 31    /* device numbers 1 to 31 of bus 0 are root ports */
 #define VM_FUNCTIONS_MAX 8 /* of a slot */
 #define VM_NAME 32
+#define VM_ID_SHIFT_MAX 12 /* of APIC ids */
+#define VM_APIC_IDS 32768  /* 15 bits: vmm/cpus.h */
+#define VM_HOST_CPUS 1024  /* numbers that CPUs of the host may have */
+#define VM_CPU_LIST_MAX 256
 
 /* ---- errors: FL-06xx ---- */
 enum {
@@ -78,6 +82,10 @@ enum {
 	FL_VMM_VHOST = 619,   /* the kernel does not serve a device's queues */
 	FL_VMM_CONTROL = 630, /* what a peer of the control socket asked for */
 	FL_VMM_DUMP = 631,    /* the core file cannot be written */
+	FL_VMM_APIC_ID = 640, /* CPUs or APIC ids that KVM does not make */
+	FL_VMM_PIN = 641,     /* a thread may not run where it is to */
+	FL_VMM_SCHEDULER = 642,
+	FL_VMM_HALT_POLL = 643,
 	FL_VMM_NUMA = 645,    /* memory nodes that cannot be, or not there */
 	FL_VMM_LOCK = 646,    /* guest memory cannot be locked */
 	FL_VMM_DIRECT = 650,  /* a decompressed kernel is of no use */
@@ -147,6 +155,22 @@ struct vm_watchdog {
 	int core_fd; /* an empty file, for dump; -1 = none */
 };
 
+/* The guest's CPUs, beside their number, and where they run: vmm/cpus.h. */
+struct vm_cpu_list {
+	uint16_t cpu[VM_CPU_LIST_MAX]; /* of the host, as the policy has them */
+	unsigned n;
+};
+struct vm_cpus {
+	unsigned sockets, cores, threads; /* 0 = 1, as many as there are, 1 */
+	unsigned id_shift; /* APIC id bits below the socket; 0 = what it needs
+	                    */
+	struct vm_cpu_list pin;      /* one a vCPU, or else all for all */
+	struct vm_cpu_list emulator; /* for the threads that are no vCPU */
+	unsigned fifo;               /* SCHED_FIFO, its priority; 0 = no */
+	bool has_halt_poll; /* else the kernel's own, kvm's halt_poll_ns */
+	uint32_t halt_poll_ns;
+};
+
 /* What a guest's word that it has crashed does: pvpanic. */
 enum vm_panic {
 	VM_PANIC_IGNORE, /* told, no more: it resets itself, or is looked at */
@@ -179,6 +203,7 @@ struct vm_smbios {
 struct vm_config {
 	char name[VM_NAME];
 	unsigned cpus;
+	struct vm_cpus cpu;
 	uint64_t memory; /* bytes, multiple of 2 MiB */
 	const char *cmdline;
 	int kvm_fd, kernel_fd;

@@ -112,17 +112,13 @@ static void *run(void *arg)
 	return NULL;
 }
 
-void machine_start(struct machine *m, const char *guest, unsigned cpus)
-{
-	machine_start_with(m, guest, cpus, NULL);
-}
-
-void machine_start_with(struct machine *m, const char *guest, unsigned cpus,
-                        void (*add)(struct vm *vm))
+static void start(struct machine *m, const char *guest, unsigned cpus,
+                  const struct vm_cpus *cpu, void (*add)(struct vm *vm))
 {
 	struct vm_config c = {
 		.name = "micro",
 		.cpus = cpus,
+		.cpu = *cpu,
 		.memory = MEMORY,
 		.cmdline = "",
 		.kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC),
@@ -149,6 +145,23 @@ void machine_start_with(struct machine *m, const char *guest, unsigned cpus,
 	assert_int_equal(
 		bus_add(m->vm->pio, TEST_PORT, 1, EXIT_OTHER, &port_ops, m), 0);
 	assert_int_equal(pthread_create(&m->thread, NULL, run, m), 0);
+}
+
+void machine_start(struct machine *m, const char *guest, unsigned cpus)
+{
+	machine_start_with(m, guest, cpus, NULL);
+}
+
+void machine_start_with(struct machine *m, const char *guest, unsigned cpus,
+                        void (*add)(struct vm *vm))
+{
+	start(m, guest, cpus, &(struct vm_cpus){ 0 }, add);
+}
+
+void machine_start_cpus(struct machine *m, const char *guest, unsigned cpus,
+                        const struct vm_cpus *cpu)
+{
+	start(m, guest, cpus, cpu, NULL);
 }
 
 static void take(struct machine *m)

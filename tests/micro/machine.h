@@ -32,6 +32,9 @@ void machine_start(struct machine *m, const char *guest, unsigned cpus);
  * port. */
 void machine_start_with(struct machine *m, const char *guest, unsigned cpus,
                         void (*add)(struct vm *vm));
+/* With CPUs of a shape, and at places. */
+void machine_start_cpus(struct machine *m, const char *guest, unsigned cpus,
+                        const struct vm_cpus *cpu);
 /* Reads the console until it holds `word`, or the guest has ended; false
  * after the deadline. */
 bool machine_expect(struct machine *m, const char *word);

@@ -153,6 +153,41 @@ static void of_the_guest(void **state)
 	lease_free(&c);
 }
 
+#define WITH(more)                                                             \
+	"{\"ok\": true, \"guest\": {\"name\": \"g\", \"cpus\": 4, "            \
+	"\"memory\": 4194304, " more "}, \"fds\": [\"kvm\", \"kernel\"]}"
+
+static void of_the_cpus(void **state)
+{
+	struct vm_config c;
+	struct diag d;
+	static const char text[] =
+		WITH("\"sockets\": 2, \"cores\": 1, \"threads\": 2, "
+	             "\"apic_id_shift\": 8, \"pin\": [5, 4, 1023, 6], "
+	             "\"emulator\": [0], \"fifo\": 10, \"halt_poll_ns\": 0");
+
+	(void)state;
+	assert_int_equal(parse(text, &c, &d), 0);
+	assert_int_equal(c.cpu.sockets, 2);
+	assert_int_equal(c.cpu.cores, 1);
+	assert_int_equal(c.cpu.threads, 2);
+	assert_int_equal(c.cpu.id_shift, 8);
+	assert_int_equal(c.cpu.pin.n, 4);
+	assert_int_equal(c.cpu.pin.cpu[0], 5);
+	assert_int_equal(c.cpu.pin.cpu[2], 1023);
+	assert_int_equal(c.cpu.emulator.n, 1);
+	assert_int_equal(c.cpu.fifo, 10);
+	assert_true(c.cpu.has_halt_poll);
+	assert_int_equal(c.cpu.halt_poll_ns, 0);
+	lease_free(&c);
+	assert_int_equal(parse(WITH("\"page\": 0"), &c, &d), 0);
+	assert_int_equal(c.cpu.sockets, 0);
+	assert_int_equal(c.cpu.pin.n, 0);
+	assert_int_equal(c.cpu.fifo, 0);
+	assert_false(c.cpu.has_halt_poll);
+	lease_free(&c);
+}
+
 static void refused(void **state)
 {
 	static const char *const text[] = {
@@ -200,6 +235,15 @@ static void refused(void **state)
 		"{\"ok\": true, \"guest\": {\"name\": \"g\", \"cpus\": 1, "
 		"\"memory\": 4194304, \"spare_slots\": 32}, \"fds\": "
 		"[\"kvm\", \"kernel\"]}",
+		/* CPUs: too many of them, no numbers, no list */
+		WITH("\"sockets\": 65"),
+		WITH("\"apic_id_shift\": 13"),
+		WITH("\"pin\": [1024]"),
+		WITH("\"pin\": [-1]"),
+		WITH("\"pin\": [\"1\"]"),
+		WITH("\"emulator\": 0"),
+		WITH("\"fifo\": 100"),
+		WITH("\"halt_poll_ns\": 4294967296"),
 	};
 
 	(void)state;
@@ -221,6 +265,7 @@ int main(void)
 		cmocka_unit_test(functions_of_a_slot),
 		cmocka_unit_test(roms),
 		cmocka_unit_test(of_the_guest),
+		cmocka_unit_test(of_the_cpus),
 		cmocka_unit_test(refused),
 	};
 
