@@ -22,39 +22,7 @@
 #include "irq-remap/irq-remap.h"
 #include "netd/priv.h"
 
-#define CPUS_MAX 8192 /* CONFIG_NR_CPUS with MAXSMP */
 #define LIST_MAX 1024 /* of a CPU list's text */
-
-struct cpus {
-	uint64_t bit[CPUS_MAX / 64];
-};
-
-/* "0-3,8": as the kernel prints lists. */
-static int cpus_parse(const char *s, struct cpus *ret)
-{
-	*ret = (struct cpus){ 0 };
-	while (*s && *s != '\n') {
-		char *end;
-		unsigned long lo = strtoul(s, &end, 10), hi = lo;
-
-		if (end == s)
-			return -EINVAL;
-		s = end;
-		if (*s == '-') {
-			hi = strtoul(s + 1, &end, 10);
-			if (end == s + 1)
-				return -EINVAL;
-			s = end;
-		}
-		if (hi >= CPUS_MAX || lo > hi)
-			return -EINVAL;
-		for (; lo <= hi; lo++)
-			ret->bit[lo / 64] |= 1ull << lo % 64;
-		if (*s == ',')
-			s++;
-	}
-	return 0;
-}
 
 /* Some of `online` are not in `allowed`, but some are. */
 static bool is_pinned(const struct cpus *allowed, const struct cpus *online)

@@ -201,7 +201,8 @@ static void describe_guest(struct work *w, const struct guest_run *r)
 	if (g->interrupts)
 		json_object_set_new(o, "interrupt_limit",
 		                    json_integer(g->interrupts));
-	memory_describe(w->env->root_fd, g, o);
+	cpus_describe(o, &g->cpu);
+	memory_describe(w->env->root_fd, g, &r->give, o);
 	identity_describe(g, o);
 	json_object_set_new(w->reply, "guest", o);
 }
@@ -238,6 +239,8 @@ int verb_lease(struct work *w)
 	if (!e)
 		e = check_unleased(w, &r);
 	if (!e)
+		e = cpus_check(w, r.policy, r.guest);
+	if (!e)
 		e = memory_check(w, r.guest);
 	if (!e)
 		e = make_ready(w, &r, &drifted);
@@ -254,6 +257,7 @@ int verb_lease(struct work *w)
 		describe_guest(w, &r);
 		describe_devices(w, &r);
 		memlock_raise(w, memory_locked(r.guest));
+		cpus_allow_fifo(w, &r.guest->cpu);
 		say_drifted(w, drifted);
 	}
 	run_clear(&r);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * VFIO pins all of a guest's memory, and the kernel counts that against
- * RLIMIT_MEMLOCK of the process: a few MiB by default. The limit of the
- * process that asked is raised by what its guest needs; it stays over exec.
+ * Limits of the process that asked, raised by what its guest needs; they stay
+ * over exec. VFIO pins all of a guest's memory, and the kernel counts that
+ * against RLIMIT_MEMLOCK: a few MiB by default.
  *
  * prlimit(2) takes a pid, and a pid may be another's by now. A pidfd that is
  * still alive after the call proves that it was the right one; where the
@@ -29,40 +29,49 @@ static bool alive(int pidfd)
 	return poll(&p, 1, 0) == 0;
 }
 
-static int raise_limit(const struct peer *p, rlim_t need)
+static int raise_limit(const struct peer *p, enum __rlimit_resource resource,
+                       rlim_t need)
 {
 	struct rlimit now, new;
 
-	if (prlimit(p->pid, RLIMIT_MEMLOCK, NULL, &now) < 0)
+	if (prlimit(p->pid, resource, NULL, &now) < 0)
 		return -errno;
 	new = now;
 	if (now.rlim_cur != RLIM_INFINITY && now.rlim_cur < need)
 		new.rlim_cur = need;
 	if (now.rlim_max != RLIM_INFINITY && now.rlim_max < need)
 		new.rlim_max = need;
-	return prlimit(p->pid, RLIMIT_MEMLOCK, &new, NULL) < 0 ? -errno : 0;
+	return prlimit(p->pid, resource, &new, NULL) < 0 ? -errno : 0;
+}
+
+int limit_raise(struct work *w, int resource, uint64_t need)
+{
+	_cleanup_close_ int opened = -1;
+	struct peer p = w->peer;
+	int r;
+
+	if (p.pidfd < 0) {
+		opened = (int)syscall(SYS_pidfd_open, p.pid, 0);
+		if (opened < 0)
+			return -errno;
+		p.pidfd = opened;
+	}
+	r = raise_limit(&p, (enum __rlimit_resource)resource, need);
+	return r == 0 && !alive(p.pidfd) ? -ESRCH : r;
 }
 
 void memlock_raise(struct work *w, uint64_t bytes)
 {
-	struct peer p = w->peer;
 	rlim_t need;
-	int r = 0;
+	int r;
 
 	if (__builtin_add_overflow(bytes, HEADROOM, &need))
 		need = RLIM_INFINITY;
-	if (p.pidfd < 0)
-		p.pidfd = (int)syscall(SYS_pidfd_open, p.pid, 0);
-	if (p.pidfd < 0)
-		r = -errno;
-	if (!r)
-		r = raise_limit(&p, need);
-	if (!r && !alive(p.pidfd))
-		r = -ESRCH;
+	r = limit_raise(w, RLIMIT_MEMLOCK, need);
 	if (r)
 		reply_warn(w->reply,
 		           "cannot raise RLIMIT_MEMLOCK of pid %d to %llu: %s",
-		           p.pid, (unsigned long long)need, strerror(-r));
+		           w->peer.pid, (unsigned long long)need, strerror(-r));
 	json_object_set_new(w->reply, "memlock",
 	                    json_integer(r ? 0 : (json_int_t)need));
 }

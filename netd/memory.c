@@ -163,7 +163,43 @@ static json_t *node_json(int root_fd, const char *online,
 	return o;
 }
 
-void memory_describe(int root_fd, const struct pol_guest *g, json_t *guest)
+/* The host's node that all functions are of; -1 = they are of several, or there
+ * is none, or the firmware does not say. */
+static int node_of_all(int root_fd, const struct grant *give)
+{
+	int node = -1;
+
+	for (size_t i = 0; i < give->n; i++) {
+		char b[BDF_STRLEN], path[96], text[16];
+		int of = -1;
+
+		snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/numa_node",
+		         bdf_format(give->fn[i].bdf, b));
+		if (sysfs_read(root_fd, path, text, sizeof(text)) > 0)
+			of = (int)strtol(text, NULL, 10);
+		if (of < 0 || (i && of != node))
+			return -1;
+		node = of;
+	}
+	return node;
+}
+
+static void add_pci_node(int root_fd, const struct grant *give,
+                         const struct pol_memory_node *node, size_t n,
+                         json_t *guest)
+{
+	int host = node_of_all(root_fd, give);
+
+	for (size_t i = 0; host >= 0 && i < n; i++)
+		if (node[i].host == host) {
+			json_object_set_new(guest, "pci_node",
+			                    json_integer((json_int_t)i));
+			return;
+		}
+}
+
+void memory_describe(int root_fd, const struct pol_guest *g,
+                     const struct grant *give, json_t *guest)
 {
 	struct pol_memory_node node[POL_MEMORY_NODES_MAX];
 	size_t n = pol_guest_nodes(g, node);
@@ -178,6 +214,7 @@ void memory_describe(int root_fd, const struct pol_guest *g, json_t *guest)
 	if (n)
 		json_object_set(guest, "nodes", list);
 	json_decref(list);
+	add_pci_node(root_fd, give, node, n, guest);
 	if (n && g->numa == POL_NUMA_PREFERRED)
 		json_object_set_new(guest, "prefer_nodes", json_true());
 	if (g->lock)

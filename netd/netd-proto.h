@@ -84,10 +84,15 @@
  *   "page" (bytes; 0 = THP), "prefault" (bool), "on_panic" ("stop",
  *   "reset"; else the guest's own affair), "interrupt_limit" (a second
  *   and vector, with the descriptor "interrupts": /proc/interrupts).
+ *   Of its CPUs: "sockets", "cores", "threads" (all three or none),
+ *   "apic_id_shift" (0), "pin" and "emulator" ([CPU of the host ...]), "fifo"
+ *   (SCHED_FIFO's priority, for which RLIMIT_RTPRIO was raised),
+ *   "halt_poll_ns" (else the kernel's own).
  *   And "nodes" of its memory, in the order of its addresses: {"size" (bytes),
  *   "cpus": [vCPU ...], "host": the node of the host that it is from (absent:
  *   any), "distances": [to each node; 0 = not known]}, which are told to the
- *   guest from two on; "prefer_nodes" (bool): where such a node has not that
+ *   guest from two on; "pci_node": which of these is near the devices;
+ *   "prefer_nodes" (bool): where such a node has not that
  *   much, others may serve; "lock" (bool): mlock; "smbios": {"manufacturer",
  *   "product", "version", "serial", "uuid" (lower case)}.
  *   Devices that the VMM itself is, each with a "slot" of its own:

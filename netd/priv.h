@@ -11,8 +11,8 @@
  *                 the kernel's log. Opens no device, reads no sysfs, never
  *                 blocks.
  *   a worker      verbs.c transact.c apply.c ops.c observe*.c rtnl*.c grant*.c
- *                 open*.c memlock.c status.c intent.c: a fork of main for
- *                 one request; may block, is killed at its deadline, ends
+ *                 open*.c memlock.c cpus.c status.c intent.c: a fork of main
+ *                 for one request; may block, is killed at its deadline, ends
  *                 with one answer.
  *   both          reply.c lease.c journal.c control.c. Of the journal main looks
  *                 whether there is an intent; boot.c is main's, before it
@@ -107,6 +107,23 @@ bool faults_record(const char *record, struct iommu_fault *ret);
 struct fault_count *faults_note(struct faults *all, const struct leases *leases,
                                 const struct iommu_fault *f, int64_t now);
 json_t *faults_json(const struct faults *all);
+
+/* ---- cpus.c -------------------------------------------------------------- */
+
+#define CPUS_MAX 8192 /* CONFIG_NR_CPUS with MAXSMP */
+struct cpus {
+	uint64_t bit[CPUS_MAX / 64];
+};
+/* "0-3,8": as the kernel prints lists. */
+_must_check_ int cpus_parse(const char *s, struct cpus *ret);
+struct work;
+/* Are the guest's CPUs in this host? FL_POL_CPU, FL_POL_SIBLINGS. */
+_must_check_ int cpus_check(struct work *w, const struct pol_policy *p,
+                            const struct pol_guest *g);
+/* Into the lease's "guest". */
+void cpus_describe(json_t *guest, const struct pol_cpus *c);
+/* The peer's RLIMIT_RTPRIO, as memlock_raise(). */
+void cpus_allow_fifo(struct work *w, const struct pol_cpus *c);
 
 /* ---- affinity.c ---------------------------------------------------------- */
 
@@ -488,7 +505,8 @@ _must_check_ int grant_group(struct work *w, struct bdf b);
  * FL_POL_NODE_MEMORY; where it is only preferred, a warning in the reply. */
 _must_check_ int memory_check(struct work *w, const struct pol_guest *g);
 /* Into the lease's "guest". */
-void memory_describe(int root_fd, const struct pol_guest *g, json_t *guest);
+void memory_describe(int root_fd, const struct pol_guest *g,
+                     const struct grant *give, json_t *guest);
 void identity_describe(const struct pol_guest *g, json_t *guest);
 /* What counts against RLIMIT_MEMLOCK. */
 uint64_t memory_locked(const struct pol_guest *g);
@@ -496,6 +514,8 @@ uint64_t memory_locked(const struct pol_guest *g);
  * lowers it, and does not take it back when the lease ends. A failure is a
  * warning in the reply. */
 void memlock_raise(struct work *w, uint64_t bytes);
+/* The peer's limit `resource` is at least `need`; negative errno. */
+_must_check_ int limit_raise(struct work *w, int resource, uint64_t need);
 
 /* ---- server.c, jobs.c, caps.c -------------------------------------------- */
 

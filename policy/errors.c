@@ -13,6 +13,7 @@ int pol_code_errno(int code)
 	case FL_POL_NO_MATCH:
 	case FL_POL_PF_DRIVER:
 	case FL_POL_NO_IOMMU:
+	case FL_POL_CPU:
 	case FL_POL_NODE:
 		return -ENODEV;
 	case FL_POL_NODE_MEMORY:
@@ -27,6 +28,7 @@ int pol_code_errno(int code)
 	case FL_POL_HOST_USE:
 	case FL_POL_HAS_VFS:
 	case FL_POL_COMPANIONS:
+	case FL_POL_SIBLINGS:
 		return -EBUSY;
 	default:
 		return -EINVAL;

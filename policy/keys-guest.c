@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * guests: what they are made of. Their nics are in keys-nic.c, their disks in
- * keys-disk.c.
+ * keys-disk.c, their CPUs in keys-cpus.c.
  */
 
 #include <stdio.h>
@@ -126,37 +126,6 @@ static void check_devices(struct read *r, const struct node *map,
 			             &g->device[i]);
 }
 
-/* ---- cpus ---------------------------------------------------------------- */
-
-/* "cpus: 2" and "cpus: { count: 2 }" are the same. */
-static READER(read_cpu_count)
-{
-	static const struct range range = { 1, POL_CPUS_MAX };
-	struct pol_guest *g = obj;
-
-	scalar_u32(r, k, v, &range, &g->cpus);
-}
-
-// clang-format off
-static const struct key cpus_keys[] = {
-	{ .name = "count", .flags = KEY_REQUIRED, .read = read_cpu_count },
-	{ .name = "pin",      .flags = KEY_LATER },
-	{ .name = "emulator", .flags = KEY_LATER },
-	{ .name = "siblings", .flags = KEY_LATER },
-};
-static const struct table cpus_table = {
-	.what = "cpus", .keys = cpus_keys, .n = ARRAY_SIZE(cpus_keys),
-};
-// clang-format on
-
-static READER(read_cpus)
-{
-	if (v->kind == NODE_SCALAR)
-		read_cpu_count(r, k, v, obj);
-	else
-		read_map(r, v, &cpus_table, obj);
-}
-
 /* ---- guests -------------------------------------------------------------- */
 
 void guest_init(void *item)
@@ -175,6 +144,7 @@ static void guest_done(struct read *r, const struct node *map, void *obj)
 	check_nics(r, map, g);
 	check_devices(r, map, g);
 	check_disks(r, map, g);
+	check_cmdline_cpus(r, map, g);
 	check_numa(r, map, g);
 	place_slots(r, map, g);
 }

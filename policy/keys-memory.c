@@ -68,8 +68,7 @@ READER(read_never)
 	d = pol_err(r->errs, v->pos, FL_POL_VALUE, "'%s' cannot be used",
 	            k->name);
 	diag_why(d, "%s", (const char *)k->arg);
-	diag_mend(d, "remove '%s'; give the guest the memory it is to have",
-	          k->name);
+	diag_mend(d, "remove '%s'", k->name);
 }
 
 const char never_balloon[] =

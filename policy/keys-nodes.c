@@ -5,7 +5,6 @@
  * look at, when the guest starts.
  */
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "policy/priv.h"
@@ -19,43 +18,33 @@ READER(read_host_node)
 		memcpy(field(k, obj), &(int){ (int)node }, sizeof(int));
 }
 
-/* "0-3,8": each below POL_CPUS_MAX, each once. */
-static int parse_vcpus(const char *s, uint64_t *ret)
+static int parse_vcpus(const struct node *v, uint64_t *ret)
 {
-	uint64_t set = 0;
+	uint16_t cpu[POL_CPUS_MAX];
+	size_t n = 0;
 
-	for (;; s++) {
-		unsigned long first, last;
-		char *end;
-
-		if (*s < '0' || *s > '9')
+	if (strlen(v->text) != v->len || strchr(v->text, '\n') ||
+	    pol_cpus_parse(v->text, cpu, POL_CPUS_MAX, &n) < 0)
+		return -EINVAL;
+	*ret = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (cpu[i] >= POL_CPUS_MAX)
 			return -EINVAL;
-		first = last = strtoul(s, &end, 10);
-		if (*end == '-' && end[1] >= '0' && end[1] <= '9')
-			last = strtoul(end + 1, &end, 10);
-		if (last < first || last >= POL_CPUS_MAX)
-			return -EINVAL;
-		for (; first <= last; first++) {
-			if (set & 1ull << first)
-				return -EINVAL;
-			set |= 1ull << first;
-		}
-		s = end;
-		if (!*s) {
-			*ret = set;
-			return 0;
-		}
-		if (*s != ',')
-			return -EINVAL;
+		*ret |= 1ull << cpu[i];
 	}
+	return 0;
 }
 
 static READER(read_node_cpus)
 {
 	struct pol_memory_node *n = obj;
+	uint64_t cpus;
 
-	if (want_quoted(r, k, v) &&
-	    (strlen(v->text) != v->len || parse_vcpus(v->text, &n->cpus)))
+	if (!want_quoted(r, k, v))
+		return;
+	if (!parse_vcpus(v, &cpus))
+		n->cpus = cpus;
+	else
 		bad_value(
 			r, k, v,
 			"vCPUs of the guest, from 0 on, each once: \"0-3,8\"");

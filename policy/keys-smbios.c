@@ -42,14 +42,15 @@ static READER(read_uuid)
 }
 
 // clang-format off
-#define TEXT(key, member)                                                      \
-	{ .name = key, .read = read_smbios_text,                               \
-	  .at = offsetof(struct pol_smbios, member) }
 static const struct key smbios_keys[] = {
-	TEXT("manufacturer", manufacturer),
-	TEXT("product", product),
-	TEXT("version", version),
-	TEXT("serial", serial),
+	{ .name = "manufacturer", .read = read_smbios_text,
+	  .at = offsetof(struct pol_smbios, manufacturer) },
+	{ .name = "product", .read = read_smbios_text,
+	  .at = offsetof(struct pol_smbios, product) },
+	{ .name = "version", .read = read_smbios_text,
+	  .at = offsetof(struct pol_smbios, version) },
+	{ .name = "serial", .read = read_smbios_text,
+	  .at = offsetof(struct pol_smbios, serial) },
 	{ .name = "uuid", .read = read_uuid },
 };
 static const struct table smbios_table = {

@@ -76,6 +76,13 @@
 #define POL_SLOTS 31       /* root ports of a guest */
 #define POL_SPARE_DEFAULT 1
 #define POL_CPUS_MAX 64
+#define POL_ID_SHIFT_MAX 12 /* of APIC ids: vmm/cpus.h */
+#define POL_APIC_IDS 32768  /* as many as a message can name */
+#define POL_PIN_IDS 255     /* ... and an interrupt pin */
+#define POL_HOST_CPUS 1024  /* numbers that CPUs of the host may have */
+#define POL_CPU_LIST_MAX 256
+#define POL_FIFO_MAX 49        /* below the kernel's interrupt threads, 50 */
+#define POL_HALT_POLL_MAX 1000 /* microseconds */
 #define POL_MEMORY_MIN (16ull << 20)
 #define POL_MEMORY_MAX (4ull << 40)
 #define POL_MEMORY_STEP (2ull << 20)
@@ -109,7 +116,9 @@ enum {
 	FL_POL_HAS_VFS = 129,    /* a whole PF wanted, and it has VFs */
 	FL_POL_COMPANIONS = 130, /* alone, and its group has others; or too many
 	                            for a slot */
-	FL_POL_NODE = 164,       /* a memory node that the host has not */
+	FL_POL_CPU = 160,      /* a CPU that the host has not, or is offline */
+	FL_POL_SIBLINGS = 161, /* two that share a core, and may not */
+	FL_POL_NODE = 164,     /* a memory node that the host has not */
 	FL_POL_NODE_MEMORY = 165, /* ... or that has too little memory */
 };
 
@@ -295,6 +304,22 @@ struct pol_watchdog {
 	enum pol_watchdog_action action;
 	uint8_t slot;
 };
+struct pol_cpu_list {
+	uint16_t cpu[POL_CPU_LIST_MAX]; /* of the host, as written, each once */
+	uint32_t n;                     /* 0 = left out */
+	struct pol_pos pos;
+};
+struct pol_cpus {                         /* of a guest, beside their number */
+	uint32_t sockets, cores, threads; /* all 0 = nothing said; else what
+	                                     the number needs */
+	uint32_t id_shift;       /* apic-id-shift; 0 = what the ids need */
+	struct pol_cpu_list pin; /* one a vCPU where there are as many; else
+	                            all of them for all */
+	struct pol_cpu_list emulator;
+	bool apart;               /* siblings: avoid */
+	uint32_t fifo;            /* scheduler: fifo, its priority; 0 = none */
+	struct pol_u32 halt_poll; /* microseconds */
+};
 struct pol_memory_node {
 	char name[POL_NAME]; /* it has none: lists are of things that begin so
 	                      */
@@ -323,6 +348,7 @@ struct pol_guest {
 	char name[POL_NAME];
 	struct pol_pos pos;
 	uint32_t cpus;
+	struct pol_cpus cpu;
 	uint64_t memory; /* bytes */
 	uint64_t page;   /* bytes; 0 = transparent huge pages */
 	bool prefault;   /* always, not only with devices */
@@ -379,6 +405,22 @@ const struct pol_guest *pol_guest_find(const struct pol_policy *p,
 bool pol_guest_nic_mac(const struct pol_policy *p, const struct pol_guest *g,
                        const struct pol_guest_nic *n, uint8_t ret[static 6]);
 
+/* ---- cpus.c: lists of CPUs, and a guest's in a host ------------------------
+ */
+
+/* "0-3,8", as the kernel writes them: *ret_n numbers below POL_HOST_CPUS, in
+ * the order written, each once. -EINVAL, -E2BIG beyond `max`. */
+_must_check_ int pol_cpus_parse(const char *text, uint16_t *ret, size_t max,
+                                size_t *ret_n);
+struct pol_host_cpus {
+	bool online[POL_HOST_CPUS];
+	uint16_t core[POL_HOST_CPUS]; /* the first CPU of the same core */
+};
+/* Can the guest's threads be where the policy puts them? -ENODEV FL_POL_CPU,
+ * -EBUSY FL_POL_SIBLINGS; the latter looks at the other guests, too. */
+_must_check_ int pol_cpus_check(const struct pol_policy *p,
+                                const struct pol_guest *g,
+                                const struct pol_host_cpus *h, struct diag *d);
 /* ---- nodes.c: a guest's memory in a host's nodes ---------------------------
  */
 

@@ -191,6 +191,10 @@ READER(read_never); /* arg: why, of a KEY_NEVER */
 extern const char never_balloon[], never_ksm[], never_reporting[];
 READER(read_slot);   /* uint8_t */
 READER(read_memory); /* of a struct pol_guest */
+READER(read_cpus);   /* the same */
+/* keys-cpus.c: APIC ids that need a word of the guest's command line. */
+void check_cmdline_cpus(struct read *r, const struct node *map,
+                        const struct pol_guest *g);
 void read_memory_bytes(struct read *r, const struct key *k,
                        const struct node *v, uint64_t *ret);
 /* keys-nodes.c */

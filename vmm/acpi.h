@@ -19,18 +19,13 @@ struct acpi_machine {
 	/* Told from two nodes on. */
 	const struct vm_node *node;
 	unsigned n_nodes;
+	unsigned pci_node; /* as struct vm_config has it */
 	struct numa_range range[NUMA_RANGES_MAX];
 	unsigned n_ranges;
 };
 
 /* Ids from here on are for an x2APIC only; 255 is everyone. */
 #define ACPI_LAPIC_END 255u
-/* Of a vCPU, in all tables. */
-static inline uint32_t acpi_apic_id(const struct acpi_machine *m, unsigned cpu)
-{
-	(void)m;
-	return cpu;
-}
 
 /* Writes all tables from address MAP_ACPI on into `buf`, which stands for the
  * guest's memory there; the RSDP is first. -ENOSPC when they do not fit. */

@@ -136,6 +136,8 @@ static void add_host_bridge(struct aml *a, const struct acpi_machine *m)
 	name_int(a, "_SEG", 0);
 	name_int(a, "_BBN", 0);
 	name_int(a, "_UID", 0);
+	if (m->n_nodes > 1 && m->pci_node)
+		name_int(a, "_PXM", m->pci_node - 1);
 	/* DMA is coherent: with no _CCA it would be so as well on x86. */
 	crs = aml_crs(a);
 	aml_res_buses(a, 0, m->last_bus);

@@ -9,6 +9,7 @@
  */
 
 #include "vmm/acpi.h"
+#include "vmm/cpus.h"
 
 enum {
 	SRAT_REVISION = 3,
@@ -67,7 +68,7 @@ uint64_t acpi_srat(struct aml *a, const struct acpi_machine *m)
 	aml_le(a, 0, 8);
 	for (unsigned i = 0; i < m->n_nodes; i++)
 		for (unsigned cpu = 0; cpu < m->cpus; cpu++) {
-			uint32_t id = acpi_apic_id(m, cpu);
+			uint32_t id = cpu_id(&m->shape, cpu);
 
 			if (!(m->node[i].cpus & VM_CPU(cpu)))
 				continue;

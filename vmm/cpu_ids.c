@@ -5,6 +5,7 @@
  */
 
 #include "vmm/cpus.h"
+#include "vmm/numa.h"
 
 /* A field that holds 0 to n - 1. */
 static unsigned bits_for(unsigned n)
@@ -14,6 +15,19 @@ static unsigned bits_for(unsigned n)
 	while (1u << bits < n)
 		bits++;
 	return bits;
+}
+
+/* Where nothing is said, a socket has the vCPUs of one memory node, since it
+ * has a last level cache. First Zens take that cache's number from bits 3 and
+ * up of the id, whatever CPUID says of it. */
+static void sockets_of_nodes(const struct vm_config *c, struct cpu_shape *s)
+{
+	const unsigned zen_shift = 3;
+
+	s->cores = numa_group(c);
+	s->sockets = c->cpus / s->cores;
+	if (s->sockets > 1)
+		s->socket_shift = zen_shift;
 }
 
 int cpu_shape_of(const struct vm_config *c, struct cpu_shape *ret,
@@ -33,6 +47,8 @@ int cpu_shape_of(const struct vm_config *c, struct cpu_shape *ret,
 		diag_mend(d, "cpus: in the policy");
 		return -EINVAL;
 	}
+	if (!v->sockets && c->n_nodes > 1)
+		sockets_of_nodes(c, &s);
 	if ((uint64_t)s.sockets * s.cores * s.threads != c->cpus ||
 	    v->id_shift > VM_ID_SHIFT_MAX) {
 		diag_fail(d, -EINVAL, FL_VMM_CPUS,
@@ -43,7 +59,8 @@ int cpu_shape_of(const struct vm_config *c, struct cpu_shape *ret,
 		return -EINVAL;
 	}
 	s.thread_bits = bits_for(s.threads);
-	s.socket_shift = MAX(s.thread_bits + bits_for(s.cores), v->id_shift);
+	s.socket_shift = MAX(s.socket_shift, v->id_shift);
+	s.socket_shift = MAX(s.thread_bits + bits_for(s.cores), s.socket_shift);
 	*ret = s;
 	return 0;
 }

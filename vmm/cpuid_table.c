@@ -123,6 +123,13 @@ static uint32_t make_wide(const struct cpuid_vcpu *v,
 	return cpu_id_last(v->shape) >= 255 ? UINT32_MAX : 0;
 }
 
+static uint32_t make_dedicated(const struct cpuid_vcpu *v,
+                               const struct kvm_cpuid_entry2 *e)
+{
+	(void)e;
+	return v->dedicated ? UINT32_MAX : 0;
+}
+
 static uint32_t make_amd_sizes(const struct cpuid_vcpu *v,
                                const struct kvm_cpuid_entry2 *e)
 {
@@ -299,6 +306,9 @@ const struct cpuid_rule cpuid_rules[] = {
 	  SAY("page faults as exits", no_nested) },
 	{ LEAF(0x40000001), ANY, EAX(BIT(15)), MAKE(wide),
 	  SAY("15-bit destinations", "where an APIC id is beyond 254") },
+	{ LEAF(0x40000001), ANY, EDX(BIT(0)), MAKE(dedicated),
+	  SAY("dedicated CPUs", "with `scheduler: fifo`: no vCPU waits for a "
+	      "CPU, so locks spin and idle polls") },
 
 	{ LEAF(0x80000000), ANY, WHOLE, PASS,
 	  SAY("highest leaf", not_host) },

@@ -82,6 +82,7 @@ struct cpuid_vcpu { /* whom it is for */
 	unsigned index;
 	uint32_t id;
 	bool tsc_deadline; /* KVM_CAP_TSC_DEADLINE_TIMER */
+	bool dedicated;    /* each has a CPU, in real time */
 	bool amd;          /* or Hygon, by leaf 0 */
 };
 #define CPUID_ALL_SUBS (-1)

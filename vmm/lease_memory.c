@@ -63,11 +63,16 @@ int lease_memory(const json_t *guest, struct vm_config *c)
 {
 	const json_t *list = json_object_get(guest, "nodes");
 	size_t n = json_array_size(list);
+	uint64_t pci = 0;
 	int r = n > VM_NODES_MAX ? -EBADMSG : 0;
 
 	for (size_t i = 0; r == 0 && i < n; i++)
 		r = take_node(json_array_get(list, i), &c->node[i]);
 	c->n_nodes = r < 0 ? 0 : (unsigned)n;
+	if (r == 0 && json_object_get(guest, "pci_node")) {
+		r = lease_number(guest, "pci_node", n ? n - 1 : 0, 0, &pci);
+		c->pci_node = (uint8_t)(pci + 1);
+	}
 	c->ram.lock = json_is_true(json_object_get(guest, "lock"));
 	c->ram.prefer = json_is_true(json_object_get(guest, "prefer_nodes"));
 	return r;

@@ -383,7 +383,7 @@ int memory_settle(struct vm *vm, struct diag *d)
 int memory_init(struct vm *vm, uint64_t bytes, struct diag *d)
 {
 	struct layout_host h = { .end = address_end() };
-	struct layout l;
+	struct layout l = { 0 };
 	void *hva = NULL;
 	int r = check_size(vm, bytes, d);
 

@@ -120,17 +120,17 @@ static unsigned node_of(const struct vm_config *c, unsigned cpu)
 	return 0;
 }
 
-unsigned numa_shared(const struct vm_config *c)
+unsigned numa_group(const struct vm_config *c)
 {
-	unsigned shared = 1;
+	for (unsigned size = c->cpus; size > 1; size--) {
+		bool fits = c->cpus % size == 0;
 
-	while (shared < c->cpus)
-		shared *= 2;
-	for (unsigned i = 1; i < c->cpus; i++)
-		while (shared > 1 &&
-		       node_of(c, i) != node_of(c, i & ~(shared - 1)))
-			shared /= 2;
-	return shared;
+		for (unsigned i = 0; fits && i < c->cpus; i++)
+			fits = node_of(c, i) == node_of(c, i - i % size);
+		if (fits)
+			return size;
+	}
+	return 1;
 }
 
 /* ---- where it lies on the host ---------------------------------------------

@@ -14,8 +14,8 @@
  *
  *   One node with a place on the host is a guest that is told of none: all its
  *   memory comes from there. From two on the guest is told, by SRAT and SLIT
- *   (acpi_numa.c), and the topology of caches follows (cpuid.c): Linux warns of
- *   a last level cache that spans nodes.
+ *   (acpi_numa.c), and has a socket a node where the configuration says nothing
+ *   of sockets (cpu_ids.c): Linux warns of a last level cache that spans nodes.
  *
  *   Order: bound after it is mapped and before a page of it is there, since a
  *   policy moves no page that somebody has; before the sandbox, which does not
@@ -48,9 +48,9 @@ _must_check_ int numa_check(const struct vm_config *c, struct diag *d);
 unsigned numa_ranges(const struct vm_config *c, const struct mem_region *ram,
                      unsigned n_ram,
                      struct numa_range ret[static NUMA_RANGES_MAX]);
-/* How many vCPUs, a power of two, may share what a node has one of: vCPUs whose
- * index differs only in the bits below are of one node. */
-unsigned numa_shared(const struct vm_config *c);
+/* How many vCPUs, from any multiple of it on, are of one node together: as many
+ * as there can be, and a divisor of their number. */
+unsigned numa_group(const struct vm_config *c);
 /* Each node's stretch of [hva, hva + memory) to its place on the host. */
 _must_check_ int numa_bind(const struct vm_config *c, void *hva,
                            struct diag *d);

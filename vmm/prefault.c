@@ -54,8 +54,8 @@ struct job {
 struct worker {
 	struct job *job;
 	struct part *part; /* where parts are not bound: its own */
-	unsigned node;
 	pthread_t thread;
+	unsigned node; /* of its CPU */
 	bool started;
 };
 

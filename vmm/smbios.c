@@ -378,9 +378,9 @@ int smbios_build(struct vm *vm, struct diag *d)
 	struct smbios_machine m = {
 		.id = &vm->cfg.smbios,
 		.name = vm->cfg.name,
-		.sockets = 1,
-		.cores = vm->cfg.cpus,
-		.threads = vm->cfg.cpus,
+		.sockets = vm->shape.sockets,
+		.cores = vm->shape.cores,
+		.threads = vm->shape.cores * vm->shape.threads,
 	};
 	uint8_t *buf = memory_at(vm, at, MAP_SMBIOS_SIZE);
 	int r = -EFAULT;

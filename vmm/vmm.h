@@ -228,6 +228,8 @@ struct vm_config {
 	/* In the order of guest addresses; 0 = nobody asks. */
 	struct vm_node node[VM_NODES_MAX];
 	unsigned n_nodes;
+	uint8_t pci_node; /* 1 and up: one more than the node that is near the
+	                     devices; 0 = not known */
 	uint32_t interrupt_limit; /* a second and vector; 0 = none */
 	int interrupts_fd;        /* /proc/interrupts, for it; -1 = none */
 	struct vm_disk disk[VM_DISKS_MAX];

@@ -58,13 +58,37 @@ static void check_own_devices(const struct pol_policy *p,
 	}
 }
 
+static void check_cpu_list(const struct pol_cpu_list *l)
+{
+	CHECK(l->n <= POL_CPU_LIST_MAX);
+	for (uint32_t i = 0; i < l->n; i++)
+		CHECK(l->cpu[i] < POL_HOST_CPUS);
+}
+
+static void check_cpus(const struct pol_policy *p, const struct pol_guest *g)
+{
+	static const struct pol_host_cpus host;
+	const struct pol_cpus *c = &g->cpu;
+	struct diag d;
+
+	CHECK(g->cpus >= 1 && g->cpus <= POL_CPUS_MAX);
+	CHECK(!c->sockets || c->sockets * c->cores * c->threads == g->cpus);
+	CHECK(c->id_shift <= POL_ID_SHIFT_MAX);
+	check_cpu_list(&c->pin);
+	check_cpu_list(&c->emulator);
+	CHECK(!c->fifo || (c->pin.n == g->cpus && c->emulator.n));
+	CHECK(c->fifo <= POL_FIFO_MAX && c->halt_poll.v <= POL_HALT_POLL_MAX);
+	/* None of its CPUs is in this host. */
+	CHECK(!pol_cpus_check(p, g, &host, &d) == !(c->pin.n || c->emulator.n));
+}
+
 static void check_guest(const struct pol_policy *p, const struct pol_guest *g)
 {
 	uint32_t slots = 0;
 
 	check_name(g->name);
 	CHECK(pol_guest_find(p, g->name) == g);
-	CHECK(g->cpus >= 1 && g->cpus <= POL_CPUS_MAX);
+	check_cpus(p, g);
 	CHECK(g->memory >= POL_MEMORY_MIN && g->memory <= POL_MEMORY_MAX);
 	CHECK(g->kernel[0] == '/');
 	CHECK(g->n_nics <= POL_GUEST_NICS_MAX);

@@ -6,10 +6,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "netd/priv.h"
 #include "tests/unit/netd/tree.h"
 
 #define PID 700
@@ -38,27 +38,21 @@ static int setup(void **state)
 	static struct tree t;
 	static const char *const irq[] = { "40", "41", "42", "43", "44" };
 
-	tree_open(&t);
-	tree_put(&t, "proc/interrupts", INTERRUPTS);
-	tree_put(&t, "proc/cmdline", "quiet\n");
-	tree_put(&t, "sys/devices/system/cpu/online", "0-7\n");
-	tree_put(&t, "proc/700/task/701/status", STATUS("3"));
-	tree_put(&t, "proc/700/task/702/status", STATUS("4-5"));
-	tree_put(&t, "proc/700/task/703/status", STATUS("0-127"));
+	tree_make(&t);
+	put(&t, "proc/interrupts", INTERRUPTS);
+	put(&t, "proc/cmdline", "quiet\n");
+	put(&t, "sys/devices/system/cpu/online", "0-7\n");
+	put(&t, "proc/700/task/701/status", STATUS("3"));
+	put(&t, "proc/700/task/702/status", STATUS("4-5"));
+	put(&t, "proc/700/task/703/status", STATUS("0-127"));
 	for (size_t i = 0; i < ARRAY_SIZE(irq); i++) {
 		char path[64];
 
 		snprintf(path, sizeof(path), "proc/irq/%s/smp_affinity_list",
 		         irq[i]);
-		tree_put(&t, path, "0-7");
+		put(&t, path, "0-7");
 	}
 	*state = &t;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	tree_close(*state);
 	return 0;
 }
 
@@ -131,8 +125,8 @@ static void test_unreadable(void **state)
 	size_t n;
 
 	unlinkat(t->fd, "proc/700/task/701/status", 0);
-	tree_put(t, "proc/700/task/702/status", STATUS("4-x"));
-	tree_put(t, "proc/700/task/703/status", "Name:\tvcpu\n");
+	put(t, "proc/700/task/702/status", STATUS("4-x"));
+	put(t, "proc/700/task/703/status", "Name:\tvcpu\n");
 	follow(t,
 	       json_pack("[o, o, o]", vector("wan", 0, 0), vector("wan", 1, 1),
 	                 vector("wan", 2, 2)),
@@ -145,9 +139,8 @@ static void test_posting(void **state)
 	const struct tree *t = *state;
 	size_t n;
 
-	tree_put(t, "sys/class/iommu/dmar0/intel-iommu/cap",
-	         "8d2008c222f0606\n");
-	tree_put(t, "sys/module/kvm_intel/parameters/enable_apicv", "Y\n");
+	put(t, "sys/class/iommu/dmar0/intel-iommu/cap", "8d2008c222f0606\n");
+	put(t, "sys/module/kvm_intel/parameters/enable_apicv", "Y\n");
 	follow(t, json_pack("[o]", vector("wan", 0, 0)), &n);
 	assert_int_equal(n, 0);
 	affinity_is(t, "40", "0-7");
@@ -174,7 +167,7 @@ static void test_refused(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, tree_teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_pinned),  T(test_hostile), T(test_unreadable),
 		T(test_posting), T(test_refused),

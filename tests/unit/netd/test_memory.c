@@ -10,7 +10,6 @@
 
 #include <cmocka.h>
 
-#include "netd/priv.h"
 #include "tests/unit/netd/tree.h"
 
 #define GIB (1ull << 30)
@@ -29,24 +28,17 @@ static int setup(void **state)
 {
 	static struct tree t;
 
-	tree_open(&t);
-	tree_put(&t, NODE "online", "0,2-3\n");
-	tree_put(&t, NODE "node0/meminfo",
-	         MEMINFO(0, 8388608, 1048576, 524288, 262144, 262144));
-	tree_put(&t, NODE "node2/meminfo", MEMINFO(2, 0, 0, 0, 0, 0));
-	tree_put(&t, NODE "node3/meminfo",
-	         MEMINFO(3, 4194304, 4194304, 0, 0, 0));
-	tree_put(&t, NODE "node0/distance", "10 15 21\n");
-	tree_put(&t, NODE "node3/distance", "21 12 10\n");
-	tree_put(&t, NODE "node3/hugepages/hugepages-2048kB/free_hugepages",
-	         "512\n");
+	tree_make(&t);
+	put(&t, NODE "online", "0,2-3\n");
+	put(&t, NODE "node0/meminfo",
+	    MEMINFO(0, 8388608, 1048576, 524288, 262144, 262144));
+	put(&t, NODE "node2/meminfo", MEMINFO(2, 0, 0, 0, 0, 0));
+	put(&t, NODE "node3/meminfo", MEMINFO(3, 4194304, 4194304, 0, 0, 0));
+	put(&t, NODE "node0/distance", "10 15 21\n");
+	put(&t, NODE "node3/distance", "21 12 10\n");
+	put(&t, NODE "node3/hugepages/hugepages-2048kB/free_hugepages",
+	    "512\n");
 	*state = &t;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	tree_close(*state);
 	return 0;
 }
 
@@ -117,13 +109,18 @@ static void test_preferred(void **state)
 	json_decref(w.reply);
 }
 
+/* With functions 0000:01:00.0 on, as many as `functions`. */
 static void described(const struct tree *t, const struct pol_guest *g,
-                      const char *want)
+                      size_t functions, const char *want)
 {
+	static struct grant give;
 	json_t *o = json_object();
 	char *text;
 
-	memory_describe(t->fd, g, o);
+	give.n = functions;
+	for (size_t i = 0; i < functions; i++)
+		give.fn[i].bdf = (struct bdf){ .bus = 1, .fn = (uint8_t)i };
+	memory_describe(t->fd, g, &give, o);
 	text = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS);
 	assert_string_equal(text, want);
 	free(text);
@@ -139,10 +136,10 @@ static void test_describe(void **state)
 	};
 	struct pol_guest g = guest(GIB, -1);
 
-	described(*state, &g, "{}");
+	described(*state, &g, 0, "{}");
 	g.lock = true;
 	g.host_node = 3;
-	described(*state, &g,
+	described(*state, &g, 0,
 	          "{\"lock\":true,\"nodes\":[{\"cpus\":[0,1],\"distances\":[10]"
 	          ",\"host\":3,\"size\":1073741824}]}");
 	assert_true(memory_locked(&g) == 2 * GIB);
@@ -150,7 +147,7 @@ static void test_describe(void **state)
 	g.node = node;
 	g.n_nodes = 3;
 	g.numa = POL_NUMA_PREFERRED;
-	described(*state, &g,
+	described(*state, &g, 0,
 	          "{\"nodes\":["
 	          "{\"cpus\":[0],\"distances\":[10,21,0],\"host\":3,"
 	          "\"size\":1073741824},"
@@ -158,6 +155,35 @@ static void test_describe(void **state)
 	          "\"size\":1073741824},"
 	          "{\"cpus\":[],\"distances\":[0,0,0],\"size\":1073741824}],"
 	          "\"prefer_nodes\":true}");
+}
+
+/* Where all functions are of one node, and the guest has memory there. */
+static void test_pci_node(void **state)
+{
+	struct pol_memory_node node[] = {
+		{ .size = GIB, .cpus = 1, .host = 3 },
+		{ .size = GIB, .host = 0 },
+	};
+	static const char near[] =
+		"{\"nodes\":["
+		"{\"cpus\":[0],\"distances\":[10,21],\"host\":3,\"size\":"
+		"1073741824},"
+		"{\"cpus\":[],\"distances\":[21,10],\"host\":0,\"size\":"
+		"1073741824}]%s}";
+	struct pol_guest g = guest(2 * GIB, -1);
+	char want[512];
+
+	g.node = node;
+	g.n_nodes = 2;
+	put(*state, "sys/bus/pci/devices/0000:01:00.0/numa_node", "0\n");
+	put(*state, "sys/bus/pci/devices/0000:01:00.1/numa_node", "0\n");
+	put(*state, "sys/bus/pci/devices/0000:01:00.2/numa_node", "-1\n");
+	snprintf(want, sizeof(want), near, ",\"pci_node\":1");
+	described(*state, &g, 1, want);
+	described(*state, &g, 2, want);
+	snprintf(want, sizeof(want), near, "");
+	described(*state, &g, 3, want);
+	described(*state, &g, 0, want);
 }
 
 static const char *uuid_of(const char *name, char buf[UUID_STRLEN])
@@ -208,8 +234,9 @@ int main(void)
 		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_preferred),
 		cmocka_unit_test(test_describe),
+		cmocka_unit_test(test_pci_node),
 		cmocka_unit_test(test_identity),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup, tree_teardown);
 }

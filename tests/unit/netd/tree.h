@@ -1,24 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#ifndef FL_TESTS_NETD_TREE_H
-#define FL_TESTS_NETD_TREE_H
+#ifndef FL_TEST_NETD_TREE_H
+#define FL_TEST_NETD_TREE_H
 
-/* A tree of files that stands for the kernel's: a root_fd. */
+/* A folder that stands for a host's root. After cmocka.h. */
 
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "netd/priv.h"
 
 struct tree {
 	char dir[64];
 	int fd;
 };
 
-static inline void tree_put(const struct tree *t, const char *path,
-                            const char *text)
+static inline void tree_make(struct tree *t)
+{
+	snprintf(t->dir, sizeof(t->dir), P_tmpdir "/fairlead-tree-XXXXXX");
+	assert_non_null(mkdtemp(t->dir));
+	t->fd = open(t->dir, O_RDONLY | O_DIRECTORY);
+	assert_true(t->fd >= 0);
+}
+
+static inline void put(const struct tree *t, const char *path, const char *text)
 {
 	_cleanup_close_ int fd = -1;
 	char dir[256];
@@ -32,14 +40,6 @@ static inline void tree_put(const struct tree *t, const char *path,
 	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 }
 
-static inline void tree_open(struct tree *t)
-{
-	snprintf(t->dir, sizeof(t->dir), P_tmpdir "/fairlead-tree-XXXXXX");
-	assert_non_null(mkdtemp(t->dir));
-	t->fd = open(t->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	assert_true(t->fd >= 0);
-}
-
 static inline int tree_remove_one(const char *path, const struct stat *st,
                                   int type, struct FTW *ftw)
 {
@@ -49,10 +49,13 @@ static inline int tree_remove_one(const char *path, const struct stat *st,
 	return remove(path);
 }
 
-static inline void tree_close(struct tree *t)
+static inline int tree_teardown(void **state)
 {
+	struct tree *t = *state;
+
 	close(t->fd);
 	nftw(t->dir, tree_remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	return 0;
 }
 
 #endif

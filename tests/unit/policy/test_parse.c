@@ -386,6 +386,123 @@ static void test_own_devices(void **state)
 	pol_free(p);
 }
 
+static void test_cpus(void **state)
+{
+	struct pol_policy *p = parse("tests/golden/policy/good/cpus.yaml");
+	const struct pol_cpus *c = &p->guest[0].cpu;
+
+	(void)state;
+	assert_int_equal(c->sockets, 2);
+	assert_int_equal(c->cores, 2);
+	assert_int_equal(c->threads, 2);
+	assert_int_equal(c->pin.n, 0);
+	assert_int_equal(c->halt_poll.given, POL_ABSENT);
+	c = &p->guest[1].cpu;
+	assert_int_equal(c->sockets, 0); /* nothing was said of it */
+	assert_int_equal(c->pin.n, 2);
+	assert_int_equal(c->pin.cpu[0], 4);
+	assert_int_equal(c->pin.cpu[1], 2);
+	assert_int_equal(c->emulator.n, 2);
+	assert_true(c->apart);
+	assert_int_equal(c->fifo, 1);
+	assert_int_equal(c->halt_poll.given, POL_GIVEN);
+	assert_int_equal(c->halt_poll.v, 0);
+	c = &p->guest[2].cpu;
+	assert_int_equal(c->pin.n, 5);
+	assert_int_equal(c->pin.cpu[0], 1023);
+	assert_int_equal(c->pin.cpu[4], 9);
+	assert_false(c->apart);
+	assert_int_equal(c->fifo, 0);
+	assert_int_equal(c->halt_poll.v, 50);
+	c = &p->guest[3].cpu;
+	assert_int_equal(c->cores, 1);
+	assert_int_equal(c->id_shift, 8);
+	assert_int_equal(p->guest[4].cpu.fifo, 49);
+	pol_free(p);
+}
+
+/* ---- a guest's CPUs in a host -------------------------------------------- */
+
+/* Eight CPUs, of which 7 is offline; n and n + 4 are of one core. */
+static void host_of(struct pol_host_cpus *h)
+{
+	*h = (struct pol_host_cpus){ 0 };
+	for (uint16_t i = 0; i < 8; i++) {
+		h->online[i] = i != 7;
+		h->core[i] = i % 4;
+	}
+}
+
+static struct pol_policy *placed(const char *cpus, const char *other)
+{
+	static char text[512];
+	struct pol_policy *p;
+
+	snprintf(text, sizeof(text),
+	         "version: 1\nguests:\n"
+	         "  - { name: a, memory: 16M, kernel: /k, cpus: { %s } }\n"
+	         "  - { name: b, memory: 16M, kernel: /k, cpus: { %s } }\n",
+	         cpus, other);
+	assert_int_equal(pol_parse(text, strlen(text), &p, &errs), 0);
+	return p;
+}
+
+static void test_cpus_in_a_host(void **state)
+{
+	static const struct {
+		const char *cpus, *other;
+		int code, err;
+	} row[] = {
+		{ "count: 1", "count: 1", 0, 0 },
+		{ "count: 2, pin: \"0-1\"", "count: 1", 0, 0 },
+		{ "count: 2, pin: \"6-7\"", "count: 1", FL_POL_CPU, -ENODEV },
+		{ "count: 2, pin: \"8-9\"", "count: 1", FL_POL_CPU, -ENODEV },
+		{ "count: 1, emulator: \"1023\"", "count: 1", FL_POL_CPU,
+		  -ENODEV },
+		/* siblings, as one may have them */
+		{ "count: 2, pin: \"0,4\"", "count: 1", 0, 0 },
+		{ "count: 2, pin: \"0,4\", siblings: allow", "count: 1", 0, 0 },
+		{ "count: 2, pin: \"0-1\", siblings: avoid", "count: 1", 0, 0 },
+		{ "count: 2, pin: \"0,4\", siblings: avoid", "count: 1",
+		  FL_POL_SIBLINGS, -EBUSY },
+		/* threads of one core of the guest are just that */
+		{ "count: 2, threads: 2, pin: \"0,4\", siblings: avoid",
+		  "count: 1", 0, 0 },
+		{ "count: 4, threads: 2, pin: \"0,4,1,5\", siblings: avoid",
+		  "count: 1", 0, 0 },
+		{ "count: 4, threads: 2, pin: \"0,1,4,5\", siblings: avoid",
+		  "count: 1", FL_POL_SIBLINGS, -EBUSY },
+		/* a set: any vCPU may be on any of them */
+		{ "count: 4, threads: 2, pin: \"0,4\", siblings: avoid",
+		  "count: 1", FL_POL_SIBLINGS, -EBUSY },
+		/* those of the VMM itself, and of another guest */
+		{ "count: 1, pin: \"1\", emulator: \"5\", siblings: avoid",
+		  "count: 1", FL_POL_SIBLINGS, -EBUSY },
+		{ "count: 1, pin: \"1\", siblings: avoid",
+		  "count: 1, pin: \"5\"", FL_POL_SIBLINGS, -EBUSY },
+		{ "count: 1, pin: \"1\", siblings: avoid",
+		  "count: 1, pin: \"1\"", FL_POL_SIBLINGS, -EBUSY },
+		{ "count: 1, pin: \"1\"", "count: 1, pin: \"1\"", 0, 0 },
+		{ "count: 1, pin: \"1\", siblings: avoid",
+		  "count: 1, pin: \"2\"", 0, 0 },
+	};
+	struct pol_host_cpus h;
+
+	(void)state;
+	host_of(&h);
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		struct pol_policy *p = placed(row[i].cpus, row[i].other);
+		struct diag d = { 0 };
+
+		assert_int_equal(pol_cpus_check(p, &p->guest[0], &h, &d),
+		                 row[i].err);
+		assert_int_equal(d.code, row[i].code);
+		if (d.code)
+			assert_true(d.what[0] && d.why[0] && d.mend[0]);
+		pol_free(p);
+	}
+}
+
 static void test_nodes(void **state)
 {
 	static const uint8_t uuid[] = { 0x00, 0x11, 0x22, 0x33, 0x44, 0x55,
@@ -429,6 +546,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_cpus),
+		cmocka_unit_test(test_cpus_in_a_host),
 		cmocka_unit_test(test_own_devices),
 		cmocka_unit_test(test_errors_are_bounded),
 		cmocka_unit_test(test_long_text),

@@ -25,10 +25,11 @@ static int parse(const char *text, struct vm_config *c, struct diag *d)
 
 static void nodes(void **state)
 {
-	static const char text[] =
-		GUEST("\"lock\": true, \"prefer_nodes\": true, \"nodes\": ["
-	              "{\"size\": 33554432, \"cpus\": [0, 63], \"host\": 3, "
-	              "\"distances\": [10, 21]}, {\"size\": 33554432}]");
+	static const char text[] = GUEST(
+		"\"lock\": true, \"prefer_nodes\": true, \"pci_node\": 1, "
+		"\"nodes\": ["
+		"{\"size\": 33554432, \"cpus\": [0, 63], \"host\": 3, "
+		"\"distances\": [10, 21]}, {\"size\": 33554432}]");
 	struct vm_config c;
 	struct diag d;
 
@@ -43,6 +44,7 @@ static void nodes(void **state)
 	assert_int_equal(c.node[1].host, -1);
 	assert_true(c.node[1].cpus == 0);
 	assert_true(c.ram.lock && c.ram.prefer);
+	assert_int_equal(c.pci_node, 2);
 	lease_free(&c);
 }
 
@@ -85,6 +87,7 @@ static void refused(void **state)
 {
 	static const char *const bad[] = {
 		NODE("\"cpus\": [0]"),
+		GUEST("\"pci_node\": 1"),
 		NODE("\"size\": -1"),
 		NODE("\"size\": \"64M\""),
 		NODE(SIZE "\"cpus\": [64]"),

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "vmm/cpus.h"
 #include "vmm/numa.h"
 
 #define MIB (1ull << 20)
@@ -202,26 +203,53 @@ static void test_ranges_whole(void **state)
 	}
 }
 
-/* ---- what is shared ---- */
+/* ---- sockets ---- */
 
-static void test_shared(void **state)
+static void test_group(void **state)
 {
 	struct vm_config c = config(0, GIB, 6);
 
 	(void)state;
-	assert_int_equal(numa_shared(&c), 8);
+	assert_int_equal(numa_group(&c), 6);
 	c = config(1, GIB, 6);
-	assert_int_equal(numa_shared(&c), 8);
+	assert_int_equal(numa_group(&c), 6);
 	c = config(2, GIB, 6); /* 0-2, 3-5 */
-	assert_int_equal(numa_shared(&c), 1);
-	c = config(2, GIB, 8);
-	assert_int_equal(numa_shared(&c), 4);
+	assert_int_equal(numa_group(&c), 3);
 	c = config(2, GIB, 64);
-	assert_int_equal(numa_shared(&c), 32);
+	assert_int_equal(numa_group(&c), 32);
+	c = config(2, GIB, 6);
+	c.node[0].cpus = 3; /* 0-1, 2-5 */
+	c.node[1].cpus = 0x3c;
+	assert_int_equal(numa_group(&c), 2);
 	c = config(2, GIB, 4);
 	c.node[0].cpus = 5; /* 0, 2 */
 	c.node[1].cpus = 10;
-	assert_int_equal(numa_shared(&c), 1);
+	assert_int_equal(numa_group(&c), 1);
+}
+
+/* Ids far enough apart for the Zen that takes its last level cache from them.
+ */
+static void test_shape(void **state)
+{
+	struct vm_config c = config(2, GIB, 4);
+	struct cpu_shape s;
+	struct diag d;
+
+	(void)state;
+	assert_int_equal(cpu_shape_of(&c, &s, &d), 0);
+	assert_int_equal(s.sockets, 2);
+	assert_int_equal(s.cores, 2);
+	assert_int_equal(cpu_id(&s, 1), 1);
+	assert_int_equal(cpu_id(&s, 2), 8);
+	c.cpu.sockets = 1; /* as it is said */
+	c.cpu.cores = 4;
+	c.cpu.threads = 1;
+	assert_int_equal(cpu_shape_of(&c, &s, &d), 0);
+	assert_int_equal(s.sockets, 1);
+	assert_int_equal(cpu_id(&s, 2), 2);
+	c = config(1, GIB, 4);
+	assert_int_equal(cpu_shape_of(&c, &s, &d), 0);
+	assert_int_equal(s.sockets, 1);
 }
 
 /* ---- on the host ---- */
@@ -268,7 +296,8 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_ranges_whole),
-		cmocka_unit_test(test_shared),
+		cmocka_unit_test(test_group),
+		cmocka_unit_test(test_shape),
 		cmocka_unit_test(test_bind),
 	};
 
