@@ -184,9 +184,15 @@ int uuid_parse(const char *s, uint8_t ret[static 16])
 const char *uuid_format(const uint8_t uuid[static 16],
                         char buf[static UUID_STRLEN])
 {
+	static const char digits[] = "0123456789abcdef";
 	char *at = buf;
 
-	for (unsigned i = 0; i < 16; i++)
-		at += sprintf(at, uuid_dash(i) ? "%02x-" : "%02x", uuid[i]);
+	for (unsigned i = 0; i < 16; i++) {
+		*at++ = digits[uuid[i] >> 4];
+		*at++ = digits[uuid[i] & 15];
+		if (uuid_dash(i))
+			*at++ = '-';
+	}
+	*at = '\0';
 	return buf;
 }
