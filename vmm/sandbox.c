@@ -121,6 +121,7 @@ static const uint32_t fcntls[] = {
 	F_GETFL, F_SETFL,            /* as they were found; a dump's file */
 	F_DUPFD_CLOEXEC,             /* a device that comes */
 	F_ADD_SEALS,                 /* a long answer to netd */
+	F_GET_SEALS,                 /* is standard error a textring? say.c */
 };
 
 /* Things that a library may try by itself, and can do without: an answer, not
