@@ -130,6 +130,8 @@
  *     {"event": "gone", "device": NAME, "reason": "host" | "error" |
  *      "guest"}: the VMM has let go by itself; netd ends that part of the
  *      lease
+ *     {"event": "dark", "device": NAME}: the guest has switched its slot off,
+ *      and does not use it any more; once an attach and once a detach at most
  *
  * How the command starts the VMM: descriptors at fixed numbers,
  *   3 the lease as a memfd, 4 the connection to netd, 5 the report (below) or

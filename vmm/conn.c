@@ -183,6 +183,11 @@ void conn_gone(struct conn *c, const char *device, const char *reason)
 	                 "reason", reason));
 }
 
+void conn_dark(struct conn *c, const char *device)
+{
+	say(c, json_pack("{s:s, s:s}", "event", "dark", "device", device));
+}
+
 void conn_state(struct conn *c, uint64_t id, json_t *state)
 {
 	json_object_set_new(state, "event", json_string("state"));

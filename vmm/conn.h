@@ -69,6 +69,7 @@ _must_check_ int conn_input(struct conn *c, struct conn_order *ret);
 void conn_done(struct conn *c, uint64_t id, bool forced);
 void conn_refuse(struct conn *c, uint64_t id, const struct diag *why);
 void conn_gone(struct conn *c, const char *device, const char *reason);
+void conn_dark(struct conn *c, const char *device);
 /* `state` is taken; event and id are put into it. */
 void conn_state(struct conn *c, uint64_t id, json_t *state);
 /* Messages that netd did not take. */

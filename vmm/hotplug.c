@@ -15,13 +15,14 @@ struct bay {
 	struct slot slot;
 	bool owed; /* netd waits for an answer to its detach */
 	uint64_t id;
+	bool told_dark;          /* since it came, or was asked to go */
 	struct conn_order *next; /* to be attached once the slot has rested */
 };
 struct hotplug {
 	struct vm *vm;
 	struct conn *conn;
 	struct hotplug_stats stats;
-	_Atomic uint32_t ejected; /* a bit a slot: orders of the guest */
+	_Atomic uint32_t ejected, dark; /* a bit a slot: orders of the guest */
 	struct bay bay[VM_SLOTS_MAX + 1];
 };
 
@@ -210,13 +211,35 @@ static void act(struct hotplug *h, uint8_t slot, unsigned acts)
 /* ---- the guest's part ------------------------------------------------------
  */
 
-void hotplug_eject(struct vm *vm, uint8_t slot)
+static void order_of_guest(struct vm *vm, _Atomic uint32_t *set, uint8_t slot)
 {
-	if (!vm->hotplug || slot > VM_SLOTS_MAX)
-		return;
-	atomic_fetch_or(&vm->hotplug->ejected, BIT(slot));
+	atomic_fetch_or(set, BIT(slot));
 	/* It fails when the count is full: the loop is awake then. */
 	(void)!eventfd_write(vm->event_fd, 1);
+}
+
+void hotplug_eject(struct vm *vm, uint8_t slot)
+{
+	if (vm->hotplug && slot <= VM_SLOTS_MAX)
+		order_of_guest(vm, &vm->hotplug->ejected, slot);
+}
+
+void hotplug_dark(struct vm *vm, uint8_t slot)
+{
+	if (vm->hotplug && slot <= VM_SLOTS_MAX)
+		order_of_guest(vm, &vm->hotplug->dark, slot);
+}
+
+/* The guest could switch without end: netd hears of the first time. */
+static void tell_dark(struct hotplug *h, uint8_t slot)
+{
+	struct bay *b = &h->bay[slot];
+	unsigned i = 0;
+
+	if (b->told_dark || !next_in(h->vm, slot, &i))
+		return;
+	b->told_dark = true;
+	conn_dark(h->conn, h->vm->cfg.device[i].name);
 }
 
 static void attach_now(struct hotplug *h, struct conn_order *o);
@@ -237,11 +260,14 @@ static void serve_next(struct hotplug *h, struct bay *b, uint64_t now)
 void hotplug_serve(struct hotplug *h)
 {
 	uint32_t ejected = atomic_exchange(&h->ejected, 0);
+	uint32_t dark = atomic_exchange(&h->dark, 0);
 	uint64_t now = now_ns();
 
 	for (uint8_t i = 1; i <= VM_SLOTS_MAX; i++) {
 		struct slot *s = &h->bay[i].slot;
 
+		if (dark & BIT(i))
+			tell_dark(h, i);
 		if (ejected & BIT(i))
 			act(h, i, slot_eject(s, now));
 		act(h, i, slot_tick(s, now));
@@ -418,6 +444,7 @@ static void attach_now(struct hotplug *h, struct conn_order *o)
 		return;
 	}
 	h->stats.adds += o->n;
+	h->bay[slot].told_dark = false;
 	act(h, slot, slot_put(&h->bay[slot].slot));
 	snprintf(text, sizeof(text), "%s was attached at slot %u",
 	         who(h->vm, slot, name, sizeof(name)), slot);
@@ -480,6 +507,7 @@ static void detach(struct hotplug *h, const struct conn_order *o)
 	}
 	b->owed = true;
 	b->id = o->id;
+	b->told_dark = false;
 	act(h, slot,
 	    slot_ask(&b->slot, SLOT_NETD, now_ns(),
 	             patience(h, o->deadline_ms)));

@@ -14,15 +14,18 @@
  *                                                           as an error, or the
  *                                                           guest ends
  *   the guest ejects one        slot power and indicator    released
+ *   the guest's driver let go   slot power                  netd is told: a
+ *                                                           standby takes over
  *
  * Order of adding: functions attached, function 0 last, then presence: the
  * guest never finds half a device. Of removing: presence, then the functions
  * are closed; the guest's accesses find nobody meanwhile, so that a vCPU that
  * resets the device over and over cannot keep it.
  *
- * Threads: all of this is the main thread's, but for hotplug_eject(). The main
- * thread waits for the kernel to attach or let go of a device, and for an
- * access of a vCPU to it that is under way; for the guest, never.
+ * Threads: all of this is the main thread's, but for hotplug_eject() and
+ * hotplug_dark(). The main thread waits for the kernel to attach or let go of a
+ * device, and for an access of a vCPU to it that is under way; for the guest,
+ * never.
  */
 
 #include "vmm/conn.h"

@@ -186,6 +186,8 @@ static __attribute__((noinline)) void bus0_write(struct pci_host *h,
 		(void)own_bus_reset(h->vm, p->slot);
 	else if (order.reset)
 		assign_bus_reset(h->vm, p->slot);
+	if (order.dark)
+		hotplug_dark(h->vm, p->slot);
 	if (order.eject)
 		hotplug_eject(h->vm, p->slot);
 }

@@ -64,6 +64,7 @@ struct port_order port_write(struct port *p, unsigned off, unsigned width,
 		.reset = was.link &&
 		         (!is.link ||
 		          (!held && cfg_bridge_buses(&p->cfg).reset)),
+		.dark = was.present && was.powered && !is.powered,
 		.eject = !may_go(&was) && may_go(&is),
 	};
 }

@@ -32,7 +32,8 @@ struct port {
 /* What a write asks for besides: done without the lock. */
 struct port_order {
 	bool reset; /* what is behind it; once, as it begins */
-	bool eject; /* what is behind it may go */
+	bool dark;  /* what is behind it has no power: Linux' driver is gone */
+	bool eject; /* it may go; Linux says so a second later */
 };
 
 void port_init(struct port *p, struct vm *vm, const struct cfg_port *c);

@@ -440,6 +440,8 @@ void pci_host_press(struct pci_host *h, uint8_t slot);
 struct hotplug;
 /* From any thread: the guest has let go of what is in the slot. */
 void hotplug_eject(struct vm *vm, uint8_t slot);
+/* From any thread: the guest has switched the slot off. */
+void hotplug_dark(struct vm *vm, uint8_t slot);
 
 /* ---- assign.c: the assigned functions; lends vfio its ops
  * -------------------- */

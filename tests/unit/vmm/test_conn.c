@@ -277,6 +277,7 @@ static void answers(void **state)
 
 	(void)state;
 	conn_done(p.conn, 5, true);
+	conn_dark(p.conn, "wan");
 	conn_gone(p.conn, "wan", "host");
 	for (int i = 0; i < 20000; i++)
 		json_array_append_new(list, json_integer(i));
@@ -287,6 +288,10 @@ static void answers(void **state)
 	assert_string_equal(text_of(doc, "event"), "done");
 	assert_true(json_is_true(json_object_get(doc, "ok")));
 	assert_true(json_is_true(json_object_get(doc, "forced")));
+	json_decref(doc);
+	doc = answer(&p);
+	assert_string_equal(text_of(doc, "event"), "dark");
+	assert_string_equal(text_of(doc, "device"), "wan");
 	json_decref(doc);
 	doc = answer(&p);
 	assert_string_equal(text_of(doc, "event"), "gone");

@@ -68,6 +68,12 @@ void hotplug_eject(struct vm *vm, uint8_t slot)
 	(void)slot;
 }
 
+void hotplug_dark(struct vm *vm, uint8_t slot)
+{
+	(void)vm;
+	(void)slot;
+}
+
 bool own_cfg_read(struct vm *vm, uint8_t slot, unsigned off, unsigned width,
                   uint32_t *ret)
 {

@@ -85,7 +85,7 @@ static void something_comes(void **state)
 	assert_false(port_forwards(&p, BUS));
 	/* A driver that writes the same orders first does not eject it. */
 	o = control(&p, LISTEN | POWER_OFF | LED(OFF));
-	assert_false(o.eject || o.reset);
+	assert_false(o.eject || o.reset || o.dark);
 	acknowledge(&p);
 	o = control(&p, LISTEN | LED(BLINK));
 	assert_false(o.eject || o.reset);
@@ -111,13 +111,13 @@ static void asked_and_let_go(void **state)
 	o = control(&p, LISTEN | LED(BLINK));
 	assert_false(o.eject || o.reset);
 	o = control(&p, LISTEN | LED(BLINK) | POWER_OFF);
-	assert_true(o.reset);
+	assert_true(o.reset && o.dark);
 	assert_false(o.eject);
 	assert_false(port_forwards(&p, BUS));
 	acknowledge(&p);
 	o = control(&p, LISTEN | LED(OFF) | POWER_OFF);
 	assert_true(o.eject);
-	assert_false(o.reset);
+	assert_false(o.reset || o.dark);
 	o = control(&p, LISTEN | LED(OFF) | POWER_OFF);
 	assert_false(o.eject || o.reset);
 	port_remove(&p);
