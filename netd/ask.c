@@ -404,6 +404,34 @@ static void state(struct server *s, struct client *vmm, struct ask *a,
 	ask_clear(a);
 }
 
+/* A worker of our own, one at a time a guest: what its standby is to do is then
+ * the same for all. */
+static void stand_in(struct server *s, const char *guest, const char *device)
+{
+	struct request r = { .verb = "stand-in" };
+
+	for (const struct job *j = s->jobs; j; j = j->next)
+		if (!strcmp(j->permit->verb, r.verb) &&
+		    !strcmp(j->req.guest, guest))
+			return;
+	snprintf(r.guest, sizeof(r.guest), "%s", guest);
+	snprintf(r.device, sizeof(r.device), "%.*s", (int)strcspn(device, ":"),
+	         device);
+	if (!s->stopping)
+		job_submit(s, NULL, permit_find(r.verb), &r, -1);
+}
+
+/* The guest's driver has let go; the device is still the guest's. */
+static void dark(struct server *s, const struct client *vmm, const json_t *o)
+{
+	const char *device = json_string_value(json_object_get(o, "device"));
+
+	if (device && lease_has(vmm->lease, device))
+		stand_in(s, vmm->lease->guest, device);
+	else
+		nonsense(s, vmm);
+}
+
 static void gone(struct server *s, struct client *vmm, const json_t *o)
 {
 	const char *device = json_string_value(json_object_get(o, "device"));
@@ -426,10 +454,12 @@ static void gone(struct server *s, struct client *vmm, const json_t *o)
 	                 : "unknown reason");
 	/* The host has just taken it from VFIO: it would be bound to it again.
 	 * Whoever attaches it next has it looked after then. */
-	if (reason && !strcmp(reason, "host"))
+	if (reason && !strcmp(reason, "host")) {
+		stand_in(s, vmm->lease->guest, device);
 		lease_less(vmm->lease, device);
-	else
+	} else {
 		take_away(s, vmm, device);
+	}
 }
 
 static bool is(const json_t *o, const char *event)
@@ -449,6 +479,8 @@ static void heard(struct server *s, struct client *vmm, json_t *o)
 	/* A query is answered by a state, or refused. */
 	if (is(o, "gone"))
 		gone(s, vmm, o);
+	else if (is(o, "dark"))
+		dark(s, vmm, o);
 	else if (a && is(o, "done") && (!query || !ok))
 		done(s, vmm, a, o);
 	else if (a && is(o, "state") && query)

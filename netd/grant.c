@@ -323,6 +323,7 @@ int verb_attach(struct work *w)
 	if (!e) {
 		describe_devices(w, &r);
 		say_drifted(w, drifted);
+		standby_way(w, &r, false);
 	}
 	run_clear(&r);
 	return e;
@@ -371,6 +372,8 @@ int verb_release(struct work *w)
 		e = grant_find_device(w, &r);
 	if (!e)
 		e = look(w, &r);
+	if (!e && *w->req.device)
+		standby_way(w, &r, true);
 	if (!e)
 		e = wait_let_go(w, &r);
 	if (!e)

@@ -25,4 +25,8 @@ void grant_list(struct guest_run *r);
 /* Who has it open or leased: its pid, 0 = nobody. */
 int grant_holder(const struct grant_fn *f, const char **ret_name);
 
+/* standby.c: to the standby of the request's device, if it has one, goes what
+ * is for the guest; or not any more. What goes wrong is logged. */
+void standby_way(struct work *w, const struct guest_run *r, bool here);
+
 #endif

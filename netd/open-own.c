@@ -142,6 +142,8 @@ static int open_nic(struct work *w, struct rtnl *rtnl, const struct pol_own *o)
 		if (r == 0 && !k)
 			r = rtnl_tap(rtnl, o->ifname, o->tap->bridge, o->mtu,
 			             &w->diag);
+		if (r == 0 && !k && o->standby && *o->tap->bridge)
+			r = rtnl_no_learning(rtnl, o->ifname, &w->diag);
 		if (r == 0)
 			r = vhost_open(w, o, k);
 	}

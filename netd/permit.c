@@ -47,6 +47,9 @@ static const struct permit permits[] = {
 	  CHANGE_MS, verb_recover },
 	{ "release", WHO_NOBODY, PERMIT_CHANGES | PERMIT_WAITS | PERMIT_GUEST,
 	  LEASE_MS,  verb_release },
+	/* netd's own, when a guest has let go of a VF: standby.c */
+	{ "stand-in", WHO_NOBODY, PERMIT_GUEST,
+	  READ_MS,   verb_stand_in },
 	/* netd's own, after a query: affinity.c */
 	{ "follow",  WHO_NOBODY, PERMIT_GUEST,
 	  READ_MS,   verb_follow },

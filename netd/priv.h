@@ -228,7 +228,7 @@ struct work {
 };
 verb_fn verb_status, verb_plan, verb_apply, verb_restore, verb_recover,
 	verb_lease, verb_release, verb_attach, verb_follow, verb_unpack,
-	verb_log;
+	verb_log, verb_stand_in;
 
 /* words.c: main's. */
 void words_init(struct words *all);
@@ -315,6 +315,13 @@ _must_check_ int rtnl_set(struct rtnl *r, const struct pol_action *a,
  * none), then is up; read back. FL_NETD_TAP. */
 _must_check_ int rtnl_tap(struct rtnl *r, const char *ifname,
                           const char *bridge, uint32_t mtu, struct diag *d);
+/* rtnl-fdb.c: of an interface in a bridge. The bridge learns nothing from it;
+ * it has (`here`) or has not an entry that sends the MAC there. FL_NETD_TAP. */
+_must_check_ int rtnl_no_learning(struct rtnl *r, const char *ifname,
+                                  struct diag *d);
+_must_check_ int rtnl_fdb(struct rtnl *r, const char *ifname,
+                          const uint8_t mac[static 6], bool here,
+                          struct diag *d);
 
 /* ---- observe.c ----------------------------------------------------------- */
 

@@ -170,17 +170,20 @@ int pol_own_text(const struct pol_own *o, char *buf, size_t size)
 int pol_own_command(const struct pol_own *o, char *buf, size_t size)
 {
 	char mtu[24] = "";
+	bool told;
 
 	if (o->kind != POL_OWN_NIC)
 		return snprintf(buf, size, "%s", "");
+	told = o->standby && *o->tap->bridge;
 	if (o->mtu)
 		snprintf(mtu, sizeof(mtu), " mtu %u", o->mtu);
 	return snprintf(buf, size,
 	                "ip tuntap add dev %s mode tap vnet_hdr%s && ip link "
-	                "set dev %s%s%s%s up",
+	                "set dev %s%s%s%s up%s%s%s",
 	                o->ifname, o->tap->queues > 1 ? " multi_queue" : "",
 	                o->ifname, mtu, *o->tap->bridge ? " master " : "",
-	                o->tap->bridge);
+	                o->tap->bridge, told ? " && bridge link set dev " : "",
+	                told ? o->ifname : "", told ? " learning off" : "");
 }
 
 /* ---- what two want ------------------------------------------------------- */

@@ -25,6 +25,24 @@ static void test_gone(void **state)
 	end(&p);
 }
 
+/* However often: nothing of the lease changes by it. */
+static void test_dark(void **state)
+{
+	struct daemon *d = *state;
+	struct peers p;
+
+	build(d, policy);
+	p = start(d, "g");
+	for (int i = 0; i < 20; i++)
+		say(p.vmm, "{\"event\":\"dark\",\"device\":\"disk\"}");
+	usleep(200000);
+	assert_string_equal(names(d, "g"), "disk");
+	request(p.user, "detach", "g", "disk", "");
+	reply_done(p.vmm, hear(p.vmm, "detach", 0, NULL), true);
+	expect(p.user, 0);
+	end(&p);
+}
+
 static bool override_is(const struct daemon *d, const char *want)
 {
 	char line[256];
@@ -78,6 +96,8 @@ static void test_nonsense(void **state)
 		"{\"event\":\"done\",\"id\":99,\"ok\":true}",
 		"{\"event\":\"done\",\"id\":\"1\",\"ok\":true}",
 		"{\"event\":\"state\",\"id\":1}",
+		"{\"event\":\"dark\"}",
+		"{\"event\":\"dark\",\"device\":\"other\"}",
 		"{\"event\":\"gone\"}",
 		"{\"event\":\"gone\",\"device\":\"\"}",
 		"{\"event\":\"gone\",\"device\":[\"disk\"]}",
@@ -179,8 +199,8 @@ static void test_long_query(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_gone),  T(test_host_takes), T(test_nonsense),
-		T(test_query), T(test_long_query),
+		T(test_gone),     T(test_dark),  T(test_host_takes),
+		T(test_nonsense), T(test_query), T(test_long_query),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

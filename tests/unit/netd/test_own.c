@@ -7,6 +7,7 @@
 #include <net/if.h>
 #include <sched.h>
 
+#include "netd/grant.h"
 #include "tests/unit/netd/daemon.h"
 
 struct lab {
@@ -287,6 +288,53 @@ static void test_bridge(void **state)
 	assert_int_equal(l->w.n_fds, 0);
 }
 
+/* The bridge is told what goes to a standby, and never learns it. */
+static void test_standby(void **state)
+{
+	static const uint8_t mac[6] = { 2, 0x5a, 0x10, 0, 0, 7 };
+	const char entry[] = "bridge fdb show br br7 | "
+			     "grep '02:5a:10:00:00:07 dev fl-demo-lan' | "
+			     "grep 'master br7 static' | wc -l | grep -q ";
+	char there[256], gone[256];
+	struct lab *l = *state;
+	struct guest_run r = { .policy = &l->policy, .guest = &l->guest };
+
+	need_tap(l);
+	if (system("ip link add br7 type bridge 2>/dev/null"))
+		skip();
+	/* sysfs shows the namespace in which it was mounted. */
+	in_dir(l, "mkdir -p sys/class/net/br7/bridge dev/net && mknod "
+	          "dev/net/tun c 10 200");
+	close_fd(&l->env.root_fd);
+	l->env.root_fd = dup(l->dir.fd);
+	l->nic.standby = l->nic.own;
+	l->nic.own.backend = POL_BACKEND_NONE;
+	strcpy(l->nic.standby.tap, "fl-demo-lan");
+	strcpy(l->nic.standby.bridge, "br7");
+	l->nic.mac.given = POL_GIVEN;
+	memcpy(l->nic.mac.v, mac, 6);
+	if (give(l) < 0)
+		fail_msg("%s: %s", l->w.diag.what, l->w.diag.why);
+	assert_int_equal(system("bridge -d link show dev fl-demo-lan | "
+	                        "grep -q 'learning off'"),
+	                 0);
+	snprintf(there, sizeof(there), "%s1", entry);
+	snprintf(gone, sizeof(gone), "%s0", entry);
+	r.m.rtnl = l->rtnl;
+	strcpy(l->w.req.device, "other");
+	standby_way(&l->w, &r, true);
+	assert_int_equal(system(gone), 0);
+	strcpy(l->w.req.device, "lan");
+	for (int i = 0; i < 2; i++) { /* twice is as once */
+		standby_way(&l->w, &r, true);
+		assert_int_equal(system(there), 0);
+	}
+	for (int i = 0; i < 2; i++) {
+		standby_way(&l->w, &r, false);
+		assert_int_equal(system(gone), 0);
+	}
+}
+
 /* ---- control sockets -------------------------------------------------------
  */
 
@@ -405,12 +453,12 @@ static void test_core(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_LAB(test_disk),        WITH_LAB(test_disk_kinds),
-		WITH_LAB(test_disk_locked), WITH_LAB(test_disk_read),
-		WITH_LAB(test_disk_format), WITH_LAB(test_tap),
-		WITH_LAB(test_tap_taken),   WITH_LAB(test_bridge),
-		WITH_LAB(test_control),     WITH_LAB(test_control_left),
-		WITH_LAB(test_core),
+		WITH_LAB(test_disk),         WITH_LAB(test_disk_kinds),
+		WITH_LAB(test_disk_locked),  WITH_LAB(test_disk_read),
+		WITH_LAB(test_disk_format),  WITH_LAB(test_tap),
+		WITH_LAB(test_tap_taken),    WITH_LAB(test_bridge),
+		WITH_LAB(test_standby),      WITH_LAB(test_control),
+		WITH_LAB(test_control_left), WITH_LAB(test_core),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
