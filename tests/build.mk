@@ -139,7 +139,7 @@ check:
 	@$(RUN)
 
 check-long:
-	tests/lab/setup lab
+	tests/lab/setup long
 	@+$(MAKE) --no-print-directory $(JOBS) tests fuzzers
 	@$(RUN) --long
 

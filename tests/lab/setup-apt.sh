@@ -80,7 +80,7 @@ setup_packages() {
 	[ "$WHAT" = build ] || packages="$packages $LAB_PACKAGES"
 	# shellcheck disable=SC2086  # a list of words
 	missing=$(missing_packages $packages)
-	[ -n "$missing" ] || ! have_uapi || { [ "$WHAT" = lab ] && ! have_backports; } || return 0
+	[ -n "$missing" ] || ! have_uapi || { [ "$WHAT" != build ] && ! have_backports; } || return 0
 	need_root "installing packages"
 	have_backports || step "apt: add bookworm-backports, pinned low" add_backports
 	[ -n "$missing" ] || ! have_uapi || return 0

@@ -28,13 +28,14 @@ fetch_qemu() {
 # are the same kernel; which of them a mirror holds changes from week to week. With "source", only a
 # release whose source is there in the very same version.
 newest_release() { # LINE [source]
-	local name release version sources=
+	local name release version sources= prefix=$1
 	case $1 in
 	6.12) name='^linux-image-(6\.12\.[0-9.]+\+deb12(\.[0-9]+)?-amd64)(-unsigned)?$' ;;
 	6.1) name='^linux-image-(6\.1\.0-[0-9]+-amd64)(-unsigned)?$' ;;
+	rt) name='^linux-image-(6\.1\.0-[0-9]+-rt-amd64)(-unsigned)?$' prefix=6.1 ;;
 	esac
 	[ -z "${2:-}" ] || sources=$(apt-cache madison "linux-source-$1")
-	apt-cache pkgnames "linux-image-$1." | grep -E "$name" | sort -rV | while read -r package; do
+	apt-cache pkgnames "linux-image-$prefix." | grep -E "$name" | sort -rV | while read -r package; do
 		release=${package#linux-image-}
 		release=${release%-unsigned}
 		version=$(apt-cache madison "$package" | awk 'NR == 1 { print $3 }')
