@@ -115,6 +115,13 @@ static size_t head_of(int fd)
 	return at < 0 || at > TEXTRING_SIZE ? 0 : (size_t)at;
 }
 
+static char shown(char c)
+{
+	if (c == '\n' || is_text(c))
+		return c;
+	return '?';
+}
+
 /* Without zeros, which are no text; and nothing that moves a terminal. */
 static size_t clean(char *text, size_t n)
 {
@@ -122,9 +129,7 @@ static size_t clean(char *text, size_t n)
 
 	for (size_t i = 0; i < n; i++)
 		if (text[i] && text[i] != '\r')
-			text[to++] = text[i] == '\n' || is_text(text[i])
-			                     ? text[i]
-			                     : '?';
+			text[to++] = shown(text[i]);
 	return to;
 }
 

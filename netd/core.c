@@ -42,15 +42,15 @@ static int open_folder(int state_fd)
 /* An empty one is nobody's work. */
 static int put_away(int folder, const char *name)
 {
-	char old[POL_NAME + 16];
+	char kept[POL_NAME + 16];
 	struct stat st;
 
 	if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : -errno;
 	if (!st.st_size)
 		return unlinkat(folder, name, 0) < 0 ? -errno : 0;
-	snprintf(old, sizeof(old), "%s.1", name);
-	return renameat(folder, name, folder, old) < 0 ? -errno : 0;
+	snprintf(kept, sizeof(kept), "%s.1", name);
+	return renameat(folder, name, folder, kept) < 0 ? -errno : 0;
 }
 
 int core_open(struct work *w)

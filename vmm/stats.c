@@ -185,7 +185,7 @@ static void describe_set(json_t *to, const struct stats_set *s)
 }
 
 /* Units of what devices of our own have, by kind of set; and KVM's. */
-static json_t *describe(struct vm *vm)
+static json_t *meanings_of(struct vm *vm)
 {
 	json_t *sets = json_object(), *o, *kvm;
 	struct stats_set s;
@@ -200,7 +200,7 @@ static json_t *describe(struct vm *vm)
 	return o;
 }
 
-json_t *stats_of(struct vm *vm, bool with_units)
+json_t *stats_of(struct vm *vm, bool describe)
 {
 	const char *why = NULL;
 	json_t *kvm = kvm_counters_of(vm->kvm_counters, &why);
@@ -212,7 +212,7 @@ json_t *stats_of(struct vm *vm, bool with_units)
 	json_object_set_new(o, "kvm", kvm ? kvm : json_null());
 	if (!kvm)
 		json_object_set_new(o, "kvm_absent", json_string(why));
-	if (with_units)
-		json_object_set_new(o, "describe", describe(vm));
+	if (describe)
+		json_object_set_new(o, "describe", meanings_of(vm));
 	return o;
 }

@@ -43,6 +43,7 @@
 struct vm;
 
 /* A lone writer needs no locked instruction. */
+// NOLINTNEXTLINE(readability-non-const-parameter): it is written to
 static inline void stats_add(uint64_t *v, uint64_t n)
 {
 	__atomic_store_n(v, __atomic_load_n(v, __ATOMIC_RELAXED) + n,

@@ -20,10 +20,10 @@
 
 static time_t fixed;
 
-int clock_gettime(clockid_t id, struct timespec *t)
+int clock_gettime(clockid_t clock_id, struct timespec *tp)
 {
-	(void)id;
-	*t = (struct timespec){ .tv_sec = fixed };
+	(void)clock_id;
+	*tp = (struct timespec){ .tv_sec = fixed };
 	return 0;
 }
 

@@ -34,22 +34,22 @@ static struct {
 	unsigned requests;
 } host;
 
-int clock_gettime(clockid_t id, struct timespec *t)
+int clock_gettime(clockid_t clock_id, struct timespec *tp)
 {
-	(void)id;
-	t->tv_sec = (time_t)(host.now / 1000000000);
-	t->tv_nsec = (long)(host.now % 1000000000);
+	(void)clock_id;
+	tp->tv_sec = (time_t)(host.now / 1000000000);
+	tp->tv_nsec = (long)(host.now % 1000000000);
 	return 0;
 }
 
-int timerfd_settime(int fd, int flags, const struct itimerspec *new,
-                    struct itimerspec *old)
+int timerfd_settime(int ufd, int flags, const struct itimerspec *utmr,
+                    struct itimerspec *otmr)
 {
-	(void)fd;
-	(void)old;
+	(void)ufd;
+	(void)otmr;
 	assert_int_equal(flags, TFD_TIMER_ABSTIME);
-	host.due = (uint64_t) new->it_value.tv_sec * 1000000000 +
-	           (uint64_t) new->it_value.tv_nsec;
+	host.due = (uint64_t)utmr->it_value.tv_sec * 1000000000 +
+	           (uint64_t)utmr->it_value.tv_nsec;
 	return 0;
 }
 
