@@ -5,9 +5,10 @@
  *   exit-cost KIND COUNT     under a tool that counts instructions
  *
  * The real vCPU thread runs COUNT exits of one kind: bus, locks, vfio,
- * pci-config, all real. The kernel is played: ioctl() is replaced at link
- * time, KVM_RUN "returns" the next exit, everything else succeeds at once, and
- * the device is the unit tests' (its calls replaced by ones that do nothing).
+ * pci-config, devices of the VMM's own, all real. The kernel is played: ioctl()
+ * is replaced at link time, KVM_RUN "returns" the next exit, everything else
+ * succeeds at once, and the assigned device is the unit tests' (its calls
+ * replaced by ones that do nothing). The NICs' taps are sockets.
  * Two runs whose COUNT differ tell the cost of one exit, with everything that
  * happens once taken out; see tests/bench/exits.
  */
@@ -16,10 +17,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "tests/unit/vfio/fake.h"
 #include "vmm/assign.h"
+#include "vmm/devices.h"
+#include "vmm/e1000.h"
+#include "vmm/virtio/transport_priv.h"
 
 #define SLOT 1u
 #define BAR_AT 0xc0000000ull
@@ -30,6 +35,13 @@
 #define PLAIN_AT 0xd0000000ull
 #define PLAIN_PORT 0x3f8u
 #define PLAIN_SIZE 8
+
+/* NICs of the VMM's own. */
+#define VIRTIO_SLOT 2u
+#define VIRTIO_AT 0xc1000000ull
+#define VIRTIO_FUNCTION_AT (MAP_ECAM + (2ull << 20))
+#define E1000_SLOT 3u
+#define E1000_AT 0xc2000000ull
 
 struct access {
 	const char *kind;
@@ -51,6 +63,15 @@ static const struct access kinds[] = {
 	{ "mmio-write", PLAIN_AT, true, 1, 2 },
 	{ "port-read", PLAIN_PORT, false, 0, 0 },
 	{ "port-write", PLAIN_PORT, true, 1, 2 },
+	{ "virtio-config-read", VIRTIO_FUNCTION_AT, false, 0, 0 },
+	{ "virtio-notify", VIRTIO_AT + BAR_NOTIFY, true, 0, 0 },
+	{ "virtio-mac-read", VIRTIO_AT + BAR_CONFIG, false, 0, 0 },
+	{ "e1000-status-read", E1000_AT + R_STATUS, false, 0, 0 },
+	{ "e1000-icr-read", E1000_AT + R_ICR, false, 0, 0 },
+	{ "e1000-ims-write", E1000_AT + R_IMS, true, 0x9d, 0x9d },
+	{ "e1000-imc-write", E1000_AT + R_IMC, true, 0x9d, 0x9d },
+	{ "e1000-rdt-write", E1000_AT + R_RDT, true, 1, 2 },
+	{ "e1000-tdt-write", E1000_AT + R_TDT, true, 0, 0 },
 };
 
 static struct vm vm;
@@ -184,6 +205,44 @@ static void make_function(struct assigned *a)
 		_exit(1);
 }
 
+static int a_tap(void)
+{
+	int s[2];
+
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, s) < 0
+	               ? -1
+	               : s[0];
+}
+
+static int place_nic(uint8_t slot, uint64_t at)
+{
+	int r = own_bar_place(&vm, slot, 0, at);
+
+	if (r == 0 && !own_cfg_write(&vm, slot, PCI_COMMAND, 2,
+	                             PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER))
+		r = -ENODEV;
+	return r;
+}
+
+static void make_nics(void)
+{
+	struct vm_nic nic = { .name = "nic", .pairs = 1 };
+	struct diag d;
+
+	nic.tap_fd[0] = a_tap();
+	nic.vhost_fd[0] = -1;
+	nic.slot = VIRTIO_SLOT;
+	if (own_init(&vm) < 0 || io_new(&vm, &vm.io, &d) < 0 ||
+	    net_add(&vm, &nic, &d) < 0)
+		_exit(1);
+	nic.tap_fd[0] = a_tap();
+	nic.slot = E1000_SLOT;
+	if (e1000_add(&vm, &nic, &d) < 0 ||
+	    place_nic(VIRTIO_SLOT, VIRTIO_AT) < 0 ||
+	    place_nic(E1000_SLOT, E1000_AT) < 0)
+		_exit(1);
+}
+
 static void make_machine(void)
 {
 	struct diag d;
@@ -192,7 +251,7 @@ static void make_machine(void)
 	vm.cfg.cpus = 1;
 	vm.cfg.n_devices = 1;
 	vm.cfg.device[0].slot = SLOT;
-	vm.ports = BIT(SLOT);
+	vm.ports = BIT(SLOT) | BIT(VIRTIO_SLOT) | BIT(E1000_SLOT);
 	vm.cpu = calloc(1, sizeof(*vm.cpu));
 	vm.assigned = calloc(VM_DEVICES_MAX, sizeof(*vm.assigned));
 	vm.coalesced.ring = calloc(1, 4096);
@@ -208,6 +267,7 @@ static void make_machine(void)
 	pthread_cond_init(&vm.park_cond, NULL);
 	make_plain();
 	make_function(&vm.assigned[0]);
+	make_nics();
 	if (!vm.cpu->run || pci_host_new(&vm, &vm.pci, &d) < 0)
 		_exit(1);
 }
