@@ -300,32 +300,32 @@ static bool stops_engines(uint8_t how)
 	       how == RX || how == BOTH;
 }
 
-void e1000_write_reg(struct e1000 *e, uint32_t off, uint32_t v)
+static __attribute__((noinline)) void write_stopped(struct e1000 *e,
+                                                    uint32_t off, uint32_t v)
 {
-	bool stop;
-
-	if (off == R_TDT) {
-		e1000_tx_kick(e, v);
-		return;
-	}
-	if (off == R_RDT) {
-		e1000_rx_tail(e, v);
-		return;
-	}
-	if (off >= E1000_REGS_END)
-		return;
-	stop = stops_engines(rows[off / 4].write);
-	if (stop) {
-		pthread_mutex_lock(&e->tx.lock);
-		pthread_mutex_lock(&e->rx.lock);
-	}
+	pthread_mutex_lock(&e->tx.lock);
+	pthread_mutex_lock(&e->rx.lock);
 	pthread_mutex_lock(&e->lock);
 	write_locked(e, off, v);
-	if (stop)
-		e1000_watch(e);
+	e1000_watch(e);
 	pthread_mutex_unlock(&e->lock);
-	if (stop) {
-		pthread_mutex_unlock(&e->rx.lock);
-		pthread_mutex_unlock(&e->tx.lock);
+	pthread_mutex_unlock(&e->rx.lock);
+	pthread_mutex_unlock(&e->tx.lock);
+}
+
+void e1000_write_reg(struct e1000 *e, uint32_t off, uint32_t v)
+{
+	if (off == R_TDT) {
+		e1000_tx_kick(e, v);
+	} else if (off == R_RDT) {
+		e1000_rx_tail(e, v);
+	} else if (off >= E1000_REGS_END) {
+		return;
+	} else if (stops_engines(rows[off / 4].write)) {
+		write_stopped(e, off, v);
+	} else {
+		pthread_mutex_lock(&e->lock);
+		write_locked(e, off, v);
+		pthread_mutex_unlock(&e->lock);
 	}
 }

@@ -109,6 +109,7 @@ static void put_msix(struct chain *chain, const struct own_desc *c)
 
 static int put_caps(struct own *o, struct chain *chain)
 {
+	o->live_from = CFG_SIZE;
 	for (unsigned i = 0; i < o->desc.n_caps; i++) {
 		const struct own_cap *cap = &o->desc.cap[i];
 		uint8_t *p;
@@ -123,6 +124,10 @@ static int put_caps(struct own *o, struct chain *chain)
 		/* Its length is a register of its own, 7.9.4. */
 		p[2] = cap->len;
 		o->cap_at[i] = (uint8_t)(p - chain->raw);
+		if (cap->live)
+			o->live_from = (uint16_t)MIN(
+				(unsigned)o->live_from,
+				o->cap_at[i] + (unsigned)cap->live);
 	}
 	return 0;
 }

@@ -55,6 +55,7 @@ struct own {
 	uint16_t command;     /* as the device was told */
 	bool vectors;         /* likewise */
 	uint8_t cap_at[OWN_CAPS_MAX];
+	uint16_t live_from; /* no capability is live below (own_cap.live) */
 	struct cfg_space cfg;
 };
 
@@ -103,7 +104,7 @@ static inline bool own_in_table(const struct own_desc *c, uint64_t off)
 static inline bool own_table_has(const struct own_desc *c, unsigned bar,
                                  uint64_t off)
 {
-	return bar == c->msix_bar &&
+	return bar == c->msix_bar && c->vectors &&
 	       (own_in_table(c, off) ||
 	        off - c->pba_off < cfg_msix_pba_size(c->vectors));
 }
