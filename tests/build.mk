@@ -95,6 +95,20 @@ $(EXIT_COST): $(EXIT_COST).o $(O)/tests/unit/vfio/fake.o $(O)/tests/unit/vfio/fa
 	$(if $(Q),@echo "  LD    $@")
 LAB_PROGRAMS += $(EXIT_COST)
 
+# The same for packets: a VMM with a real tap, and who plays its guest.
+PACKET_VMM := $(O)/tests/bench/packet-vmm
+PACKET_COST := $(O)/tests/bench/packet-cost
+PACKET_COST_OBJS := $(patsubst %,$(O)/tests/bench/packet-%.o,cost machine virtio e1000 memory) $(O)/tests/unit/vmm/virtio_driver.o
+$(PACKET_VMM): $(O)/tests/bench/packet-vmm.o $(O)/tests/bench/packet-memory.o $(call archives,vmm)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=ioctl -o $@ $(filter %.o,$^) \
+		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(call libs,vmm)
+	$(if $(Q),@echo "  LD    $@")
+$(PACKET_COST): $(PACKET_COST_OBJS) $(call archives,vmm)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) \
+		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(call libs,vmm) -lcmocka
+	$(if $(Q),@echo "  LD    $@")
+LAB_PROGRAMS += $(PACKET_VMM) $(PACKET_COST)
+
 # ---- fuzz -----------------------------------------------------------------
 
 FUZZ := $(patsubst %.c,$(O)/%,$(wildcard tests/fuzz/fuzz_*.c))
