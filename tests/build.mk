@@ -109,6 +109,12 @@ $(PACKET_COST): $(PACKET_COST_OBJS) $(call archives,vmm)
 	$(if $(Q),@echo "  LD    $@")
 LAB_PROGRAMS += $(PACKET_VMM) $(PACKET_COST)
 
+DENSITY_RUN := $(O)/tests/bench/density-run
+$(DENSITY_RUN): $(DENSITY_RUN).o $(O)/base.a
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+	$(if $(Q),@echo "  LD    $@")
+LAB_PROGRAMS += $(DENSITY_RUN)
+
 # ---- fuzz -----------------------------------------------------------------
 
 FUZZ := $(patsubst %.c,$(O)/%,$(wildcard tests/fuzz/fuzz_*.c))
