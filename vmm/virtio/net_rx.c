@@ -125,20 +125,32 @@ static void copy_to_stock(struct net_rx *x, size_t off, const uint8_t *from,
 	}
 }
 
-/* How many chains the packet takes, in the header; then they are returned. */
+/* 5.1.6.4: how many chains the packet takes, in its header. */
+static void put_num_buffers(struct net_rx *x, unsigned n)
+{
+	const size_t at = offsetof(struct virtio_net_hdr_v1, num_buffers);
+	const struct iovec *v = x->iov + x->iov0;
+	uint8_t buffers[2];
+
+	if (v->iov_len >= NET_HEADER) { /* as every driver gives it */
+		store_le((uint8_t *)v->iov_base + at, 2, n);
+		return;
+	}
+	store_le(buffers, 2, n);
+	copy_to_stock(x, at, buffers, 2);
+}
+
+/* The chains that the packet takes are returned. */
 static void give(struct net_pair *p, size_t len)
 {
 	struct vq_chain *back = &p->n->chain; /* too large to be a local */
 	struct vq *q = net_rxq(p);
 	struct net_rx *x = p->rx;
 	unsigned n = 0;
-	uint8_t buffers[2];
 
 	for (size_t at = 0; at < len; at += x->chain[x->chain0 + n++].len)
 		;
-	store_le(buffers, 2, n);
-	copy_to_stock(x, offsetof(struct virtio_net_hdr_v1, num_buffers),
-	              buffers, 2);
+	put_num_buffers(x, n);
 	for (unsigned i = 0; i < n; i++) {
 		const struct rx_chain *c = &x->chain[x->chain0];
 		uint32_t used = (uint32_t)MIN(len, c->len);
