@@ -109,7 +109,7 @@ static void start(struct guest *g, char **argv, unsigned n)
 	if (g->pid == 0) {
 		put_at(open("/dev/null", O_RDONLY), 0);
 		put_at(ends[1], 1);
-		if (strcmp(argv[0], "fairlead"))
+		if (strcmp(argv[0], "fairlead") != 0)
 			exec_command(argv, n);
 		exec_fairlead(argv + 1);
 	}

@@ -97,7 +97,7 @@ static void fill_frames(struct bench *b)
 static const struct driver *find_driver(const char *name, bool *ret_virtio)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(nics); i++) {
-		if (strcmp(name, nics[i].name))
+		if (strcmp(name, nics[i].name) != 0)
 			continue;
 		*ret_virtio = nics[i].virtio;
 		return nics[i].driver;

@@ -27,7 +27,7 @@ static uint64_t ask(struct bench *b, const char *line, size_t len)
 		n += (size_t)r;
 	}
 	answer[n] = '\0';
-	if (strncmp(answer, "OK", 2))
+	if (strncmp(answer, "OK", 2) != 0)
 		bench_fail(answer);
 	return strtoull(answer + 2, NULL, 0);
 }
@@ -68,7 +68,7 @@ void bench_open(struct bench *b, const char *socket, const char *memory)
 
 static char letter(unsigned width)
 {
-	return width == 1 ? 'b' : width == 2 ? 'w' : width == 4 ? 'l' : 'q';
+	return "?bw?l???q"[width];
 }
 
 uint64_t bench_read(struct bench *b, uint64_t at, unsigned width)
