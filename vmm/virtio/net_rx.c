@@ -290,6 +290,10 @@ int net_rx_start(struct net_pair *p)
 	if (!p->rx)
 		return -ENOMEM;
 	memset(p->rx, 0, offsetof(struct net_rx, spill));
+	/* A ring wants kicks when it begins: here they are of use only once the
+	 * driver's buffers have run out. */
+	if (net_rxq(p)->ready)
+		vq_disarm(net_rxq(p));
 	return 0;
 }
 

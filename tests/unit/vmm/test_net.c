@@ -129,8 +129,10 @@ static void receives_small(void **state)
 	(void)state;
 	assert_int_equal(fake_start(MERGE), 0);
 	give_rx(r, 4, BUF);
+	assert_false(fake.v.q[RX0].armed); /* of buffers nobody need tell */
 	for (unsigned i = 0; i < 3; i++)
 		arrive(r, 72 + i);
+	assert_false(fake.v.q[RX0].armed);
 	assert_int_equal(fake.v.q[RX0].n_used, 3);
 	assert_true(fake.v.q[RX0].interrupts);
 	assert_packet(r, 2, 1, 74);
