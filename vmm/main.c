@@ -146,8 +146,6 @@ static int run(bool no_reboot)
 		lease_free(&c);
 		return complain(&d);
 	}
-	/* What parsing and loading took is of no more use. */
-	malloc_trim(0);
 	end = vm_run(vm, &d);
 	say_end(end);
 	vm_free(vm);
@@ -182,6 +180,9 @@ int main(int argc, char **argv)
 	/* One heap for all threads: they allocate little, and another heap
 	 * would be mapped and sized by reading /sys, inside the sandbox. */
 	mallopt(M_ARENA_MAX, 1);
+	/* Tables are made for the largest guest: as mappings of their own they
+	 * take no more memory than is used of them. */
+	mallopt(M_MMAP_THRESHOLD, 16 << 10);
 	raise_descriptors();
 	return run(no_reboot);
 }

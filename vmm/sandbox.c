@@ -20,6 +20,7 @@
 #include <linux/landlock.h>
 #include <linux/vfio.h>
 #include <linux/vhost.h>
+#include <malloc.h>
 #include <seccomp.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -276,5 +277,7 @@ int sandbox_syscalls(struct vm *vm, struct diag *d)
 	if (r == 0)
 		r = seccomp_load(f);
 	seccomp_release(f);
+	/* What parsing, loading and the filter took is of no more use. */
+	malloc_trim(0);
 	return r < 0 ? sandbox_fail(d, r, "seccomp") : 0;
 }
