@@ -13,6 +13,8 @@
  * The VMM is not trusted with more than its own lease: what it says can end a
  * part of that, and nothing else. It is never waited for: a deadline answers
  * the client, and the question stays open, so that a late answer still counts.
+ * Devices that the VMM itself is are attached and detached the same way; for
+ * them there is no "release".
  * A function is in the lease from before the VMM has it until the VMM says
  * that it has let go. So silence loses nothing; at worst a device is called
  * leased that is not, until that guest ends.
@@ -143,12 +145,17 @@ static void look_after(struct server *s, const char *guest, const char *device)
 		job_submit(s, NULL, permit_find("release"), &r, -1);
 }
 
+/* Of what a VMM itself is nothing is left to be looked after: it went with its
+ * descriptors. */
 static void take_away(struct server *s, struct client *vmm, const char *device)
 {
+	bool own = lease_has_own(vmm->lease, device);
+
 	if (!lease_has(vmm->lease, device))
 		return;
 	lease_less(vmm->lease, device);
-	look_after(s, vmm->lease->guest, device);
+	if (!own)
+		look_after(s, vmm->lease->guest, device);
 }
 
 /* ---- questions -------------------------------------------------------------
@@ -219,7 +226,9 @@ static int ask_detach(struct server *s, struct client *c, struct client *vmm,
 {
 	unsigned ms = r->now ? 0 : DETACH_MS;
 
-	r->device[strcspn(r->device, ":")] = '\0';
+	/* But a standby is one of its own. */
+	if (!lease_has_own(vmm->lease, r->device))
+		r->device[strcspn(r->device, ":")] = '\0';
 	if (!lease_has(vmm->lease, r->device)) {
 		diag_fail(d, -ENOENT, FL_NETD_DEVICE, "guest %s has no %s",
 		          r->guest, r->device);
@@ -253,7 +262,9 @@ void ask_request(struct server *s, struct client *c, struct request *r)
 /* The worker's reply as the event. */
 static json_t *attach_event(const json_t *reply)
 {
-	static const char *const keys[] = { "devices", "fds", "backend" };
+	static const char *const keys[] = { "devices", "fds",  "backend",
+		                            "disks",   "nics", "vsock",
+		                            "rng" };
 	json_t *event = json_object();
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {

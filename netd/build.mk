@@ -14,6 +14,7 @@ SRCS_netd := \
 	frame.c \
 	grant-find.c \
 	grant-host.c \
+	grant-own.c \
 	grant.c \
 	intent.c \
 	jobs.c \

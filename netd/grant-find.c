@@ -54,41 +54,6 @@ int grant_find_guest(struct work *w, struct guest_run *r)
 	return r->guest ? 0 : no_guest(w, r->policy);
 }
 
-/* Of a device that the VMM itself is. */
-static bool is_own_slot(const struct pol_guest *g, uint8_t slot)
-{
-	bool own = slot == g->vsock.slot || slot == g->console_slot ||
-	           slot == g->watchdog.slot || slot == g->rng_slot;
-
-	for (size_t i = 0; i < g->n_nics; i++)
-		own |= g->nic[i].standby.slot == slot;
-	for (size_t i = 0; i < g->n_disks; i++)
-		own |= g->disk[i].slot == slot;
-	return own;
-}
-
-/* The empty ports are at the lowest device numbers that nothing of the guest
- * has (netd-proto.h). 0 = none is left. */
-static uint8_t spare_slot(const struct pol_guest *g, const struct lease *l)
-{
-	uint32_t left = g->spare;
-
-	for (uint8_t s = 1; s <= POL_SLOTS && left; s++) {
-		bool own = is_own_slot(g, s), used = false;
-
-		for (size_t i = 0; i < g->n_nics; i++)
-			own |= g->nic[i].slot == s;
-		for (size_t i = 0; i < g->n_devices; i++)
-			own |= g->device[i].slot == s;
-		for (size_t i = 0; l && i < l->n; i++)
-			used |= l->device[i].slot == s;
-		if (!own && !used)
-			return s;
-		left -= !own;
-	}
-	return 0;
-}
-
 /* A device of the policy that is no guest's may be lent to a running one: as
  * if the guest named it, in an empty slot. */
 static int adopt(struct guest_run *r, const struct lease *l, const char *name)
@@ -106,7 +71,7 @@ static int adopt(struct guest_run *r, const struct lease *l, const char *name)
 		for (size_t k = 0; k < p->guest[g].n_devices; k++)
 			if (p->guest[g].device[k].device == i)
 				return -ENOENT;
-	slot = spare_slot(r->guest, l);
+	slot = grant_port(r, l, 0);
 	list = reallocarray(r->guest->device, r->guest->n_devices + 1,
 	                    sizeof(*list));
 	if (!list)
@@ -118,38 +83,15 @@ static int adopt(struct guest_run *r, const struct lease *l, const char *name)
 	return 0;
 }
 
-static bool is_own(const struct pol_guest *g, const char *name)
-{
-	for (size_t i = 0; i < g->n_nics; i++)
-		if (g->nic[i].own.backend && !strcmp(g->nic[i].name, name))
-			return true;
-	for (size_t i = 0; i < g->n_disks; i++)
-		if (!strcmp(g->disk[i].name, name))
-			return true;
-	return false;
-}
-
-static int refuse_own(struct work *w, const struct pol_guest *g)
-{
-	diag_fail(&w->diag, -EOPNOTSUPP, FL_NETD_DEVICE,
-	          "guest %s: %s comes and goes with the guest only", g->name,
-	          w->req.device);
-	diag_why(&w->diag, "it is no function of the host: the guest's VMM "
-	                   "itself is the device");
-	diag_mend(&w->diag, "change the policy, apply it, start the guest "
-	                    "anew");
-	return -EOPNOTSUPP;
-}
-
 int grant_find_device(struct work *w, struct guest_run *r)
 {
 	const struct pol_guest *g = r->guest;
-	const char *names[POL_GUEST_NICS_MAX + POL_GUEST_DEVICES_MAX], *near;
+	const char *names[POL_GUEST_NICS_MAX + POL_GUEST_DEVICES_MAX +
+	                  POL_DISKS_MAX],
+		*near;
 	size_t n = 0;
 	int e;
 
-	if (is_own(g, w->req.device))
-		return refuse_own(w, g);
 	for (size_t i = 0; i < g->n_nics; i++)
 		if (g->nic[i].pool != SIZE_MAX)
 			names[n++] = g->nic[i].name;
@@ -162,11 +104,17 @@ int grant_find_device(struct work *w, struct guest_run *r)
 	e = adopt(r, lease_find(&w->env->leases, g->name), r->device);
 	if (e != -ENOENT)
 		return e;
+	/* For the suggestion: grant_own() looks for what the VMM itself is. */
+	for (size_t i = 0; i < g->n_nics; i++)
+		if (g->nic[i].pool == SIZE_MAX)
+			names[n++] = g->nic[i].name;
+	for (size_t i = 0; i < g->n_disks; i++)
+		names[n++] = g->disk[i].name;
 	near = nearest_word(r->device, names, n);
 	diag_fail(&w->diag, e, FL_NETD_DEVICE, "guest %s has no device \"%s\"",
 	          g->name, r->device);
-	diag_why(&w->diag, "the applied policy names neither a nic of the "
-	                   "guest nor a free device so");
+	diag_why(&w->diag, "the applied policy names neither a nic or disk of "
+	                   "the guest nor a free device so");
 	if (near)
 		diag_mend(&w->diag, "did you mean \"%s\"?", near);
 	else

@@ -267,30 +267,33 @@ int verb_lease(struct work *w)
 /* ---- into a guest that runs ------------------------------------------------
  */
 
+int grant_has(struct work *w, const char *device)
+{
+	diag_fail(&w->diag, -EEXIST, FL_NETD_LEASED, "guest %s has %s already",
+	          w->req.guest, device);
+	diag_mend(&w->diag, "fairlead detach %s %s, first", w->req.guest,
+	          device);
+	return -EEXIST;
+}
+
+int grant_no_slot(struct work *w, const struct pol_guest *g, const char *device)
+{
+	diag_fail(&w->diag, -ENOSPC, FL_NETD_DEVICE,
+	          "guest %s has no slot for %s", g->name, device);
+	diag_why(&w->diag, "its %u slot(s) for hot plug are in use", g->spare);
+	diag_mend(&w->diag, "detach another first, or raise its "
+	                    "'hotplug-slots' and start it anew");
+	return -ENOSPC;
+}
+
 static int check_room(struct work *w, const struct guest_run *r,
                       const struct lease *l)
 {
-	if (lease_has(l, r->device)) {
-		diag_fail(&w->diag, -EEXIST, FL_NETD_LEASED,
-		          "guest %s has %s already", r->guest->name, r->device);
-		diag_mend(&w->diag, "fairlead detach %s %s, first",
-		          r->guest->name, r->device);
-		return -EEXIST;
-	}
+	if (lease_has(l, r->device))
+		return grant_has(w, r->device);
 	for (size_t i = 0; i < r->give.n; i++)
-		if (!r->give.fn[i].slot) {
-			diag_fail(&w->diag, -ENOSPC, FL_NETD_DEVICE,
-			          "guest %s has no slot for %s", r->guest->name,
-			          r->device);
-			diag_why(&w->diag,
-			         "its %u slot(s) for hot plug are "
-			         "in use",
-			         r->guest->spare);
-			diag_mend(&w->diag, "detach another first, or raise "
-			                    "its 'hotplug-slots' and start it "
-			                    "anew");
-			return -ENOSPC;
-		}
+		if (!r->give.fn[i].slot)
+			return grant_no_slot(w, r->guest, r->device);
 	if (l->n + r->give.n <= LEASE_DEVICES_MAX)
 		return 0;
 	diag_fail(&w->diag, -ENOSPC, FL_NETD_DEVICE,
@@ -301,30 +304,41 @@ static int check_room(struct work *w, const struct guest_run *r,
 	return -ENOSPC;
 }
 
+static int attach_functions(struct work *w, struct guest_run *r,
+                            const struct lease *l)
+{
+	size_t drifted = 0;
+	int e = grant_find_device(w, r);
+
+	if (!e)
+		e = check_room(w, r, l);
+	if (!e)
+		e = make_ready(w, r, &drifted);
+	if (!e)
+		e = check_room(w, r, l);
+	if (!e)
+		e = open_more(w, l, &r->give);
+	if (!e) {
+		describe_devices(w, r);
+		say_drifted(w, drifted);
+		standby_way(w, r, false);
+	}
+	return e;
+}
+
 int verb_attach(struct work *w)
 {
 	const struct lease *l = lease_find(&w->env->leases, w->req.guest);
 	struct guest_run r = { 0 };
-	size_t drifted = 0;
+	struct pol_own own;
 	int e = grant_find_guest(w, &r);
 
 	if (!e && (!l || l->ending))
 		e = lease_none(w->req.guest, &w->diag);
-	if (!e)
-		e = grant_find_device(w, &r);
-	if (!e)
-		e = check_room(w, &r, l);
-	if (!e)
-		e = make_ready(w, &r, &drifted);
-	if (!e)
-		e = check_room(w, &r, l);
-	if (!e)
-		e = open_more(w, l, &r.give);
-	if (!e) {
-		describe_devices(w, &r);
-		say_drifted(w, drifted);
-		standby_way(w, &r, false);
-	}
+	if (!e && grant_find_own(&r, w->req.device, &own))
+		e = grant_own(w, &r, l, &own);
+	else if (!e)
+		e = attach_functions(w, &r, l);
 	run_clear(&r);
 	return e;
 }

@@ -2,7 +2,8 @@
 #ifndef FL_NETD_GRANT_H
 #define FL_NETD_GRANT_H
 
-/* Shared by grant.c (what is done) and grant-find.c (with what). */
+/* Shared by grant.c (what is done), grant-find.c (with what) and grant-own.c.
+ */
 
 #include "netd/priv.h"
 
@@ -28,5 +29,22 @@ int grant_holder(const struct grant_fn *f, const char **ret_name);
 /* standby.c: to the standby of the request's device, if it has one, goes what
  * is for the guest; or not any more. What goes wrong is logged. */
 void standby_way(struct work *w, const struct guest_run *r, bool here);
+
+/* ---- grant-own.c: what the VMM itself is ---- */
+
+/* False = the policy gives the guest no such. */
+bool grant_find_own(const struct guest_run *r, const char *name,
+                    struct pol_own *ret);
+/* A port of the running guest that nobody is behind: `wish`, if it is one; else
+ * one that the policy gives to nobody. 0 = none is left. */
+uint8_t grant_port(const struct guest_run *r, const struct lease *l,
+                   uint8_t wish);
+/* Opened and described, for the guest that has lease `l`. */
+_must_check_ int grant_own(struct work *w, struct guest_run *r,
+                           const struct lease *l, struct pol_own *o);
+/* grant.c: refusals that they share. */
+int grant_has(struct work *w, const char *device);
+int grant_no_slot(struct work *w, const struct pol_guest *g,
+                  const char *device);
 
 #endif

@@ -91,9 +91,12 @@ static void refuse_busy(struct server *s, struct client *c,
 static int launch(struct server *s, struct job *j)
 {
 	struct env *e = s->env;
-	const int keep[] = { e->root_fd,    e->state_fd,
-		             e->guests_fd,  e->cache_fd,
-		             j->policy_fd,  j->peer.pidfd,
+	const int keep[] = { e->root_fd,
+		             e->state_fd,
+		             e->guests_fd,
+		             e->cache_fd,
+		             j->policy_fd,
+		             j->peer.pidfd,
 		             words_of(&e->words, j->req.guest) };
 	_cleanup_free_ struct work *w = calloc(1, sizeof(*w));
 	int r;
@@ -244,10 +247,10 @@ static int begin_lease(struct server *s, struct client *c, const char *text,
 		c->lease = lease_add(&s->env->leases, doc, c->peer.pid,
 		                     wall_clock());
 	if (c->lease)
-	if (c->lease) {
-		keep_words(s, c->lease, doc, a);
-		unpack_later(s, c->lease->guest, doc);
-	}
+		if (c->lease) {
+			keep_words(s, c->lease, doc, a);
+			unpack_later(s, c->lease->guest, doc);
+		}
 	json_decref(doc);
 	return c->lease ? 0 : -ENOSPC;
 }

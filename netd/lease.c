@@ -34,32 +34,6 @@ static const char *text(const json_t *o, const char *key)
 	return s ? s : "";
 }
 
-int lease_more(struct lease *l, const json_t *reply)
-{
-	const json_t *devices = json_object_get(reply, "devices");
-	size_t n = json_array_size(devices);
-	struct lease more = *l;
-
-	if (n > ARRAY_SIZE(l->device) - l->n)
-		return -E2BIG;
-	for (size_t i = 0; i < n; i++) {
-		const json_t *d = json_array_get(devices, i);
-		size_t at = more.n++;
-
-		snprintf(more.device[at].name, sizeof(more.device[at].name),
-		         "%s", text(d, "name"));
-		snprintf(more.device[at].on_fault,
-		         sizeof(more.device[at].on_fault), "%s",
-		         text(d, "on_dma_fault"));
-		more.device[at].slot =
-			(uint8_t)json_integer_value(json_object_get(d, "slot"));
-		if (bdf_parse(text(d, "bdf"), &more.device[at].bdf) < 0)
-			return -EBADMSG;
-	}
-	*l = more;
-	return 0;
-}
-
 static int add_own(struct lease *l, const char *kind, const char *name,
                    const char *what, const json_t *o)
 {
@@ -109,11 +83,59 @@ static int add_owns(struct lease *l, const json_t *reply)
 	return r;
 }
 
+int lease_more(struct lease *l, const json_t *reply)
+{
+	const json_t *devices = json_object_get(reply, "devices");
+	size_t n = json_array_size(devices);
+	struct lease more = *l;
+
+	if (n > ARRAY_SIZE(l->device) - l->n)
+		return -E2BIG;
+	for (size_t i = 0; i < n; i++) {
+		const json_t *d = json_array_get(devices, i);
+		size_t at = more.n++;
+
+		snprintf(more.device[at].name, sizeof(more.device[at].name),
+		         "%s", text(d, "name"));
+		snprintf(more.device[at].on_fault,
+		         sizeof(more.device[at].on_fault), "%s",
+		         text(d, "on_dma_fault"));
+		more.device[at].slot =
+			(uint8_t)json_integer_value(json_object_get(d, "slot"));
+		if (bdf_parse(text(d, "bdf"), &more.device[at].bdf) < 0)
+			return -EBADMSG;
+	}
+	if (add_owns(&more, reply) < 0)
+		return -E2BIG;
+	*l = more;
+	return 0;
+}
+
 void lease_backend(struct lease *l, const json_t *reply)
 {
 	if (!*l->backend)
 		snprintf(l->backend, sizeof(l->backend), "%s",
 		         text(reply, "backend"));
+}
+
+/* As the VMM makes them: one for each slot that is in use, and the spare ones
+ * at the lowest numbers that are left. */
+static uint32_t ports_of(const struct lease *l, const json_t *reply)
+{
+	json_int_t spare = json_integer_value(json_object_get(
+		json_object_get(reply, "guest"), "spare_slots"));
+	uint32_t ports = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		ports |= BIT(l->device[i].slot);
+	for (size_t i = 0; i < l->n_own; i++)
+		ports |= BIT(l->own[i].slot);
+	for (unsigned s = 1; s <= POL_SLOTS && spare > 0; s++)
+		if (!(ports & BIT(s))) {
+			ports |= BIT(s);
+			spare--;
+		}
+	return ports;
 }
 
 struct lease *lease_add(struct leases *all, const json_t *reply, pid_t pid,
@@ -123,9 +145,9 @@ struct lease *lease_add(struct leases *all, const json_t *reply, pid_t pid,
 	struct lease l = { .pid = pid, .since = now };
 
 	if (!*guest || strlen(guest) >= sizeof(l.guest) ||
-	    lease_find(all, guest) || lease_more(&l, reply) < 0 ||
-	    add_owns(&l, reply) < 0)
+	    lease_find(all, guest) || lease_more(&l, reply) < 0)
 		return NULL;
+	l.ports = ports_of(&l, reply);
 	snprintf(l.guest, sizeof(l.guest), "%s", guest);
 	lease_backend(&l, reply);
 	for (size_t i = 0; i < LEASES_MAX; i++)
@@ -144,8 +166,18 @@ static bool is_of(const char *name, const char *device)
 	return !strncmp(name, device, n) && (!name[n] || name[n] == ':');
 }
 
+bool lease_has_own(const struct lease *l, const char *device)
+{
+	for (size_t i = 0; i < l->n_own; i++)
+		if (!strcmp(l->own[i].name, device))
+			return true;
+	return false;
+}
+
 bool lease_has(const struct lease *l, const char *device)
 {
+	if (lease_has_own(l, device))
+		return true;
 	for (size_t i = 0; i < l->n; i++)
 		if (is_of(l->device[i].name, device))
 			return true;
@@ -160,6 +192,11 @@ void lease_less(struct lease *l, const char *device)
 		if (!is_of(l->device[i].name, device))
 			l->device[n++] = l->device[i];
 	l->n = n;
+	n = 0;
+	for (size_t i = 0; i < l->n_own; i++)
+		if (strcmp(l->own[i].name, device) != 0)
+			l->own[n++] = l->own[i];
+	l->n_own = n;
 }
 
 int lease_none(const char *guest, struct diag *d)

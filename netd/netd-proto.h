@@ -115,6 +115,9 @@
  *      "fds": ["device:NAME" ..., "rom:NAME" ...]} and the descriptors; the
  *      VMM opens the first space itself where it had none: "iommu" is then
  *      among them, and "backend" says which
+ *      Or, instead of "devices", one device that the VMM itself is: "disks" or
+ *      "nics" with one member, "vsock" or "rng", as in the lease, with the
+ *      descriptors that it has there
  *     {"event": "detach", "id", "device": NAME, "deadline_ms"}: all of its
  *      slot go. The guest is asked; after the deadline it is not
  *     {"event": "query", "id"}: see the answer
@@ -144,7 +147,9 @@
  *    "dma_maps", "ram_regions", "resets", "route_commits", "set_irqs",
  *    "vectors", "faults", "guest_resets", "console_dropped", "throttled",
  * "ram_bytes", "ram_page", "prefault_ns", "prefault_threads", "peer_maps",
- *    "uptime_ns"}
+ *    "uptime_ns", "hotplug": {"adds", "removes", "forced", ...},
+ *    "devices": [{"name", "bdf", "slot", ...}], "own": [{"name", "slot",
+ *    "state"}]}
  *   faults: refusals that guests' accesses met, of all its devices;
  *   prefault_ns: what bringing in guest memory took, 0 = it was not;
  *   peer_maps: windows of device memory mapped for other functions

@@ -29,6 +29,9 @@
 /* As for a tap: the one before may just be closing. */
 #define GONE_TRIES 10
 #define GONE_STEP_NS 50000000l
+/* A block device that a guest has let go of may be held by its io_uring for a
+ * second more (Linux 6.1: io_rsrc_node_ref_zero). */
+#define BUSY_TRIES 30
 #define SECTOR 512
 
 static int disk_fail(struct work *w, const struct pol_disk *disk, int err,
@@ -213,7 +216,7 @@ static int try_open(struct work *w, const struct pol_disk *disk, bool exclusive)
 	const struct timespec step = { .tv_nsec = GONE_STEP_NS };
 	int fd = -1;
 
-	for (int i = 0; i < GONE_TRIES; i++) {
+	for (int i = 0; i < BUSY_TRIES; i++) {
 		fd = openat(w->env->root_fd, open_below(disk->path),
 		            open_flags(disk, exclusive));
 		if (fd >= 0 || errno != EBUSY)

@@ -251,6 +251,17 @@ static int open_one(struct work *w, struct rtnl *rtnl, const struct pol_own *o)
 	}
 }
 
+int open_own_one(struct work *w, struct rtnl *rtnl, const struct pol_own *o)
+{
+	int r;
+
+	json_object_set_new(w->reply, "fds", json_array());
+	r = open_one(w, rtnl, o);
+	if (r == 0)
+		describe(w->reply, o);
+	return r;
+}
+
 int open_own(struct work *w, struct rtnl *rtnl, const struct pol_policy *p,
              const struct pol_guest *g)
 {

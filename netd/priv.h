@@ -57,6 +57,7 @@ struct lease {
 		uint8_t slot;
 		char on_fault[8]; /* as in "dma-fault"; "" = go-on */
 	} device[LEASE_DEVICES_MAX];
+	uint32_t ports; /* device numbers of the guest's root ports, a bit each */
 	size_t n_own;
 	struct lease_own own[LEASE_OWN_MAX];
 };
@@ -70,13 +71,15 @@ const struct lease *lease_of_device(const struct leases *all, struct bdf b,
  * none of ours. */
 struct lease *lease_add(struct leases *all, const json_t *reply, pid_t pid,
                         int64_t now);
-/* Those of an attach's reply, into a lease that is there. -E2BIG, -EBADMSG;
- * then none is added. */
+/* Those of an attach's reply, functions and what the VMM itself is, into a lease
+ * that is there. -E2BIG, -EBADMSG; then none is added. */
 _must_check_ int lease_more(struct lease *l, const json_t *reply);
 /* Which back end the guest's address space has, once it has one. */
 void lease_backend(struct lease *l, const json_t *reply);
 /* `device` and its companions. False where it has none such. */
 bool lease_has(const struct lease *l, const char *device);
+/* Is it one that the VMM itself is? */
+bool lease_has_own(const struct lease *l, const char *device);
 void lease_less(struct lease *l, const char *device);
 /* -ENOENT FL_NETD_NOT_RUNNING. */
 _must_check_ int lease_none(const char *guest, struct diag *d);
@@ -494,6 +497,9 @@ _must_check_ int open_unpacked(struct work *w, const struct pol_guest *g,
 _must_check_ int open_own(struct work *w, struct rtnl *rtnl,
                           const struct pol_policy *p,
                           const struct pol_guest *g);
+/* One of them, for a guest that runs: that alone is in the reply. */
+_must_check_ int open_own_one(struct work *w, struct rtnl *rtnl,
+                              const struct pol_own *o);
 /* open-disk.c: as "disk:NAME". FL_NETD_DISK. */
 _must_check_ int open_disk(struct work *w, const struct pol_disk *disk);
 /* control.c: the folder, beside the socket `path`; and away with what nobody

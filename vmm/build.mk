@@ -36,6 +36,7 @@ SRCS_vmm := \
 	e1000_stats.c \
 	e1000_tx.c \
 	hotplug.c \
+	hotplug_own.c \
 	io.c \
 	irqsink.c \
 	kvm.c \
@@ -61,6 +62,8 @@ SRCS_vmm := \
 	pins.c \
 	place.c \
 	placement.c \
+	plug.c \
+	plug_parse.c \
 	port.c \
 	power.c \
 	prefault.c \

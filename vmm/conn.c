@@ -14,8 +14,9 @@
 #include "netd/netd-proto.h"
 #include "vmm/conn.h"
 
-/* One slot's functions, a ROM each, the address space. */
+/* One slot's functions, a ROM each, the address space; or a NIC's pairs. */
 #define FDS_MAX (2 * VM_FUNCTIONS_MAX + 1)
+_Static_assert(FDS_MAX >= 2 * VM_NIC_PAIRS_MAX, "each with vhost");
 
 struct message {
 	char *text;

@@ -14,6 +14,7 @@
 
 #include <jansson.h>
 
+#include "vmm/plug.h"
 #include "vmm/priv.h"
 
 #define CONN_QUEUE_MAX 64
@@ -38,6 +39,7 @@ struct conn_order {
 	unsigned n;
 	int iommu_fd; /* -1 = not sent */
 	enum iommu_backend backend;
+	struct plug own; /* instead of devices: one of our own; n is 0 */
 	/* detach, dma-fault */
 	char name[VM_NAME];
 	uint64_t deadline_ms;

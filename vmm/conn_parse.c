@@ -27,6 +27,7 @@ void conn_order_close(struct conn_order *o)
 		close_fd(&o->device[i].rom_fd);
 	}
 	close_fd(&o->iommu_fd);
+	plug_close(&o->own);
 }
 
 static enum conn_verb verb_of(const json_t *msg)
@@ -93,6 +94,12 @@ static int place_fds(const json_t *msg, int *fds, size_t n,
 static int take_attach(const json_t *msg, int *fds, size_t n,
                        struct conn_order *o, struct diag *d)
 {
+	if (!json_object_get(msg, "devices")) {
+		if (plug_parse(msg, fds, n, &o->own) == 0 && o->own.kind)
+			return 0;
+		return refuse(d, "\"attach\" needs \"devices\", or one disk, "
+		                 "NIC, vsock or rng, with its \"fds\"");
+	}
 	if (take_devices(msg, o) < 0)
 		return refuse(d, "\"devices\" are one slot's, from 1 to 8, "
 		                 "with a name, a bdf and a slot each");

@@ -3,8 +3,9 @@
  * devices.h. */
 
 #include "vmm/devices.h"
+#include "vmm/uring.h"
 
-static int add_nic(struct vm *vm, const struct vm_nic *c, struct diag *d)
+int nic_add(struct vm *vm, const struct vm_nic *c, struct diag *d)
 {
 	switch (c->model) {
 	case VM_NIC_VIRTIO:
@@ -20,10 +21,16 @@ int devices_add(struct vm *vm, struct diag *d)
 	const struct vm_config *c = &vm->cfg;
 	int r = 0;
 
+	/* Without a disk a guest goes on where there is no ring; it is told
+	 * when one is to come. */
+	if (c->spare_slots)
+		r = uring_reserve(vm, d);
+	if (r < 0 && !c->n_disks)
+		r = 0;
 	for (unsigned i = 0; r == 0 && i < c->n_disks; i++)
 		r = blk_add(vm, &c->disk[i], d);
 	for (unsigned i = 0; r == 0 && i < c->n_nics; i++)
-		r = add_nic(vm, &c->nic[i], d);
+		r = nic_add(vm, &c->nic[i], d);
 	if (r == 0 && c->vsock.slot)
 		r = vsock_add(vm, &c->vsock, d);
 	if (r == 0 && c->rng_slot)

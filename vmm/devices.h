@@ -5,8 +5,8 @@
 /*
  * The devices that the VMM itself is, by kind: each takes its part of the
  * configuration (whose descriptors stay the configuration's, and open for the
- * device's life) and puts itself into its slot. Before the guest runs.
- * devices.c calls them in the order of struct vm_config.
+ * device's life) and puts itself into its slot. Nobody runs: before the guest
+ * does devices.c calls them in the order of struct vm_config, later plug.c.
  */
 
 #include "vmm/own.h"
@@ -16,6 +16,8 @@ _must_check_ int devices_add(struct vm *vm, struct diag *d); /* all of them */
 _must_check_ int blk_add(struct vm *vm, const struct vm_disk *c,
                          struct diag *d);
 _must_check_ int net_add(struct vm *vm, const struct vm_nic *c, struct diag *d);
+/* One of the two, by its model. */
+_must_check_ int nic_add(struct vm *vm, const struct vm_nic *c, struct diag *d);
 _must_check_ int e1000_add(struct vm *vm, const struct vm_nic *c,
                            struct diag *d);
 _must_check_ int vsock_add(struct vm *vm, const struct vm_vsock *c,

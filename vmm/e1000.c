@@ -260,6 +260,8 @@ static void e1000_free(void *ctx)
 
 	if (!e)
 		return;
+	io_del(e->vm->io, &e->watch);
+	io_del(e->vm->io, &e->irq.watch);
 	close_fd(&e->irq.timer_fd);
 	pthread_mutex_destroy(&e->tx.lock);
 	pthread_mutex_destroy(&e->rx.lock);
@@ -287,7 +289,7 @@ static int make(struct vm *vm, const struct vm_nic *c, struct e1000 **ret)
 	e->tap = c->tap_fd[0];
 	memcpy(e->name, c->name, sizeof(e->name));
 	memcpy(e->mac, c->mac, sizeof(e->mac));
-	e->irq.timer_fd = -1;
+	e->irq.timer_fd = e->irq.watch.fd = -1;
 	pthread_mutex_init(&e->tx.lock, NULL);
 	pthread_mutex_init(&e->rx.lock, NULL);
 	pthread_mutex_init(&e->lock, NULL);
@@ -321,17 +323,12 @@ static int add(struct e1000 *e, const struct vm_nic *c, struct diag *d)
 	return own_add(e->vm, &o, &e->own, d);
 }
 
-/* The loop and the sandbox come later, so nothing runs yet. */
+/* Nothing runs: the loop comes later, or is parked. */
 static int watch_all(struct e1000 *e)
 {
 	int r = e1000_irq_init(e);
 
-	if (r == 0) {
-		r = io_add(e->vm->io, &e->watch, 0);
-		if (r < 0)
-			io_del(e->vm->io, &e->irq.watch);
-	}
-	return r;
+	return r == 0 ? io_add(e->vm->io, &e->watch, 0) : r;
 }
 
 static int refuse(const struct vm_nic *c, int err, struct diag *d)
@@ -357,8 +354,6 @@ int e1000_add(struct vm *vm, const struct vm_nic *c, struct diag *d)
 	}
 	r = add(e, c, d);
 	if (r < 0) {
-		io_del(vm->io, &e->watch);
-		io_del(vm->io, &e->irq.watch);
 		e1000_free(e);
 		return r;
 	}

@@ -7,24 +7,9 @@
 #include <unistd.h>
 
 #include "vmm/control.h"
-#include "vmm/hotplug.h"
+#include "vmm/hotplug_priv.h"
 
 #define NS_PER_MS 1000000ull
-
-struct bay {
-	struct slot slot;
-	bool owed; /* netd waits for an answer to its detach */
-	uint64_t id;
-	bool told_dark;          /* since it came, or was asked to go */
-	struct conn_order *next; /* to be attached once the slot has rested */
-};
-struct hotplug {
-	struct vm *vm;
-	struct conn *conn;
-	struct hotplug_stats stats;
-	_Atomic uint32_t ejected, dark; /* a bit a slot: orders of the guest */
-	struct bay bay[VM_SLOTS_MAX + 1];
-};
 
 int hotplug_new(struct vm *vm, struct hotplug **ret)
 {
@@ -38,6 +23,9 @@ int hotplug_new(struct vm *vm, struct hotplug **ret)
 	/* The ports were made with them in place: nothing is to be shown. */
 	for (unsigned i = 0; i < vm->cfg.n_devices; i++)
 		(void)slot_put(&h->bay[vm->cfg.device[i].slot].slot);
+	for (uint8_t i = 1; i <= VM_SLOTS_MAX; i++)
+		if (own_has(vm, i))
+			(void)slot_put(&h->bay[i].slot);
 	*ret = h;
 	return 0;
 }
@@ -88,12 +76,15 @@ static const char *who(const struct vm *vm, uint8_t slot, char *buf,
                        size_t size)
 {
 	const struct vm_device *first = NULL;
+	const char *own = own_name_at(vm, slot);
 	unsigned n = 0;
 
 	for (unsigned i = 0; next_in(vm, slot, &i); i++, n++)
 		if (!first || vm->cfg.device[i].function < first->function)
 			first = &vm->cfg.device[i];
-	if (!first)
+	if (own)
+		snprintf(buf, size, "%s", own);
+	else if (!first)
 		snprintf(buf, size, "what was in slot %u", slot);
 	else if (n == 1)
 		snprintf(buf, size, "%s (%s)", first->name, first->bdf);
@@ -103,7 +94,7 @@ static const char *who(const struct vm *vm, uint8_t slot, char *buf,
 	return buf;
 }
 
-static void release(struct hotplug *h, uint8_t slot)
+void hotplug_gone(struct hotplug *h, uint8_t slot, const char *name)
 {
 	static const char *const reason[] = {
 		[SLOT_NETD] = "netd",
@@ -111,22 +102,35 @@ static void release(struct hotplug *h, uint8_t slot)
 		[SLOT_GUEST] = "guest",
 		[SLOT_ERROR] = "error",
 	};
+	const struct bay *b = &h->bay[slot];
+
+	h->stats.removes++;
+	h->stats.forced += b->slot.forced;
+	control_device(h->vm->control, "device-gone", name,
+	               reason[b->slot.why]);
+	if (!b->owed)
+		conn_gone(h->conn, name, reason[b->slot.why]);
+}
+
+void hotplug_settle(struct hotplug *h, uint8_t slot)
+{
 	struct bay *b = &h->bay[slot];
+
+	if (b->owed)
+		conn_done(h->conn, b->id, b->slot.forced);
+	b->owed = false;
+}
+
+static void release(struct hotplug *h, uint8_t slot)
+{
 	char name[VM_NAME];
 
 	for (unsigned i = 0; next_in(h->vm, slot, &i); i++) {
 		memcpy(name, h->vm->cfg.device[i].name, sizeof(name));
 		assign_release(h->vm, i);
-		h->stats.removes++;
-		h->stats.forced += b->slot.forced;
-		control_device(h->vm->control, "device-gone", name,
-		               reason[b->slot.why]);
-		if (!b->owed)
-			conn_gone(h->conn, name, reason[b->slot.why]);
+		hotplug_gone(h, slot, name);
 	}
-	if (b->owed)
-		conn_done(h->conn, b->id, b->slot.forced);
-	b->owed = false;
+	hotplug_settle(h, slot);
 }
 
 /* What each error was has been told as it came. */
@@ -198,6 +202,10 @@ static void act(struct hotplug *h, uint8_t slot, unsigned acts)
 		pci_host_press(pci, slot);
 	if (acts & SLOT_RELEASE)
 		tell_release(h, slot);
+	if (acts & SLOT_RELEASE && own_has(h->vm, slot)) {
+		hotplug_own_go(h, slot);
+		return;
+	}
 	if (acts & SLOT_HIDE)
 		pci_host_remove(pci, slot);
 	if (acts & SLOT_QUIET)
@@ -268,9 +276,12 @@ void hotplug_serve(struct hotplug *h)
 
 		if (dark & BIT(i))
 			tell_dark(h, i);
-		if (ejected & BIT(i))
+		if (ejected & BIT(i)) {
 			act(h, i, slot_eject(s, now));
+			hotplug_own_ejected(h, i);
+		}
 		act(h, i, slot_tick(s, now));
+		hotplug_own_serve(h, i, now);
 		serve_next(h, &h->bay[i], now);
 	}
 }
@@ -283,6 +294,7 @@ int hotplug_wait_ms(const struct hotplug *h)
 		const struct bay *b = &h->bay[i];
 
 		due = MIN(due, slot_due(&b->slot));
+		due = MIN(due, hotplug_own_due(b));
 		if (b->next)
 			due = MIN(due, slot_free_at(&b->slot));
 	}
@@ -299,8 +311,11 @@ void hotplug_guest_dead(struct hotplug *h)
 {
 	/* What the guest that was had ordered. */
 	hotplug_serve(h);
-	for (uint8_t i = 1; i <= VM_SLOTS_MAX; i++)
+	for (uint8_t i = 1; i <= VM_SLOTS_MAX; i++) {
 		act(h, i, slot_dead(&h->bay[i].slot));
+		hotplug_own_ejected(h, i);
+		hotplug_own_serve(h, i, now_ns());
+	}
 }
 
 /* ---- the host's part -------------------------------------------------------
@@ -309,7 +324,7 @@ void hotplug_guest_dead(struct hotplug *h)
 /* A guest that does not run cannot answer. */
 static uint64_t patience(const struct hotplug *h, uint64_t ms)
 {
-	return atomic_load(&h->vm->park_wanted) ? 0 : ms;
+	return hotplug_guest_runs(h) ? ms : 0;
 }
 
 void hotplug_request(struct hotplug *h, unsigned i)
@@ -363,7 +378,7 @@ static int refuse(struct diag *d, int err, const char *what, const char *name,
 }
 
 /* -1 = no such device is held. */
-static int find(const struct vm *vm, const char *name)
+static int find_assigned(const struct vm *vm, const char *name)
 {
 	for (unsigned i = 0; i < vm->cfg.n_devices; i++)
 		if (vm->cfg.device[i].fd >= 0 &&
@@ -372,26 +387,56 @@ static int find(const struct vm *vm, const char *name)
 	return -1;
 }
 
+/* Of what is held; 0 = it is not. */
+static uint8_t find_slot(const struct vm *vm, const char *name)
+{
+	int i = find_assigned(vm, name);
+
+	if (i >= 0)
+		return vm->cfg.device[i].slot;
+	for (uint8_t s = 1; s <= VM_SLOTS_MAX; s++)
+		if (own_has(vm, s) && !strcmp(own_name_at(vm, s), name))
+			return s;
+	return 0;
+}
+
+static uint8_t slot_of(const struct conn_order *o)
+{
+	return o->own.kind ? o->own.slot : o->device[0].slot;
+}
+
+static const char *name_of(const struct conn_order *o)
+{
+	return o->own.kind ? o->own.name : o->device[0].name;
+}
+
+static int has_name(const char *name, struct diag *d)
+{
+	return refuse(d, -EEXIST, "attach", name,
+	              "the guest has a device of this name", "detach it first");
+}
+
 static int may_attach(const struct hotplug *h, const struct conn_order *o,
                       struct diag *d)
 {
 	const struct vm *vm = h->vm;
-	uint8_t slot = o->device[0].slot;
+	uint8_t slot = slot_of(o);
 
 	if (!pci_host_has(vm->pci, slot))
-		return refuse(d, -ENOENT, "attach", o->device[0].name,
+		return refuse(d, -ENOENT, "attach", name_of(o),
 		              "the guest has no such slot",
 		              "a slot that had a device, or hotplug-slots: in "
 		              "the policy before the guest starts");
-	if (h->bay[slot].slot.phase != SLOT_EMPTY || h->bay[slot].next)
-		return refuse(d, -EBUSY, "attach", o->device[0].name,
+	if (h->bay[slot].slot.phase != SLOT_EMPTY || h->bay[slot].next ||
+	    own_has(vm, slot))
+		return refuse(d, -EBUSY, "attach", name_of(o),
 		              "its slot is in use",
 		              "detach what is there, or another slot");
+	if (o->own.kind && find_slot(vm, o->own.name))
+		return has_name(o->own.name, d);
 	for (unsigned i = 0; i < o->n; i++)
-		if (find(vm, o->device[i].name) >= 0)
-			return refuse(d, -EEXIST, "attach", o->device[i].name,
-			              "the guest has a device of this name",
-			              "detach it first");
+		if (find_slot(vm, o->device[i].name))
+			return has_name(o->device[i].name, d);
 	return 0;
 }
 
@@ -428,27 +473,36 @@ static void take_iommu(struct vm *vm, struct conn_order *o)
 	vm->cfg.backend = o->backend;
 }
 
+static int add_all(struct hotplug *h, struct conn_order *o, struct diag *d)
+{
+	if (o->own.kind)
+		return plug_add(h->vm, &o->own, d);
+	take_iommu(h->vm, o);
+	return add_functions(h, o, d);
+}
+
 static void attach_now(struct hotplug *h, struct conn_order *o)
 {
-	uint8_t slot = o->device[0].slot;
+	const uint8_t slot = slot_of(o);
 	char text[2 * DIAG_LINE], name[DIAG_LINE];
 	struct diag d;
 	int r = may_attach(h, o, &d);
 
-	if (r == 0) {
-		take_iommu(h->vm, o);
-		r = add_functions(h, o, &d);
-	}
+	if (r == 0)
+		r = add_all(h, o, &d);
 	if (r < 0) {
 		conn_refuse(h->conn, o->id, &d);
 		return;
 	}
-	h->stats.adds += o->n;
+	h->stats.adds += o->n ? o->n : 1;
 	h->bay[slot].told_dark = false;
 	act(h, slot, slot_put(&h->bay[slot].slot));
 	snprintf(text, sizeof(text), "%s was attached at slot %u",
 	         who(h->vm, slot, name, sizeof(name)), slot);
 	loop_say(text);
+	if (!o->n)
+		control_device(h->vm->control, "device-added",
+		               own_name_at(h->vm, slot), "netd");
 	for (unsigned i = 0; i < o->n; i++)
 		control_device(h->vm->control, "device-added",
 		               o->device[i].name, "netd");
@@ -458,7 +512,7 @@ static void attach_now(struct hotplug *h, struct conn_order *o)
 /* Its descriptors are with the copy then. */
 static bool put_off(struct hotplug *h, struct conn_order *o)
 {
-	struct bay *b = &h->bay[o->device[0].slot];
+	struct bay *b = &h->bay[slot_of(o)];
 	struct conn_order *copy = malloc(sizeof(*copy));
 
 	if (!copy)
@@ -466,6 +520,7 @@ static bool put_off(struct hotplug *h, struct conn_order *o)
 	*copy = *o;
 	o->n = 0;
 	o->iommu_fd = -1;
+	o->own.kind = PLUG_NONE;
 	b->next = copy;
 	return true;
 }
@@ -476,27 +531,31 @@ static void attach(struct hotplug *h, struct conn_order *o)
 
 	if (may_attach(h, o, &d) < 0)
 		conn_refuse(h->conn, o->id, &d);
-	else if (slot_free_at(&h->bay[o->device[0].slot].slot) <= now_ns() ||
+	else if (slot_free_at(&h->bay[slot_of(o)].slot) <= now_ns() ||
 	         !put_off(h, o))
 		attach_now(h, o);
 }
 
+static int may_detach(const struct hotplug *h, const char *name, uint8_t slot,
+                      struct diag *d)
+{
+	if (!slot)
+		return refuse(d, -ENOENT, "detach", name,
+		              "the guest has no such device",
+		              "fairlead status names those it has");
+	return pci_host_has(h->vm->pci, slot) ? 0 : hotplug_own_fixed(name, d);
+}
+
 static void detach(struct hotplug *h, const struct conn_order *o)
 {
-	int i = find(h->vm, o->name);
-	struct bay *b;
+	uint8_t slot = find_slot(h->vm, o->name);
+	struct bay *b = &h->bay[slot];
 	struct diag d;
-	uint8_t slot;
 
-	if (i < 0) {
-		(void)refuse(&d, -ENOENT, "detach", o->name,
-		             "the guest has no such device",
-		             "fairlead status names those it has");
+	if (may_detach(h, o->name, slot, &d) < 0) {
 		conn_refuse(h->conn, o->id, &d);
 		return;
 	}
-	slot = h->vm->cfg.device[i].slot;
-	b = &h->bay[slot];
 	/* An order that comes while one is under way shortens its time; the
 	 * one before has its answer now, for there is one at the end. */
 	if (b->owed) {
@@ -516,7 +575,7 @@ static void detach(struct hotplug *h, const struct conn_order *o)
 /* True when the guest is to end. */
 static bool dma_fault(struct hotplug *h, const struct conn_order *o)
 {
-	int i = find(h->vm, o->name);
+	int i = find_assigned(h->vm, o->name);
 	char text[3 * DIAG_LINE];
 
 	h->stats.dma_faults++;

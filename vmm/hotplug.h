@@ -6,7 +6,8 @@
  * Devices that come and go while the guest runs: slot.h decides, this does.
  *
  *   who                         how it is known             what follows
- *   netd adds one               an order (conn.h)           attached, shown
+ *   netd adds one, be it the    an order (conn.h)           attached, shown
+ *   VMM itself (plug.h)
  *   netd wants one away         an order with a deadline    asked, then forced
  *   the host wants one back     VFIO's request interrupt    the same
  *   a device met an error       VFIO's error interrupt      away, reset, back
@@ -21,6 +22,8 @@
  * guest never finds half a device. Of removing: presence, then the functions
  * are closed; the guest's accesses find nobody meanwhile, so that a vCPU that
  * resets the device over and over cannot keep it.
+ *
+ * A device of our own goes in steps: hotplug_priv.h.
  *
  * Threads: all of this is the main thread's, but for hotplug_eject() and
  * hotplug_dark(). The main thread waits for the kernel to attach or let go of a

@@ -4,8 +4,9 @@
  * Accesses are own_access.c's, interrupts own_vector.c's, the bytes of the
  * space own_config.c's.
  *
- * Order of the end: no access arrives any more (the vCPUs are stopped) -> BARs
- * go -> the device ends, and with it whoever signals its eventfds -> those.
+ * Order of the end: no access arrives any more (the vCPUs are stopped, or
+ * parked) -> BARs go -> the device ends, and with it whoever signals its
+ * eventfds -> those, and its pin.
  */
 
 #include <string.h>
@@ -33,7 +34,7 @@ static int fail(struct diag *d, int err, const struct own_desc *c,
 static bool is_assigned(const struct vm *vm, uint8_t slot)
 {
 	for (unsigned i = 0; i < vm->cfg.n_devices; i++)
-		if (vm->cfg.device[i].slot == slot)
+		if (vm->cfg.device[i].slot == slot && vm->cfg.device[i].fd >= 0)
 			return true;
 	return false;
 }
@@ -127,7 +128,9 @@ void own_reset_all(struct vm *vm)
 	for (uint8_t slot = 1; slot <= VM_SLOTS_MAX; slot++) {
 		struct own *o = own_at(vm, slot);
 
-		if (!o)
+		/* One that leaves may wait for its storage, and has no guest
+		 * any more. */
+		if (!o || o->leaving)
 			continue;
 		pthread_mutex_lock(&o->lock);
 		own_reset(o);
@@ -141,7 +144,34 @@ static void free_one(struct own *o)
 {
 	own_withdraw(o, true);
 	o->desc.ops->free(o->desc.ctx);
+	own_vectors_reset(o);
 	unmake(o);
+}
+
+bool own_leave(struct vm *vm, uint8_t slot)
+{
+	struct own *o = own_at(vm, slot);
+
+	if (!o)
+		return true;
+	o->leaving = true;
+	if (o->desc.ops->leave)
+		return o->desc.ops->leave(o->desc.ctx);
+	o->halted = true;
+	o->dma = false;
+	return true;
+}
+
+void own_remove(struct vm *vm, uint8_t slot)
+{
+	struct own *o = own_at(vm, slot);
+
+	if (!o)
+		return;
+	vm->own->at[slot] = NULL;
+	free_one(o);
+	own_offer_all(vm);
+	assign_offer_all(vm);
 }
 
 void own_free_all(struct vm *vm)

@@ -37,6 +37,11 @@
  * function's, never the other way round: own_raise() takes only the vectors'
  * lock, which is innermost.
  *
+ *   Hot plug. A function is made, and taken apart, while nobody runs: before
+ * the guest does, or with the vCPUs and the data path's loop parked (plug.h).
+ * One that is to go is told so first (ops->leave) and asked until nothing of
+ *   what it began is under way, so that the parking waits for no storage.
+ *
  * Trust: offsets, widths and values are the guest's. Reads of nothing are ones.
  *
  * Limits: OWN_MAX functions; one BAR may be 2 GiB at most.
@@ -82,6 +87,12 @@ struct own_ops {
 	/* Its `i`th table of counters, false = it has not so many; NULL = none.
 	 * The main thread. */
 	bool (*counters)(void *ctx, unsigned i, struct stats_set *ret);
+	/* It is to be taken out of a guest that runs: it begins nothing more,
+	 * and what its driver asks for fails at once. True when nothing of what
+	 * it began is under way; it is asked again until then. The main thread,
+	 * which does not wait: false also where a lock is held for long. NULL =
+	 * it has only its own_dma(), which is false from then on. */
+	bool (*leave)(void *ctx);
 	/* Ends it; the vCPUs and the data path's loop do not run. */
 	void (*free)(void *ctx);
 };
@@ -123,9 +134,9 @@ struct own_desc {
 	void *ctx;
 };
 
-/* Before the guest runs, in any order; after own_init(). Takes a copy of
- * `desc`. On failure the device stays the caller's; else ops->free ends it.
- * -EBUSY FL_VMM_SLOT: the slot is taken. */
+/* Nobody runs; in any order; after own_init(). Takes a copy of `desc`. On
+ * failure the device stays the caller's; else ops->free ends it. -EBUSY
+ * FL_VMM_SLOT: the slot is taken. */
 _must_check_ int own_add(struct vm *vm, const struct own_desc *desc,
                          struct own **ret, struct diag *d);
 
@@ -161,6 +172,12 @@ bool own_cfg_write(struct vm *vm, uint8_t slot, unsigned off, unsigned width,
 /* False = nobody of ours there. */
 bool own_bus_reset(struct vm *vm, uint8_t slot);
 bool own_has(const struct vm *vm, uint8_t slot);
+/* Of what is there from the start: does its port take part in hot plug? */
+bool own_may_go(const struct vm *vm, uint8_t slot);
+/* ops->leave; true where nobody is there. */
+bool own_leave(struct vm *vm, uint8_t slot);
+/* Ends it, after own_leave() has been true; nobody runs. */
+void own_remove(struct vm *vm, uint8_t slot);
 /* Something has moved away in the guest: BARs that were refused are offered
  * again. Without any function's lock. */
 void own_offer_all(struct vm *vm);

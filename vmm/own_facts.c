@@ -24,6 +24,26 @@ bool own_has(const struct vm *vm, uint8_t slot)
 	return own_at(vm, slot) != NULL;
 }
 
+static bool is_pluggable(const struct vm_config *c, uint8_t slot)
+{
+	for (unsigned i = 0; i < c->n_disks; i++)
+		if (c->disk[i].slot == slot)
+			return true;
+	/* A standby is what the guest's pair hangs on: it goes with it. */
+	for (unsigned i = 0; i < c->n_nics; i++)
+		if (c->nic[i].slot == slot)
+			return !c->nic[i].standby;
+	return false;
+}
+
+/* A port that takes part costs a guest's boot accesses and a vector: a guest
+ * without a slot for hot plug has none of it. */
+bool own_may_go(const struct vm *vm, uint8_t slot)
+{
+	return vm->cfg.spare_slots && own_has(vm, slot) &&
+	       is_pluggable(&vm->cfg, slot);
+}
+
 const char *own_name_at(const struct vm *vm, uint8_t slot)
 {
 	const struct own *o = own_at(vm, slot);

@@ -47,7 +47,9 @@ struct own {
 	struct own_desc desc;
 	struct own_bar bar[CFG_BARS];
 	struct own_vectors v;
-	_Atomic bool dma; /* own_dma() */
+	_Atomic bool dma;    /* own_dma() */
+	bool leaving;        /* the main thread's: ops->leave was called */
+	_Atomic bool halted; /* no DMA any more: it has no ops->leave */
 	/* A range of its was refused, and may be free by now. */
 	_Atomic bool refused;
 	pthread_mutex_t lock; /* of all below */
@@ -60,7 +62,8 @@ struct own {
 };
 
 struct owns {
-	struct own *at[VM_SLOTS_MAX + 1]; /* by slot; fixed once vCPUs run */
+	/* By slot; changes only while nobody runs. */
+	struct own *at[VM_SLOTS_MAX + 1];
 };
 
 static inline struct own *own_at(const struct vm *vm, uint8_t slot)

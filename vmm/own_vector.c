@@ -328,7 +328,7 @@ void own_vectors_follow(struct own *o)
 	struct own_vectors *v = &o->v;
 	bool open, was;
 
-	o->dma = own_command(o) & OWN_COMMAND_MASTER;
+	o->dma = !o->halted && own_command(o) & OWN_COMMAND_MASTER;
 	open = s.enabled && !s.masked && o->dma;
 	pthread_mutex_lock(&v->lock);
 	was = v->enabled;

@@ -142,22 +142,22 @@ static __attribute__((noinline)) uint32_t own_read(const struct port *p,
 	return value;
 }
 
-/* What is in a slot is a function of ours, for ever, or assigned ones. */
+/* What is in a slot is one function of ours, or assigned ones. Only the main
+ * thread changes which, with presence off: a guest that asks meanwhile reads
+ * nobody, of either. */
 static uint32_t behind_read(const struct port *p, uint8_t fn, unsigned off,
                             unsigned width)
 {
-	if (!p->own)
-		return assign_cfg_read(p->vm, p->slot, fn, off, width);
-	return fn ? NOBODY : own_read(p, off, width);
+	if (!fn && own_has(p->vm, p->slot))
+		return own_read(p, off, width);
+	return assign_cfg_read(p->vm, p->slot, fn, off, width);
 }
 
 static void behind_write(const struct port *p, uint8_t fn, unsigned off,
                          unsigned width, uint32_t value)
 {
-	if (!p->own)
+	if (fn || !own_cfg_write(p->vm, p->slot, off, width, value))
 		assign_cfg_write(p->vm, p->slot, fn, off, width, value);
-	else if (!fn)
-		(void)own_cfg_write(p->vm, p->slot, off, width, value);
 }
 
 static uint32_t cycle_read(struct pci_host *h, unsigned bdf, unsigned off,
@@ -188,9 +188,7 @@ static __attribute__((noinline)) void bus0_write(struct pci_host *h,
 		(void)cfg_write(&h->bridge, off, width, value);
 	}
 	pthread_mutex_unlock(&h->lock);
-	if (order.reset && p->own)
-		(void)own_bus_reset(h->vm, p->slot);
-	else if (order.reset)
+	if (order.reset && !own_bus_reset(h->vm, p->slot))
 		assign_bus_reset(h->vm, p->slot);
 	if (order.dark)
 		hotplug_dark(h->vm, p->slot);
@@ -391,7 +389,9 @@ static struct port *find_port(struct pci_host *h, uint8_t slot)
 
 bool pci_host_has(struct pci_host *h, uint8_t slot)
 {
-	return find_port(h, slot) != NULL;
+	const struct port *p = find_port(h, slot);
+
+	return p && p->hotplug;
 }
 
 void pci_host_insert(struct pci_host *h, uint8_t slot)
@@ -448,14 +448,15 @@ static void compose(struct pci_host *h)
 	for (uint8_t slot = 1; slot <= VM_SLOTS_MAX; slot++) {
 		struct cfg_port port = { .slot = slot,
 			                 .port = slot,
-			                 .hotplug = !own_has(h->vm, slot),
+			                 .hotplug = !own_has(h->vm, slot) ||
+			                            own_may_go(h->vm, slot),
 			                 .empty = !is_used(h->vm, slot) };
 
 		if (!(h->vm->ports & BIT(slot)))
 			continue;
 		assign_match_link(h->vm, slot, &port);
 		h->at[slot] = &h->port[h->n++];
-		h->at[slot]->own = own_has(h->vm, slot);
+		h->at[slot]->hotplug = port.hotplug;
 		port_init(h->at[slot], h->vm, &port);
 	}
 	pci_host_reset(h);

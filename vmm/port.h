@@ -21,8 +21,8 @@
 struct port {
 	struct vm *vm;
 	uint8_t slot;
-	bool own;    /* what is in it is our own, for ever; pcihost.c's */
-	bool raised; /* as cfg_port_interrupt() was last */
+	bool hotplug; /* it takes part; pcihost.c's */
+	bool raised;  /* as cfg_port_interrupt() was last */
 	/* Cycles to this bus reach the slot; 0 = none do. Asked for in each
 	 * cycle, so it is worked out when a register changes. */
 	uint8_t bus;

@@ -429,7 +429,7 @@ void pci_host_free(struct pci_host *h);
 void pci_host_reset(struct pci_host *h);
 /* The main thread, while vCPUs run: a device has come into the slot, or gone,
  * and the guest is told; the slot's attention button. */
-bool pci_host_has(struct pci_host *h, uint8_t slot);
+bool pci_host_has(struct pci_host *h, uint8_t slot); /* with hot plug */
 void pci_host_insert(struct pci_host *h, uint8_t slot);
 void pci_host_remove(struct pci_host *h, uint8_t slot);
 void pci_host_press(struct pci_host *h, uint8_t slot);

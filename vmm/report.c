@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "vmm/hotplug.h"
+#include "vmm/own.h"
 #include "vmm/storm.h"
 
 struct totals {
@@ -125,6 +126,21 @@ static json_t *devices_of(struct vm *vm)
 	return list;
 }
 
+static json_t *own_of(const struct vm *vm)
+{
+	json_t *list = json_array();
+
+	for (uint8_t s = 1; s <= VM_SLOTS_MAX; s++)
+		if (own_has(vm, s))
+			json_array_append_new(
+				list, json_pack("{s:s, s:i, s:s}", "name",
+			                        own_name_at(vm, s), "slot", s,
+			                        "state",
+			                        slot_phase_name(hotplug_phase(
+							vm->hotplug, s))));
+	return list;
+}
+
 static void kernel_counts(json_t *o, struct vm *vm)
 {
 	struct iommu_stats s = { .maps = 0 };
@@ -167,6 +183,7 @@ json_t *report_of(struct vm *vm, const char *event, const char *reason)
 	number(o, "uptime_ns", now_ns() - vm->started_ns);
 	json_object_set_new(o, "hotplug", hotplug_of(vm));
 	json_object_set_new(o, "devices", devices_of(vm));
+	json_object_set_new(o, "own", own_of(vm));
 	return o;
 }
 

@@ -15,7 +15,9 @@
  */
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/if_tun.h>
+#include <linux/io_uring.h>
 #include <linux/iommufd.h>
 #include <linux/landlock.h>
 #include <linux/vfio.h>
@@ -123,6 +125,19 @@ static const uint32_t fcntls[] = {
 	F_DUPFD_CLOEXEC,             /* a device that comes */
 	F_ADD_SEALS,                 /* a long answer to netd */
 	F_GET_SEALS,                 /* is standard error a textring? say.c */
+};
+
+/* Of guests that devices of our own may come into, besides: what the making of
+ * one asks of descriptors that netd has sent along. */
+static const int plug_allowed[] = {
+	SCMP_SYS(timerfd_create),         /* an e1000's interrupt rate */
+	SCMP_SYS(statx), SCMP_SYS(fallocate), /* what an image can */
+};
+static const uint32_t plug_ioctls[] = {
+	BLKGETSIZE64, BLKSSZGET, BLKPBSZGET, BLKALIGNOFF, BLKIOMIN, BLKIOOPT,
+	TUNSETVNETHDRSZ,
+	/* this process' memory, and no other's */
+	VHOST_SET_OWNER, VHOST_GET_FEATURES, VHOST_VSOCK_SET_GUEST_CID,
 };
 
 /* Things that a library may try by itself, and can do without: an answer, not
@@ -240,6 +255,28 @@ static int allow_for_itself(scmp_filter_ctx f)
 	                                      ARRAY_SIZE(limit), limit);
 }
 
+/* A disk's descriptor into the ring that is there, or out of it: uring.h. */
+static int allow_ring_files(scmp_filter_ctx f)
+{
+	const struct scmp_arg_cmp cmp =
+		half_is(1, IORING_REGISTER_FILES_UPDATE);
+
+	return seccomp_rule_add_array(f, SCMP_ACT_ALLOW,
+	                              SCMP_SYS(io_uring_register), 1, &cmp);
+}
+
+static int add_plug_rules(scmp_filter_ctx f)
+{
+	int r = allow_ring_files(f);
+
+	if (r == 0)
+		r = allow_some(f, SCMP_SYS(ioctl), 1, plug_ioctls,
+		               ARRAY_SIZE(plug_ioctls));
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(plug_allowed); i++)
+		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, plug_allowed[i], 0);
+	return r;
+}
+
 static int add_rules(scmp_filter_ctx f)
 {
 	int r = allow_some(f, SCMP_SYS(ioctl), 1, ioctls, ARRAY_SIZE(ioctls));
@@ -274,6 +311,8 @@ int sandbox_syscalls(struct vm *vm, struct diag *d)
 		r = seccomp_attr_set(f, SCMP_FLTATR_CTL_LOG, 1);
 	if (r == 0)
 		r = add_rules(f);
+	if (r == 0 && vm->cfg.spare_slots)
+		r = add_plug_rules(f);
 	if (r == 0)
 		r = seccomp_load(f);
 	seccomp_release(f);

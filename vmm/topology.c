@@ -2,8 +2,8 @@
 /*
  * Slots, the root ports they are behind, and their bus numbers. Ports are made
  * once, before the guest runs: what is in a slot comes and goes, its port, bus
- * number and interrupt pins stay. A device of our own has its slot for itself,
- * and for ever: that port takes no part in hot plug.
+ * number and interrupt pins stay. A device of our own has its slot for itself;
+ * own_may_go() says which of those that are there from the start may leave it.
  *
  * Bus 1 is behind the first port in the order of device numbers, which is the
  * order in which a guest would number them. Empty ports have a bus, too: a

@@ -2,9 +2,10 @@
 /*
  * The disks' io_uring: uring.h.
  *
- * Order of its making: disabled; descriptors registered; restrictions; enabled,
- * from where on the restrictions hold and nothing more can be registered. The
- * kernel applies restrictions only to rings that were made disabled.
+ * Order of its making: disabled; descriptors registered (-1: a place);
+ * restrictions; enabled, from where on the restrictions hold and nothing more
+ * can be registered. The kernel applies restrictions only to rings that were
+ * made disabled.
  *
  * The ring's own descriptor is readable while there are completions, so the
  * loop needs no eventfd for them. But where uring_drain() has sorted what was
@@ -36,7 +37,8 @@ struct uring {
 	pthread_mutex_t lock;
 	struct io_uring ring;
 	struct client client[VM_DISKS_MAX];
-	unsigned n; /* that have joined */
+	unsigned n;    /* that have joined; and one for whoever reserves it */
+	bool reserved; /* places are filled and emptied as disks come and go */
 };
 
 /* ---- queueing, under the lock ----------------------------------------------
@@ -258,7 +260,7 @@ static int enable_ring(struct io_uring *ring)
 	                         IORING_REGISTER_ENABLE_RINGS, NULL, 0);
 }
 
-static int restrict_ring(struct io_uring *ring)
+static int restrict_ring(struct io_uring *ring, bool reserved)
 {
 	static const uint8_t ops[] = {
 		IORING_OP_READV,
@@ -266,7 +268,7 @@ static int restrict_ring(struct io_uring *ring)
 		IORING_OP_FSYNC,
 		IORING_OP_FALLOCATE,
 	};
-	struct io_uring_restriction r[ARRAY_SIZE(ops) + 2] = { 0 };
+	struct io_uring_restriction r[ARRAY_SIZE(ops) + 3] = { 0 };
 	unsigned n = 0;
 
 	for (; n < ARRAY_SIZE(ops); n++) {
@@ -277,34 +279,43 @@ static int restrict_ring(struct io_uring *ring)
 	r[n++].sqe_flags = IOSQE_FIXED_FILE;
 	r[n].opcode = IORING_RESTRICTION_SQE_FLAGS_REQUIRED;
 	r[n++].sqe_flags = IOSQE_FIXED_FILE;
+	if (reserved) {
+		r[n].opcode = IORING_RESTRICTION_REGISTER_OP;
+		r[n++].register_op = IORING_REGISTER_FILES_UPDATE;
+	}
 	return io_uring_register((unsigned)ring->ring_fd,
 	                         IORING_REGISTER_RESTRICTIONS, r, n);
 }
 
-static int make_ring(struct vm *vm, struct io_uring *ring)
+static unsigned places(const struct vm *vm, bool reserved)
+{
+	return reserved ? VM_DISKS_MAX : vm->cfg.n_disks;
+}
+
+static int make_ring(struct vm *vm, struct io_uring *ring, bool reserved)
 {
 	struct io_uring_params p = {
 		.flags = IORING_SETUP_R_DISABLED | IORING_SETUP_CQSIZE |
 		         IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN,
-		.cq_entries = URING_DEPTH * vm->cfg.n_disks,
+		.cq_entries = URING_DEPTH * places(vm, reserved),
 	};
 
 	return io_uring_queue_init_params(URING_DEPTH, ring, &p);
 }
 
-static int seal_ring(struct vm *vm, struct io_uring *ring)
+static int seal_ring(struct vm *vm, struct io_uring *ring, bool reserved)
 {
 	unsigned workers[2] = { WORKERS, 1 };
 	int fds[VM_DISKS_MAX];
 	int r;
 
-	for (unsigned i = 0; i < vm->cfg.n_disks; i++)
-		fds[i] = vm->cfg.disk[i].fd;
-	r = io_uring_register_files(ring, fds, vm->cfg.n_disks);
+	for (unsigned i = 0; i < VM_DISKS_MAX; i++)
+		fds[i] = i < vm->cfg.n_disks ? vm->cfg.disk[i].fd : -1;
+	r = io_uring_register_files(ring, fds, places(vm, reserved));
 	if (r == 0)
 		r = io_uring_register_iowq_max_workers(ring, workers);
 	if (r >= 0)
-		r = restrict_ring(ring);
+		r = restrict_ring(ring, reserved);
 	return r < 0 ? r : enable_ring(ring);
 }
 
@@ -341,7 +352,8 @@ static void uring_free(struct uring *u)
 	free(u);
 }
 
-static int uring_new(struct vm *vm, struct uring **ret, struct diag *d)
+static int uring_new(struct vm *vm, bool reserved, struct uring **ret,
+                     struct diag *d)
 {
 	struct uring *u = calloc(1, sizeof(*u));
 	int r;
@@ -349,7 +361,8 @@ static int uring_new(struct vm *vm, struct uring **ret, struct diag *d)
 	if (!u)
 		return fail(d, -ENOMEM, "memory");
 	u->io = vm->io;
-	r = make_ring(vm, &u->ring);
+	u->reserved = reserved;
+	r = make_ring(vm, &u->ring, reserved);
 	if (r < 0) {
 		free(u);
 		return fail(d, r, "made");
@@ -357,7 +370,7 @@ static int uring_new(struct vm *vm, struct uring **ret, struct diag *d)
 	pthread_mutex_init(&u->lock, NULL);
 	r = watch_all(u);
 	if (r == 0)
-		r = seal_ring(vm, &u->ring);
+		r = seal_ring(vm, &u->ring, reserved);
 	if (r < 0) {
 		uring_free(u);
 		return fail(d, r, "given its files and restrictions");
@@ -366,13 +379,47 @@ static int uring_new(struct vm *vm, struct uring **ret, struct diag *d)
 	return 0;
 }
 
+int uring_reserve(struct vm *vm, struct diag *d)
+{
+	int r = uring_new(vm, true, &vm->uring, d);
+
+	if (r == 0)
+		vm->uring->n = 1;
+	return r;
+}
+
+static void leave(struct vm *vm)
+{
+	if (--vm->uring->n)
+		return;
+	uring_free(vm->uring);
+	vm->uring = NULL;
+}
+
+void uring_end(struct vm *vm)
+{
+	if (vm->uring)
+		leave(vm);
+}
+
+static int put_file(struct uring *u, unsigned disk, int fd)
+{
+	int r = io_uring_register_files_update(&u->ring, disk, &fd, 1);
+
+	return MIN(r, 0);
+}
+
 int uring_join(struct vm *vm, unsigned disk, void (*completed)(void *ctx),
                void *ctx, struct diag *d)
 {
-	int r = vm->uring ? 0 : uring_new(vm, &vm->uring, d);
+	int r = vm->uring ? 0 : uring_new(vm, false, &vm->uring, d);
 
 	if (r < 0)
 		return r;
+	if (vm->uring->reserved)
+		r = put_file(vm->uring, disk, vm->cfg.disk[disk].fd);
+	if (r < 0)
+		return fail(d, r, "given one file more");
 	vm->uring->client[disk].completed = completed;
 	vm->uring->client[disk].ctx = ctx;
 	vm->uring->n++;
@@ -382,8 +429,8 @@ int uring_join(struct vm *vm, unsigned disk, void (*completed)(void *ctx),
 void uring_leave(struct vm *vm, unsigned disk)
 {
 	vm->uring->client[disk] = (struct client){ .completed = NULL };
-	if (--vm->uring->n)
-		return;
-	uring_free(vm->uring);
-	vm->uring = NULL;
+	/* A ring that ends drops them all. */
+	if (vm->uring->reserved)
+		(void)!put_file(vm->uring, disk, -1);
+	leave(vm);
 }

@@ -12,6 +12,13 @@
  *   other number is taken (io_uring_register(2), restrictions). So what seccomp
  *   does not see in the ring is no more than it would allow.
  *
+ *   A guest that disks can be plugged into has its ring from the start, since
+ *   none can be made in the sandbox: uring_reserve(). Its table of descriptors
+ *   has a place for each disk that there may ever be, and to fill those is the
+ *   one thing more that it can be asked for. Whoever took this process over
+ *   could let it work on a descriptor that the process has: no more than read()
+ *   and write() give.
+ *
  *   A disk queues operations (uring_rw() ...), then submits them all with one
  *   system call. The ring's descriptor is in the data path's loop; what has
  *   completed is sorted by disk, and each disk's `completed` takes its own.
@@ -43,12 +50,17 @@ struct uring_op {
 	int res; /* as the system call: bytes, 0, negative errno */
 };
 
-/* Disk `disk` of vm->cfg. FL_VMM_URING: none to be had. */
+/* Before the sandbox, and before the first disk: for disks that come later. Off
+ * with uring_end(), after the last disk. */
+_must_check_ int uring_reserve(struct vm *vm, struct diag *d);
+void uring_end(struct vm *vm);
+/* Disk `disk` of vm->cfg, whose descriptor is there; nobody runs.
+ * FL_VMM_URING: none to be had. */
 _must_check_ int uring_join(struct vm *vm, unsigned disk,
                             void (*completed)(void *ctx), void *ctx,
                             struct diag *d);
-/* Drained; what it did not take is forgotten. The ring goes with the last one.
- */
+/* Drained; what it did not take is forgotten; nobody runs. The ring goes with
+ * the last one, unless it is reserved. */
 void uring_leave(struct vm *vm, unsigned disk);
 
 /* `iov` until uring_submit(), what it points to until the op is taken. `flags`:

@@ -17,6 +17,7 @@
 #include "vmm/io.h"
 #include "vmm/stats.h"
 #include "vmm/storm.h"
+#include "vmm/uring.h"
 
 #define FLUSH_MS 500u
 
@@ -92,10 +93,11 @@ static int add_cpus(struct vm *vm, struct diag *d)
 	return r;
 }
 
+/* What may come later finds it there: no thread is made in the sandbox. */
 static bool wants_io(const struct vm_config *c)
 {
-	return c->n_disks || c->n_nics || c->vsock.slot || c->rng_slot ||
-	       c->console_slot || c->watchdog.slot;
+	return c->spare_slots || c->n_disks || c->n_nics || c->vsock.slot ||
+	       c->rng_slot || c->console_slot || c->watchdog.slot;
 }
 
 /* Before the assigned ones: those have what is left of the slots, and all are
@@ -279,6 +281,7 @@ void vm_free(struct vm *vm)
 	storms_free(vm->storms);
 	hotplug_free(vm->hotplug);
 	own_free_all(vm);
+	uring_end(vm);
 	assign_free_all(vm);
 	pci_host_free(vm->pci);
 	serial_free(vm->serial);

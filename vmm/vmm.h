@@ -27,7 +27,8 @@
  *
  *   Devices come and go while the guest runs, by native PCIe hot plug: netd's
  *   orders on the lease's connection, the host that wants one back, errors
- *   (hotplug.h). None of that ends the guest.
+ *   (hotplug.h), those that the VMM itself is too (plug.h). None of that ends
+ *   the guest.
  *
  *   Threads: the main thread (event loop: console, signals, hot plug, routes
  *   that waited for a first interrupt, the machine's reset) and one thread a
@@ -86,10 +87,12 @@ enum {
 	FL_VMM_PIN = 641,     /* a thread may not run where it is to */
 	FL_VMM_SCHEDULER = 642,
 	FL_VMM_HALT_POLL = 643,
-	FL_VMM_NUMA = 645,    /* memory nodes that cannot be, or not there */
-	FL_VMM_LOCK = 646,    /* guest memory cannot be locked */
-	FL_VMM_DIRECT = 650,  /* a decompressed kernel is of no use */
+	FL_VMM_NUMA = 645,   /* memory nodes that cannot be, or not there */
+	FL_VMM_LOCK = 646,   /* guest memory cannot be locked */
+	FL_VMM_DIRECT = 650, /* a decompressed kernel is of no use */
 	FL_VMM_WATCHDOG = 655,
+	FL_VMM_PLUG = 660,  /* no room for a device of the VMM's own */
+	FL_VMM_FIXED = 661, /* a device that stays as long as its guest */
 };
 
 struct vm_device {

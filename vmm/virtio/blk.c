@@ -169,7 +169,7 @@ static int take_one(struct blk *b, struct vq *q)
 		fresh(r);
 		s = blk_parse(&b->back, r);
 		if (s == VIRTIO_BLK_S_OK)
-			s = blk_begin(b, r);
+			s = b->gone ? VIRTIO_BLK_S_IOERR : blk_begin(b, r);
 		if (s == BLK_UNDER_WAY)
 			return 1;
 		if (s >= 0) {
@@ -356,6 +356,20 @@ static void reset(void *ctx)
 	pthread_mutex_unlock(&b->lock);
 }
 
+/* What is under way ends as it ends, and its driver has the answer: Linux 6.12
+ * waits for that, for ever, when a disk is pulled out. */
+static bool leave(void *ctx)
+{
+	struct blk *b = ctx;
+	bool idle;
+
+	pthread_mutex_lock(&b->lock);
+	b->gone = true;
+	idle = !b->running || b->broken || !virtio_queue(b->v, 0)->inflight;
+	pthread_mutex_unlock(&b->lock);
+	return idle && uring_drain(b->vm->uring, b->disk, 0);
+}
+
 static void blk_end(struct blk *b)
 {
 	pthread_mutex_destroy(&b->lock);
@@ -382,6 +396,7 @@ static const struct virtio_ops ops = {
 	.config_write = config_write,
 	.counters = blk_counters,
 	.free = blk_free,
+	.leave = leave,
 	.kick = kick,
 };
 

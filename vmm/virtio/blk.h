@@ -94,6 +94,7 @@ struct blk {
 	uint64_t features;
 	bool running, broken;
 	bool fresh;      /* not started since the last reset */
+	bool gone;       /* it is leaving: whatever is asked for fails */
 	bool starved;    /* chains wait for a request to come free */
 	bool write_back; /* the driver flushes */
 	/* How often it has become write-through, and for which of them all that

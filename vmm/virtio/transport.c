@@ -190,6 +190,7 @@ void virtio_try_start(struct virtio *v)
 	int r;
 
 	if (v->started || !own_dma(v->own) ||
+	    (v->leaving && !v->desc.ops->leave) ||
 	    (v->status & (want | STATUS_NEEDS_RESET)) != want)
 		return;
 	r = position(v);
@@ -375,6 +376,23 @@ static bool on_counters(void *ctx, unsigned i, struct stats_set *ret)
 	return true;
 }
 
+/* A vCPU has the lock for as long as a stop waits for a device's storage. */
+static bool on_leave(void *ctx)
+{
+	struct virtio *v = ctx;
+	bool idle = true;
+
+	if (pthread_mutex_trylock(&v->lock))
+		return false;
+	v->leaving = true;
+	if (v->desc.ops->leave)
+		idle = v->desc.ops->leave(v->desc.ctx);
+	else
+		stop(v);
+	pthread_mutex_unlock(&v->lock);
+	return idle;
+}
+
 static void free_virtio(struct virtio *v)
 {
 	for (unsigned i = 0; i < v->desc.queues; i++)
@@ -404,6 +422,7 @@ static const struct own_ops own_ops = {
 	.cap_read = virtio_cap_read,
 	.cap_write = virtio_cap_write,
 	.counters = on_counters,
+	.leave = on_leave,
 	.free = on_free,
 };
 

@@ -62,6 +62,7 @@ struct virtio {
 	uint8_t window[20]; /* the PCI_CFG capability, 4.1.4.9 */
 	bool begun;         /* rings have positions, since the last reset */
 	bool started;
+	bool leaving; /* on_leave() was called */
 	/* Held while a kick is served: who stops waits for it. Taken inside
 	 * `lock`; the device's lock is taken inside this one. */
 	pthread_mutex_t serve_lock;

@@ -155,6 +155,11 @@ struct virtio_ops {
 	void (*free)(void *ctx);
 	/* As own_ops'; NULL = the queues' are all. */
 	bool (*counters)(void *ctx, unsigned i, struct stats_set *ret);
+	/* As own_ops.leave, under the transport's lock, started or not; it is
+	 * served on, and may be stopped and started, so that its driver has an
+	 * answer to all it asked for. NULL = it is stopped, and no start comes
+	 * any more: a driver waits for nothing. */
+	bool (*leave)(void *ctx);
 	/* Loop's thread: queue `i` was kicked; only between start and stop, and
 	 * not for queues whose kick somebody else has (virtio_kick_fd()). Each
 	 * ready queue is kicked once at the start. */

@@ -127,7 +127,7 @@ TWO=$VMM
 refused FL-0719 "guest web (pid $WEB) has it" "$FAIRLEAD" run thief
 equal "locks of cd" "$(locks "$IMG/cd.iso" | tr '\n' ' ')" "READ READ "
 equal "sockets" "$(ls "$GUESTS" | tr '\n' ' ')" "two.sock web.sock "
-refused FL-0715 "comes and goes with the guest" "$FAIRLEAD" attach web mgmt
+refused FL-0710 "has mgmt already" "$FAIRLEAD" attach web mgmt
 
 step "killed: all of it is gone, and the guest starts at once"
 vmm_kill "$WEB"

@@ -307,6 +307,105 @@ static void test_companions(void **state)
 	end(&p);
 }
 
+#define OWN_HEAD                                                               \
+	"version: 1\nguests:\n"                                                \
+	"  - { name: g, memory: 512M, kernel: /k, rng: false, disks: ["        \
+	"{ name: root, path: /root.img }"
+#define OWN_DATA ", { name: data, path: /data.img"
+
+static int attach_slot(struct peers *p, const char *name)
+{
+	json_t *event, *disk;
+	json_int_t id;
+	int slot;
+
+	request(p->user, "attach", "g", name, "");
+	id = hear(p->vmm, "attach", 1, &event);
+	disk = json_array_get(json_object_get(event, "disks"), 0);
+	assert_string_equal(member(disk, "name"), name);
+	assert_null(json_object_get(event, "devices"));
+	slot = (int)json_integer_value(json_object_get(disk, "slot"));
+	json_decref(event);
+	reply_done(p->vmm, id, true);
+	expect(p->user, 0);
+	return slot;
+}
+
+static void detach_now(struct peers *p, const char *name)
+{
+	request(p->user, "detach", "g", name, ",\"now\":true");
+	reply_done(p->vmm, hear(p->vmm, "detach", 0, NULL), true);
+	expect(p->user, 0);
+}
+
+/* What the VMM itself is: named in a policy that was changed since, too; in the
+ * slot that this gives it where the guest has that, else in one that is free.
+ */
+static void test_own(void **state)
+{
+	struct daemon *d = *state;
+	struct peers p;
+
+	build(d, OWN_HEAD "] }\n");
+	shell(d, "truncate -s 1M root.img data.img");
+	p = start(d, "g");
+	request(p.user, "attach", "g", "root", "");
+	expect(p.user, FL_NETD_LEASED);
+	request(p.user, "attach", "g", "data", "");
+	expect(p.user, FL_NETD_DEVICE);
+	write_policy(d, OWN_HEAD OWN_DATA " }] }\n");
+	request(p.user, "attach", "g", "dada", "");
+	expect(p.user, FL_NETD_DEVICE);
+	assert_int_equal(attach_slot(&p, "data"), 2);
+	request(p.user, "attach", "g", "data", "");
+	expect(p.user, FL_NETD_LEASED);
+	detach_now(&p, "root");
+	request(p.user, "detach", "g", "root", "");
+	expect(p.user, FL_NETD_DEVICE);
+	/* Where it was; and where the guest has no such port: the slot of root
+	 * is the policy's. */
+	detach_now(&p, "data");
+	assert_int_equal(attach_slot(&p, "data"), 2);
+	detach_now(&p, "data");
+	write_policy(d, OWN_HEAD OWN_DATA ", slot: \"09.0\" }] }\n");
+	assert_int_equal(attach_slot(&p, "data"), 2);
+	write_policy(d, OWN_HEAD OWN_DATA
+	             " }, { name: more, path: /more.img }] }\n");
+	request(p.user, "attach", "g", "more", "");
+	expect(p.user, FL_NETD_DISK);
+	/* The guest's own doing; then it may be somebody else's name. */
+	say(p.vmm, "{\"event\":\"gone\",\"device\":\"data\",\"reason\":"
+	           "\"guest\"}");
+	usleep(200000);
+	shell(d, "truncate -s 1M more.img");
+	assert_int_equal(attach_slot(&p, "data"), 2);
+	/* Its last one is the slot that root may come back to. */
+	assert_int_equal(attach_slot(&p, "more"), 1);
+	write_policy(d, OWN_HEAD OWN_DATA
+	             " }, { name: more, path: /more.img "
+	             "}, { name: last, path: /last.img }] }\n");
+	request(p.user, "attach", "g", "last", "");
+	expect(p.user, FL_NETD_DEVICE);
+	end(&p);
+}
+
+/* A VMM that refuses has nothing of it. */
+static void test_own_refused(void **state)
+{
+	struct daemon *d = *state;
+	struct peers p;
+
+	build(d, OWN_HEAD "] }\n");
+	shell(d, "truncate -s 1M root.img data.img");
+	p = start(d, "g");
+	write_policy(d, OWN_HEAD OWN_DATA " }] }\n");
+	request(p.user, "attach", "g", "data", "");
+	reply_done(p.vmm, hear(p.vmm, "attach", 1, NULL), false);
+	expect(p.user, 601);
+	assert_int_equal(attach_slot(&p, "data"), 2);
+	end(&p);
+}
+
 /* Another's device is just being unbound: the kernel tells its override only
  * when that is done. Nobody else waits for it. */
 static void test_unbinding_elsewhere(void **state)
@@ -338,7 +437,8 @@ int main(void)
 		T(test_silence),           T(test_guest_ends),
 		T(test_asker_goes),        T(test_restarted),
 		T(test_missing_elsewhere), T(test_unbinding_elsewhere),
-		T(test_companions),
+		T(test_companions),        T(test_own),
+		T(test_own_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
