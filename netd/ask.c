@@ -460,6 +460,7 @@ static void gone(struct server *s, struct client *vmm, const json_t *o)
 	         vmm->lease->guest, device,
 	         reason && (!strcmp(reason, "host") ||
 	                    !strcmp(reason, "error") ||
+	                    !strcmp(reason, "control") ||
 	                    !strcmp(reason, "guest"))
 	                 ? reason
 	                 : "unknown reason");

@@ -335,6 +335,45 @@ static int do_words(struct call *k, json_t **ret)
 	return 0;
 }
 
+/* ---- devices ---------------------------------------------------------------
+ */
+
+#define DETACH_MS 10000u
+
+/* As netd's order (netd/netd-proto.h), with one descriptor at most. */
+static int do_plug(struct call *k, json_t **ret)
+{
+	int *fd = &k->peer->passed_fd;
+	struct plug p;
+
+	if (plug_parse(k->params, fd, *fd >= 0, &p) < 0)
+		return RPC_PARAMS;
+	if (!p.kind)
+		return RPC_PARAMS;
+	*ret = json_pack("{s:s, s:i}", "device", p.name, "slot", (int)p.slot);
+	if (hotplug_plug(k->c->vm->hotplug, &p, &k->diag) == 0)
+		return 0;
+	json_decref(*ret);
+	*ret = NULL;
+	return RPC_REFUSED;
+}
+
+static int do_unplug(struct call *k, json_t **ret)
+{
+	const json_t *name = json_object_get(k->params, "device");
+	uint64_t ms;
+
+	if (!json_is_string(name) ||
+	    rpc_number(k->params, "deadline_ms", CONTROL_GRACE_MAX_MS,
+	               DETACH_MS, &ms) < 0)
+		return RPC_PARAMS;
+	if (hotplug_unplug(k->c->vm->hotplug, json_string_value(name), ms,
+	                   &k->diag) < 0)
+		return RPC_REFUSED;
+	*ret = state(k);
+	return 0;
+}
+
 /* ---- by name ---------------------------------------------------------------
  */
 
@@ -342,13 +381,22 @@ static const struct {
 	const char *name;
 	method_fn *fn;
 } methods[] = {
-	{ "version", do_version },   { "status", do_status },
-	{ "counters", do_counters }, { "events", do_events },
-	{ "pause", do_pause },       { "resume", do_resume },
-	{ "reset", do_reset },       { "powerbutton", do_button },
-	{ "stop", do_stop },         { "kill", do_kill },
-	{ "dump", do_dump },         { "console.attach", do_attach },
-	{ "console.log", do_log },   { "log", do_words },
+	{ "version", do_version },
+	{ "status", do_status },
+	{ "counters", do_counters },
+	{ "events", do_events },
+	{ "pause", do_pause },
+	{ "resume", do_resume },
+	{ "reset", do_reset },
+	{ "powerbutton", do_button },
+	{ "stop", do_stop },
+	{ "kill", do_kill },
+	{ "dump", do_dump },
+	{ "device.attach", do_plug },
+	{ "device.detach", do_unplug },
+	{ "console.attach", do_attach },
+	{ "console.log", do_log },
+	{ "log", do_words },
 };
 
 static method_fn *find(const char *name)

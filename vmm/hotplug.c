@@ -97,10 +97,9 @@ static const char *who(const struct vm *vm, uint8_t slot, char *buf,
 void hotplug_gone(struct hotplug *h, uint8_t slot, const char *name)
 {
 	static const char *const reason[] = {
-		[SLOT_NETD] = "netd",
-		[SLOT_HOST] = "host",
-		[SLOT_GUEST] = "guest",
-		[SLOT_ERROR] = "error",
+		[SLOT_NETD] = "netd",       [SLOT_HOST] = "host",
+		[SLOT_GUEST] = "guest",     [SLOT_ERROR] = "error",
+		[SLOT_CONTROL] = "control",
 	};
 	const struct bay *b = &h->bay[slot];
 
@@ -159,6 +158,7 @@ static void tell_release(struct hotplug *h, uint8_t slot)
 		[SLOT_NETD] = "was detached",
 		[SLOT_HOST] = "goes back to the host, which wants it",
 		[SLOT_GUEST] = "was ejected by the guest",
+		[SLOT_CONTROL] = "was detached",
 	};
 	const struct slot *s = &h->bay[slot].slot;
 	char text[3 * DIAG_LINE], name[DIAG_LINE];
@@ -191,7 +191,7 @@ static bool check(struct hotplug *h, uint8_t slot)
 	return good;
 }
 
-static void act(struct hotplug *h, uint8_t slot, unsigned acts)
+void hotplug_act(struct hotplug *h, uint8_t slot, unsigned acts)
 {
 	struct slot *s = &h->bay[slot].slot;
 	struct pci_host *pci = h->vm->pci;
@@ -277,10 +277,10 @@ void hotplug_serve(struct hotplug *h)
 		if (dark & BIT(i))
 			tell_dark(h, i);
 		if (ejected & BIT(i)) {
-			act(h, i, slot_eject(s, now));
+			hotplug_act(h, i, slot_eject(s, now));
 			hotplug_own_ejected(h, i);
 		}
-		act(h, i, slot_tick(s, now));
+		hotplug_act(h, i, slot_tick(s, now));
 		hotplug_own_serve(h, i, now);
 		serve_next(h, &h->bay[i], now);
 	}
@@ -312,7 +312,7 @@ void hotplug_guest_dead(struct hotplug *h)
 	/* What the guest that was had ordered. */
 	hotplug_serve(h);
 	for (uint8_t i = 1; i <= VM_SLOTS_MAX; i++) {
-		act(h, i, slot_dead(&h->bay[i].slot));
+		hotplug_act(h, i, slot_dead(&h->bay[i].slot));
 		hotplug_own_ejected(h, i);
 		hotplug_own_serve(h, i, now_ns());
 	}
@@ -340,8 +340,9 @@ void hotplug_request(struct hotplug *h, unsigned i)
 	         HOTPLUG_REQUEST_MS / 1000);
 	if (s->phase == SLOT_ON)
 		loop_say(text);
-	act(h, slot,
-	    slot_ask(s, SLOT_HOST, now_ns(), patience(h, HOTPLUG_REQUEST_MS)));
+	hotplug_act(h, slot,
+	            slot_ask(s, SLOT_HOST, now_ns(),
+	                     patience(h, HOTPLUG_REQUEST_MS)));
 }
 
 static void stop_device(struct hotplug *h, uint8_t slot, const char *why)
@@ -356,7 +357,7 @@ static void stop_device(struct hotplug *h, uint8_t slot, const char *why)
 		         who(h->vm, slot, name, sizeof(name)), why);
 		loop_say(text);
 	}
-	act(h, slot, slot_error(s, now_ns()));
+	hotplug_act(h, slot, slot_error(s, now_ns()));
 }
 
 void hotplug_error(struct hotplug *h, unsigned i)
@@ -388,7 +389,7 @@ static int find_assigned(const struct vm *vm, const char *name)
 }
 
 /* Of what is held; 0 = it is not. */
-static uint8_t find_slot(const struct vm *vm, const char *name)
+uint8_t hotplug_find(const struct vm *vm, const char *name)
 {
 	int i = find_assigned(vm, name);
 
@@ -410,12 +411,6 @@ static const char *name_of(const struct conn_order *o)
 	return o->own.kind ? o->own.name : o->device[0].name;
 }
 
-static int has_name(const char *name, struct diag *d)
-{
-	return refuse(d, -EEXIST, "attach", name,
-	              "the guest has a device of this name", "detach it first");
-}
-
 static int may_attach(const struct hotplug *h, const struct conn_order *o,
                       struct diag *d)
 {
@@ -432,11 +427,14 @@ static int may_attach(const struct hotplug *h, const struct conn_order *o,
 		return refuse(d, -EBUSY, "attach", name_of(o),
 		              "its slot is in use",
 		              "detach what is there, or another slot");
-	if (o->own.kind && find_slot(vm, o->own.name))
-		return has_name(o->own.name, d);
-	for (unsigned i = 0; i < o->n; i++)
-		if (find_slot(vm, o->device[i].name))
-			return has_name(o->device[i].name, d);
+	for (unsigned i = 0; i < MAX(o->n, 1u); i++) {
+		const char *name = o->n ? o->device[i].name : o->own.name;
+
+		if (hotplug_find(vm, name))
+			return refuse(d, -EEXIST, "attach", name,
+			              "the guest has a device of this name",
+			              "detach it first");
+	}
 	return 0;
 }
 
@@ -481,32 +479,40 @@ static int add_all(struct hotplug *h, struct conn_order *o, struct diag *d)
 	return add_functions(h, o, d);
 }
 
-static void attach_now(struct hotplug *h, struct conn_order *o)
+int hotplug_add(struct hotplug *h, struct conn_order *o, const char *by,
+                struct diag *d)
 {
 	const uint8_t slot = slot_of(o);
 	char text[2 * DIAG_LINE], name[DIAG_LINE];
-	struct diag d;
-	int r = may_attach(h, o, &d);
+	int r = may_attach(h, o, d);
 
 	if (r == 0)
-		r = add_all(h, o, &d);
-	if (r < 0) {
-		conn_refuse(h->conn, o->id, &d);
-		return;
-	}
+		r = add_all(h, o, d);
+	if (r < 0)
+		return r;
 	h->stats.adds += o->n ? o->n : 1;
 	h->bay[slot].told_dark = false;
-	act(h, slot, slot_put(&h->bay[slot].slot));
+	hotplug_act(h, slot, slot_put(&h->bay[slot].slot));
 	snprintf(text, sizeof(text), "%s was attached at slot %u",
 	         who(h->vm, slot, name, sizeof(name)), slot);
 	loop_say(text);
 	if (!o->n)
 		control_device(h->vm->control, "device-added",
-		               own_name_at(h->vm, slot), "netd");
+		               own_name_at(h->vm, slot), by);
 	for (unsigned i = 0; i < o->n; i++)
 		control_device(h->vm->control, "device-added",
-		               o->device[i].name, "netd");
-	conn_done(h->conn, o->id, false);
+		               o->device[i].name, by);
+	return 0;
+}
+
+static void attach_now(struct hotplug *h, struct conn_order *o)
+{
+	struct diag d;
+
+	if (hotplug_add(h, o, "netd", &d) < 0)
+		conn_refuse(h->conn, o->id, &d);
+	else
+		conn_done(h->conn, o->id, false);
 }
 
 /* Its descriptors are with the copy then. */
@@ -536,8 +542,8 @@ static void attach(struct hotplug *h, struct conn_order *o)
 		attach_now(h, o);
 }
 
-static int may_detach(const struct hotplug *h, const char *name, uint8_t slot,
-                      struct diag *d)
+int hotplug_may_go(const struct hotplug *h, const char *name, uint8_t slot,
+                   struct diag *d)
 {
 	if (!slot)
 		return refuse(d, -ENOENT, "detach", name,
@@ -548,11 +554,11 @@ static int may_detach(const struct hotplug *h, const char *name, uint8_t slot,
 
 static void detach(struct hotplug *h, const struct conn_order *o)
 {
-	uint8_t slot = find_slot(h->vm, o->name);
+	uint8_t slot = hotplug_find(h->vm, o->name);
 	struct bay *b = &h->bay[slot];
 	struct diag d;
 
-	if (may_detach(h, o->name, slot, &d) < 0) {
+	if (hotplug_may_go(h, o->name, slot, &d) < 0) {
 		conn_refuse(h->conn, o->id, &d);
 		return;
 	}
@@ -567,9 +573,9 @@ static void detach(struct hotplug *h, const struct conn_order *o)
 	b->owed = true;
 	b->id = o->id;
 	b->told_dark = false;
-	act(h, slot,
-	    slot_ask(&b->slot, SLOT_NETD, now_ns(),
-	             patience(h, o->deadline_ms)));
+	hotplug_act(h, slot,
+	            slot_ask(&b->slot, SLOT_NETD, now_ns(),
+	                     patience(h, o->deadline_ms)));
 }
 
 /* True when the guest is to end. */

@@ -63,6 +63,14 @@ void hotplug_error(struct hotplug *h, unsigned i);
 /* An order; its descriptors are taken. True when the guest is to end. */
 _must_check_ bool hotplug_order(struct hotplug *h, struct conn_order *o);
 
+/* For the control socket; `h` NULL = not yet. A device of our own comes at
+ * once, its descriptors are taken, on failure too; one of any kind goes, when
+ * it has that is an event. FL_VMM_HOTPLUG, FL_VMM_FIXED, FL_VMM_PLUG. */
+_must_check_ int hotplug_plug(struct hotplug *h, struct plug *p,
+                              struct diag *d);
+_must_check_ int hotplug_unplug(struct hotplug *h, const char *name,
+                                uint64_t ms, struct diag *d);
+
 /* For poll(), and to serve what it found. True when the guest is to end. */
 struct conn *hotplug_conn(struct hotplug *h);
 struct hotplug_stats hotplug_stats(const struct hotplug *h);

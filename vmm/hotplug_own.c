@@ -25,6 +25,54 @@ int hotplug_own_fixed(const char *name, struct diag *d)
 	return -EOPNOTSUPP;
 }
 
+/* ---- asked over the control socket -----------------------------------------
+ */
+
+static int not_now(const char *name, const char *why, struct diag *d)
+{
+	diag_fail(d, -EBUSY, FL_VMM_HOTPLUG, "%s", name);
+	diag_why(d, "%s", why);
+	diag_mend(d, "wait, then try again");
+	return -EBUSY;
+}
+
+int hotplug_plug(struct hotplug *h, struct plug *p, struct diag *d)
+{
+	struct conn_order o = { .verb = CONN_ATTACH,
+		                .iommu_fd = -1,
+		                .own = *p };
+	int r;
+
+	p->kind = PLUG_NONE;
+	if (!h)
+		r = not_now(o.own.name, "the guest is just starting", d);
+	else if (slot_free_at(&h->bay[o.own.slot].slot) > now_ns())
+		r = not_now(o.own.name,
+		            "its slot has a device, or had until just now", d);
+	else
+		r = hotplug_add(h, &o, "control", d);
+	conn_order_close(&o);
+	return r;
+}
+
+int hotplug_unplug(struct hotplug *h, const char *name, uint64_t ms,
+                   struct diag *d)
+{
+	uint8_t slot = h ? hotplug_find(h->vm, name) : 0;
+	int r = h ? hotplug_may_go(h, name, slot, d)
+	          : not_now(name, "the guest is just starting", d);
+
+	if (r < 0)
+		return r;
+	hotplug_act(h, slot,
+	            slot_ask(&h->bay[slot].slot, SLOT_CONTROL, now_ns(),
+	                     hotplug_guest_runs(h) ? ms : 0));
+	return 0;
+}
+
+/* ---- the steps -------------------------------------------------------------
+ */
+
 static void step(struct bay *b, enum own_step to, uint64_t now, unsigned least,
                  unsigned end)
 {

@@ -53,6 +53,17 @@ static inline bool hotplug_guest_runs(const struct hotplug *h)
 
 /* ---- hotplug.c ---- */
 
+/* A set of slot_act. */
+void hotplug_act(struct hotplug *h, uint8_t slot, unsigned acts);
+/* The slot of a device that is held; 0 = it is not. May it go? -ENOENT
+ * FL_VMM_HOTPLUG, FL_VMM_FIXED. */
+uint8_t hotplug_find(const struct vm *vm, const char *name);
+_must_check_ int hotplug_may_go(const struct hotplug *h, const char *name,
+                                uint8_t slot, struct diag *d);
+/* Now, whether the slot has rested or not. `by`: for the control socket's
+ * peers. */
+_must_check_ int hotplug_add(struct hotplug *h, struct conn_order *o,
+                             const char *by, struct diag *d);
 /* A device has gone: counted, told. All of a slot have: whoever asked is. */
 void hotplug_gone(struct hotplug *h, uint8_t slot, const char *name);
 void hotplug_settle(struct hotplug *h, uint8_t slot);

@@ -49,6 +49,7 @@ enum slot_why {
 	SLOT_HOST,
 	SLOT_GUEST,
 	SLOT_ERROR,
+	SLOT_CONTROL, /* its control socket's peer */
 };
 
 /* What the caller does, in this order. */
