@@ -131,8 +131,8 @@
  *        "throttled", "vcpu" (where its message is a plain one to one vCPU),
  *        "guest_vector", "gsi"}], "vcpus": [thread id ...]}
  *     {"event": "gone", "device": NAME, "reason": "host" | "error" |
- *      "guest" | "control"}: the VMM has let go by itself; netd ends that part of the
- *      lease
+ *      "guest" | "control"}: the VMM has let go by itself; netd ends that part
+ * of the lease
  *     {"event": "dark", "device": NAME}: the guest has switched its slot off,
  *      and does not use it any more; once an attach and once a detach at most
  *

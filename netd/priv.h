@@ -57,7 +57,8 @@ struct lease {
 		uint8_t slot;
 		char on_fault[8]; /* as in "dma-fault"; "" = go-on */
 	} device[LEASE_DEVICES_MAX];
-	uint32_t ports; /* device numbers of the guest's root ports, a bit each */
+	uint32_t ports; /* device numbers of the guest's root ports, a bit each
+	                 */
 	size_t n_own;
 	struct lease_own own[LEASE_OWN_MAX];
 };
@@ -71,8 +72,8 @@ const struct lease *lease_of_device(const struct leases *all, struct bdf b,
  * none of ours. */
 struct lease *lease_add(struct leases *all, const json_t *reply, pid_t pid,
                         int64_t now);
-/* Those of an attach's reply, functions and what the VMM itself is, into a lease
- * that is there. -E2BIG, -EBADMSG; then none is added. */
+/* Those of an attach's reply, functions and what the VMM itself is, into a
+ * lease that is there. -E2BIG, -EBADMSG; then none is added. */
 _must_check_ int lease_more(struct lease *l, const json_t *reply);
 /* Which back end the guest's address space has, once it has one. */
 void lease_backend(struct lease *l, const json_t *reply);

@@ -393,10 +393,13 @@ static bool on_leave(void *ctx)
 	return idle;
 }
 
+/* A kick that was under way at the stop may have asked for another turn. */
 static void free_virtio(struct virtio *v)
 {
-	for (unsigned i = 0; i < v->desc.queues; i++)
+	for (unsigned i = 0; i < v->desc.queues; i++) {
+		io_del(v->vm->io, &v->queue[i].kick);
 		close_fd(&v->queue[i].kick.fd);
+	}
 	pthread_mutex_destroy(&v->lock);
 	pthread_mutex_destroy(&v->serve_lock);
 	pthread_mutex_destroy(&v->isr_lock);

@@ -468,7 +468,7 @@ static void test_polite(void **state)
 		assert_int_equal(
 			request(r, VIRTIO_BLK_T_OUT, 7, (uint8_t)(0x41 + i)),
 			0);
-		assert_int_equal(byte_at(r, 7 * 512l), 0x41 + i);
+		assert_int_equal(byte_at(r, (off_t)7 * 512), 0x41 + i);
 		assert_true(messages > 0);
 		detach(r, "data", 60000);
 		assert_true(slot_status(r, 1) & PRESSED);

@@ -9,8 +9,12 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/if_tun.h>
+#include <linux/io_uring.h>
 #include <linux/iommufd.h>
 #include <linux/vfio.h>
+#include <linux/vhost.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -23,15 +27,16 @@
 
 #include "vmm/priv.h"
 
-/* Runs `f` inside the sandbox; returns the child's wait status. */
-static int inside(int (*f)(void))
+/* Runs `f` inside the sandbox of a guest with so many slots for hot plug;
+ * returns the child's wait status. */
+static int inside_with(unsigned slots, int (*f)(void))
 {
 	pid_t pid = fork();
 	int status;
 
 	assert_true(pid >= 0);
 	if (!pid) {
-		struct vm vm = { .fd = -1 };
+		struct vm vm = { .fd = -1, .cfg.spare_slots = slots };
 		struct rlimit none = { 0, 0 };
 		struct diag d;
 
@@ -45,20 +50,31 @@ static int inside(int (*f)(void))
 	return status;
 }
 
-static void assert_killed(int (*f)(void))
+static int inside(int (*f)(void))
 {
-	int status = inside(f);
+	return inside_with(0, f);
+}
 
+static void was_killed(int status)
+{
 	assert_true(WIFSIGNALED(status));
 	assert_int_equal(WTERMSIG(status), SIGSYS);
 }
 
-static void assert_allowed(int (*f)(void))
+static void was_allowed(int status)
 {
-	int status = inside(f);
-
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void assert_killed(int (*f)(void))
+{
+	was_killed(inside(f));
+}
+
+static void assert_allowed(int (*f)(void))
+{
+	was_allowed(inside(f));
 }
 
 static int nothing(void)
@@ -228,6 +244,61 @@ static int use_memory(void)
 	return q == MAP_FAILED || munmap(q, 4096) < 0;
 }
 
+/* One disk more in the ring that is there. */
+static int fill_ring(void)
+{
+	return syscall(SYS_io_uring_register, 1000,
+	               IORING_REGISTER_FILES_UPDATE, NULL, 1) < 0 &&
+	                       errno == EBADF
+	               ? 0
+	               : 1;
+}
+
+static int other_register(void)
+{
+	return (int)syscall(SYS_io_uring_register, -1, IORING_REGISTER_BUFFERS,
+	                    NULL, 0);
+}
+
+static int make_ring(void)
+{
+	return (int)syscall(SYS_io_uring_setup, 1, NULL);
+}
+
+static int own_vhost(void)
+{
+	return reaches_kernel(VHOST_SET_OWNER) ? 0 : 1;
+}
+
+static int own_tap(void)
+{
+	return reaches_kernel(TUNSETVNETHDRSZ) && reaches_kernel(BLKGETSIZE64)
+	               ? 0
+	               : 1;
+}
+
+static int make_tap(void)
+{
+	return ioctl(-1, TUNSETIFF, NULL);
+}
+
+/* Devices of the VMM's own, where there are slots for them. */
+static void what_plugs(void **state)
+{
+	(void)state;
+	was_allowed(inside_with(1, fill_ring));
+	was_allowed(inside_with(1, own_vhost));
+	was_allowed(inside_with(1, own_tap));
+	was_allowed(inside_with(1, open_file));
+	was_killed(inside_with(1, other_register));
+	was_killed(inside_with(1, make_ring));
+	was_killed(inside_with(1, make_tap));
+	was_killed(inside_with(1, make_vm));
+	assert_killed(fill_ring);
+	assert_killed(own_vhost);
+	assert_killed(own_tap);
+}
+
 static void what_is_left(void **state)
 {
 	(void)state;
@@ -319,6 +390,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_left),
+		cmocka_unit_test(what_plugs),
 		cmocka_unit_test(what_kills),
 		cmocka_unit_test(what_reaches_others_kills),
 		cmocka_unit_test(what_signals_do_not_kill),
