@@ -220,6 +220,25 @@ static int ask(struct server *s, struct client *c, struct client *vmm,
 	return 0;
 }
 
+static int has_none(struct diag *d, const struct lease *l, const char *device)
+{
+	const char *names[LEASE_DEVICES_MAX + LEASE_OWN_MAX], *near;
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		names[n++] = l->device[i].name;
+	for (size_t i = 0; i < l->n_own; i++)
+		names[n++] = l->own[i].name;
+	near = nearest_word(device, names, n);
+	diag_fail(d, -ENOENT, FL_NETD_DEVICE, "guest %s has no %s", l->guest,
+	          device);
+	if (near)
+		diag_mend(d, "did you mean \"%s\"?", near);
+	else
+		diag_mend(d, "see `fairlead status` for what it has");
+	return -ENOENT;
+}
+
 /* All functions of a slot go together, whichever is named. */
 static int ask_detach(struct server *s, struct client *c, struct client *vmm,
                       struct request *r, struct diag *d)
@@ -229,12 +248,8 @@ static int ask_detach(struct server *s, struct client *c, struct client *vmm,
 	/* But a standby is one of its own. */
 	if (!lease_has_own(vmm->lease, r->device))
 		r->device[strcspn(r->device, ":")] = '\0';
-	if (!lease_has(vmm->lease, r->device)) {
-		diag_fail(d, -ENOENT, FL_NETD_DEVICE, "guest %s has no %s",
-		          r->guest, r->device);
-		diag_mend(d, "see `fairlead status` for what it has");
-		return -ENOENT;
-	}
+	if (!lease_has(vmm->lease, r->device))
+		return has_none(d, vmm->lease, r->device);
 	if (ask_open(vmm, r->device))
 		return busy(d, r->guest, r->device);
 	return ask(

@@ -345,6 +345,7 @@ static void test_own(void **state)
 {
 	struct daemon *d = *state;
 	struct peers p;
+	json_t *doc;
 
 	build(d, OWN_HEAD "] }\n");
 	shell(d, "truncate -s 1M root.img data.img");
@@ -362,6 +363,11 @@ static void test_own(void **state)
 	detach_now(&p, "root");
 	request(p.user, "detach", "g", "root", "");
 	expect(p.user, FL_NETD_DEVICE);
+	request(p.user, "detach", "g", "dato", "");
+	doc = receive(p.user, 5000);
+	assert_non_null(strstr(member(json_object_get(doc, "error"), "mend"),
+	                       "\"data\""));
+	json_decref(doc);
 	/* Where it was; and where the guest has no such port: the slot of root
 	 * is the policy's. */
 	detach_now(&p, "data");
