@@ -271,6 +271,8 @@ void kvm_irq_line(struct vm *vm, unsigned gsi, bool level);
 _must_check_ int cpuid_set(struct vcpu *c, struct diag *d);
 _must_check_ int vcpu_init(struct vm *vm, unsigned i, struct diag *d);
 void vcpu_fini(struct vcpu *c);
+/* c->lapic, as at power-on. After cpuid_set(). */
+_must_check_ int vcpu_take_lapic(struct vcpu *c);
 /* Register state for the boot entry; APs wait for INIT. */
 _must_check_ int vcpu_reset(struct vcpu *c, const struct boot_entry *e,
                             struct diag *d);

@@ -239,10 +239,8 @@ int vcpus_start(struct vm *vm, struct diag *d)
 	return 0;
 }
 
-static int vcpu_fail(struct diag *d, unsigned i, const char *call)
+static int vcpu_fail(struct diag *d, unsigned i, int err, const char *call)
 {
-	int err = -errno;
-
 	diag_fail(d, err, FL_VMM_CPUS, "vCPU %u", i);
 	diag_why(d, "%s: %s", call, strerror(-err));
 	diag_mend(d, "fewer cpus: in the policy");
@@ -264,25 +262,28 @@ static void find_ring(struct vcpu *c)
 int vcpu_init(struct vm *vm, unsigned i, struct diag *d)
 {
 	struct vcpu *c = &vm->cpu[i];
-	int size = ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	int r, size = ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 
 	c->vm = vm;
 	c->index = i;
 	c->fd = ioctl(vm->fd, KVM_CREATE_VCPU,
 	              (unsigned long)cpu_id(&vm->shape, i));
 	if (c->fd < 0)
-		return vcpu_fail(d, i, "KVM_CREATE_VCPU");
+		return vcpu_fail(d, i, -errno, "KVM_CREATE_VCPU");
 	c->run = size < 0 ? MAP_FAILED
 	                  : mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE,
 	                         MAP_SHARED, c->fd, 0);
 	if (c->run == MAP_FAILED) {
 		c->run = NULL;
-		return vcpu_fail(d, i, "mmap of its state");
+		return vcpu_fail(d, i, -errno, "mmap of its state");
 	}
 	find_ring(c);
-	if (ioctl(c->fd, KVM_GET_LAPIC, &c->lapic) < 0)
-		return vcpu_fail(d, i, "KVM_GET_LAPIC");
-	return cpuid_set(c, d);
+	/* KVM lets a vCPU into x2APIC mode whose CPUID has it. */
+	r = cpuid_set(c, d);
+	if (r < 0)
+		return r;
+	r = vcpu_take_lapic(c);
+	return r < 0 ? vcpu_fail(d, i, r, "its local APIC") : 0;
 }
 
 void vcpu_fini(struct vcpu *c)

@@ -24,6 +24,7 @@ enum {
 	EFER_LME = BIT(8),
 	EFER_LMA = BIT(10),
 	APIC_BASE_BSP = BIT(8),
+	APIC_BASE_X2 = BIT(10),
 	APIC_BASE_ENABLE = BIT(11),
 };
 
@@ -165,6 +166,35 @@ static int set_extended(struct vcpu *c)
 	return 0;
 }
 
+/* Where an id is beyond 254, firmware hands over in x2APIC mode (Intel SDM 3A
+ * 11.12.7): a kernel that reads the MADT in the other leaves those CPUs out. */
+static uint64_t apic_base(const struct vcpu *c)
+{
+	return MAP_LAPIC | APIC_BASE_ENABLE |
+	       (c->vm->wide_ids ? APIC_BASE_X2 : 0u) |
+	       (c->index ? 0u : APIC_BASE_BSP);
+}
+
+/* KVM makes it in xAPIC mode, in which its registers have another form. */
+static int enter_x2apic(struct vcpu *c)
+{
+	struct kvm_sregs s;
+
+	if (ioctl(c->fd, KVM_GET_SREGS, &s) < 0)
+		return -errno;
+	s.apic_base = apic_base(c);
+	return ioctl(c->fd, KVM_SET_SREGS, &s) < 0 ? -errno : 0;
+}
+
+int vcpu_take_lapic(struct vcpu *c)
+{
+	int r = c->vm->wide_ids ? enter_x2apic(c) : 0;
+
+	if (r == 0 && ioctl(c->fd, KVM_GET_LAPIC, &c->lapic) < 0)
+		r = -errno;
+	return r;
+}
+
 static int set_entry(struct vcpu *c, const struct boot_entry *e)
 {
 	struct kvm_sregs s;
@@ -175,8 +205,7 @@ static int set_entry(struct vcpu *c, const struct boot_entry *e)
 	entry_sregs(&s, e->mode);
 	entry_regs(&g, e);
 	memset(s.interrupt_bitmap, 0, sizeof(s.interrupt_bitmap));
-	s.apic_base =
-		MAP_LAPIC | APIC_BASE_ENABLE | (c->index ? 0u : APIC_BASE_BSP);
+	s.apic_base = apic_base(c);
 	if (ioctl(c->fd, KVM_SET_SREGS, &s) < 0 ||
 	    ioctl(c->fd, KVM_SET_LAPIC, &c->lapic) < 0 ||
 	    ioctl(c->fd, KVM_SET_REGS, &g) < 0)
