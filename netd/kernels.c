@@ -287,22 +287,31 @@ static bool is_final(int r)
 	       r == -ECHILD;
 }
 
+/* A further write would show. In the future: the clock has been set back, and
+ * will hardly come by the same tick again. */
+static bool is_settled(const struct stat *st)
+{
+	uint64_t at = ns_of(st->st_ctim), now_at;
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	now_at = ns_of(now);
+	return (now_at > at ? now_at - at : at - now_at) > KERNELS_SETTLED_NS;
+}
+
 /* Not of a kernel that may have been written since, or may yet be within the
  * same tick of its clock. */
 static void note(int dir, int kernel_fd, const struct image *im,
                  const char *what)
 {
 	char before[KERNELS_TEXT], at[KERNELS_TEXT];
-	struct timespec now;
 	struct stat st;
 
 	if (!im->data || fstat(kernel_fd, &st) < 0)
 		return;
-	clock_gettime(CLOCK_REALTIME, &now);
 	kernel_at(&im->st, before);
 	kernel_at(&st, at);
-	if (!strcmp(before, at) &&
-	    ns_of(now) > ns_of(st.st_ctim) + KERNELS_SETTLED_NS)
+	if (!strcmp(before, at) && is_settled(&st))
 		(void)!link_put(dir, at, what);
 }
 

@@ -57,7 +57,7 @@ end_guest() { # VMM
 # kept is in memory then, as the kernel file is for all.
 keep_kernel() {
 	FAIRLEAD_VMM=/bin/true "$FAIRLEAD" run demo >/dev/null 2>&1 || true
-	wait_for 120 "kernel kept" grep -q "is decompressed from its next start on" "$NETD_LOG"
+	wait_for 120 "kernel kept" compgen -G "/var/cache/fairlead/kernels/at-*"
 }
 
 # Everything a VMM holds but guest RAM, which is the mapping of the guest's size or of that name,
