@@ -191,8 +191,8 @@ enum {
 #define NETD_PROTO_VERSION 1
 #define NETD_MSG_MAX 65536
 /* Of a lease that has all that it can: kvm, kernel, unpacked, initrd, iommu,
- * interrupts, control, vsock; 16 functions with ROM files, 8 disks, 8 NICs of 8
- * pairs with vhost. */
+ * interrupts, control, vsock, core, log; 16 functions with ROM files, 8 disks,
+ * 8 NICs of 8 pairs with vhost. */
 #define NETD_FDS_MAX 192
 #define NETD_POLICY_MAX (1u << 20)
 #define NETD_REPLY_MAX (16u << 20)
