@@ -81,11 +81,12 @@ enum exit_class {
 	EXIT_POWER,
 	EXIT_CLASSES,
 };
-/* On the bus it is a tag: the class, and of a BAR also whose it is. */
-#define EXIT_PLACES 256
-#define EXIT_AT(cls, slot, bar) ((cls) | ((slot) << 3 | (bar)) << 8)
-#define EXIT_CLASS(tag) ((tag)&0xff)
-#define EXIT_PLACE(tag) ((tag) >> 8 & (EXIT_PLACES - 1))
+/* On the bus it is a tag, by which a vCPU counts: the class, or of a BAR whose
+ * it is. */
+#define EXIT_PLACES 256u
+#define EXIT_TAGS (8 + 2 * EXIT_PLACES)
+#define EXIT_AT(cls, slot, bar)                                                \
+	(8 + ((cls) == EXIT_OWN ? EXIT_PLACES : 0) + ((slot) << 3 | (bar)))
 struct bus_ops {
 	uint64_t (*read)(void *ctx, uint64_t off, unsigned width);
 	void (*write)(void *ctx, uint64_t off, unsigned width, uint64_t value);
@@ -236,11 +237,12 @@ struct vcpu {
 	_Atomic int tid; /* of the thread, 0 = not running yet */
 	bool started;
 	struct kvm_lapic_state lapic; /* as created, for resets */
-	/* Exits to this process, by class; written by its own thread only. */
-	_Atomic uint64_t exits[EXIT_CLASSES];
-	_Atomic uint64_t place[EXIT_PLACES]; /* of BARs */
+	/* Exits to this process, by tag; written by its own thread only. */
+	_Atomic uint64_t exits[EXIT_TAGS];
 	_Atomic uint64_t pio, mmio, signals, total;
 };
+/* Of a class, BARs by all their places. */
+uint64_t vcpu_exits(const struct vcpu *c, enum exit_class cls);
 _must_check_ int kvm_vm_init(struct vm *vm, struct diag *d); /* VM, irqchip */
 /* Before the first function, and before the sandbox, which knows no making of
  * devices. */

@@ -20,8 +20,7 @@ struct totals {
 static void add_cpu(struct totals *t, const struct vcpu *c)
 {
 	for (unsigned i = 0; i < EXIT_CLASSES; i++)
-		t->cls[i] += atomic_load_explicit(&c->exits[i],
-		                                  memory_order_relaxed);
+		t->cls[i] += vcpu_exits(c, (enum exit_class)i);
 	t->pio += atomic_load_explicit(&c->pio, memory_order_relaxed);
 	t->mmio += atomic_load_explicit(&c->mmio, memory_order_relaxed);
 	t->signals += atomic_load_explicit(&c->signals, memory_order_relaxed);

@@ -37,7 +37,7 @@ static json_t *exits_of(const struct vcpu *c)
 	number(o, "pio", get(&c->pio));
 	number(o, "mmio", get(&c->mmio));
 	for (unsigned i = 0; i < EXIT_CLASSES; i++)
-		number(o, name[i], get(&c->exits[i]));
+		number(o, name[i], vcpu_exits(c, (enum exit_class)i));
 	number(o, "signal", get(&c->signals));
 	return o;
 }
@@ -52,22 +52,22 @@ static json_t *vcpus_of(const struct vm *vm)
 	return list;
 }
 
-static uint64_t exits_at(const struct vm *vm, unsigned place)
+static uint64_t exits_at(const struct vm *vm, unsigned tag)
 {
 	uint64_t sum = 0;
 
 	for (unsigned i = 0; i < vm->cfg.cpus; i++)
-		sum += get(&vm->cpu[i].place[place]);
+		sum += get(&vm->cpu[i].exits[tag]);
 	return sum;
 }
 
 /* Those that were trapped, by number of the BAR; 6 is the ROM. */
-static json_t *bars_of(const struct vm *vm, unsigned slot)
+static json_t *bars_of(const struct vm *vm, enum exit_class cls, unsigned slot)
 {
 	json_t *o = json_object();
 
 	for (unsigned bar = 0; bar <= CFG_BARS; bar++) {
-		uint64_t n = exits_at(vm, EXIT_PLACE(EXIT_AT(0u, slot, bar)));
+		uint64_t n = exits_at(vm, EXIT_AT(cls, slot, bar));
 		const char key[] = { (char)('0' + bar), '\0' };
 
 		if (n)
@@ -100,8 +100,8 @@ static json_t *own_of(struct vm *vm, uint8_t slot)
 		json_array_append_new(sets, set_of(&s));
 	return json_pack("{s:s, s:s, s:i, s:o, s:o}", "name",
 	                 own_name_at(vm, slot), "kind", "own", "slot",
-	                 (int)slot, "bar_exits", bars_of(vm, slot), "sets",
-	                 sets);
+	                 (int)slot, "bar_exits", bars_of(vm, EXIT_OWN, slot),
+	                 "sets", sets);
 }
 
 /* Kept busy by its guest it has the figures of the last time: report.c. */
@@ -126,7 +126,8 @@ static json_t *assigned_of(struct vm *vm, unsigned i)
 	              (int)c->function);
 	/* Functions of a slot are counted together. */
 	if (!c->function)
-		json_object_set_new(o, "bar_exits", bars_of(vm, c->slot));
+		json_object_set_new(o, "bar_exits",
+		                    bars_of(vm, EXIT_BAR, c->slot));
 	json_object_set_new(o, "sets",
 	                    json_pack("[{s:s, s:i, s:o}]", "what", "function",
 	                              "index", 0, "values", values));

@@ -139,7 +139,7 @@ static void test_driver(void **state)
 	assert_int_equal(machine_wait(&m), VM_END_POWEROFF);
 	assert_non_null(strstr(m.text, "done 00000007"));
 	assert_int_equal(device.resets, 2);
-	exits = m.vm->cpu[0].exits[EXIT_OWN];
+	exits = vcpu_exits(&m.vm->cpu[0], EXIT_OWN);
 	assert_true(exits > 20);
 	check_counters(m.vm, exits);
 	machine_free(&m);
