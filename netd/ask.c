@@ -30,7 +30,7 @@
 
 #define ATTACH_MS 20000u
 #define DETACH_MS 10000u /* the guest's; then it is forced */
-#define SETTLE_MS 5000u  /* for what must be done after it */
+#define SETTLE_MS 8000u  /* for what must be done after it */
 #define QUERY_MS 5000u
 
 /* ---- who -------------------------------------------------------------------

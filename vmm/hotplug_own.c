@@ -6,12 +6,13 @@
 #include "vmm/hotplug_priv.h"
 
 #define NS_PER_MS 1000000ull
-/* Requests that came before the driver knows find an answer. */
-#define FAILING_MS 100u
-#define FAILING_MAX_MS 1000u
-/* Linux switches the power off, and the indicator a second later. All of it is
- * less than what netd allows (SETTLE_MS). */
-#define LINGER_MS 2500u
+/* So long nothing has been asked for; or it is somebody who does not give up.
+ */
+#define FAILING_MS 250u
+#define FAILING_MAX_MS 2000u
+/* Linux switches the power off when its driver has let go, and the indicator a
+ * second later. All of it is less than what netd allows (SETTLE_MS). */
+#define LINGER_MS 5000u
 #define LOOK_MS 10u
 
 int hotplug_own_fixed(const char *name, struct diag *d)
@@ -73,11 +74,10 @@ int hotplug_unplug(struct hotplug *h, const char *name, uint64_t ms,
 /* ---- the steps -------------------------------------------------------------
  */
 
-static void step(struct bay *b, enum own_step to, uint64_t now, unsigned least,
-                 unsigned end)
+static void step(struct bay *b, enum own_step to, uint64_t now, unsigned end)
 {
 	b->step = to;
-	b->least_ns = now + least * NS_PER_MS;
+	b->least_ns = now + FAILING_MS * NS_PER_MS;
 	b->due_ns = now + LOOK_MS * NS_PER_MS;
 	b->end_ns = now + end * NS_PER_MS;
 }
@@ -87,7 +87,7 @@ static void drain(struct hotplug *h, uint8_t slot, uint64_t now)
 	struct bay *b = &h->bay[slot];
 
 	pci_host_remove(h->vm->pci, slot);
-	step(b, OWN_DRAIN, now, 0, 0);
+	step(b, OWN_DRAIN, now, 0);
 	b->due_ns = now;
 }
 
@@ -98,7 +98,7 @@ void hotplug_own_go(struct hotplug *h, uint8_t slot)
 
 	(void)own_leave(h->vm, slot);
 	if (b->slot.forced && hotplug_guest_runs(h))
-		step(b, OWN_FAILING, now, FAILING_MS, FAILING_MAX_MS);
+		step(b, OWN_FAILING, now, FAILING_MAX_MS);
 	else
 		drain(h, slot, now);
 }
@@ -114,11 +114,12 @@ void hotplug_own_ejected(struct hotplug *h, uint8_t slot)
 static void failing(struct hotplug *h, uint8_t slot, uint64_t now)
 {
 	struct bay *b = &h->bay[slot];
-	bool idle = own_leave(h->vm, slot);
 
-	if ((idle && now >= b->least_ns) || now >= b->end_ns) {
+	if (own_leave(h->vm, slot) != OWN_QUIET)
+		b->least_ns = now + FAILING_MS * NS_PER_MS;
+	if (now >= MIN(b->least_ns, b->end_ns)) {
 		pci_host_remove(h->vm->pci, slot);
-		step(b, OWN_LINGER, now, 0, LINGER_MS);
+		step(b, OWN_LINGER, now, LINGER_MS);
 		b->due_ns = b->end_ns;
 	}
 }
@@ -149,7 +150,7 @@ void hotplug_own_serve(struct hotplug *h, uint8_t slot, uint64_t now)
 		drain(h, slot, now);
 		break;
 	case OWN_DRAIN:
-		if (own_leave(h->vm, slot))
+		if (own_leave(h->vm, slot) != OWN_BUSY)
 			end(h, slot);
 		break;
 	case OWN_STAYS:

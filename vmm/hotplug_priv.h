@@ -7,9 +7,10 @@
  * the guest once the slot has decided that it goes (SLOT_RELEASE):
  *
  *   FAILING   only by force: what the driver asks for fails at once, what was
- *             under way ends, and is answered. A driver of Linux 6.12 forgets
- *             its requests as soon as it sees that the device is gone, and
- *             waits for them for ever; so it has none by then
+ *             under way ends, and is answered, until nothing has been asked for
+ *             for a while. A driver of Linux 6.12 forgets its requests as soon
+ *             as it sees that the device is gone, and waits for them for ever;
+ *             so it should have none by then
  *   LINGER    presence and link are off. Registers still answer, since the
  *             driver waits for its reset to read back 0; until the guest has
  *             switched the slot off, or time is up

@@ -148,18 +148,18 @@ static void free_one(struct own *o)
 	unmake(o);
 }
 
-bool own_leave(struct vm *vm, uint8_t slot)
+enum own_left own_leave(struct vm *vm, uint8_t slot)
 {
 	struct own *o = own_at(vm, slot);
 
 	if (!o)
-		return true;
+		return OWN_QUIET;
 	o->leaving = true;
 	if (o->desc.ops->leave)
 		return o->desc.ops->leave(o->desc.ctx);
 	o->halted = true;
 	o->dma = false;
-	return true;
+	return OWN_QUIET;
 }
 
 void own_remove(struct vm *vm, uint8_t slot)

@@ -55,6 +55,14 @@
 
 struct own;
 
+/* Of a device that is to go: what it began is under way; nothing is, but since
+ * the last time its driver has asked for something; nor that. */
+enum own_left {
+	OWN_BUSY,
+	OWN_ASKED,
+	OWN_QUIET,
+};
+
 struct own_ops {
 	/* Registers: [off, off+width) lies in the BAR; width 1, 2, 4 or 8. The
 	 * MSI-X table and its pending bits are answered by own.c. */
@@ -88,11 +96,11 @@ struct own_ops {
 	 * The main thread. */
 	bool (*counters)(void *ctx, unsigned i, struct stats_set *ret);
 	/* It is to be taken out of a guest that runs: it begins nothing more,
-	 * and what its driver asks for fails at once. True when nothing of what
-	 * it began is under way; it is asked again until then. The main thread,
-	 * which does not wait: false also where a lock is held for long. NULL =
-	 * it has only its own_dma(), which is false from then on. */
-	bool (*leave)(void *ctx);
+	 * and what its driver asks for fails at once. It is asked again until
+	 * it is not busy. The main thread, which does not wait: busy also where
+	 * a lock is held for long. NULL = it has only its own_dma(), which is
+	 * false from then on. */
+	enum own_left (*leave)(void *ctx);
 	/* Ends it; the vCPUs and the data path's loop do not run. */
 	void (*free)(void *ctx);
 };
@@ -174,9 +182,9 @@ bool own_bus_reset(struct vm *vm, uint8_t slot);
 bool own_has(const struct vm *vm, uint8_t slot);
 /* Of what is there from the start: does its port take part in hot plug? */
 bool own_may_go(const struct vm *vm, uint8_t slot);
-/* ops->leave; true where nobody is there. */
-bool own_leave(struct vm *vm, uint8_t slot);
-/* Ends it, after own_leave() has been true; nobody runs. */
+/* ops->leave; quiet where nobody is there. */
+enum own_left own_leave(struct vm *vm, uint8_t slot);
+/* Ends it, after own_leave() was not busy; nobody runs. */
 void own_remove(struct vm *vm, uint8_t slot);
 /* Something has moved away in the guest: BARs that were refused are offered
  * again. Without any function's lock. */

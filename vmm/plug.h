@@ -23,7 +23,7 @@
  *   a constructor makes are on descriptors that netd opened and sent, and are
  *   in sandbox.c's list of such a guest only.
  *
- * Order of the end: own_leave() until nothing is under way; parked; the device
+ * Order of the end: own_leave() until it is not busy; parked; the device
  * ends; its disk leaves the ring; a lock on the image is let go of by name,
  * since a kernel may keep the ring's reference for a second; its descriptors
  * close. So whoever is told of the end may open them again.
@@ -67,7 +67,7 @@ void plug_close(struct plug *p);
 
 /* Takes its descriptors, on failure too. FL_VMM_PLUG, and the device's own. */
 _must_check_ int plug_add(struct vm *vm, struct plug *p, struct diag *d);
-/* What is in `slot` ends; own_leave() has been true. */
+/* What is in `slot` ends; own_leave() was not busy. */
 void plug_remove(struct vm *vm, uint8_t slot);
 
 #endif

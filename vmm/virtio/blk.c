@@ -167,6 +167,7 @@ static int take_one(struct blk *b, struct vq *q)
 	s = vq_pop(q, &r->chain);
 	if (s > 0) {
 		fresh(r);
+		b->asked = true;
 		s = blk_parse(&b->back, r);
 		if (s == VIRTIO_BLK_S_OK)
 			s = b->gone ? VIRTIO_BLK_S_IOERR : blk_begin(b, r);
@@ -358,16 +359,20 @@ static void reset(void *ctx)
 
 /* What is under way ends as it ends, and its driver has the answer: Linux 6.12
  * waits for that, for ever, when a disk is pulled out. */
-static bool leave(void *ctx)
+static enum own_left leave(void *ctx)
 {
 	struct blk *b = ctx;
-	bool idle;
+	bool idle, asked;
 
 	pthread_mutex_lock(&b->lock);
 	b->gone = true;
+	asked = b->asked;
+	b->asked = false;
 	idle = !b->running || b->broken || !virtio_queue(b->v, 0)->inflight;
 	pthread_mutex_unlock(&b->lock);
-	return idle && uring_drain(b->vm->uring, b->disk, 0);
+	if (!idle || !uring_drain(b->vm->uring, b->disk, 0))
+		return OWN_BUSY;
+	return asked ? OWN_ASKED : OWN_QUIET;
 }
 
 static void blk_end(struct blk *b)

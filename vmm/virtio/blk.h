@@ -93,9 +93,10 @@ struct blk {
 	pthread_mutex_t lock;
 	uint64_t features;
 	bool running, broken;
-	bool fresh;      /* not started since the last reset */
-	bool gone;       /* it is leaving: whatever is asked for fails */
-	bool starved;    /* chains wait for a request to come free */
+	bool fresh;   /* not started since the last reset */
+	bool gone;    /* it is leaving: whatever is asked for fails, ... */
+	bool asked;   /* ... as something has since leave() was called last */
+	bool starved; /* chains wait for a request to come free */
 	bool write_back; /* the driver flushes */
 	/* How often it has become write-through, and for which of them all that
 	 * had been completed before is on the disk. */

@@ -377,20 +377,20 @@ static bool on_counters(void *ctx, unsigned i, struct stats_set *ret)
 }
 
 /* A vCPU has the lock for as long as a stop waits for a device's storage. */
-static bool on_leave(void *ctx)
+static enum own_left on_leave(void *ctx)
 {
 	struct virtio *v = ctx;
-	bool idle = true;
+	enum own_left left = OWN_QUIET;
 
 	if (pthread_mutex_trylock(&v->lock))
-		return false;
+		return OWN_BUSY;
 	v->leaving = true;
 	if (v->desc.ops->leave)
-		idle = v->desc.ops->leave(v->desc.ctx);
+		left = v->desc.ops->leave(v->desc.ctx);
 	else
 		stop(v);
 	pthread_mutex_unlock(&v->lock);
-	return idle;
+	return left;
 }
 
 /* A kick that was under way at the stop may have asked for another turn. */

@@ -159,7 +159,7 @@ struct virtio_ops {
 	 * served on, and may be stopped and started, so that its driver has an
 	 * answer to all it asked for. NULL = it is stopped, and no start comes
 	 * any more: a driver waits for nothing. */
-	bool (*leave)(void *ctx);
+	enum own_left (*leave)(void *ctx);
 	/* Loop's thread: queue `i` was kicked; only between start and stop, and
 	 * not for queues whose kick somebody else has (virtio_kick_fd()). Each
 	 * ready queue is kicked once at the start. */

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Disks and NICs of the VMM's own come into a stock guest that runs and go out of it, politely and by force, in the
 # middle of their work: nothing of them is left, and the guest goes on.
-# lab: devices=none timeout=900 quiet=90 tries=2
+# lab: devices=none timeout=1800 quiet=120 tries=2
 # check: long
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-device.sh"
@@ -30,7 +30,7 @@ policy() { # FILE [LINE...]: of the guest, besides what it begins with
 			  - name: thief
 			    memory: 64M
 			    kernel: /var/lib/fairlead/images/vmlinuz
-			    disks: [{ name: stolen, path: $IMG/data.img }]
+			    disks: [{ name: stolen, path: $IMG/link.img }]
 		END
 	} >"$file"
 }
@@ -58,6 +58,7 @@ step "a guest with empty slots, and a policy that has got more since it was star
 modprobe -a tun vhost_net vhost_vsock loop ext4
 mkdir -p "$IMG"
 truncate -s 64M "$IMG/data.img"
+ln -s data.img "$IMG/link.img"
 disk_initrd
 install_images
 ln -sf "$DEVICE_INITRD" /var/lib/fairlead/images/initrd.img
