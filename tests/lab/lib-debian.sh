@@ -7,6 +7,7 @@
 #   debian_login NAME            on the console, as root
 #   debian_console NAME SECONDS COMMAND    there; fails unless it ends with 0
 #   debian_ssh COMMAND...        over the network, as root
+#   debian_if MAC                its interface with that MAC, as the guest calls it
 #   debian_ended NAME            its VMM has ended well, and its file system is clean
 #   host_tool COMMAND...         a program of the image, on the host
 #
@@ -50,7 +51,7 @@ debian_bridge() { # NAME HOST-ADDRESS MAC GUEST-ADDRESS
 		opt subnet 255.255.255.0
 		opt lease 3600
 	END
-	busybox udhcpd -f -S "$DEBIAN_DIR/$1.conf" &
+	busybox udhcpd -f "$DEBIAN_DIR/$1.conf" >"$LAB_LOG/$1.log" 2>&1 &
 	at_end kill $!
 }
 
@@ -117,6 +118,9 @@ debian_console() { # NAME SECONDS COMMAND
 
 debian_ssh() { host_tool "${SSH[@]}" "root@$LAN_GUEST" "$@"; }
 debian_answers() { host_tool "${SSH[@]}" "root@$LAN_GUEST" true; }
+
+# The guest's name of the interface with that MAC.
+debian_if() { debian_ssh "ip -o link" | awk -v mac="$1" '$0 ~ mac { sub(":$", "", $2); print $2 }'; }
 
 debian_ended() { # NAME
 	local out
