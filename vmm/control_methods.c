@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What can be asked of a guest's VMM: docs/control.md, in its order. */
 
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "vmm/control_priv.h"
@@ -192,6 +194,15 @@ static int do_kill(struct call *k, json_t **ret)
 /* ---- its memory ------------------------------------------------------------
  */
 
+/* A file system that anybody may mount, and whose writes wait for whoever
+ * serves it: the loop would, and with it a device that the host wants back. */
+static bool is_fuse(int fd)
+{
+	struct statfs s;
+
+	return fstatfs(fd, &s) < 0 || s.f_type == FUSE_SUPER_MAGIC;
+}
+
 static int do_dump(struct call *k, json_t **ret)
 {
 	struct control *c = k->c;
@@ -202,6 +213,11 @@ static int do_dump(struct call *k, json_t **ret)
 	if (k->peer->passed_fd < 0)
 		return refuse(k, -EBADF, "no file came with the request",
 		              "fairlead dump GUEST FILE");
+	if (!k->peer->owner && is_fuse(k->peer->passed_fd))
+		return refuse(k, -EOPNOTSUPP,
+		              "the file is on FUSE, where who serves it could "
+		              "keep the guest waiting",
+		              "a file elsewhere; or as root");
 	c->dump_resumes = !c->vm->pause.on;
 	pause_begin(c->vm);
 	if (dump_new(c->vm, TAKE_FD(k->peer->passed_fd), &c->dump, &k->diag) <

@@ -47,6 +47,7 @@ static const int allowed[] = {
 	SCMP_SYS(pread64), SCMP_SYS(pwrite64), SCMP_SYS(fstat),
 	SCMP_SYS(newfstatat),             /* glibc's fstat; paths: Landlock */
 	SCMP_SYS(lseek),
+	SCMP_SYS(fstatfs),                /* whose file a dump is to be */
 	/* device windows, interrupts: opened, closed and mapped as the guest
 	 * moves BARs and enables vectors */
 	SCMP_SYS(eventfd2), SCMP_SYS(close), SCMP_SYS(mmap), SCMP_SYS(munmap),

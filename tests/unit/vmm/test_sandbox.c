@@ -22,6 +22,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -213,11 +214,12 @@ static int give_lock_back(void)
 
 static int use_own(void)
 {
+	struct statfs s;
 	struct rlimit l;
 	int fd = memfd_create("own", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 
-	return getrlimit(RLIMIT_MEMLOCK, &l) < 0 ||
+	return getrlimit(RLIMIT_MEMLOCK, &l) < 0 || fstatfs(fd, &s) < 0 ||
 	       tgkill(getpid(), gettid(), 0) < 0 || copy < 0 ||
 	       fcntl(copy, F_ADD_SEALS, F_SEAL_GROW) < 0 ||
 	       fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0;
