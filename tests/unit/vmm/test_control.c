@@ -147,9 +147,9 @@ size_t console_type(struct console *c, const uint8_t *buf, size_t n)
 }
 
 /* Whatever is handed over lies on FUSE. */
-int fstatfs(int fd, struct statfs *buf)
+int fstatfs(int fildes, struct statfs *buf)
 {
-	(void)fd;
+	(void)fildes;
 	buf->f_type = FUSE_SUPER_MAGIC;
 	return 0;
 }
