@@ -35,6 +35,7 @@ SRCS_vmm := \
 	e1000_send.c \
 	e1000_stats.c \
 	e1000_tx.c \
+	exits.c \
 	hotplug.c \
 	hotplug_own.c \
 	io.c \

@@ -29,19 +29,6 @@ static void count(_Atomic uint64_t *v)
 	                      memory_order_relaxed);
 }
 
-uint64_t vcpu_exits(const struct vcpu *c, enum exit_class cls)
-{
-	uint64_t sum =
-		atomic_load_explicit(&c->exits[cls], memory_order_relaxed);
-	const unsigned first = EXIT_AT(cls, 0u, 0u);
-
-	for (unsigned i = 0;
-	     (cls == EXIT_BAR || cls == EXIT_OWN) && i < EXIT_PLACES; i++)
-		sum += atomic_load_explicit(&c->exits[first + i],
-		                            memory_order_relaxed);
-	return sum;
-}
-
 static void exit_io(struct vcpu *c, struct kvm_run *run)
 {
 	struct bus *bus = c->vm->pio;
