@@ -59,7 +59,7 @@ addresses() {
 
 healthy() { # NAME COUNT
 	equal "complaints of the kernel of $1" \
-		"$(ask "$1" "bad$2" "{ dmesg | grep -E 'BUG:|Oops|WARNING:|Call Trace'; echo none; } | head -n 1")" none
+		"$(ask "$1" "bad$2" "{ dmesg | grep -E 'BUG:|Oops|WARNING: CPU|Call Trace'; echo none; } | head -n 1")" none
 	guest_send "$1" "sh modprobe -a virtio_blk virtio_net && echo FL-GUEST\\: modules$2 \$?"
 	guest_expect "$1" 30 "modules$2 0"
 }
