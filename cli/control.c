@@ -157,14 +157,15 @@ int cli_dump(const struct cli *c, char *const *args, unsigned n)
 static json_t *status_of(const struct cli *c, const char *name)
 {
 	json_t *o = NULL;
-	struct diag d;
+	struct diag d = { 0 };
 	struct guest g;
 
 	if (guest_open(c, name, &g, &d) == 0)
 		(void)!guest_call(&g, "status", NULL, &o, &d);
-	else if (d.err == -ECONNREFUSED || d.err == -ENOENT)
-		return NULL; /* its file is all that is left */
 	guest_close(&g);
+	/* Its file is all that is left, or it has ended before it answered. */
+	if (!o && (d.err == -ECONNREFUSED || d.err == -ENOENT))
+		return NULL;
 	return o ? o
 	         : json_pack("{s:s, s:s}", "guest", name, "state",
 	                     d.err == -EACCES ? "not yours" : "silent");

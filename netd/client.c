@@ -30,11 +30,12 @@ static void end_lease(struct server *s, struct client *c)
 	if (!c->lease)
 		return;
 	ask_vmm_gone(s, c);
-	words_end(&s->env->words, c->lease);
+	/* When netd ends, the guests run on, and are still to be asked. */
+	if (!s->stopping)
+		words_end(&s->env->words, c->lease);
 	c->lease->ending = true;
 	memcpy(r.guest, c->lease->guest, sizeof(r.guest));
 	c->lease = NULL;
-	/* When netd ends, the guests run on, and are still to be asked. */
 	if (!s->stopping)
 		control_remove(s->env, r.guest);
 	log_line(s->env->log, LOG_LVL_INFO, "lease of %s ends: pid %d", r.guest,
