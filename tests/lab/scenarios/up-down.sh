@@ -1,7 +1,7 @@
 #!/bin/bash
 # Guests in the background, by the real daemon: up, ps, console, log, stop; one that is killed, one that panics, one
 # that cannot start; the daemon's restart.
-# lab: devices=none iommufd=no timeout=400 quiet=90 tries=2
+# lab: devices=none iommufd=no timeout=600 quiet=90 tries=2
 # check: long
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-fairlead.sh"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # A watchdog under Linux' own driver: fed, it does nothing; not fed, the guest is reset, ended, or told of; a pause is
 # no hang. And a kernel that has crashed and stands still is found by it.
-# lab: devices=none iommufd=no timeout=400 quiet=90 tries=2
+# lab: devices=none iommufd=no timeout=600 quiet=90 tries=2
 # check: long
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-device.sh"
