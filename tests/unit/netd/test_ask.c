@@ -168,7 +168,7 @@ static void test_silence(void **state)
 	expect(other, FL_NETD_VMM); /* one at a time */
 	/* Main is not held up by it. */
 	assert_string_equal(names(d, "g"), "disk");
-	json_t *doc = receive(p.user, 15000);
+	json_t *doc = receive(p.user, 12000);
 	assert_int_equal(json_integer_value(json_object_get(
 				 json_object_get(doc, "error"), "code")),
 	                 FL_NETD_VMM);
