@@ -87,7 +87,7 @@ refused FL-0715 "has no data" "$FAIRLEAD" detach web data
 for ((i = 1; i <= CYCLES; i++)); do
 	step "the disk, $i of $CYCLES: mounted, and written to as it goes"
 	attach data
-	tell web 20 "i=0; until [ -b /dev/vda ] || [ \$((i++)) = 100 ]; do usleep 100000; done; [ -b /dev/vda ]"
+	tell web 40 "i=0; until [ -b /dev/vda ] || [ \$((i++)) = 100 ]; do usleep 100000; done; [ -b /dev/vda ]"
 	[ "$i" != 1 ] || tell web 60 "/sbin/mkfs.ext4 -q -F /dev/vda"
 	tell web 30 "mount -t ext4 /dev/vda /m"
 	if [ "$i" = 1 ]; then
@@ -97,7 +97,7 @@ for ((i = 1; i <= CYCLES; i++)); do
 	guest_send web "sh (while dd if=/dev/zero of=/m/f bs=64k count=64 conv=fsync 2>/dev/null; do :; done; echo FL-GUEST: w''riter $i) &"
 	sleep 2
 	detach data "$i"
-	guest_expect web 60 "writer $i"
+	guest_expect web 90 "writer $i"
 	tell web 30 "umount -l /m 2>/dev/null; i=0; while [ -b /dev/vda ] && [ \$((i++)) -lt 100 ]; do usleep 100000; done; [ ! -b /dev/vda ]"
 	image_is_free || fail "the image has a user: $(grep -h . /proc/locks)"
 	e2fsck -fy "$IMG/data.img" >"$LAB_LOG/e2fsck.log" 2>&1 || [ $? = 1 ] || fail "$(tail -n 3 "$LAB_LOG/e2fsck.log")"
@@ -144,7 +144,7 @@ step "the guest's reset takes what it was given along"
 guest_send web "sh reboot -f"
 wait_for 90 "second boot" eval "[ \$(grep -c 'FL-GUEST: ready' '$LAB_LOG/web.log') = 2 ]"
 ask web 60 load
-tell web 20 "[ -b /dev/vda ] && [ -e /sys/class/net/eth0 ]"
+tell web 40 "i=0; until [ -b /dev/vda ] && [ -e /sys/class/net/eth0 ] || [ \$((i++)) = 100 ]; do usleep 100000; done; [ -b /dev/vda ] && [ -e /sys/class/net/eth0 ]"
 expect "detach --now data" "$FAIRLEAD" detach --now web data
 
 step "the guest's kernel has nothing to say of it"
