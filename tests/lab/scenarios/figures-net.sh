@@ -1,0 +1,154 @@
+#!/bin/bash
+# What a packet costs beside QEMU, with all that guest, VMM and both kernels do for it, by NIC of the VMM's own:
+# virtio on a tap, the same by vhost, an 82540EM. And what a VMM with all kinds of devices weighs.
+# lab: devices=igb time=icount iommufd=no timeout=1200 quiet=120 tries=3
+# check: long
+#
+# One guest each, with a VF, a disk and the three NICs, each on a tap of its own; QEMU's without VF and disk. Under
+# icount a nanosecond is an instruction, and what L1's only processor has run for its tasks (/proc/schedstat), guest and
+# VMM among them, is all that was executed without its idling: a round trip is the difference of long and short pings'
+# medians, a KiB that of a long and a short stream. "VMM NAME VALUE" lines go to $LAB_LOG/figures.
+. "$LAB_DIR/lib.sh"
+. "$LAB_DIR/lib-device.sh"
+
+KINDS="virtio vhost e1000"
+FEW=10 MANY=70 TIMES=3 # pings
+declare -A NET=([virtio]=10.0.2 [vhost]=10.0.3 [e1000]=10.0.4)
+declare -A MAC=([virtio]=02:fa:ad:00:00:01 [vhost]=02:fa:ad:00:00:02 [e1000]=02:fa:ad:00:00:03)
+
+figure() { echo "$1 $2 $3" | tee -a "$LAB_LOG/figures" | sed 's/^/       /'; } # VMM NAME VALUE
+
+tap() { # KIND: one queue, as QEMU opens it
+	ip tuntap add dev "t-$1" mode tap vnet_hdr
+	at_end ip link del "t-$1"
+	echo 1 >"/proc/sys/net/ipv6/conf/t-$1/disable_ipv6" 2>/dev/null || true
+	ip addr add "${NET[$1]}.2/24" dev "t-$1"
+	ip link set "t-$1" up
+}
+
+# The guest's NIC of that kind, by its address: up while it is measured, for an idle one has timers, too.
+guest_nic() { # VMM KIND up|down
+	tell "$1" 30 "for d in /sys/class/net/*; do if grep -qi ${MAC[$2]} \$d/address; then n=\${d##*/}; fi; done; echo 1 >/proc/sys/net/ipv6/conf/\$n/disable_ipv6; ip link set \$n $3; ip addr add ${NET[$2]}.15/24 dev \$n 2>/dev/null; true"
+	[ "$3" = down ] || wait_for 20 "answer of the guest by $2" busybox ping -c 1 -W 1 "${NET[$2]}.15"
+}
+
+# What tasks have run, ns: up to this one's beginning.
+busy_ns() { awk '/^cpu0 / { print $8 }' /proc/schedstat; }
+
+ping_ns() { # KIND COUNT: sets $ns
+	local began
+	began=$(busy_ns)
+	busybox ping -q -A -c "$2" -s 56 -W 5 "${NET[$1]}.15" >/run/ping 2>&1 || true
+	grep -q ' 0% packet loss' /run/ping || fail "$1: $(tail -n 2 /run/ping)"
+	ns=$(($(busy_ns) - began))
+}
+
+# What the threads that are no vCPUs have run, ns.
+others_ns() { # PID
+	local t sum=0 ns
+	for t in /proc/"$1"/task/*; do
+		case $(cat "$t/comm") in CPU* | vcpu*) continue ;; esac
+		read -r ns _ <"$t/schedstat"
+		sum=$((sum + ns))
+	done
+	echo "$sum"
+}
+
+middle() { sort -n | sed -n "$(((TIMES + 1) / 2))p"; }
+
+# The median of TIMES: what a driver or a kernel does now and then is in some of them.
+round_trips() { # VMM KIND
+	local i before vmm=0
+	ping_ns "$2" $MANY
+	rm -f /run/{few,many}
+	kvm_exits_start
+	for ((i = 0; i < TIMES; i++)); do
+		ping_ns "$2" $FEW
+		echo "$ns" >>/run/few
+		before=$(others_ns "$(guest_pid "$1")")
+		ping_ns "$2" $MANY
+		echo "$ns" >>/run/many
+		vmm=$((vmm + $(others_ns "$(guest_pid "$1")") - before))
+	done
+	figure "$1" "$2-ping-insns" $((($(middle </run/many) - $(middle </run/few)) / (MANY - FEW)))
+	figure "$1" "$2-ping-vmm-threads-insns" $((vmm / (TIMES * MANY)))
+	figure "$1" "$2-ping-mmio-exits" "$(kvm_exits_stop | awk -v n=$((TIMES * (FEW + MANY))) '
+		$1 == "userspace-exits.mmio" { e = $2 } END { printf "%.1f", int(e / n * 10) / 10 }')"
+}
+
+# The guest sends: what L1 has, has come.
+stream_ns() { # VMM KIND MIB: sets $ns
+	local began bytes=$(($3 << 20)) got
+	tell "$1" 60 "head -c $bytes /dev/zero >/out; (nc -l -p 5001 </out >/dev/null 2>&1 &) ; sleep 1"
+	began=$(busy_ns)
+	got=$(timeout 120 bash -c "exec 3<>/dev/tcp/${NET[$2]}.15/5001; head -c $bytes <&3 | wc -c")
+	ns=$(($(busy_ns) - began))
+	equal "bytes out by $2" "$got" "$bytes"
+}
+
+streams() { # VMM KIND
+	local few
+	stream_ns "$1" "$2" 1
+	few=$ns
+	stream_ns "$1" "$2" 5
+	figure "$1" "$2-tcp-out-insns-a-kib" $(((ns - few) / 4096))
+}
+
+all() { # VMM
+	local k
+	for k in $KINDS; do
+		step "$1: $k"
+		guest_nic "$1" "$k" up
+		round_trips "$1" "$k"
+		streams "$1" "$k"
+		guest_nic "$1" "$k" down
+	done
+}
+
+qemu_nic() { # KIND DEVICE[,vhost]
+	PEER+=(-device "pcie-root-port,id=rp-$1,chassis=$((${#PEER[@]})),slot=$((${#PEER[@]}))"
+		-netdev "tap,id=n-$1,ifname=t-$1,script=no,downscript=no,vhost=$3"
+		-device "$2,bus=rp-$1,netdev=n-$1,mac=${MAC[$1]},romfile=")
+}
+
+rm -f "$LAB_LOG/figures"
+device_initrd
+warm "$L2_KERNEL" "$DEVICE_INITRD"
+modprobe tun
+modprobe vhost_net
+echo 0 >/sys/module/kvm/parameters/halt_poll_ns # waiting is no work
+step "a VF, a disk, three taps"
+pf=$(pf_igb)
+carve_vfs "$pf" 1
+vf=$(pci_vf "$pf" 0)
+bind_vfio "$vf"
+truncate -s 64M /run/disk
+for k in $KINDS; do tap "$k"; done
+
+step "QEMU boots"
+PEER=("${QEMU_COMMAND[@]}" -accel kvm -cpu host -M "q35,kernel-irqchip=on" -smp 1 -m 512M -nodefaults
+	-display none -name "guest,debug-threads=on" -serial stdio -no-reboot -kernel "$L2_KERNEL" -initrd "$DEVICE_INITRD" -append "$(guest_cmdline fl.mode=idle)")
+qemu_nic virtio virtio-net-pci off
+qemu_nic vhost virtio-net-pci on
+qemu_nic e1000 e1000 off
+guest_start qemu-q35 "${PEER[@]}"
+guest_expect qemu-q35 60 ready
+all qemu-q35
+off qemu-q35
+
+step "fairlead boots"
+boot fairlead group --device "$vf@4" --disk /run/disk@5 --vconsole 6 --nic "virtio@1,t-virtio" \
+	--nic "virtio@2,t-vhost,vhost" --nic "e1000@3,t-e1000"
+all fairlead
+figure fairlead pss-kib "$(vmm_pss "$(guest_pid fairlead)")"
+off fairlead
+
+step "the aims"
+of() { awk -v v="$1" -v n="$2" '$1 == v && $2 == n { print $3 }' "$LAB_LOG/figures"; }
+for k in virtio e1000; do
+	[ "$(of fairlead $k-ping-insns)" -le "$(of qemu-q35 $k-ping-insns)" ] || fail "$k: a ping takes more than QEMU's"
+	[ "$(of fairlead $k-tcp-out-insns-a-kib)" -le "$(of qemu-q35 $k-tcp-out-insns-a-kib)" ] ||
+		fail "$k: a KiB out takes more than QEMU's"
+done
+equal "exits to userspace a ping by vhost" "$(of fairlead vhost-ping-mmio-exits)" 0.0
+[ "$(of fairlead pss-kib)" -le 4096 ] || fail "the VMM weighs $(of fairlead pss-kib) KiB beside RAM"
