@@ -3,7 +3,7 @@
 
 SETS="igb igb2 igbnoacs igbpair nvme nvmewide nvmecmb display bigdisplay display2 virtiogpu edu edu2"
 SETS+=" e1000e e1000 rtl8139 pcnet serial virtiolegacy multifn usb xhci xhcimsi hda doorbell"
-SETS+=" shm shm1g shm8g bigbar netdevsim none"
+SETS+=" shm shm1g shm8g bigbar netdevsim numa2 none"
 
 PORT=0
 # One root port for each device, as on real boards: a function alone behind its port has an IOMMU
@@ -71,6 +71,15 @@ nvme_disk() {
 add_nvmewide() { nvme_disk nvme1 max_ioqpairs=64,msix_qsize=65; }
 # The table in a BAR of its own, and 16 MiB of memory on board in BAR 2.
 add_nvmecmb() { nvme_disk nvme2 cmb_size_mb=16,msix-exclusive-bar=on; }
+
+# Two nodes with half of L1's memory and one of its two CPUs each.
+add_numa2() {
+	local i half=$((${OPT[mem]%G} * 512))
+	for i in 0 1; do
+		QEMU+=(-object "memory-backend-ram,id=host$i,size=${half}M" -numa "node,nodeid=$i,memdev=host$i,cpus=$i")
+	done
+	QEMU+=(-numa dist,src=0,dst=1,val=17)
+}
 
 add_display() {
 	root_port

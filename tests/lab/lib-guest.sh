@@ -116,14 +116,19 @@ guest_wait() { # NAME SECONDS
 	[ "$status" = 0 ] || fail "guest $1: its VMM ended with status $status; $(guest_last "$1")"
 }
 
-# The peer: QEMU with one assigned function, the same machine for all scenarios that compare with
-# it. Result in PEER, the whole command.
-peer_qemu() { # ADDRESS WORDS-FOR-GUEST
-	local device="vfio-pci,host=$1"
+# The peer: QEMU, the same machine for all scenarios that compare with it. Result in PEER, the whole
+# command.
+peer_machine() { # WORDS-FOR-GUEST
 	PEER=("${QEMU_COMMAND[@]}" -accel kvm -cpu host -M q35,kernel-irqchip=on -smp 1 -m 512M
 		-nodefaults -display none -serial stdio -no-reboot
-		-kernel "$L2_KERNEL" -initrd "$L2_INITRD" -append "$(guest_cmdline "$2")"
+		-kernel "$L2_KERNEL" -initrd "$L2_INITRD" -append "$(guest_cmdline "$1")"
 		-device pcie-root-port,id=rp1,chassis=1,slot=1)
+}
+
+# With one assigned function.
+peer_qemu() { # ADDRESS WORDS-FOR-GUEST
+	local device="vfio-pci,host=$1"
+	peer_machine "$2"
 	if [ "$LAB_IOMMUFD" = yes ]; then
 		PEER+=(-object iommufd,id=iommufd0)
 		device+=,iommufd=iommufd0
