@@ -104,7 +104,7 @@ cat >/run/policy.yaml <<-END
 	version: 1
 	guests:
 	  - name: fast
-	    cpus: { count: 1, pin: "1", emulator: "0", siblings: avoid, scheduler: fifo, priority: 7, halt-poll: 50us }
+	    cpus: { count: 1, pin: "1", emulator: "0", scheduler: fifo, priority: 7, halt-poll: 50us }
 	    memory: 256M
 	    kernel: /var/lib/fairlead/images/vmlinuz
 	    initrd: /var/lib/fairlead/images/initrd.img
@@ -143,8 +143,14 @@ order fast 20 "sh echo FL-GUEST\\: cpus \$(nproc)"
 equal "CPUs in the guest" "$(guest_said fast cpus)" "cpus 1"
 power_off fast
 
-step "a CPU that is offline"
+step "a core that is another's"
 wait_for 10 "end of the lease" no_lease
+sed 's/scheduler: fifo/siblings: avoid, &/' /run/policy.yaml >/run/apart.yaml
+expect "apply" "$FAIRLEAD" apply /run/apart.yaml
+refused FL-0161 "of guest set" "$FAIRLEAD" run fast
+
+step "a CPU that is offline"
+expect "apply" "$FAIRLEAD" apply /run/policy.yaml
 echo 0 >/sys/devices/system/cpu/cpu1/online
 refused FL-0160 "CPU 1 of the host" "$FAIRLEAD" run fast
 refused FL-0641 "CPU 1 of the host" tests/lab/vmm-launch --guest '"pin": [1]' "$L2_KERNEL" quiet
