@@ -37,7 +37,8 @@ policy() { # FILE [LINE...]: of the guest, besides what it begins with
 
 own() { "$FAIRLEAD" -j status | jq -r '.leases[] | select(.guest == "web") | [.own[].name] | sort | join(" ")'; }
 vmm_fds() { find "/proc/$(guest_pid web)/fd" -mindepth 1 | wc -l; }
-image_is_free() { losetup /dev/loop0 "$IMG/data.img" && losetup -d /dev/loop0 && ! grep -q "$(stat -c %i "$IMG/data.img")" /proc/locks; }
+locks() { awk -v i="$(stat -c %i "$IMG/data.img")" '$2 == "OFDLCK" { split($6, a, ":"); if (a[3] == i) print $4 }' /proc/locks; }
+image_is_free() { [ -z "$(locks)" ] && losetup /dev/loop0 "$IMG/data.img" && losetup -d /dev/loop0; }
 
 attach() { # DEVICE: and its drivers
 	expect "attach $1" "$FAIRLEAD" attach web "$1"
