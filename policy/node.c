@@ -355,6 +355,8 @@ void node_free(struct node *n)
 
 const struct node *node_get(const struct node *map, const char *key)
 {
+	if (map->kind != NODE_MAP)
+		return NULL;
 	for (const struct node *c = map->first; c; c = c->next)
 		if (!strcmp(c->key->text, key))
 			return c;
