@@ -11,8 +11,8 @@ OUT=/run/errno.out TRACED=/run/errno.trace
 ERRNOS=(ENOMEM EBUSY EINVAL EPERM ENOSPC ENODEV EIO EFAULT)
 # Done without, each for a reason: memory is mapped by address where the kernel cannot by file; a
 # kernel that does not know an interrupt (EINVAL) has none; the PMU turned off and the number of ids
-# bounded are more than is needed; the others only ask.
-OPTIONAL='0x3b, 0x8f|KVM_CHECK_EXTENSION|KVM_ENABLE_CAP|KVM_GET_STATS_FD|KVM_REGISTER_COALESCED_MMIO|TCGETS'
+# bounded are more than is needed; malloc() has the heap where it gets no mapping; the others only ask.
+OPTIONAL='0x3b, 0x8f|KVM_CHECK_EXTENSION|KVM_ENABLE_CAP|KVM_GET_STATS_FD|KVM_REGISTER_COALESCED_MMIO|TCGETS|MAP_PRIVATE.MAP_ANONYMOUS'
 OPTIONAL_EINVAL='VFIO_DEVICE_GET_IRQ_INFO|KVM_SET_XCRS'
 
 declare -A SAYS=([ENOMEM]='Cannot allocate memory' [EBUSY]='Device or resource busy'
