@@ -120,7 +120,7 @@ static const uint32_t ioctls[] = {
 };
 
 /* fcntl() has a signal sent to anybody (F_SETOWN), and gives a disk's lock back
- * (F_OFD_SETLK): not these. */
+ * (F_OFD_SETLK): not these, but where a disk may go before its guest. */
 static const uint32_t fcntls[] = {
 	F_GETFL, F_SETFL,            /* as they were found; a dump's file */
 	F_DUPFD_CLOEXEC,             /* a device that comes */
@@ -268,8 +268,14 @@ static int allow_ring_files(scmp_filter_ctx f)
 
 static int add_plug_rules(scmp_filter_ctx f)
 {
+	/* The kernel may keep a ring's file for a while: its lock goes first.
+	 */
+	static const uint32_t unlock[] = { F_OFD_SETLK };
 	int r = allow_ring_files(f);
 
+	if (r == 0)
+		r = allow_some(f, SCMP_SYS(fcntl), 1, unlock,
+		               ARRAY_SIZE(unlock));
 	if (r == 0)
 		r = allow_some(f, SCMP_SYS(ioctl), 1, plug_ioctls,
 		               ARRAY_SIZE(plug_ioctls));
