@@ -1,65 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Kernel images, whole and broken, into a small guest memory. */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "boot_rig.h"
 
 #include <asm/bootparam.h>
-#include <elf.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-#include "vmm/priv.h"
-
-#define RAM (64u << 20)
 #define SETUP_SECTS 4u
 #define PAYLOAD 8192u
 #define PREF 0x1000000u
-
-static struct vm *make_vm(void)
-{
-	struct vm *vm = calloc(1, sizeof(*vm));
-
-	assert_non_null(vm);
-	vm->mem.n = 1;
-	vm->mem.region[0].size = RAM;
-	vm->mem.region[0].hva = mmap(NULL, RAM, PROT_READ | PROT_WRITE,
-	                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	assert_ptr_not_equal(vm->mem.region[0].hva, MAP_FAILED);
-	vm->cfg.cmdline = "console=ttyS0";
-	vm->cfg.initrd_fd = vm->cfg.kernel_fd = -1;
-	vm->cfg.unpacked_fd = -1;
-	vm->rsdp.v = MAP_ACPI;
-	return vm;
-}
-
-static void drop_vm(struct vm *vm)
-{
-	munmap(vm->mem.region[0].hva, RAM);
-	close_fd(&vm->cfg.kernel_fd);
-	close_fd(&vm->cfg.initrd_fd);
-	close_fd(&vm->cfg.unpacked_fd);
-	free(vm);
-}
-
-static int file_of(const void *buf, size_t len)
-{
-	int fd = memfd_create("image", MFD_CLOEXEC);
-
-	assert_true(fd >= 0);
-	assert_int_equal(fd_pwrite_full(fd, buf, len, 0), 0);
-	return fd;
-}
-
-static const void *at(struct vm *vm, uint64_t gpa)
-{
-	return (char *)vm->mem.region[0].hva + gpa;
-}
 
 /* ---- bzImage --------------------------------------------------------------
  */
@@ -95,220 +43,145 @@ static void make_bz(struct bz *b)
 	h->xloadflags = XLF_KERNEL_64;
 }
 
-static int load(struct vm *vm, const void *image, size_t len,
-                struct boot_entry *e, struct diag *d)
+static int load(struct rig *r, const void *image, size_t len)
 {
-	memset(d, 0, sizeof(*d));
-	close_fd(&vm->cfg.kernel_fd);
-	vm->cfg.kernel_fd = file_of(image, len);
-	return boot_load(vm, e, d);
+	put_image(r, &r->vm.cfg.kernel_fd, image, len);
+	return boot_load(&r->vm, &r->e, &r->d);
 }
 
 static void bz_loads(void **state)
 {
-	struct vm *vm = make_vm();
-	struct boot_entry e;
-	struct diag d;
+	struct rig *r = *state;
 	struct bz b;
-	const struct boot_params *bp = at(vm, MAP_BOOT_PARAMS);
+	const struct boot_params *bp = at(r, MAP_BOOT_PARAMS);
 
-	(void)state;
 	make_bz(&b);
-	vm->cfg.initrd_fd = file_of("initrd", 6);
-	assert_int_equal(load(vm, &b, sizeof(b), &e, &d), 0);
-	assert_int_equal(e.mode, BOOT_LINUX64);
-	assert_int_equal(e.rip, PREF + 0x200);
-	assert_int_equal(e.arg, MAP_BOOT_PARAMS);
-	assert_memory_equal(at(vm, PREF), b.byte + (SETUP_SECTS + 1) * 512,
+	r->vm.cfg.initrd_fd = file_of("initrd", 6);
+	assert_int_equal(load(r, &b, sizeof(b)), 0);
+	assert_int_equal(r->e.mode, BOOT_LINUX64);
+	assert_int_equal(r->e.rip, PREF + 0x200);
+	assert_int_equal(r->e.arg, MAP_BOOT_PARAMS);
+	assert_memory_equal(at(r, PREF), b.byte + (SETUP_SECTS + 1) * 512,
 	                    PAYLOAD);
-	assert_string_equal(at(vm, bp->hdr.cmd_line_ptr), "console=ttyS0");
+	assert_string_equal(at(r, bp->hdr.cmd_line_ptr), "console=ttyS0");
 	assert_int_equal(bp->hdr.ramdisk_size, 6);
 	assert_int_equal(bp->hdr.ramdisk_image % 4096, 0);
-	assert_memory_equal(at(vm, bp->hdr.ramdisk_image), "initrd", 6);
+	assert_memory_equal(at(r, bp->hdr.ramdisk_image), "initrd", 6);
 	assert_true(bp->hdr.ramdisk_image >= PREF + 0x100000);
 	assert_int_equal(bp->hdr.type_of_loader, 0xff);
 	assert_int_equal(bp->acpi_rsdp_addr, MAP_ACPI);
 	assert_int_equal(bp->e820_entries, 5);
 	/* PML4 -> PDPT -> page directory: 0 maps to 0, 1 GiB to 1 GiB */
-	assert_int_equal(load_le(at(vm, MAP_BOOT_PAGES), 8),
+	assert_int_equal(load_le(at(r, MAP_BOOT_PAGES), 8),
 	                 (MAP_BOOT_PAGES + 4096) | 3);
-	assert_int_equal(load_le(at(vm, MAP_BOOT_PAGES + 3 * 4096), 8),
+	assert_int_equal(load_le(at(r, MAP_BOOT_PAGES + 3 * 4096), 8),
 	                 (1u << 30) | 0x83);
-	drop_vm(vm);
 }
 
 /* What cannot be used in its payload's place changes nothing. */
 static void bz_goes_on(void **state)
 {
-	struct vm *vm = make_vm();
-	struct boot_entry e;
-	struct diag d;
+	struct rig *r = *state;
 	struct bz b;
 
-	(void)state;
 	make_bz(&b);
-	vm->cfg.unpacked_fd = file_of("none", 4);
-	assert_int_equal(load(vm, &b, sizeof(b), &e, &d), 0);
-	assert_int_equal(e.rip, PREF + 0x200);
-	assert_memory_equal(at(vm, PREF), b.byte + (SETUP_SECTS + 1) * 512,
+	r->vm.cfg.unpacked_fd = file_of("none", 4);
+	assert_int_equal(load(r, &b, sizeof(b)), 0);
+	assert_int_equal(r->e.rip, PREF + 0x200);
+	assert_memory_equal(at(r, PREF), b.byte + (SETUP_SECTS + 1) * 512,
 	                    PAYLOAD);
-	drop_vm(vm);
 }
 
 /* Where the preferred place is not RAM, the lowest aligned one. */
 static void bz_relocates(void **state)
 {
-	struct vm *vm = make_vm();
-	struct boot_entry e;
-	struct diag d;
+	struct rig *r = *state;
 	struct bz b;
 
-	(void)state;
 	make_bz(&b);
 	header(&b)->pref_address = RAM;
-	assert_int_equal(load(vm, &b, sizeof(b), &e, &d), 0);
-	assert_int_equal(e.rip, 0x200200);
+	assert_int_equal(load(r, &b, sizeof(b)), 0);
+	assert_int_equal(r->e.rip, 0x200200);
 	header(&b)->relocatable_kernel = 0;
-	assert_int_equal(load(vm, &b, sizeof(b), &e, &d), -ENOMEM);
-	drop_vm(vm);
+	assert_int_equal(load(r, &b, sizeof(b)), -ENOMEM);
 }
 
-/* Each row spoils one field of a good image. */
-static void spoil_flag(struct setup_header *h)
+static int load_spoilt_bz(struct rig *r, const struct spoil *s)
 {
-	h->boot_flag = 0;
+	struct bz b;
+
+	make_bz(&b);
+	spoil_image(header(&b), s);
+	return load(r, &b, sizeof(b));
 }
-static void spoil_version(struct setup_header *h)
-{
-	h->version = 0x20b;
-}
-static void spoil_64(struct setup_header *h)
-{
-	h->xloadflags = 0;
-}
-static void spoil_high(struct setup_header *h)
-{
-	h->loadflags = 0;
-}
-static void spoil_sects(struct setup_header *h)
-{
-	h->setup_sects = 255;
-}
-static void spoil_syssize(struct setup_header *h)
-{
-	h->syssize = 0xffffffff;
-}
-static void spoil_init_small(struct setup_header *h)
-{
-	h->init_size = 16;
-}
-static void spoil_init_large(struct setup_header *h)
-{
-	h->init_size = 0xffffffff;
-}
-static void spoil_init_ram(struct setup_header *h)
-{
-	h->init_size = RAM;
-}
-static void spoil_header(struct setup_header *h)
-{
-	h->header = 0;
-}
+
+#define SETUP(field, value) SPOIL(struct setup_header, field, value)
 
 static void bz_refused(void **state)
 {
-	static const struct {
-		void (*spoil)(struct setup_header *);
-		int err;
-		const char *why;
-	} row[] = {
-		{ spoil_flag, -ENOEXEC, "0xAA55" },
-		{ spoil_version, -ENOEXEC, "2.11" },
-		{ spoil_64, -ENOEXEC, "64-bit" },
-		{ spoil_high, -ENOEXEC, "zImage" },
-		{ spoil_sects, -ENOEXEC, "truncated" },
-		{ spoil_syssize, -ENOEXEC, "truncated" },
-		{ spoil_init_small, -ENOEXEC, "init_size" },
-		{ spoil_init_large, -ENOEXEC, "init_size" },
-		{ spoil_init_ram, -ENOMEM, "65 MiB" },
-		{ spoil_header, -ENOEXEC, "neither" },
+	static const struct spoil row[] = {
+		{ SETUP(boot_flag, 0), -ENOEXEC, "0xAA55" },
+		{ SETUP(version, 0x20b), -ENOEXEC, "2.11" },
+		{ SETUP(xloadflags, 0), -ENOEXEC, "64-bit" },
+		{ SETUP(loadflags, 0), -ENOEXEC, "zImage" },
+		{ SETUP(setup_sects, 255), -ENOEXEC, "truncated" },
+		{ SETUP(syssize, 0xffffffff), -ENOEXEC, "truncated" },
+		{ SETUP(init_size, 16), -ENOEXEC, "init_size" },
+		{ SETUP(init_size, 0xffffffff), -ENOEXEC, "init_size" },
+		{ SETUP(init_size, RAM), -ENOMEM, "65 MiB" },
+		{ SETUP(header, 0), -ENOEXEC, "neither" },
 	};
-	struct vm *vm = make_vm();
 
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
-		struct boot_entry e;
-		struct diag d;
-		struct bz b;
-
-		make_bz(&b);
-		row[i].spoil(header(&b));
-		assert_int_equal(load(vm, &b, sizeof(b), &e, &d), row[i].err);
-		assert_int_equal(d.code, FL_VMM_KERNEL);
-		assert_non_null(strstr(d.why, row[i].why));
-		assert_true(d.mend[0]);
-	}
-	drop_vm(vm);
+	refuses_all(*state, row, ARRAY_SIZE(row), load_spoilt_bz,
+	            FL_VMM_KERNEL);
 }
 
 /* Cut at every length, nothing but the whole image loads. */
 static void bz_truncated(void **state)
 {
-	struct vm *vm = make_vm();
-	struct boot_entry e;
-	struct diag d;
+	struct rig *r = *state;
 	struct bz b;
 
-	(void)state;
 	make_bz(&b);
 	for (size_t len = 0; len < sizeof(b) - 16; len += 13) {
-		assert_true(load(vm, &b, len, &e, &d) < 0);
-		assert_int_equal(d.code, FL_VMM_KERNEL);
+		assert_true(load(r, &b, len) < 0);
+		assert_int_equal(r->d.code, FL_VMM_KERNEL);
 	}
-	assert_int_equal(load(vm, &b, sizeof(b), &e, &d), 0);
-	drop_vm(vm);
+	assert_int_equal(load(r, &b, sizeof(b)), 0);
 }
 
 static void cmdline_limit(void **state)
 {
-	struct vm *vm = make_vm();
-	struct boot_entry e;
-	struct diag d;
+	struct rig *r = *state;
 	struct bz b;
 	char text[33] = { 0 };
 
-	(void)state;
 	make_bz(&b);
 	header(&b)->cmdline_size = 31;
 	memset(text, 'x', 32);
-	vm->cfg.cmdline = text;
-	assert_int_equal(load(vm, &b, sizeof(b), &e, &d), -E2BIG);
+	r->vm.cfg.cmdline = text;
+	assert_int_equal(load(r, &b, sizeof(b)), -E2BIG);
 	text[31] = '\0';
-	assert_int_equal(load(vm, &b, sizeof(b), &e, &d), 0);
-	drop_vm(vm);
+	assert_int_equal(load(r, &b, sizeof(b)), 0);
 }
 
 static void initrd_refused(void **state)
 {
-	struct vm *vm = make_vm();
-	struct boot_entry e;
-	struct diag d;
+	struct rig *r = *state;
 	struct bz b;
 
-	(void)state;
 	make_bz(&b);
-	vm->cfg.initrd_fd = file_of("", 0);
-	assert_int_equal(load(vm, &b, sizeof(b), &e, &d), -ENOEXEC);
-	assert_int_equal(d.code, FL_VMM_INITRD);
+	r->vm.cfg.initrd_fd = file_of("", 0);
+	assert_int_equal(load(r, &b, sizeof(b)), -ENOEXEC);
+	assert_int_equal(r->d.code, FL_VMM_INITRD);
 	/* Between the kernel's end and the end of memory there are 47 MiB. */
-	assert_int_equal(ftruncate(vm->cfg.initrd_fd, 48 << 20), 0);
-	assert_int_equal(load(vm, &b, sizeof(b), &e, &d), -ENOMEM);
-	assert_int_equal(ftruncate(vm->cfg.initrd_fd, 46 << 20), 0);
-	assert_int_equal(load(vm, &b, sizeof(b), &e, &d), 0);
+	assert_int_equal(ftruncate(r->vm.cfg.initrd_fd, 48 << 20), 0);
+	assert_int_equal(load(r, &b, sizeof(b)), -ENOMEM);
+	assert_int_equal(ftruncate(r->vm.cfg.initrd_fd, 46 << 20), 0);
+	assert_int_equal(load(r, &b, sizeof(b)), 0);
 	/* A kernel that wants it low. */
 	header(&b)->initrd_addr_max = PREF + (1 << 20);
-	assert_int_equal(load(vm, &b, sizeof(b), &e, &d), -ENOMEM);
-	drop_vm(vm);
+	assert_int_equal(load(r, &b, sizeof(b)), -ENOMEM);
 }
 
 /* ---- PVH ------------------------------------------------------------------
@@ -328,18 +201,9 @@ struct pvh {
 static void make_pvh(struct pvh *p)
 {
 	memset(p, 0, sizeof(*p));
-	memcpy(p->eh.e_ident, "\177ELF\2\1\1", 7);
-	p->eh.e_machine = EM_X86_64;
-	p->eh.e_phoff = offsetof(struct pvh, ph);
-	p->eh.e_phentsize = sizeof(Elf64_Phdr);
-	p->eh.e_phnum = 2;
-	p->ph[0] = (Elf64_Phdr){
-		.p_type = PT_LOAD,
-		.p_offset = offsetof(struct pvh, code),
-		.p_paddr = 0x200000,
-		.p_filesz = sizeof(p->code),
-		.p_memsz = 2 * sizeof(p->code),
-	};
+	elf_head(&p->eh, offsetof(struct pvh, ph));
+	p->ph[0] = elf_load(offsetof(struct pvh, code), 0x200000,
+	                    sizeof(p->code), 2 * sizeof(p->code));
 	p->ph[1] = (Elf64_Phdr){
 		.p_type = PT_NOTE,
 		.p_offset = offsetof(struct pvh, note),
@@ -353,100 +217,86 @@ static void make_pvh(struct pvh *p)
 
 static void pvh_loads(void **state)
 {
-	struct vm *vm = make_vm();
-	struct boot_entry e;
-	struct diag d;
+	struct rig *r = *state;
 	struct pvh p;
-	uint8_t *beyond = (uint8_t *)vm->mem.region[0].hva + 0x200000 + 64;
+	uint8_t *beyond = (uint8_t *)r->vm.mem.region[0].hva + 0x200000 + 64;
 
-	(void)state;
 	make_pvh(&p);
 	*beyond = 1; /* of the guest before a reset */
-	vm->cfg.initrd_fd = file_of("initrd", 6);
-	assert_int_equal(load(vm, &p, sizeof(p), &e, &d), 0);
-	assert_int_equal(e.mode, BOOT_PVH);
-	assert_int_equal(e.rip, 0x200010);
-	assert_memory_equal(at(vm, 0x200000), p.code, sizeof(p.code));
+	r->vm.cfg.initrd_fd = file_of("initrd", 6);
+	assert_int_equal(load(r, &p, sizeof(p)), 0);
+	assert_int_equal(r->e.mode, BOOT_PVH);
+	assert_int_equal(r->e.rip, 0x200010);
+	assert_memory_equal(at(r, 0x200000), p.code, sizeof(p.code));
 	assert_int_equal(*beyond, 0);
 	/* start_info: magic, one module, its address, command line, RSDP */
-	assert_int_equal(load_le(at(vm, e.arg), 4), 0x336ec578);
-	assert_int_equal(load_le(at(vm, e.arg + 12), 4), 1);
+	assert_int_equal(load_le(at(r, r->e.arg), 4), 0x336ec578);
+	assert_int_equal(load_le(at(r, r->e.arg + 12), 4), 1);
 	assert_memory_equal(
-		at(vm, load_le(at(vm, load_le(at(vm, e.arg + 16), 8)), 8)),
+		at(r, load_le(at(r, load_le(at(r, r->e.arg + 16), 8)), 8)),
 		"initrd", 6);
-	assert_string_equal(at(vm, load_le(at(vm, e.arg + 24), 8)),
+	assert_string_equal(at(r, load_le(at(r, r->e.arg + 24), 8)),
 	                    "console=ttyS0");
-	assert_int_equal(load_le(at(vm, e.arg + 32), 8), MAP_ACPI);
-	drop_vm(vm);
+	assert_int_equal(load_le(at(r, r->e.arg + 32), 8), MAP_ACPI);
 }
+
+static int load_spoilt_pvh(struct rig *r, const struct spoil *s)
+{
+	struct pvh p;
+
+	make_pvh(&p);
+	spoil_image(&p, s);
+	return load(r, &p, sizeof(p));
+}
+
+#define PVH(field, value) SPOIL(struct pvh, field, value)
 
 static void pvh_refused(void **state)
 {
-	struct vm *vm = make_vm();
-	struct boot_entry e;
-	struct diag d;
+	static const struct spoil row[] = {
+		{ PVH(ph[0].p_filesz, UINT64_MAX), -ENOEXEC, NULL },
+		{ PVH(ph[0].p_offset, UINT64_MAX), -ENOEXEC, NULL },
+		{ PVH(ph[0].p_memsz, 1), -ENOEXEC, NULL },
+		{ PVH(ph[0].p_memsz, UINT64_MAX), -ENOMEM, NULL },
+		{ PVH(ph[0].p_paddr, RAM - 1), -ENOMEM, NULL },
+		{ PVH(ph[0].p_paddr, UINT64_MAX), -ENOMEM, NULL },
+		{ PVH(ph[0].p_paddr, 0), -ENOEXEC, NULL },
+		{ PVH(ph[1].p_filesz, 1u << 30), -ENOEXEC, NULL },
+		{ PVH(ph[1].p_type, PT_NULL), -ENOEXEC, NULL },
+		{ PVH(note.h.n_type, 1), -ENOEXEC, NULL },
+		{ PVH(note.h.n_namesz, UINT32_MAX), -ENOEXEC, NULL },
+		{ PVH(note.h.n_descsz, UINT32_MAX), -ENOEXEC, NULL },
+		{ PVH(note.entry, 0x1000), -ENOEXEC, NULL },
+		{ PVH(note.entry, 0x300000), -ENOEXEC, NULL },
+	};
+	struct rig *r = *state;
 	struct pvh p;
 
-	(void)state;
-#define REFUSED(err, field, value)                                             \
-	do {                                                                   \
-		make_pvh(&p);                                                  \
-		p.field = value;                                               \
-		assert_int_equal(load(vm, &p, sizeof(p), &e, &d), err);        \
-		assert_int_equal(d.code, FL_VMM_KERNEL);                       \
-	} while (0)
-	REFUSED(-ENOEXEC, eh.e_machine, EM_386);
-	REFUSED(-ENOEXEC, eh.e_phnum, 0);
-	REFUSED(-ENOEXEC, eh.e_phnum, 65535);
-	REFUSED(-ENOEXEC, eh.e_phentsize, 1);
-	REFUSED(-ENOEXEC, eh.e_phoff, UINT64_MAX - 8);
-	REFUSED(-ENOEXEC, ph[0].p_filesz, UINT64_MAX);
-	REFUSED(-ENOEXEC, ph[0].p_offset, UINT64_MAX);
-	REFUSED(-ENOEXEC, ph[0].p_memsz, 1);
-	REFUSED(-ENOMEM, ph[0].p_memsz, UINT64_MAX);
-	REFUSED(-ENOMEM, ph[0].p_paddr, RAM - 1);
-	REFUSED(-ENOMEM, ph[0].p_paddr, UINT64_MAX);
-	REFUSED(-ENOEXEC, ph[0].p_paddr, 0);
-	REFUSED(-ENOEXEC, ph[1].p_filesz, 1u << 30);
-	REFUSED(-ENOEXEC, ph[1].p_type, PT_NULL);
-	REFUSED(-ENOEXEC, note.h.n_type, 1);
-	REFUSED(-ENOEXEC, note.h.n_namesz, UINT32_MAX);
-	REFUSED(-ENOEXEC, note.h.n_descsz, UINT32_MAX);
-	REFUSED(-ENOEXEC, note.entry, 0x1000);
-	REFUSED(-ENOEXEC, note.entry, 0x300000);
-#undef REFUSED
-	for (size_t len = 0; len < offsetof(struct pvh, code[64]); len++) {
-		make_pvh(&p);
-		assert_true(load(vm, &p, len, &e, &d) < 0);
-	}
-	drop_vm(vm);
+	refuses_all(r, elf_spoils, ARRAY_SIZE(elf_spoils), load_spoilt_pvh,
+	            FL_VMM_KERNEL);
+	refuses_all(r, row, ARRAY_SIZE(row), load_spoilt_pvh, FL_VMM_KERNEL);
+	make_pvh(&p);
+	for (size_t len = 0; len < offsetof(struct pvh, code[64]); len++)
+		assert_true(load(r, &p, len) < 0);
 }
 
 static void not_a_file(void **state)
 {
-	struct vm *vm = make_vm();
-	struct boot_entry e;
-	struct diag d = { 0 };
+	struct rig *r = *state;
 
-	(void)state;
-	assert_int_equal(boot_load(vm, &e, &d), -EBADF);
-	assert_int_equal(d.code, FL_VMM_KERNEL);
-	drop_vm(vm);
+	assert_int_equal(boot_load(&r->vm, &r->e, &r->d), -EBADF);
+	assert_int_equal(r->d.code, FL_VMM_KERNEL);
 }
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(bz_loads),
-		cmocka_unit_test(bz_goes_on),
-		cmocka_unit_test(bz_relocates),
-		cmocka_unit_test(bz_refused),
-		cmocka_unit_test(bz_truncated),
-		cmocka_unit_test(cmdline_limit),
-		cmocka_unit_test(initrd_refused),
-		cmocka_unit_test(pvh_loads),
-		cmocka_unit_test(pvh_refused),
-		cmocka_unit_test(not_a_file),
+		TEST(bz_loads),       TEST(bz_goes_on),   TEST(bz_relocates),
+		TEST(bz_refused),     TEST(bz_truncated), TEST(cmdline_limit),
+		TEST(initrd_refused), TEST(pvh_loads),    TEST(pvh_refused),
+		TEST(not_a_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,21 +2,10 @@
 /* A decompressed kernel, whole and broken, into a small guest memory; its
  * place, and its relocations. */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <elf.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include "boot_rig.h"
 
 #include "vmm/boot_direct.h"
 
-#define RAM (64u << 20)
 #define LINK 0x1000000u
 #define PART 4096u
 #define MIB2 0x200000u
@@ -42,26 +31,11 @@ static void make_kernel(struct kernel *k)
 	};
 
 	memset(k, 0, sizeof(*k));
-	memcpy(k->eh.e_ident, "\177ELF\2\1\1", 7);
-	k->eh.e_machine = EM_X86_64;
-	k->eh.e_phoff = offsetof(struct kernel, ph);
-	k->eh.e_phentsize = sizeof(Elf64_Phdr);
-	k->eh.e_phnum = 2;
+	elf_head(&k->eh, offsetof(struct kernel, ph));
 	k->eh.e_entry = LINK + 0x123;
-	k->ph[0] = (Elf64_Phdr){
-		.p_type = PT_LOAD,
-		.p_offset = offsetof(struct kernel, text),
-		.p_paddr = LINK,
-		.p_filesz = PART,
-		.p_memsz = PART,
-	};
-	k->ph[1] = (Elf64_Phdr){
-		.p_type = PT_LOAD,
-		.p_offset = offsetof(struct kernel, data),
-		.p_paddr = LINK + MIB2,
-		.p_filesz = PART,
-		.p_memsz = 3ull * PART,
-	};
+	k->ph[0] = elf_load(offsetof(struct kernel, text), LINK, PART, PART);
+	k->ph[1] = elf_load(offsetof(struct kernel, data), LINK + MIB2, PART,
+	                    3ul * PART);
 	memset(k->text, 0x11, PART);
 	memset(k->data, 0x22, PART);
 	memcpy(k->table, table, sizeof(table));
@@ -76,55 +50,15 @@ static const struct setup_header header = {
 	.init_size = 4 * MIB2,
 };
 
-static int file_of(const void *buf, size_t len)
+static int load(struct rig *r, const void *k, size_t len)
 {
-	int fd = memfd_create("image", MFD_CLOEXEC);
-
-	assert_true(fd >= 0);
-	assert_int_equal(fd_pwrite_full(fd, buf, len, 0), 0);
-	return fd;
+	put_image(r, &r->vm.cfg.unpacked_fd, k, len);
+	return boot_direct(&r->vm, &header, &r->e, &r->d);
 }
 
-static struct vm *make_vm(void)
+static bool says_kaslr(struct rig *r)
 {
-	struct vm *vm = calloc(1, sizeof(*vm));
-
-	assert_non_null(vm);
-	vm->mem.n = 1;
-	vm->mem.region[0].size = RAM;
-	vm->mem.region[0].hva = mmap(NULL, RAM, PROT_READ | PROT_WRITE,
-	                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	assert_ptr_not_equal(vm->mem.region[0].hva, MAP_FAILED);
-	vm->cfg.initrd_fd = vm->cfg.unpacked_fd = -1;
-	return vm;
-}
-
-static void drop_vm(struct vm *vm)
-{
-	munmap(vm->mem.region[0].hva, RAM);
-	close_fd(&vm->cfg.unpacked_fd);
-	close_fd(&vm->cfg.initrd_fd);
-	free(vm);
-}
-
-static uint8_t *at(struct vm *vm, uint64_t gpa)
-{
-	return (uint8_t *)vm->mem.region[0].hva + gpa;
-}
-
-static int load(struct vm *vm, const void *k, size_t len, struct boot_entry *e,
-                struct diag *d)
-{
-	memset(d, 0, sizeof(*d));
-	memset(e, 0, sizeof(*e));
-	close_fd(&vm->cfg.unpacked_fd);
-	vm->cfg.unpacked_fd = file_of(k, len);
-	return boot_direct(vm, &header, e, d);
-}
-
-static bool says_kaslr(struct vm *vm)
-{
-	const struct boot_params *bp = (void *)at(vm, MAP_BOOT_PARAMS);
+	const struct boot_params *bp = (void *)at(r, MAP_BOOT_PARAMS);
 
 	return bp->hdr.loadflags & KASLR_FLAG;
 }
@@ -134,94 +68,81 @@ static bool says_kaslr(struct vm *vm)
 
 static void as_linked(void **state)
 {
-	struct vm *vm = make_vm();
-	struct boot_entry e;
+	struct rig *r = *state;
 	struct kernel k;
-	struct diag d;
 
-	(void)state;
 	make_kernel(&k);
-	vm->cfg.cmdline = "quiet nokaslr";
-	memset(at(vm, LINK + MIB2), 0xff, 3 * PART); /* before a reset */
-	assert_int_equal(load(vm, &k, sizeof(k), &e, &d), 0);
-	assert_int_equal(e.mode, BOOT_LINUX64);
-	assert_int_equal(e.rip, LINK + 0x123);
-	assert_int_equal(e.arg, MAP_BOOT_PARAMS);
-	assert_memory_equal(at(vm, LINK), k.text, PART);
-	assert_memory_equal(at(vm, LINK + MIB2), k.data, PART);
+	r->vm.cfg.cmdline = "quiet nokaslr";
+	memset(at(r, LINK + MIB2), 0xff, 3 * PART); /* before a reset */
+	assert_int_equal(load(r, &k, sizeof(k)), 0);
+	assert_int_equal(r->e.mode, BOOT_LINUX64);
+	assert_int_equal(r->e.rip, LINK + 0x123);
+	assert_int_equal(r->e.arg, MAP_BOOT_PARAMS);
+	assert_memory_equal(at(r, LINK), k.text, PART);
+	assert_memory_equal(at(r, LINK + MIB2), k.data, PART);
 	for (unsigned i = PART; i < 3 * PART; i++)
-		assert_int_equal(*at(vm, LINK + MIB2 + i), 0);
-	assert_false(says_kaslr(vm));
-	drop_vm(vm);
+		assert_int_equal(*(uint8_t *)at(r, LINK + MIB2 + i), 0);
+	assert_false(says_kaslr(r));
 }
 
-static uint64_t dword_delta(struct vm *vm, uint64_t gpa)
+static uint64_t dword_delta(struct rig *r, uint64_t gpa)
 {
-	return (uint32_t)(load_le(at(vm, gpa), 4) - 0x11111111);
+	return (uint32_t)(load_le(at(r, gpa), 4) - 0x11111111);
 }
 
 /* Physically and virtually elsewhere, each time anew, and corrected. */
 static void elsewhere(void **state)
 {
-	struct vm *vm = make_vm();
+	struct rig *r = *state;
 	unsigned moved = 0, shifted = 0;
-	struct boot_entry e;
 	struct kernel k;
-	struct diag d;
 
-	(void)state;
 	make_kernel(&k);
-	vm->cfg.initrd_fd = file_of("initrd", 6);
+	r->vm.cfg.cmdline = NULL;
+	r->vm.cfg.initrd_fd = file_of("initrd", 6);
 	for (int i = 0; i < 64; i++) {
 		uint64_t base, delta;
 
-		assert_int_equal(load(vm, &k, sizeof(k), &e, &d), 0);
-		assert_true(says_kaslr(vm));
-		base = e.rip - 0x123;
+		assert_int_equal(load(r, &k, sizeof(k)), 0);
+		assert_true(says_kaslr(r));
+		base = r->e.rip - 0x123;
 		assert_true(base >= LINK && IS_ALIGNED(base, MIB2));
 		/* The initrd is in the last page. */
 		assert_true(base + 2ull * MIB2 <= RAM - PART);
 		moved += base != LINK;
-		delta = dword_delta(vm, base + 0x30);
+		delta = dword_delta(r, base + 0x30);
 		shifted += delta != 0;
 		assert_true(IS_ALIGNED(delta, MIB2));
 		assert_true(LINK + delta + 2ull * MIB2 <= KASLR_IMAGE_SIZE);
-		assert_int_equal(dword_delta(vm, base + 0x34), delta);
-		assert_int_equal(dword_delta(vm, base + 0x20),
-		                 (uint32_t)-delta);
-		assert_int_equal(load_le(at(vm, base + 0x10), 8),
+		assert_int_equal(dword_delta(r, base + 0x34), delta);
+		assert_int_equal(dword_delta(r, base + 0x20), (uint32_t)-delta);
+		assert_int_equal(load_le(at(r, base + 0x10), 8),
 		                 0x1111111111111111 + delta);
-		assert_int_equal(load_le(at(vm, base + MIB2), 8),
+		assert_int_equal(load_le(at(r, base + MIB2), 8),
 		                 0x2222222222222222 + delta);
-		assert_memory_equal(at(vm, base + 0x38), k.text, 256);
+		assert_memory_equal(at(r, base + 0x38), k.text, 256);
 	}
 	/* One of 22 and one of 504 places. */
 	assert_true(moved > 32 && shifted > 48);
-	drop_vm(vm);
 }
 
 static void word_by_word(void **state)
 {
-	struct vm *vm = make_vm();
-	struct boot_entry e;
+	struct rig *r = *state;
 	struct kernel k;
-	struct diag d;
 
-	(void)state;
 	make_kernel(&k);
-	vm->cfg.cmdline = "mem=60M nokaslr=";
+	r->vm.cfg.cmdline = "mem=60M nokaslr=";
 	for (int i = 0; i < 8; i++) {
-		assert_int_equal(load(vm, &k, sizeof(k), &e, &d), 0);
-		assert_int_equal(e.rip, LINK + 0x123);
-		assert_true(says_kaslr(vm));
+		assert_int_equal(load(r, &k, sizeof(k)), 0);
+		assert_int_equal(r->e.rip, LINK + 0x123);
+		assert_true(says_kaslr(r));
 	}
 	/* Built without KASLR: no table. */
-	vm->cfg.cmdline = "";
-	assert_int_equal(load(vm, &k, offsetof(struct kernel, table), &e, &d),
-	                 0);
-	assert_int_equal(e.rip, LINK + 0x123);
-	assert_false(says_kaslr(vm));
-	drop_vm(vm);
+	r->vm.cfg.cmdline = "";
+	assert_int_equal(load(r, &k, offsetof(struct kernel, table)), 0);
+	assert_int_equal(r->e.rip, LINK + 0x123);
+	assert_false(says_kaslr(r));
 	assert_true(kaslr_wanted("a nokaslrx xnokaslr"));
 	assert_false(kaslr_wanted("\tnokaslr\t"));
 	assert_false(kaslr_wanted("nokaslr"));
@@ -230,47 +151,44 @@ static void word_by_word(void **state)
 	assert_true(kaslr_may_move("xmem=1G member=2 hugepage"));
 }
 
+static int load_spoilt(struct rig *r, const struct spoil *s)
+{
+	struct kernel k;
+
+	make_kernel(&k);
+	spoil_image(&k, s);
+	return load(r, &k, sizeof(k));
+}
+
+#define KERNEL(field, value) SPOIL(struct kernel, field, value)
+
 static void refused(void **state)
 {
-	struct vm *vm = make_vm();
-	struct boot_entry e;
+	static const struct spoil row[] = {
+		{ KERNEL(eh.e_ident[0], 0), -ENOEXEC, NULL },
+		{ KERNEL(eh.e_shoff, UINT64_MAX - 8), -ENOEXEC, NULL },
+		{ KERNEL(eh.e_entry, LINK - 1), -ENOEXEC, NULL },
+		{ KERNEL(eh.e_entry, LINK + 2 * MIB2), -ENOEXEC, NULL },
+		{ KERNEL(ph[0].p_paddr, LINK - 1), -ENOEXEC, NULL },
+		{ KERNEL(ph[0].p_paddr, UINT64_MAX), -ENOEXEC, NULL },
+		{ KERNEL(ph[0].p_memsz, 1), -ENOEXEC, NULL },
+		{ KERNEL(ph[0].p_memsz, UINT64_MAX), -ENOEXEC, NULL },
+		{ KERNEL(ph[0].p_filesz, UINT64_MAX), -ENOEXEC, NULL },
+		{ KERNEL(ph[0].p_offset, UINT64_MAX), -ENOEXEC, NULL },
+		{ KERNEL(ph[1].p_memsz, RAM), -ENOMEM, NULL },
+		{ KERNEL(table[0], 1), -ENOEXEC, NULL },
+		{ KERNEL(table[1], 0), -ENOEXEC, NULL },
+	};
+	struct rig *r = *state;
 	struct kernel k;
-	struct diag d;
 
-	(void)state;
-	vm->cfg.cmdline = "";
-#define REFUSED(err, field, value)                                             \
-	do {                                                                   \
-		make_kernel(&k);                                               \
-		k.field = value;                                               \
-		assert_int_equal(load(vm, &k, sizeof(k), &e, &d), err);        \
-		assert_int_equal(d.code, FL_VMM_DIRECT);                       \
-		assert_true(d.why[0] && d.mend[0]);                            \
-		assert_int_equal(e.rip, 0);                                    \
-	} while (0)
-	REFUSED(-ENOEXEC, eh.e_ident[0], 0);
-	REFUSED(-ENOEXEC, eh.e_machine, EM_386);
-	REFUSED(-ENOEXEC, eh.e_phnum, 0);
-	REFUSED(-ENOEXEC, eh.e_phnum, 65535);
-	REFUSED(-ENOEXEC, eh.e_phentsize, 1);
-	REFUSED(-ENOEXEC, eh.e_phoff, UINT64_MAX - 8);
-	REFUSED(-ENOEXEC, eh.e_shoff, UINT64_MAX - 8);
-	REFUSED(-ENOEXEC, eh.e_entry, LINK - 1);
-	REFUSED(-ENOEXEC, eh.e_entry, LINK + 2 * MIB2);
-	REFUSED(-ENOEXEC, ph[0].p_paddr, LINK - 1);
-	REFUSED(-ENOEXEC, ph[0].p_paddr, UINT64_MAX);
-	REFUSED(-ENOEXEC, ph[0].p_memsz, 1);
-	REFUSED(-ENOEXEC, ph[0].p_memsz, UINT64_MAX);
-	REFUSED(-ENOEXEC, ph[0].p_filesz, UINT64_MAX);
-	REFUSED(-ENOEXEC, ph[0].p_offset, UINT64_MAX);
-	REFUSED(-ENOMEM, ph[1].p_memsz, RAM);
-	REFUSED(-ENOEXEC, table[0], 1);
-	REFUSED(-ENOEXEC, table[1], 0);
-	for (size_t len = 0; len < offsetof(struct kernel, table); len += 7) {
-		make_kernel(&k);
-		assert_int_equal(load(vm, &k, len, &e, &d), -ENOEXEC);
-	}
-	drop_vm(vm);
+	r->vm.cfg.cmdline = "";
+	refuses_all(r, elf_spoils, ARRAY_SIZE(elf_spoils), load_spoilt,
+	            FL_VMM_DIRECT);
+	refuses_all(r, row, ARRAY_SIZE(row), load_spoilt, FL_VMM_DIRECT);
+	make_kernel(&k);
+	for (size_t len = 0; len < offsetof(struct kernel, table); len += 7)
+		assert_int_equal(load(r, &k, len), -ENOEXEC);
 }
 
 /* ---- the table, and places -------------------------------------------------
@@ -359,12 +277,14 @@ static void places(void **state)
 	assert_int_equal(kaslr_virtual(&p, (last - LINK) / MIB2 + 1), LINK);
 }
 
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(as_linked),    cmocka_unit_test(elsewhere),
-		cmocka_unit_test(word_by_word), cmocka_unit_test(refused),
-		cmocka_unit_test(tables),       cmocka_unit_test(edges),
+		TEST(as_linked),          TEST(elsewhere),
+		TEST(word_by_word),       TEST(refused),
+		cmocka_unit_test(tables), cmocka_unit_test(edges),
 		cmocka_unit_test(places),
 	};
 
