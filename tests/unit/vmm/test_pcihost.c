@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "vmm/assign.h"
+#include "tests/unit/vmm/fake_pci.h"
 #include "vmm/own.h"
 
 #define PORTS 4u
@@ -47,19 +47,6 @@ void assign_cfg_write(struct vm *vm, uint8_t slot, uint8_t fn, unsigned off,
 	(void)vm;
 	see(slot, fn, off, width);
 	seen.value = value;
-}
-
-void assign_bus_reset(struct vm *vm, uint8_t slot)
-{
-	(void)vm;
-	(void)slot;
-}
-
-void assign_match_link(struct vm *vm, uint8_t slot, struct cfg_port *p)
-{
-	(void)vm;
-	(void)slot;
-	(void)p;
 }
 
 void hotplug_eject(struct vm *vm, uint8_t slot)
@@ -101,21 +88,6 @@ bool own_bus_reset(struct vm *vm, uint8_t slot)
 	(void)vm;
 	(void)slot;
 	return false;
-}
-
-int coalesce_add(struct vm *vm, uint16_t port, uint16_t size)
-{
-	(void)vm;
-	(void)port;
-	(void)size;
-	return 0;
-}
-
-void kvm_signal_msi(struct vm *vm, uint64_t addr, uint32_t data)
-{
-	(void)vm;
-	(void)addr;
-	(void)data;
 }
 
 /* ---- a machine with ports 1 to PORTS, all of them with something behind ----
