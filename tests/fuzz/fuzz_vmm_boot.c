@@ -7,43 +7,9 @@
  * fuzz: runs=200000 time=60
  */
 
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include "vmm/priv.h"
-
-#define RAM (16u << 20)
-#define GUARD 4096u
+#include "boot_rig.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct rig {
-	struct vm vm;
-	uint8_t *area;
-};
-
-static struct rig *rig(void)
-{
-	static struct rig r; /* the fuzzer's process has one guest */
-
-	if (r.area)
-		return &r;
-	r.area = mmap(NULL, RAM + 2 * GUARD, PROT_READ | PROT_WRITE,
-	              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (r.area == MAP_FAILED)
-		abort();
-	/* What steps out of guest memory faults. */
-	mprotect(r.area, GUARD, PROT_NONE);
-	mprotect(r.area + GUARD + RAM, GUARD, PROT_NONE);
-	r.vm.mem.n = 1;
-	r.vm.mem.region[0].size = RAM;
-	r.vm.mem.region[0].hva = r.area + GUARD;
-	r.vm.cfg.initrd_fd = r.vm.cfg.unpacked_fd = -1;
-	r.vm.cfg.cmdline = "console=ttyS0";
-	r.vm.cfg.kernel_fd = memfd_create("image", MFD_CLOEXEC);
-	return &r;
-}
 
 static void nudge(uint8_t *image, size_t size, uint8_t how)
 {
@@ -71,7 +37,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct boot_entry e = { .rip = 0 };
 	struct diag d = { 0 };
 	uint8_t *image;
-	int ret;
 
 	if (size < 2)
 		return 0;
@@ -80,14 +45,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	memcpy(image, data + 1, size - 1);
 	nudge(image, size - 1, data[0]);
-	if (ftruncate(r->vm.cfg.kernel_fd, 0) < 0 ||
-	    fd_pwrite_full(r->vm.cfg.kernel_fd, image, size - 1, 0) < 0)
-		abort();
-	free(image);
-	ret = boot_load(&r->vm, &e, &d);
-	/* A refusal says why; an entry lies in memory. */
-	if (ret < 0 ? d.err != ret || !d.why[0] || !d.mend[0]
-	            : !memory_at(&r->vm, (struct gpa){ e.rip }, 1))
-		abort();
+	put_image(r, image, size - 1);
+	r->vm.cfg.kernel_fd = r->image;
+	judge(r, boot_load(&r->vm, &e, &d), &e, &d);
 	return 0;
 }

@@ -7,14 +7,10 @@
  * fuzz: runs=200000 time=60
  */
 
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include "boot_rig.h"
 
 #include "vmm/boot_direct.h"
 
-#define RAM (16u << 20)
-#define GUARD 4096u
 #define LINK 0x200000u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -26,33 +22,6 @@ static const struct setup_header header = {
 	.cmdline_size = 2047,
 	.initrd_addr_max = 0x7fffffff,
 };
-
-struct rig {
-	struct vm vm;
-	uint8_t *area;
-};
-
-static struct rig *rig(void)
-{
-	static struct rig r; /* the fuzzer's process has one guest */
-
-	if (r.area)
-		return &r;
-	r.area = mmap(NULL, RAM + 2 * GUARD, PROT_READ | PROT_WRITE,
-	              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (r.area == MAP_FAILED)
-		abort();
-	/* What steps out of guest memory faults. */
-	mprotect(r.area, GUARD, PROT_NONE);
-	mprotect(r.area + GUARD + RAM, GUARD, PROT_NONE);
-	r.vm.mem.n = 1;
-	r.vm.mem.region[0].size = RAM;
-	r.vm.mem.region[0].hva = r.area + GUARD;
-	r.vm.cfg.initrd_fd = -1;
-	r.vm.cfg.cmdline = "console=ttyS0";
-	r.vm.cfg.unpacked_fd = memfd_create("image", MFD_CLOEXEC);
-	return &r;
-}
 
 /* Addresses near enough to the kernel's that they may be in it. */
 static void make_elf(uint8_t *image, size_t size, unsigned phnum)
@@ -95,7 +64,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct boot_entry e = { .rip = 0 };
 	struct diag d = { 0 };
 	uint8_t *image;
-	int ret;
 
 	if (size < 66)
 		return 0;
@@ -106,14 +74,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (data[0] < 240)
 		make_elf(image, size - 2, data[0] % 4);
 	make_table(image, size - 2, data[1]);
-	if (ftruncate(r->vm.cfg.unpacked_fd, 0) < 0 ||
-	    fd_pwrite_full(r->vm.cfg.unpacked_fd, image, size - 2, 0) < 0)
-		abort();
-	free(image);
-	ret = boot_direct(&r->vm, &header, &e, &d);
-	/* A refusal says why; an entry lies in memory. */
-	if (ret < 0 ? d.err != ret || !d.why[0] || !d.mend[0]
-	            : !memory_at(&r->vm, (struct gpa){ e.rip }, 1))
-		abort();
+	put_image(r, image, size - 2);
+	r->vm.cfg.unpacked_fd = r->image;
+	judge(r, boot_direct(&r->vm, &header, &e, &d), &e, &d);
 	return 0;
 }

@@ -10,16 +10,15 @@
 
 #include <fcntl.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "guarded.h"
 #include "vmm/devices.h"
 #include "vmm/e1000.h"
 #include "vmm/own_priv.h"
 
 #define RAM (1u << 20)
-#define GUARD 4096u
 #define SLOT 3
 #define RINGS 0x1000u
 #define DATA 0x8000u
@@ -28,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct rig {
 	struct vm vm;
-	uint8_t *area;
+	uint8_t *ram;
 	int tap, wire;
 };
 
@@ -71,18 +70,10 @@ static struct rig *rig(void)
 	static struct rig r; /* the fuzzer's process has one guest */
 	struct diag d;
 
-	if (r.area)
+	if (r.ram)
 		return &r;
-	r.area = mmap(NULL, RAM + 2 * GUARD, PROT_READ | PROT_WRITE,
-	              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (r.area == MAP_FAILED)
-		abort();
-	mprotect(r.area, GUARD, PROT_NONE);
-	mprotect(r.area + GUARD + RAM, GUARD, PROT_NONE);
+	r.ram = guarded_ram(&r.vm, RAM);
 	r.vm.fd = -1; /* no KVM: interrupts go nowhere */
-	r.vm.mem.n = 1;
-	r.vm.mem.region[0].size = RAM;
-	r.vm.mem.region[0].hva = r.area + GUARD;
 	pthread_mutex_init(&r.vm.pins.lock, NULL);
 	if (bus_new(&r.vm.pio) < 0 || bus_new(&r.vm.mmio) < 0 ||
 	    own_init(&r.vm) < 0 || io_new(&r.vm, &r.vm.io, &d) < 0)
@@ -126,7 +117,7 @@ static void frame(struct rig *r, struct input *in)
 
 static void desc(struct rig *r, struct input *in)
 {
-	uint8_t *at = r->area + GUARD + RINGS + 16 * (take(in, 1) % 320);
+	uint8_t *at = r->ram + RINGS + 16 * (take(in, 1) % 320);
 	uint64_t q0 = DATA + take(in, 2), q1 = take(in, 4);
 
 	q1 |= (uint64_t)take(in, 4) << 32;

@@ -11,17 +11,16 @@
 
 #include <stdarg.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "guarded.h"
 #include "vmm/devices.h"
 #include "vmm/own_priv.h"
 #include "vmm/virtio/net.h"
 #include "vmm/virtio/transport_priv.h"
 
 #define RAM (1u << 20)
-#define GUARD 4096u
 #define SLOT 3
 #define QUEUES 5u
 #define AREA 0x1000u /* of a ring, each queue's behind the other's */
@@ -33,7 +32,7 @@ void vq_fuzz_read(void);
 
 struct rig {
 	struct vm vm;
-	uint8_t *area;
+	uint8_t *ram;
 	int tap[2], wire[2];
 	const uint8_t *at;
 	size_t left;
@@ -69,7 +68,7 @@ static uint32_t take(struct rig *r, unsigned width)
 
 static uint8_t *ram(struct rig *r, uint64_t gpa)
 {
-	return r->area + GUARD + gpa;
+	return r->ram + gpa;
 }
 
 void vq_fuzz_read(void)
@@ -105,17 +104,9 @@ static struct rig *rig(void)
 	struct rig *r = self();
 	struct diag d;
 
-	if (r->area)
+	if (r->ram)
 		return r;
-	r->area = mmap(NULL, RAM + 2 * GUARD, PROT_READ | PROT_WRITE,
-	               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (r->area == MAP_FAILED)
-		abort();
-	mprotect(r->area, GUARD, PROT_NONE);
-	mprotect(r->area + GUARD + RAM, GUARD, PROT_NONE);
-	r->vm.mem.n = 1;
-	r->vm.mem.region[0].size = RAM;
-	r->vm.mem.region[0].hva = r->area + GUARD;
+	r->ram = guarded_ram(&r->vm, RAM);
 	pthread_mutex_init(&r->vm.pins.lock, NULL);
 	if (bus_new(&r->vm.pio) < 0 || bus_new(&r->vm.mmio) < 0 ||
 	    own_init(&r->vm) < 0 || io_new(&r->vm, &r->vm.io, &d) < 0)

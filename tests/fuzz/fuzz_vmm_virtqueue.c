@@ -10,13 +10,11 @@
  * fuzz: runs=200000 time=60
  */
 
-#include <sys/mman.h>
-
+#include "guarded.h"
 #include "vmm/virtio/virtio.h"
 
 #define RAM 0x10000u
 #define HIGH 0x100000u
-#define GUARD 0x1000u
 #define OUT 32u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -72,26 +70,12 @@ void vq_fuzz_read(void)
 		r->ram[0][place(r, how)] = next(r);
 }
 
-static void map(struct rig *r)
-{
-	for (unsigned i = 0; i < 2 && !r->ram[1]; i++) {
-		uint8_t *at =
-			mmap(NULL, RAM + 2 * GUARD, PROT_READ | PROT_WRITE,
-		             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-		if (at == MAP_FAILED)
-			abort();
-		mprotect(at, GUARD, PROT_NONE);
-		mprotect(at + GUARD + RAM, GUARD, PROT_NONE);
-		r->ram[i] = at + GUARD;
-	}
-}
-
 static void machine(struct rig *r)
 {
-	map(r);
 	r->vm.mem.n = 2;
 	for (unsigned i = 0; i < 2; i++) {
+		if (!r->ram[i])
+			r->ram[i] = guarded(RAM);
 		r->vm.mem.region[i].gpa.v = i ? HIGH : 0;
 		r->vm.mem.region[i].size = RAM;
 		r->vm.mem.region[i].hva = r->ram[i];
