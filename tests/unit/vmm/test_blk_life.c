@@ -3,20 +3,26 @@
  * nothing goes into a ring that was reset. */
 #include "blk_rig.h"
 
+#define WCE offsetof(struct virtio_blk_config, wce)
+
+static void set_wce(struct rig *r, uint8_t on)
+{
+	r->v->desc.ops->config_write(r->v->desc.ctx, WCE, 1, on);
+}
+
 /* The driver turns the cache off; without FLUSH there never was one. */
 static void write_through(void **state)
 {
 	struct rig *r = *state;
-	const unsigned wce = offsetof(struct virtio_blk_config, wce);
 
 	begin(r);
 	assert_int_equal(ask(r, VIRTIO_BLK_T_OUT, 0, r->mem, 512), 0);
-	r->v->desc.ops->config_write(r->v->desc.ctx, wce, 1, 0);
+	set_wce(r, 0);
 	assert_int_equal(CONFIG(r, wce), 0);
 	assert_int_equal(ask(r, VIRTIO_BLK_T_OUT, 0, r->mem, 512), 0);
 	assert_int_equal(ask(r, VIRTIO_BLK_T_OUT, 0, r->mem, 512), 0);
 	assert_int_equal(ask(r, VIRTIO_BLK_T_FLUSH, 0, NULL, 0), 0);
-	r->v->desc.ops->config_write(r->v->desc.ctx, wce, 4, 1);
+	r->v->desc.ops->config_write(r->v->desc.ctx, WCE, 4, 1);
 	assert_int_equal(CONFIG(r, wce), 0);
 	r->v->desc.ops->config_write(r->v->desc.ctx, 0, 1, 1);
 	assert_int_equal(config(r, 0, 4), DISK / 512);
@@ -29,10 +35,9 @@ static void write_through(void **state)
 static void stays_write_through(void **state)
 {
 	struct rig *r = *state;
-	const unsigned wce = offsetof(struct virtio_blk_config, wce);
 
 	begin(r);
-	r->v->desc.ops->config_write(r->v->desc.ctx, wce, 1, 0);
+	set_wce(r, 0);
 	stop(r);
 	r->v->desc.ops->start(r->v->desc.ctx, r->v->desc.features);
 	assert_int_equal(CONFIG(r, wce), 0);
@@ -45,13 +50,12 @@ static void stays_write_through(void **state)
 static void nothing_stays_behind(void **state)
 {
 	struct rig *r = *state;
-	const unsigned wce = offsetof(struct virtio_blk_config, wce);
 	const struct blk *b;
 
 	begin(r);
 	b = r->v->desc.ctx;
 	assert_int_equal(ask(r, VIRTIO_BLK_T_OUT, 0, r->mem, 512), 0);
-	r->v->desc.ops->config_write(r->v->desc.ctx, wce, 1, 0);
+	set_wce(r, 0);
 	assert_int_not_equal(b->synced, b->epoch);
 	assert_int_equal(ask(r, VIRTIO_BLK_T_IN, 0, r->mem, 512), 0);
 	assert_int_not_equal(b->synced, b->epoch);
@@ -59,11 +63,24 @@ static void nothing_stays_behind(void **state)
 	assert_int_equal(b->synced, b->epoch);
 }
 
+/* A write of `len` bytes, begun, that the test holds by itself. */
+static struct blk_request *under_way(struct rig *r, uint32_t len)
+{
+	struct blk *b = r->v->desc.ctx;
+	struct blk_request *q = &b->request[b->used++];
+
+	q->chain = offer(r, VIRTIO_BLK_T_OUT, 0, r->mem, len)->c;
+	r->v->next++; /* taken */
+	assert_int_equal(blk_parse(&b->back, q), VIRTIO_BLK_S_OK);
+	assert_int_equal(blk_begin(b, q), BLK_UNDER_WAY);
+	return q;
+}
+
 /* What the kernel has done of a request that the test holds by itself. */
 static void completes(struct rig *r, struct blk_request *q, int res)
 {
 	uring_submit(r->vm.uring);
-	assert_true(uring_drain(r->vm.uring, 0, 1000));
+	assert_true(uring_drain(r->vm.uring, 0, 10000));
 	assert_ptr_equal(uring_take(r->vm.uring, 0), &q->op);
 	if (res)
 		q->op.res = res;
@@ -74,17 +91,13 @@ static void completes(struct rig *r, struct blk_request *q, int res)
 static void every_part_is_durable(void **state)
 {
 	struct rig *r = *state;
-	const unsigned wce = offsetof(struct virtio_blk_config, wce);
 	struct blk_request *q;
 	struct blk *b;
 
 	begin(r);
 	b = r->v->desc.ctx;
-	q = &b->request[b->used++];
-	q->chain = offer(r, VIRTIO_BLK_T_OUT, 0, r->mem, 8192)->c;
-	assert_int_equal(blk_parse(&b->back, q), VIRTIO_BLK_S_OK);
-	assert_int_equal(blk_begin(b, q), BLK_UNDER_WAY);
-	r->v->desc.ops->config_write(r->v->desc.ctx, wce, 1, 0);
+	q = under_way(r, 8192);
+	set_wce(r, 0);
 	b->synced = b->epoch;
 	completes(r, q, 4096);
 	assert_int_equal(blk_go_on(b, q), BLK_UNDER_WAY);
@@ -110,36 +123,30 @@ static void no_flush_after_one_that_failed(void **state)
 	assert_int_equal(ask(r, VIRTIO_BLK_T_FLUSH, 0, NULL, 0),
 	                 VIRTIO_BLK_S_IOERR);
 	assert_int_equal(ask(r, VIRTIO_BLK_T_OUT, 0, r->mem, 512), 0);
-	r->v->desc.ops->config_write(b, offsetof(struct virtio_blk_config, wce),
-	                             1, 0);
+	set_wce(r, 0);
 	assert_int_equal(ask(r, VIRTIO_BLK_T_OUT, 0, r->mem, 512),
 	                 VIRTIO_BLK_S_IOERR);
 }
 
-/* Repeated, but not for ever. */
 /* A write with RWF_DSYNC may be who is told, of what was written before. */
 static void no_sync_after_a_write_that_failed(void **state)
 {
 	struct rig *r = *state;
-	const unsigned wce = offsetof(struct virtio_blk_config, wce);
 	struct blk_request *q;
 	struct blk *b;
 
 	begin(r);
 	b = r->v->desc.ctx;
 	assert_int_equal(ask(r, VIRTIO_BLK_T_OUT, 0, r->mem, 512), 0);
-	r->v->desc.ops->config_write(r->v->desc.ctx, wce, 1, 0);
-	q = &b->request[b->used++];
-	q->chain = offer(r, VIRTIO_BLK_T_OUT, 0, r->mem, 512)->c;
-	r->v->next++; /* taken */
-	assert_int_equal(blk_parse(&b->back, q), VIRTIO_BLK_S_OK);
-	assert_int_equal(blk_begin(b, q), BLK_UNDER_WAY);
+	set_wce(r, 0);
+	q = under_way(r, 512);
 	completes(r, q, -EIO);
 	assert_int_equal(blk_go_on(b, q), VIRTIO_BLK_S_IOERR);
 	assert_int_equal(ask(r, VIRTIO_BLK_T_OUT, 0, r->mem, 512), 1);
 	assert_int_equal(ask(r, VIRTIO_BLK_T_FLUSH, 0, NULL, 0), 1);
 }
 
+/* Repeated, but not for ever. */
 static void interrupted(void **state)
 {
 	struct rig *r = *state;
@@ -150,9 +157,7 @@ static void interrupted(void **state)
 	b = r->v->desc.ctx;
 	q.op.res = -EINTR;
 	assert_int_equal(blk_go_on(b, &q), BLK_UNDER_WAY);
-	uring_submit(r->vm.uring);
-	assert_true(uring_drain(r->vm.uring, 0, 10000));
-	assert_ptr_equal(uring_take(r->vm.uring, 0), &q.op);
+	completes(r, &q, 0);
 	assert_int_equal(blk_go_on(b, &q), VIRTIO_BLK_S_OK);
 	q.tries = 100;
 	q.op.res = -EINTR;
