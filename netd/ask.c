@@ -23,7 +23,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "netd/server.h"
@@ -133,18 +132,6 @@ static int no_answer(struct diag *d, const struct ask *a, int err,
 	return err;
 }
 
-/* The looking-after of a device that a guest has let go of. */
-static void look_after(struct server *s, const char *guest, const char *device)
-{
-	struct request r = { .verb = "release" };
-
-	snprintf(r.guest, sizeof(r.guest), "%s", guest);
-	snprintf(r.device, sizeof(r.device), "%.*s", (int)strcspn(device, ":"),
-	         device);
-	if (!s->stopping)
-		job_submit(s, NULL, permit_find("release"), &r, -1);
-}
-
 /* Of what a VMM itself is nothing is left to be looked after: it went with its
  * descriptors. */
 static void take_away(struct server *s, struct client *vmm, const char *device)
@@ -155,7 +142,7 @@ static void take_away(struct server *s, struct client *vmm, const char *device)
 		return;
 	lease_less(vmm->lease, device);
 	if (!own)
-		look_after(s, vmm->lease->guest, device);
+		chore_release(s, vmm->lease->guest, device);
 }
 
 /* ---- questions -------------------------------------------------------------
@@ -399,23 +386,6 @@ static void done(struct server *s, struct client *vmm, struct ask *a,
 	ask_clear(a);
 }
 
-/* Host interrupts follow the vCPUs (affinity.c): a worker of our own, one at a
- * time. */
-static void follow(struct server *s, const struct lease *l, const json_t *state)
-{
-	_cleanup_free_ char *text = json_dumps(state, JSON_COMPACT);
-	struct request r = { .verb = "follow" };
-	_cleanup_close_ int fd = -1;
-
-	for (const struct job *j = s->jobs; j; j = j->next)
-		if (!strcmp(j->permit->verb, r.verb))
-			return;
-	memcpy(r.guest, l->guest, sizeof(r.guest));
-	fd = memfd_create("state", MFD_CLOEXEC);
-	if (text && fd >= 0 && fd_pwrite_full(fd, text, strlen(text), 0) == 0)
-		job_submit(s, NULL, permit_find(r.verb), &r, TAKE_FD(fd));
-}
-
 static void state(struct server *s, struct client *vmm, struct ask *a,
                   json_t *o)
 {
@@ -425,26 +395,9 @@ static void state(struct server *s, struct client *vmm, struct ask *a,
 	json_object_del(doc, "id");
 	json_object_set_new(doc, "ok", json_true());
 	json_object_set_new(doc, "guest", json_string(vmm->lease->guest));
-	follow(s, vmm->lease, doc);
+	chore_follow(s, vmm->lease->guest, doc);
 	answer_asker(s, a, doc);
 	ask_clear(a);
-}
-
-/* A worker of our own, one at a time a guest: what its standby is to do is then
- * the same for all. */
-static void stand_in(struct server *s, const char *guest, const char *device)
-{
-	struct request r = { .verb = "stand-in" };
-
-	for (const struct job *j = s->jobs; j; j = j->next)
-		if (!strcmp(j->permit->verb, r.verb) &&
-		    !strcmp(j->req.guest, guest))
-			return;
-	snprintf(r.guest, sizeof(r.guest), "%s", guest);
-	snprintf(r.device, sizeof(r.device), "%.*s", (int)strcspn(device, ":"),
-	         device);
-	if (!s->stopping)
-		job_submit(s, NULL, permit_find(r.verb), &r, -1);
 }
 
 /* The guest's driver has let go; the device is still the guest's. */
@@ -453,7 +406,7 @@ static void dark(struct server *s, const struct client *vmm, const json_t *o)
 	const char *device = json_string_value(json_object_get(o, "device"));
 
 	if (device && lease_has(vmm->lease, device))
-		stand_in(s, vmm->lease->guest, device);
+		chore_stand_in(s, vmm->lease->guest, device);
 	else
 		nonsense(s, vmm);
 }
@@ -482,7 +435,7 @@ static void gone(struct server *s, struct client *vmm, const json_t *o)
 	/* The host has just taken it from VFIO: it would be bound to it again.
 	 * Whoever attaches it next has it looked after then. */
 	if (reason && !strcmp(reason, "host")) {
-		stand_in(s, vmm->lease->guest, device);
+		chore_stand_in(s, vmm->lease->guest, device);
 		lease_less(vmm->lease, device);
 	} else {
 		take_away(s, vmm, device);

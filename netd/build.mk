@@ -6,6 +6,7 @@ SRCS_netd := \
 	ask.c \
 	boot.c \
 	caps.c \
+	chores.c \
 	client.c \
 	control.c \
 	core.c \

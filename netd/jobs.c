@@ -213,17 +213,6 @@ static int64_t wall_clock(void)
 	return t.tv_sec;
 }
 
-/* What the lease had to do without, for the next one. */
-static void unpack_later(struct server *s, const char *guest, const json_t *doc)
-{
-	struct request r = { .verb = "unpack" };
-
-	if (!json_is_true(json_object_get(doc, "unpack")))
-		return;
-	snprintf(r.guest, sizeof(r.guest), "%s", guest);
-	job_submit(s, NULL, permit_find(r.verb), &r, -1);
-}
-
 static void keep_words(struct server *s, const struct lease *l,
                        const json_t *reply, const struct answer *a)
 {
@@ -247,10 +236,10 @@ static int begin_lease(struct server *s, struct client *c, const char *text,
 		c->lease = lease_add(&s->env->leases, doc, c->peer.pid,
 		                     wall_clock());
 	if (c->lease)
-		if (c->lease) {
-			keep_words(s, c->lease, doc, a);
-			unpack_later(s, c->lease->guest, doc);
-		}
+		keep_words(s, c->lease, doc, a);
+	/* What the lease had to do without, for the next one. */
+	if (c->lease && json_is_true(json_object_get(doc, "unpack")))
+		chore_unpack(s, c->lease->guest);
 	json_decref(doc);
 	return c->lease ? 0 : -ENOSPC;
 }

@@ -116,6 +116,14 @@ void ask_client_gone(struct client *c);
 bool asks_waiting(const struct server *s);
 void asks_deadlines(struct server *s, uint64_t now);
 
+/* chores.c: netd's own work. What a guest has let go of is looked after, its
+ * standby is told of it, its interrupts follow its vCPUs, its kernel is
+ * decompressed for the next start. */
+void chore_release(struct server *s, const char *guest, const char *device);
+void chore_stand_in(struct server *s, const char *guest, const char *device);
+void chore_follow(struct server *s, const char *guest, const json_t *state);
+void chore_unpack(struct server *s, const char *guest);
+
 /* jobs.c */
 /* Takes policy_fd. `c` NULL: netd's own. */
 void job_submit(struct server *s, struct client *c, const struct permit *p,

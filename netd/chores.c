@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Work that nobody asks netd for: what follows from a lease, or from what a VMM
+ * says (ask.c). Each is a job of a verb that only netd itself may use
+ * (permit.c), and has no client.
+ *
+ * A VMM can say the same any number of times, and a client can lease and end
+ * any number of times. So what is under way already is not begun again; but for
+ * "release", of which each one is of a device that has left a lease.
+ */
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "netd/server.h"
+
+static struct request request_of(const char *verb, const char *guest,
+                                 const char *device)
+{
+	struct request r = { .verb = "" };
+
+	snprintf(r.verb, sizeof(r.verb), "%s", verb);
+	snprintf(r.guest, sizeof(r.guest), "%s", guest);
+	/* Companions go with the first. */
+	snprintf(r.device, sizeof(r.device), "%.*s", (int)strcspn(device, ":"),
+	         device);
+	return r;
+}
+
+/* Takes `fd`. When netd ends, nothing is begun. */
+static void submit(struct server *s, const struct request *r, int fd)
+{
+	if (s->stopping)
+		close_fd(&fd);
+	else
+		job_submit(s, NULL, permit_find(r->verb), r, fd);
+}
+
+/* `guest` NULL: anybody's. */
+static bool under_way(const struct server *s, const char *verb,
+                      const char *guest)
+{
+	for (const struct job *j = s->jobs; j; j = j->next)
+		if (!strcmp(j->permit->verb, verb) &&
+		    (!guest || !strcmp(j->req.guest, guest)))
+			return true;
+	return false;
+}
+
+void chore_release(struct server *s, const char *guest, const char *device)
+{
+	const struct request r = request_of("release", guest, device);
+
+	submit(s, &r, -1);
+}
+
+/* One at a time a guest: what its standby is to do is then the same for all. */
+void chore_stand_in(struct server *s, const char *guest, const char *device)
+{
+	const struct request r = request_of("stand-in", guest, device);
+
+	if (!under_way(s, r.verb, guest))
+		submit(s, &r, -1);
+}
+
+/* Host interrupts follow the vCPUs (affinity.c); one at a time. */
+void chore_follow(struct server *s, const char *guest, const json_t *state)
+{
+	_cleanup_free_ char *text = json_dumps(state, JSON_COMPACT);
+	const struct request r = request_of("follow", guest, "");
+	_cleanup_close_ int fd = -1;
+
+	if (under_way(s, r.verb, NULL))
+		return;
+	fd = memfd_create("state", MFD_CLOEXEC);
+	if (text && fd >= 0 && fd_pwrite_full(fd, text, strlen(text), 0) == 0)
+		submit(s, &r, TAKE_FD(fd));
+}
+
+void chore_unpack(struct server *s, const char *guest)
+{
+	const struct request r = request_of("unpack", guest, "");
+
+	submit(s, &r, -1);
+}
