@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef FL_POLICY_MACHINE_H
+#define FL_POLICY_MACHINE_H
+
+/*
+ * A part of policy.h, and included by nobody else: the machine as it is seen or
+ * wanted, and what a plan does to it.
+ */
+
+#include "policy/model.h"
+
+/* ---- the machine, as seen or as wanted ----------------------------------- */
+
+enum { /* pol_vf.set, pol_pf.set: which fields are stated */
+	POL_HAS_AUTOPROBE = 1 << 0,
+	POL_HAS_NUMVFS = 1 << 1,
+	POL_HAS_LINK = 1 << 2,
+	POL_HAS_MAC = 1 << 3,
+	POL_HAS_VLAN = 1 << 4,
+	POL_HAS_SPOOF = 1 << 5,
+	POL_HAS_TRUST = 1 << 6,
+	POL_HAS_DRIVER = 1 << 7,
+	POL_HAS_OVERRIDE = 1 << 8,
+};
+struct pol_vf {
+	uint32_t set;
+	uint16_t index;
+	struct bdf bdf;
+	uint8_t mac[6];
+	uint16_t vlan, proto;
+	uint8_t qos;
+	bool spoof, trust;
+	/* Bound driver and driver_override, "" = none. A wanted driver of
+	 * POL_DRIVER_DEFAULT is whatever the kernel binds by itself. */
+	char driver[POL_NAME], override[POL_NAME];
+	/* observed only */
+	int group;        /* -1 = none */
+	char blocker[96]; /* group member bound to a host driver, "" = none */
+	int holder_pid;   /* 0 = nobody has it open through VFIO */
+	char holder[POL_NAME]; /* that process, or the guest that leases it */
+	/* "guest/nic". Wanted: whom it is for, "" = spare. Observed: who
+	 * leases it, "" = nobody known. While it is held its attributes change
+	 * only where the same one is known to have it and is to have it. */
+	char label[2 * POL_NAME];
+};
+#define POL_DRIVER_DEFAULT "netdev"
+/* vfio-pci or a variant of it ("mlx5_vfio_pci"). */
+bool pol_driver_is_vfio(const char *driver);
+struct pol_pf {
+	uint32_t set;
+	struct bdf bdf;
+	char name[POL_NAME]; /* the policy's name for it, "" = none */
+	uint32_t num_vfs;
+	bool autoprobe, link_up;
+	struct pol_vf *vf; /* observed: num_vfs of them; wanted: those stated */
+	size_t n_vfs;
+	/* observed only */
+	uint16_t vendor, device;
+	uint32_t total_vfs;
+	uint16_t vf_offset, vf_stride; /* PCIe 6.0 9.3.3.9, 9.3.3.10: foretell
+	                                  VF addresses; both 0 = not known */
+	char driver[POL_NAME], ifname[POL_NAME];
+	/* Who will block the VFs' IOMMU group once they are there, as far as
+	 * that can be foretold: "" = nobody */
+	char blocker[96];
+	/* wanted only */
+	struct pol_pos pos;
+};
+#define POL_USES 4
+/* A whole function. Observed: every one that is no bridge. Wanted: those that
+ * `devices` name, with their companions. */
+struct pol_whole {
+	uint32_t set; /* POL_HAS_DRIVER, POL_HAS_OVERRIDE */
+	struct bdf bdf;
+	char driver[POL_NAME], override[POL_NAME]; /* "" = none */
+	/* "guest/device"; of a companion "guest/device:F", F its function in
+	 * the guest's slot. Otherwise as a VF's. */
+	char label[2 * POL_NAME];
+	/* observed only */
+	uint16_t vendor, device, class_code;
+	bool virtual_fn;
+	bool bridge; /* of a kind that is never assigned */
+	int group;
+	int holder_pid;
+	char holder[POL_NAME];
+	uint32_t num_vfs;
+	char vf_user[96]; /* which of its VFs is open, and by whom */
+	/* What the host does with it: "nvme0n1p1 is mounted at /". */
+	char use[POL_USES][96];
+	size_t n_uses;
+	/* wanted only */
+	size_t owner;     /* of pol_policy.device */
+	uint8_t function; /* in the guest's slot */
+};
+struct pol_state {
+	struct pol_pf *pf;
+	size_t n_pfs;
+	struct pol_whole *whole;
+	size_t n_wholes;
+	bool iommu, remapping; /* observed: host can assign */
+};
+
+/* ---- the plan ------------------------------------------------------------ */
+
+enum pol_op {
+	POL_OP_AUTOPROBE,
+	POL_OP_NUMVFS,
+	POL_OP_PF_LINK,
+	POL_OP_VF_MAC,
+	POL_OP_VF_VLAN,
+	POL_OP_VF_SPOOF,
+	POL_OP_VF_TRUST,
+	POL_OP_VF_DRIVER,
+	POL_OP_DEV_DRIVER, /* of a whole function: pf is its address */
+	POL_OP_MAX,
+};
+const char *pol_op_name(enum pol_op op);
+enum pol_disruption {
+	POL_DIS_NONE,
+	POL_DIS_LINK,    /* link bounces */
+	POL_DIS_VF_LOST, /* VFs go away */
+	POL_DIS_HOST,    /* host network at risk */
+};
+const char *pol_disruption_name(enum pol_disruption d);
+struct pol_action {
+	enum pol_op op;
+	enum pol_disruption disruption;
+	struct bdf pf;
+	char ifname[POL_NAME]; /* of the PF, as observed */
+	int vf;                /* index, -1 = the PF itself */
+	struct bdf vf_bdf;     /* as observed or foretold (the capability may
+	                          say otherwise once numvfs has changed: read it
+	                          back); the PF's own = not known */
+	uint32_t number; /* AUTOPROBE, NUMVFS, PF_LINK, SPOOF, TRUST: new value
+	                  */
+	uint32_t number_from; /* value before */
+	uint8_t mac[6];
+	uint16_t vlan, proto;
+	uint8_t qos;
+	/* VF_DRIVER, DEV_DRIVER: both to be so in the end; driver may be
+	 * POL_DRIVER_DEFAULT. driver_from: bound before, "?" = not known. */
+	char driver[POL_NAME], override[POL_NAME], driver_from[POL_NAME];
+	char label[2 * POL_NAME];
+};
+struct pol_plan {
+	struct pol_action *action;
+	size_t n;
+};
+
+#endif

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef FL_POLICY_MODEL_H
+#define FL_POLICY_MODEL_H
+
+/*
+ * A part of policy.h, and included by nobody else: the policy as it was read,
+ * and how much of it there can be.
+ */
+
+#include "base/base.h"
+
+#define POL_TEXT_MAX (1u << 20)
+#define POL_ERRORS_MAX 32
+#define POL_NAME 32
+#define POL_PATH 256
+#define POL_CMDLINE 2048
+#define POL_DEPTH_MAX 16
+#define POL_NICS_MAX 64
+#define POL_NETWORKS_MAX 256
+#define POL_POOLS_MAX 256
+#define POL_GUESTS_MAX 256
+#define POL_VFS_MAX 256       /* of one PF */
+#define POL_GUEST_NICS_MAX 16 /* as many functions as a machine takes */
+#define POL_DEVICES_MAX 256
+#define POL_GUEST_DEVICES_MAX 16
+#define POL_DISKS_MAX 8    /* of a guest */
+#define POL_OWN_NICS_MAX 8 /* emulated and standby ones, of a guest */
+#define POL_QUEUES_MAX 8   /* pairs */
+#define POL_SERIAL 21      /* virtio 1.2 5.2.6: 20 bytes */
+#define POL_IFNAME 16      /* the kernel's IFNAMSIZ */
+#define POL_CID_MIN 3      /* vsock(7): 0 to 2 are taken */
+#define POL_SLOTS 31       /* root ports of a guest */
+#define POL_SPARE_DEFAULT 1
+#define POL_CPUS_MAX 64
+#define POL_ID_SHIFT_MAX 12 /* of APIC ids: vmm/cpus.h */
+#define POL_APIC_IDS 32768  /* as many as a message can name */
+#define POL_PIN_IDS 255     /* ... and an interrupt pin */
+#define POL_HOST_CPUS 1024  /* numbers that CPUs of the host may have */
+#define POL_CPU_LIST_MAX 256
+#define POL_FIFO_MAX 49        /* below the kernel's interrupt threads, 50 */
+#define POL_HALT_POLL_MAX 1000 /* microseconds */
+#define POL_MEMORY_MIN (16ull << 20)
+#define POL_MEMORY_MAX (4ull << 40)
+#define POL_MEMORY_STEP (2ull << 20)
+#define POL_MEMORY_NODES_MAX 8 /* memory nodes of a guest */
+#define POL_HOST_NODES 1024    /* numbers that nodes of the host may have */
+#define POL_SMBIOS_TEXT 128
+
+struct pol_pos {
+	unsigned line, column; /* from 1; 0 = none */
+};
+
+/* ---- the policy ---------------------------------------------------------- */
+
+enum pol_given {
+	POL_ABSENT,
+	POL_DEFAULT /* null */,
+	POL_GIVEN
+};
+struct pol_bool {
+	enum pol_given given;
+	bool v;
+};
+struct pol_u32 {
+	enum pol_given given;
+	uint32_t v;
+};
+struct pol_mac {
+	enum pol_given given;
+	uint8_t v[6];
+};
+
+struct pol_match { /* AND of what is given; must match exactly one device */
+	bool by_pci, by_vendor, by_device, by_driver, by_ifname, by_class;
+	struct bdf pci;
+	uint16_t vendor, device;
+	uint16_t class_code; /* base class and subclass: 0108 */
+	char driver[POL_NAME], ifname[POL_NAME];
+	struct pol_pos pos;
+};
+struct pol_nic { /* a physical function that has VFs */
+	char name[POL_NAME];
+	struct pol_pos pos;
+	struct pol_match match;    /* not by class */
+	struct pol_u32 vf_count;   /* virtual-function-count */
+	struct pol_bool autoprobe; /* drivers-autoprobe */
+	struct pol_bool link_up;   /* link: up | down */
+	struct pol_pos vf_count_pos;
+};
+enum pol_companions {
+	POL_ALONE, /* refused where its IOMMU group has others */
+	POL_TOGETHER
+};
+enum pol_rom {
+	POL_ROM_DEVICE,
+	POL_ROM_NONE,
+	POL_ROM_FILE
+};
+enum pol_on_fault { /* on-dma-fault */
+	POL_FAULT_GO_ON,
+	POL_FAULT_RESET,
+	POL_FAULT_STOP
+};
+const char *pol_on_fault_name(enum pol_on_fault f);
+struct pol_device { /* a whole function, with its companions or alone */
+	char name[POL_NAME];
+	struct pol_pos pos;
+	struct pol_match match; /* not by ifname */
+	enum pol_companions companions;
+	enum pol_rom rom;
+	char rom_file[POL_PATH];
+	enum pol_on_fault on_fault;
+	bool take; /* in-use: take */
+};
+struct pol_vlan {
+	enum pol_given given; /* DEFAULT = no VLAN */
+	uint16_t id;          /* 0..4094 */
+	uint8_t qos;          /* 0..7 */
+	uint16_t proto;       /* ETH_P_8021Q or ETH_P_8021AD, host order */
+};
+struct pol_network {
+	char name[POL_NAME];
+	struct pol_pos pos;
+	struct pol_vlan vlan;
+	struct pol_bool spoof_check, trust;
+};
+enum pol_mac_assign {
+	POL_MAC_NONE,
+	POL_MAC_STABLE
+};
+struct pol_fn { /* one VF named by a pool */
+	size_t nic;
+	uint16_t vf;
+};
+struct pol_pool {
+	char name[POL_NAME];
+	struct pol_pos pos;
+	struct pol_fn *fn; /* ascending as written */
+	size_t n_fn;
+	char driver[POL_NAME]; /* "vfio", "netdev" (also for null) or a
+	                          driver's name; "" = leave */
+	enum pol_mac_assign mac_assign;
+	uint8_t mac_prefix[3];
+};
+enum pol_backend {
+	POL_BACKEND_NONE,
+	POL_BACKEND_TAP,   /* the VMM serves it */
+	POL_BACKEND_VHOST, /* the kernel does: vhost-net */
+};
+enum pol_nic_model {
+	POL_NIC_VIRTIO,
+	POL_NIC_E1000, /* 82540EM */
+};
+const char *pol_nic_model_name(enum pol_nic_model m);
+struct pol_tap { /* a NIC that the VMM itself is, and its host end */
+	enum pol_backend backend; /* NONE = there is no such NIC */
+	enum pol_nic_model model;
+	uint32_t queues;         /* pairs, 1 and up */
+	char bridge[POL_IFNAME]; /* "" = none */
+	char tap[POL_IFNAME];    /* "" = pol_tap_name() makes one up */
+	uint8_t slot;            /* of a standby; an emulated nic has its own */
+	struct pol_pos pos;
+};
+struct pol_guest_nic {
+	char name[POL_NAME];
+	struct pol_pos pos;
+	size_t pool;        /* SIZE_MAX = it is emulated, and has no VF */
+	size_t network;     /* SIZE_MAX = none named */
+	struct pol_mac mac; /* mac-address */
+	uint8_t slot; /* 1..31, device number of its root port; where the file
+	                 gives none, pol_parse takes the lowest free one */
+	enum pol_on_fault on_fault;
+	struct pol_fn fn;       /* the VF it was given (pol_parse assigns) */
+	struct pol_tap own;     /* emulated */
+	struct pol_tap standby; /* failover: beside the VF, with its MAC */
+	uint32_t mtu;           /* of what is emulated; 0 = nothing said */
+};
+struct pol_disk { /* raw: a file or a block device */
+	char name[POL_NAME];
+	struct pol_pos pos;
+	char path[POL_PATH];
+	char serial[POL_SERIAL]; /* "" = its name, cut */
+	bool read_only;
+	bool direct; /* past the host's page cache */
+	uint8_t slot;
+};
+struct pol_vsock {
+	uint32_t cid; /* 0 = none */
+	uint8_t slot;
+	struct pol_pos pos;
+};
+struct pol_guest_device {
+	char name[POL_NAME]; /* use: the device's */
+	struct pol_pos pos;
+	size_t device;
+	uint8_t slot; /* as a nic's; all functions are in it */
+};
+/* What the guest's word that it has crashed does. */
+enum pol_on_panic {
+	POL_PANIC_IGNORE,
+	POL_PANIC_STOP,
+	POL_PANIC_RESET,
+};
+const char *pol_on_panic_name(enum pol_on_panic p);
+/* And the end of its watchdog's time. */
+enum pol_watchdog_action {
+	POL_WATCHDOG_NONE, /* the guest has no watchdog */
+	POL_WATCHDOG_RESET,
+	POL_WATCHDOG_STOP,
+	POL_WATCHDOG_DUMP,
+	POL_WATCHDOG_IGNORE, /* told, no more */
+};
+const char *pol_watchdog_name(enum pol_watchdog_action a);
+struct pol_watchdog {
+	struct pol_pos pos;
+	enum pol_watchdog_action action;
+	uint8_t slot;
+};
+struct pol_cpu_list {
+	uint16_t cpu[POL_CPU_LIST_MAX]; /* of the host, as written, each once */
+	uint32_t n;                     /* 0 = left out */
+	struct pol_pos pos;
+};
+struct pol_cpus {                         /* of a guest, beside their number */
+	uint32_t sockets, cores, threads; /* all 0 = nothing said; else what
+	                                     the number needs */
+	uint32_t id_shift;       /* apic-id-shift; 0 = what the ids need */
+	struct pol_cpu_list pin; /* one a vCPU where there are as many; else
+	                            all of them for all */
+	struct pol_cpu_list emulator;
+	bool apart;               /* siblings: avoid */
+	uint32_t fifo;            /* scheduler: fifo, its priority; 0 = none */
+	struct pol_u32 halt_poll; /* microseconds */
+};
+struct pol_memory_node {
+	char name[POL_NAME]; /* it has none: lists are of things that begin so
+	                      */
+	struct pol_pos pos;
+	uint64_t size, cpus; /* bytes; a bit a vCPU */
+	int host;            /* the host's node that it is from; -1 = any */
+};
+enum pol_numa { /* where a guest's memory is from a node of the host's: */
+	POL_NUMA_REQUIRED,  /* from there, or it does not start */
+	POL_NUMA_PREFERRED, /* what that has not may come from another */
+	POL_NUMA_NONE,      /* as if none had been named */
+};
+struct pol_smbios { /* "" = fairlead's own, or the guest's name */
+	char manufacturer[POL_SMBIOS_TEXT], product[POL_SMBIOS_TEXT];
+	char version[POL_SMBIOS_TEXT], serial[POL_SMBIOS_TEXT];
+	uint8_t uuid[16]; /* as it is written */
+	bool has_uuid;
+};
+/* Who decompresses a guest's kernel. */
+enum pol_unpack {
+	POL_UNPACK_ANY, /* left out: the host, once it has it; else the guest */
+	POL_UNPACK_HOST, /* or the guest does not start */
+	POL_UNPACK_GUEST,
+};
+struct pol_guest {
+	char name[POL_NAME];
+	struct pol_pos pos;
+	uint32_t cpus;
+	struct pol_cpus cpu;
+	uint64_t memory; /* bytes */
+	uint64_t page;   /* bytes; 0 = transparent huge pages */
+	bool prefault;   /* always, not only with devices */
+	bool lock;       /* never swapped, whoever pins it or not */
+	int host_node;   /* all of it from there; -1 = any */
+	enum pol_numa numa;
+	struct pol_memory_node *node; /* in the order of addresses */
+	size_t n_nodes;
+	uint32_t spare;      /* hotplug-slots: empty root ports */
+	uint32_t interrupts; /* interrupt-limit: a second and vector; 0 = none
+	                      */
+	char kernel[POL_PATH], initrd[POL_PATH];
+	enum pol_unpack unpack; /* kernel-decompression */
+	char cmdline[POL_CMDLINE];
+	struct pol_guest_nic *nic;
+	size_t n_nics;
+	struct pol_guest_device *device;
+	size_t n_devices;
+	struct pol_disk *disk;
+	size_t n_disks;
+	struct pol_vsock vsock;
+	struct pol_watchdog watchdog;
+	enum pol_on_panic on_panic;
+	struct pol_smbios smbios;
+	struct pol_bool rng;            /* left out: where a slot is left */
+	bool virtio_console;            /* beside the serial port */
+	uint8_t rng_slot, console_slot; /* 0 = none */
+};
+struct pol_policy {
+	uint32_t version;
+	struct pol_nic *nic;
+	size_t n_nics;
+	struct pol_device *device;
+	size_t n_devices;
+	struct pol_network *network;
+	size_t n_networks;
+	struct pol_pool *pool;
+	size_t n_pools;
+	struct pol_guest *guest;
+	size_t n_guests;
+};
+
+#endif
