@@ -117,8 +117,14 @@ install: all
 		install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/doc/fairlead/$${file#docs/} || exit 1; \
 	done
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed 's|/usr/local|$(PREFIX)|; s|file:/usr/|file:$(PREFIX)/|' contrib/systemd/fairlead-netd.service \
-		>$(DESTDIR)$(PREFIX)/lib/systemd/system/fairlead-netd.service
+	for unit in $(notdir $(wildcard contrib/systemd/*.service)); do \
+		sed 's|/usr/local|$(PREFIX)|; s|file:/usr/|file:$(PREFIX)/|' contrib/systemd/$$unit \
+			>$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit 1; \
+	done
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/network contrib/networkd/*
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/udev/rules.d contrib/udev/*
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/sysusers.d contrib/sysusers/*
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/NetworkManager/conf.d contrib/networkmanager/*
 
 # What compiling needs; `make check` and `make demo` also set up the lab.
 deps:

@@ -47,6 +47,7 @@ SRCS_netd := \
 	unpack-child.c \
 	unpack.c \
 	verbs.c \
+	watchdog.c \
 	words.c \
 	worker.c \
 

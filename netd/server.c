@@ -84,6 +84,9 @@ static void dispatch(struct server *s, void *source)
 	case SOURCE_KMSG:
 		faults_event(s);
 		break;
+	case SOURCE_WATCHDOG:
+		watchdog_event(s);
+		break;
 	}
 }
 
@@ -213,7 +216,7 @@ static int begin(struct server *s, const char *path)
 		r = server_watch(s, s->listener, &s->listener_source);
 	if (!r)
 		r = server_watch(s, s->signals, &s->signals_source);
-	return r;
+	return r ? r : watchdog_open(s);
 }
 
 int server_open(struct env *e, const char *path, struct server **ret,
@@ -230,8 +233,10 @@ int server_open(struct env *e, const char *path, struct server **ret,
 		              .signals = -1,
 		              .lock = -1,
 		              .kmsg = -1,
+		              .watchdog = -1,
 		              .listener_source = SOURCE_LISTENER,
 		              .signals_source = SOURCE_SIGNALS,
+		              .watchdog_source = SOURCE_WATCHDOG,
 		              .noise = { .interval_ns = 10000000000ull,
 		                         .burst = 10 } };
 	r = begin(s, path);
@@ -266,6 +271,7 @@ void server_close(struct server *s)
 	close_fd(&s->listener);
 	close_fd(&s->signals);
 	close_fd(&s->kmsg);
+	close_fd(&s->watchdog);
 	close_fd(&s->epoll);
 	close_fd(&s->lock);
 	free(s);

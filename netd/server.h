@@ -19,6 +19,7 @@ enum source { /* first member of all that epoll points at */
 	SOURCE_CLIENT,
 	SOURCE_JOB,
 	SOURCE_KMSG,
+	SOURCE_WATCHDOG,
 };
 #define ASKS_MAX 8
 #define VMM_BODY_MAX (1u << 20)
@@ -61,8 +62,9 @@ struct job {
 };
 struct server {
 	struct env *env;
-	int epoll, listener, signals, lock, kmsg;
-	enum source listener_source, signals_source, kmsg_source;
+	int epoll, listener, signals, lock, kmsg, watchdog;
+	enum source listener_source, signals_source, kmsg_source,
+		watchdog_source;
 	struct client *clients;
 	size_t n_clients;
 	struct job *jobs; /* in the order of their arrival */
@@ -83,6 +85,10 @@ void server_deaf(struct server *s);
  * else goes on. */
 void faults_open(struct server *s);
 void faults_event(struct server *s);
+
+/* watchdog.c: a timer, where systemd wants to hear from the loop. */
+_must_check_ int watchdog_open(struct server *s);
+void watchdog_event(struct server *s);
 
 /* client.c */
 void client_accept(struct server *s);
