@@ -78,7 +78,7 @@ static inline void put_image(struct rig *r, int *fd, const void *image,
                              size_t len)
 {
 	memset(&r->d, 0, sizeof(r->d));
-	r->e = (struct boot_entry){ .mode = (enum boot_mode)-1 };
+	r->e = (struct boot_entry){ .mode = (enum boot_mode) - 1 };
 	close_fd(fd);
 	*fd = file_of(image, len);
 }
