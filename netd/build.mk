@@ -41,7 +41,6 @@ SRCS_netd := \
 	rtnl.c \
 	server.c \
 	standby.c \
-	state-json.c \
 	status.c \
 	transact.c \
 	unpack-child.c \

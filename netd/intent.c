@@ -59,7 +59,7 @@ int original_read(int state_fd, struct pol_state **ret, struct diag *d)
 
 	if (r)
 		return r;
-	r = state_from_json(doc, ret);
+	r = pol_state_from_json(doc, ret);
 	json_decref(doc);
 	return r == -EBADMSG ? torn(d, JOURNAL_ORIGINAL) : r;
 }
@@ -70,7 +70,7 @@ static bool add_missing(json_t *doc, const struct pol_state *have,
 {
 	json_t *list = json_object_get(doc, "pfs");
 	json_t *wholes = json_object_get(doc, "devices");
-	json_t *add = state_to_json(fresh);
+	json_t *add = pol_state_to_json(fresh);
 	json_t *pfs = json_object_get(add, "pfs");
 	json_t *more = json_object_get(add, "devices");
 	bool any = false;
@@ -100,7 +100,7 @@ int original_add(int state_fd, const struct pol_state *seen,
 		return r;
 	r = state_of(seen, want, &fresh);
 	if (!r) {
-		doc = have ? state_to_json(have)
+		doc = have ? pol_state_to_json(have)
 		           : json_pack("{s:i, s:[], s:[]}", "version",
 		                       NETD_PROTO_VERSION, "pfs", "devices");
 		if (add_missing(doc, have, fresh))
@@ -132,7 +132,7 @@ int intent_write(int state_fd, const struct intent *i, struct diag *d)
 	if (i->policy)
 		json_object_set_new(doc, "policy",
 		                    json_stringn(i->policy, i->policy_len));
-	json_object_set_new(doc, "before", state_to_json(i->before));
+	json_object_set_new(doc, "before", pol_state_to_json(i->before));
 	return write_document(state_fd, JOURNAL_INTENT, doc, d);
 }
 
@@ -154,7 +154,7 @@ static int intent_decode(const json_t *doc, struct intent *i)
 		if (!i->policy)
 			return -ENOMEM;
 	}
-	return state_from_json(json_object_get(doc, "before"), &i->before);
+	return pol_state_from_json(json_object_get(doc, "before"), &i->before);
 }
 
 int intent_read(int state_fd, struct intent *ret, struct diag *d)

@@ -248,8 +248,6 @@ _must_check_ int words_open(struct work *w);
 /* reply.c: JSON of answers. */
 json_t *reply_error(const struct diag *d);
 json_t *reply_refusal(const struct diag *d, const struct pol_errors *errs);
-json_t *reply_actions(const struct pol_plan *plan);
-json_t *reply_at_start(const struct pol_policy *p);
 void reply_warn(json_t *reply, const char *fmt, ...) _printf_(2, 3);
 
 /* ---- worker.c ------------------------------------------------------------ */
@@ -345,11 +343,7 @@ _must_check_ int observe_overrides(const struct env *e, struct pol_state *seen,
 void foretell_blocker(const struct env *e, struct pol_pf *p);
 const struct pol_vf *state_find_vf(const struct pol_pf *pf, unsigned index);
 
-/* ---- state-json.c, journal.c, intent.c: what survives a crash ------------ */
-
-json_t *state_to_json(const struct pol_state *s);
-/* -EBADMSG when it is no such document. */
-_must_check_ int state_from_json(const json_t *j, struct pol_state **ret);
+/* ---- journal.c, intent.c: what survives a crash -------------------------- */
 
 enum journal_phase {
 	JOURNAL_NONE,

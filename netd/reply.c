@@ -48,48 +48,6 @@ json_t *reply_refusal(const struct diag *d, const struct pol_errors *errs)
 	return r;
 }
 
-json_t *reply_actions(const struct pol_plan *plan)
-{
-	json_t *list = json_array();
-	char text[DIAG_LINE], command[2 * DIAG_LINE];
-
-	for (size_t i = 0; i < plan->n; i++) {
-		const struct pol_action *a = &plan->action[i];
-
-		pol_action_text(a, text, sizeof(text));
-		pol_action_command(a, command, sizeof(command));
-		json_array_append_new(
-			list, json_pack("{s:s, s:s, s:s, s:s}", "op",
-		                        pol_op_name(a->op), "text", text,
-		                        "command", command, "disruption",
-		                        pol_disruption_name(a->disruption)));
-	}
-	return list;
-}
-
-static json_t *own_json(const struct pol_guest *g, const struct pol_own *o)
-{
-	char text[2 * DIAG_LINE], command[DIAG_LINE];
-
-	pol_own_text(o, text, sizeof(text));
-	pol_own_command(o, command, sizeof(command));
-	return json_pack("{s:s, s:s, s:s}", "guest", g->name, "text", text,
-	                 "command", command);
-}
-
-json_t *reply_at_start(const struct pol_policy *p)
-{
-	json_t *list = json_array();
-	struct pol_own o;
-
-	for (size_t g = 0; g < p->n_guests; g++)
-		for (size_t i = 0; pol_guest_own(p, &p->guest[g], i, &o); i++)
-			if (o.kind != POL_OWN_RNG) /* nearly all have one */
-				json_array_append_new(
-					list, own_json(&p->guest[g], &o));
-	return list;
-}
-
 void reply_warn(json_t *reply, const char *fmt, ...)
 {
 	json_t *list = json_object_get(reply, "warnings");

@@ -227,7 +227,8 @@ int transact_policy(struct transaction *t, struct intent *in,
 	int e = prepare_policy(t, in, &r, errs);
 
 	if (!e) {
-		json_object_set_new(t->reply, "actions", reply_actions(r.plan));
+		json_object_set_new(t->reply, "actions",
+		                    pol_plan_to_json(r.plan));
 		e = note_before(in, &r, t->d);
 	}
 	if (!e)
@@ -305,7 +306,7 @@ int transact_restore(struct transaction *t, struct intent *in)
 	} else {
 		if (!e) {
 			json_object_set_new(t->reply, "actions",
-			                    reply_actions(r.plan));
+			                    pol_plan_to_json(r.plan));
 			e = note_before(in, &r, t->d);
 		}
 		if (!e)

@@ -77,9 +77,11 @@ static int plan_policy(struct work *w, const struct machine *m,
 	if (!r)
 		r = pol_plan(want, seen, &plan, &w->diag);
 	if (!r)
-		json_object_set_new(w->reply, "actions", reply_actions(plan));
+		json_object_set_new(w->reply, "actions",
+		                    pol_plan_to_json(plan));
 	if (!r)
-		json_object_set_new(w->reply, "at-start", reply_at_start(p));
+		json_object_set_new(w->reply, "at-start",
+		                    pol_at_start_to_json(p));
 	pol_plan_free(plan);
 	pol_state_free(want);
 	pol_state_free(seen);

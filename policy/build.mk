@@ -3,5 +3,5 @@ SRCS_policy := node.c errors.c schema.c scalar.c keys.c keys-match.c \
 	keys-memory.c keys-nodes.c keys-smbios.c keys-cpus.c cpus.c keys-slot.c \
 	keys-watch.c nodes.c own.c \
 	parse.c mac.c state.c match.c resolve.c whole.c plan.c plan-whole.c \
-	action.c
-LIBS_policy := -lyaml
+	action.c fields.c machine-fields.c machine-json.c plan-json.c
+LIBS_policy := -ljansson -lyaml

@@ -55,6 +55,8 @@
 #include "policy/machine.h"
 #include "policy/model.h"
 
+#include <jansson.h>
+
 /* ---- errors: FL-01xx ----------------------------------------------------- */
 enum {
 	FL_POL_YAML = 101,  /* not YAML, an alias, too deep, too long */
@@ -226,5 +228,16 @@ int pol_action_text(const struct pol_action *a, char *buf, size_t size);
 /* What a person would type: an ip, devlink or shell line with the same effect.
  */
 int pol_action_command(const struct pol_action *a, char *buf, size_t size);
+
+/* ---- as JSON: machine-json.c, plan-json.c (jansson makes no system call) --
+ */
+
+/* What can be put back of a machine: the journal's. */
+json_t *pol_state_to_json(const struct pol_state *s);
+/* -EBADMSG when it is no such document. */
+_must_check_ int pol_state_from_json(const json_t *j, struct pol_state **ret);
+/* "actions" and "at-start" of netd's answers (netd-proto.h). */
+json_t *pol_plan_to_json(const struct pol_plan *plan);
+json_t *pol_at_start_to_json(const struct pol_policy *p);
 
 #endif

@@ -70,10 +70,10 @@ static void fuzz_state(const char *data, size_t size)
 	json_t *doc = json_loadb(data, size, 0, NULL);
 	struct pol_state *s = NULL, *again = NULL;
 
-	if (!state_from_json(doc, &s)) {
-		json_t *back = state_to_json(s);
+	if (!pol_state_from_json(doc, &s)) {
+		json_t *back = pol_state_to_json(s);
 
-		CHECK(back && !state_from_json(back, &again));
+		CHECK(back && !pol_state_from_json(back, &again));
 		CHECK(again->n_pfs == s->n_pfs);
 		json_decref(back);
 		pol_state_free(again);

@@ -79,9 +79,9 @@ static void check_vf(const struct pol_vf *a, const struct pol_vf *b, bool all)
 static void round_trip(bool all)
 {
 	struct pol_state *s = some_state(all), *back = NULL;
-	json_t *j = state_to_json(s);
+	json_t *j = pol_state_to_json(s);
 
-	assert_int_equal(state_from_json(j, &back), 0);
+	assert_int_equal(pol_state_from_json(j, &back), 0);
 	assert_int_equal(back->n_pfs, 1);
 	assert_int_equal(back->pf[0].set, s->pf[0].set);
 	assert_int_equal(back->pf[0].num_vfs, 2);
@@ -127,7 +127,7 @@ static void test_state_bad(void **state)
 		struct pol_state *s = NULL;
 
 		assert_non_null(j);
-		assert_int_equal(state_from_json(j, &s), -EBADMSG);
+		assert_int_equal(pol_state_from_json(j, &s), -EBADMSG);
 		assert_null(s);
 		json_decref(j);
 	}

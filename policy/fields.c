@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Structures as JSON objects, by tables: fields.h. */
+
+#include "policy/fields.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+static const void *at(const struct field *f, const void *obj)
+{
+	return (const char *)obj + f->at;
+}
+
+static void *at_mut(const struct field *f, void *obj)
+{
+	return (char *)obj + f->at;
+}
+
+static uint32_t load(const struct field *f, const void *obj)
+{
+	uint32_t v = 0;
+
+	/* Little-endian only, as all of fairlead. */
+	memcpy(&v, at(f, obj), f->size);
+	return v;
+}
+
+static void store(const struct field *f, void *obj, uint32_t v)
+{
+	memcpy(at_mut(f, obj), &v, f->size);
+}
+
+/* ---- forms --------------------------------------------------------------- */
+
+static const char *text_of(const json_t *v, size_t size)
+{
+	return json_is_string(v) && json_string_length(v) < size
+	               ? json_string_value(v)
+	               : NULL;
+}
+
+static json_t *put_bdf(const struct field *f, const void *obj)
+{
+	char b[BDF_STRLEN];
+	struct bdf bdf;
+
+	memcpy(&bdf, at(f, obj), sizeof(bdf));
+	return json_string(bdf_format(bdf, b));
+}
+
+static bool get_bdf(const struct field *f, const json_t *v, void *obj)
+{
+	const char *text = text_of(v, BDF_STRLEN);
+
+	return text && !bdf_parse(text, at_mut(f, obj));
+}
+const struct form form_bdf = { put_bdf, get_bdf,
+	                       "a PCI address: \"0000:3b:00.0\"" };
+
+static json_t *put_text(const struct field *f, const void *obj)
+{
+	return json_string(at(f, obj));
+}
+
+static bool get_text(const struct field *f, const json_t *v, void *obj)
+{
+	const char *text = text_of(v, f->size);
+
+	if (text)
+		memcpy(at_mut(f, obj), text, strlen(text) + 1);
+	return text;
+}
+const struct form form_text = { put_text, get_text, "a short text" };
+
+static json_t *put_bool(const struct field *f, const void *obj)
+{
+	return *(const bool *)at(f, obj) ? json_true() : json_false();
+}
+
+static bool get_bool(const struct field *f, const json_t *v, void *obj)
+{
+	*(bool *)at_mut(f, obj) = json_is_true(v);
+	return json_is_boolean(v);
+}
+const struct form form_flag = { put_bool, get_bool, "true or false" };
+
+static json_t *put_number(const struct field *f, const void *obj)
+{
+	return json_integer(load(f, obj));
+}
+
+static bool get_number(const struct field *f, const json_t *v, void *obj)
+{
+	json_int_t max = f->max        ? f->max
+	                 : f->size < 4 ? (json_int_t)BIT(8 * f->size) - 1
+	                               : UINT32_MAX;
+
+	if (!json_is_integer(v) || json_integer_value(v) < 0 ||
+	    json_integer_value(v) > max)
+		return false;
+	store(f, obj, (uint32_t)json_integer_value(v));
+	return true;
+}
+const struct form form_number = { put_number, get_number,
+	                          "a number within its limits" };
+
+/* Of 16 bits, as lspci -n prints them. */
+static json_t *put_hex(const struct field *f, const void *obj)
+{
+	char text[12];
+
+	snprintf(text, sizeof(text), "%04x", load(f, obj));
+	return json_string(text);
+}
+
+static bool get_hex(const struct field *f, const json_t *v, void *obj)
+{
+	const char *text = text_of(v, 5);
+	char hex[8];
+	uint64_t n;
+
+	if (!text || strlen(text) != 4)
+		return false;
+	snprintf(hex, sizeof(hex), "0x%s", text);
+	if (parse_u64(hex, UINT16_MAX, &n))
+		return false;
+	store(f, obj, (uint32_t)n);
+	return true;
+}
+const struct form form_hex = { put_hex, get_hex, "four hex digits: \"8086\"" };
+
+static json_t *put_int(const struct field *f, const void *obj)
+{
+	return json_integer(*(const int *)at(f, obj));
+}
+
+static bool get_int(const struct field *f, const json_t *v, void *obj)
+{
+	if (!json_is_integer(v) || json_integer_value(v) < 0 ||
+	    json_integer_value(v) > INT_MAX)
+		return false;
+	*(int *)at_mut(f, obj) = (int)json_integer_value(v);
+	return true;
+}
+/* -1 = in none; nobody = 0. */
+const struct form form_group = { put_int, get_int, "a group's number" };
+const struct form form_pid = { put_int, get_int, "a process's number" };
+
+static json_t *put_mac(const struct field *f, const void *obj)
+{
+	char mac[MAC_STRLEN];
+
+	return json_string(mac_format(at(f, obj), mac));
+}
+
+static bool get_mac(const struct field *f, const json_t *v, void *obj)
+{
+	const char *text = text_of(v, MAC_STRLEN);
+
+	return text && !mac_parse(text, at_mut(f, obj));
+}
+const struct form form_mac = { put_mac, get_mac,
+	                       "a MAC: \"02:00:00:00:00:01\"" };
+
+/* Three fields, known together. */
+static json_t *put_vlan(const struct field *f, const void *obj)
+{
+	const struct pol_vf *v = obj;
+
+	(void)f;
+	return json_pack("{s:i, s:i, s:i}", "id", v->vlan, "qos", v->qos,
+	                 "proto", v->proto);
+}
+
+static bool in_range(const json_t *o, const char *key, json_int_t max)
+{
+	const json_t *v = json_object_get(o, key);
+
+	return json_is_integer(v) && json_integer_value(v) >= 0 &&
+	       json_integer_value(v) <= max;
+}
+
+static bool get_vlan(const struct field *f, const json_t *v, void *obj)
+{
+	struct pol_vf *vf = obj;
+
+	(void)f;
+	if (!in_range(v, "id", 4095) || !in_range(v, "qos", 7) ||
+	    !in_range(v, "proto", UINT16_MAX))
+		return false;
+	vf->vlan = (uint16_t)json_integer_value(json_object_get(v, "id"));
+	vf->qos = (uint8_t)json_integer_value(json_object_get(v, "qos"));
+	vf->proto = (uint16_t)json_integer_value(json_object_get(v, "proto"));
+	return true;
+}
+const struct form form_vlan = { put_vlan, get_vlan,
+	                        "{\"id\": 0, \"qos\": 0, \"proto\": 33024}" };
+
+static json_t *put_uses(const struct field *f, const void *obj)
+{
+	const struct pol_whole *w = obj;
+	json_t *list = json_array();
+
+	(void)f;
+	for (size_t i = 0; i < w->n_uses; i++)
+		json_array_append_new(list, json_string(w->use[i]));
+	return list;
+}
+
+static bool get_uses(const struct field *f, const json_t *v, void *obj)
+{
+	struct pol_whole *w = obj;
+	size_t n = json_array_size(v);
+
+	(void)f;
+	if (!json_is_array(v) || n > POL_USES)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		const char *text =
+			text_of(json_array_get(v, i), sizeof(w->use[0]));
+
+		if (!text)
+			return false;
+		memcpy(w->use[i], text, strlen(text) + 1);
+	}
+	w->n_uses = n;
+	return true;
+}
+const struct form form_uses = { put_uses, get_uses,
+	                        "a list of 4 short texts at most" };
+
+/* ---- objects ------------------------------------------------------------- */
+
+static bool is_empty(const struct field *f, const void *obj)
+{
+	const struct pol_whole *w = obj;
+
+	if (f->form == &form_uses)
+		return !w->n_uses;
+	if (f->form == &form_text)
+		return !*(const char *)at(f, obj);
+	if (f->form == &form_group)
+		return *(const int *)at(f, obj) < 0;
+	if (f->form == &form_pid)
+		return !*(const int *)at(f, obj);
+	if (f->form == &form_number)
+		return !load(f, obj);
+	return false;
+}
+
+static bool says(const struct field *f, unsigned which, const void *obj)
+{
+	uint32_t set;
+
+	if (!(f->flags & which))
+		return false;
+	if (f->has) {
+		memcpy(&set, obj, sizeof(set));
+		return set & f->has;
+	}
+	return f->flags & FIELD_ALWAYS || !is_empty(f, obj);
+}
+
+void fields_put(const struct fields *t, unsigned which, const void *obj,
+                json_t *o)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (says(&t->field[i], which, obj))
+			json_object_set_new(
+				o, t->field[i].key,
+				t->field[i].form->put(&t->field[i], obj));
+}
+
+const struct field *fields_get(const struct fields *t, unsigned which,
+                               const json_t *o, void *obj, bool *ret_missing)
+{
+	unsigned must =
+		which & FIELD_SAVED ? FIELD_MUST_SAVED : FIELD_MUST_SEEN;
+	uint32_t set;
+
+	for (size_t i = 0; i < t->n; i++) {
+		const struct field *f = &t->field[i];
+		const json_t *v = json_object_get(o, f->key);
+
+		if (!(f->flags & which))
+			continue;
+		*ret_missing = !v || (which == FIELD_SEEN && json_is_null(v));
+		if (*ret_missing && f->flags & must)
+			return f;
+		if (*ret_missing)
+			continue;
+		if (!f->form->get(f, v, obj))
+			return f;
+		if (!f->has)
+			continue;
+		memcpy(&set, obj, sizeof(set));
+		set |= f->has;
+		memcpy(obj, &set, sizeof(set));
+	}
+	return NULL;
+}
+
+const struct field *field_find(const struct fields *t, const char *key)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (!strcmp(t->field[i].key, key))
+			return &t->field[i];
+	return NULL;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What there is to tell of a machine (machine.h), a row a field: fields.h.
+ * SAVED rows are what can be put back, and so what the journal keeps; groups,
+ * holders and labels are only in inventories.
+ */
+
+#include "policy/fields.h"
+
+#define ROW(type, member, name, how, known, what)                              \
+	.key = (name), .form = &form_##how,                                    \
+	.at = offsetof(struct type, member),                                   \
+	.size = sizeof(((struct type *)0)->member), .has = (known),            \
+	.flags = (what)
+#define TABLE(rows)                                                            \
+	{                                                                      \
+		(rows), ARRAY_SIZE(rows)                                       \
+	}
+#define CHECK_SET(type)                                                        \
+	_Static_assert(offsetof(struct type, set) == 0 &&                      \
+	                       sizeof(((struct type *)0)->set) ==              \
+	                               sizeof(uint32_t),                       \
+	               #type " begins with its flags")
+CHECK_SET(pol_vf);
+CHECK_SET(pol_pf);
+CHECK_SET(pol_whole);
+
+// clang-format off
+#define VF(...) { ROW(pol_vf, __VA_ARGS__) }
+static const struct field vf_rows[] = {
+	{ ROW(pol_vf, index, "index", number, 0,
+	      FIELD_BOTH | FIELD_MUST | FIELD_ALWAYS), .max = POL_VFS_MAX - 1 },
+	VF(bdf, "bdf", bdf, 0, FIELD_BOTH | FIELD_MUST | FIELD_ALWAYS),
+	VF(mac, "mac", mac, POL_HAS_MAC, FIELD_BOTH),
+	VF(vlan, "vlan", vlan, POL_HAS_VLAN, FIELD_BOTH),
+	VF(spoof, "spoof-check", flag, POL_HAS_SPOOF, FIELD_BOTH),
+	VF(trust, "trust", flag, POL_HAS_TRUST, FIELD_BOTH),
+	VF(driver, "driver", text, POL_HAS_DRIVER, FIELD_BOTH),
+	VF(override, "driver-override", text, POL_HAS_OVERRIDE, FIELD_BOTH),
+	VF(group, "group", group, 0, FIELD_SEEN),
+	VF(blocker, "group-blocker", text, 0, FIELD_SEEN),
+	VF(holder_pid, "holder-pid", pid, 0, FIELD_SEEN),
+	VF(holder, "holder", text, 0, FIELD_SEEN),
+	VF(label, "leased-by", text, 0, FIELD_SEEN),
+};
+const struct fields vf_fields = TABLE(vf_rows);
+
+#define PF(...) { ROW(pol_pf, __VA_ARGS__) }
+static const struct field pf_rows[] = {
+	PF(bdf, "bdf", bdf, 0, FIELD_BOTH | FIELD_MUST | FIELD_ALWAYS),
+	PF(vendor, "vendor-id", hex, 0,
+	   FIELD_SEEN | FIELD_MUST_SEEN | FIELD_ALWAYS),
+	PF(device, "device-id", hex, 0,
+	   FIELD_SEEN | FIELD_MUST_SEEN | FIELD_ALWAYS),
+	PF(ifname, "ifname", text, 0, FIELD_BOTH | FIELD_ALWAYS),
+	PF(driver, "driver", text, 0, FIELD_BOTH | FIELD_ALWAYS),
+	PF(autoprobe, "autoprobe", flag, POL_HAS_AUTOPROBE, FIELD_BOTH),
+	{ ROW(pol_pf, num_vfs, "num-vfs", number, POL_HAS_NUMVFS,
+	      FIELD_BOTH | FIELD_MUST_SEEN), .max = POL_VFS_MAX },
+	PF(link_up, "link-up", flag, POL_HAS_LINK, FIELD_BOTH),
+	PF(total_vfs, "total-vfs", number, 0,
+	   FIELD_SEEN | FIELD_MUST_SEEN | FIELD_ALWAYS),
+	PF(vf_offset, "vf-offset", number, 0, FIELD_SEEN),
+	PF(vf_stride, "vf-stride", number, 0, FIELD_SEEN),
+	PF(blocker, "group-blocker", text, 0, FIELD_SEEN),
+};
+const struct fields pf_fields = TABLE(pf_rows);
+
+/* virtual_fn, bridge, num_vfs and vf_user follow from the rest. */
+#define WHOLE(...) { ROW(pol_whole, __VA_ARGS__) }
+static const struct field whole_rows[] = {
+	WHOLE(bdf, "bdf", bdf, 0, FIELD_BOTH | FIELD_MUST | FIELD_ALWAYS),
+	WHOLE(vendor, "vendor-id", hex, 0,
+	      FIELD_SEEN | FIELD_MUST_SEEN | FIELD_ALWAYS),
+	WHOLE(device, "device-id", hex, 0,
+	      FIELD_SEEN | FIELD_MUST_SEEN | FIELD_ALWAYS),
+	WHOLE(class_code, "class", hex, 0,
+	      FIELD_SEEN | FIELD_MUST_SEEN | FIELD_ALWAYS),
+	WHOLE(driver, "driver", text, POL_HAS_DRIVER, FIELD_BOTH),
+	WHOLE(override, "driver-override", text, POL_HAS_OVERRIDE, FIELD_BOTH),
+	WHOLE(group, "group", group, 0, FIELD_SEEN),
+	WHOLE(use, "used-as", uses, 0, FIELD_SEEN),
+	WHOLE(holder_pid, "holder-pid", pid, 0, FIELD_SEEN),
+	WHOLE(holder, "holder", text, 0, FIELD_SEEN),
+	WHOLE(label, "leased-by", text, 0, FIELD_SEEN),
+};
+const struct fields whole_fields = TABLE(whole_rows);
+
+#define HOST(...) { ROW(pol_state, __VA_ARGS__) }
+static const struct field host_rows[] = {
+	HOST(iommu, "iommu", flag, 0,
+	     FIELD_SEEN | FIELD_MUST_SEEN | FIELD_ALWAYS),
+	HOST(remapping, "interrupt-remapping", flag, 0,
+	     FIELD_SEEN | FIELD_MUST_SEEN | FIELD_ALWAYS),
+};
+// clang-format on
+const struct fields host_fields = TABLE(host_rows);
