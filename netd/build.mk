@@ -30,6 +30,7 @@ SRCS_netd := \
 	open-disk.c \
 	open-kernel.c \
 	open-own.c \
+	open-tap.c \
 	open.c \
 	ops.c \
 	permit.c \
@@ -38,6 +39,7 @@ SRCS_netd := \
 	rtnl-link.c \
 	rtnl-set.c \
 	rtnl-tap.c \
+	rtnl-vlan.c \
 	rtnl.c \
 	server.c \
 	standby.c \

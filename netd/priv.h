@@ -313,10 +313,6 @@ _must_check_ int rtnl_link_decode(struct nlmsghdr *h, struct rtnl_link *ret);
 _must_check_ int rtnl_set(struct rtnl *r, const struct pol_action *a,
                           const char *driver, struct diag *d);
 
-/* rtnl-tap.c: the interface gets its MTU (0 = as it is) and its bridge ("" =
- * none), then is up; read back. FL_NETD_TAP. */
-_must_check_ int rtnl_tap(struct rtnl *r, const char *ifname,
-                          const char *bridge, uint32_t mtu, struct diag *d);
 /* rtnl-fdb.c: of an interface in a bridge. The bridge learns nothing from it;
  * it has (`here`) or has not an entry that sends the MAC there. FL_NETD_TAP. */
 _must_check_ int rtnl_no_learning(struct rtnl *r, const char *ifname,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The host's end of a guest's NIC: MTU, bridge, up; and read back. First where
- * it belongs, then up: an interface that is up alone, be it for a moment,
+ * The host's end of a guest's NIC: MTU, bridge, VLAN, up; and read back. First
+ * where it belongs, then up: an interface that is up alone, be it for a moment,
  * gets IPv6 addresses and routes.
  */
 
@@ -13,7 +13,7 @@
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 
-#include "netd/priv.h"
+#include "netd/tap.h"
 
 struct tap_link {
 	uint32_t mtu, master;
@@ -109,28 +109,41 @@ static int read_back(struct rtnl *r, const char *ifname, unsigned ifindex,
 	return -EIO;
 }
 
-int rtnl_tap(struct rtnl *r, const char *ifname, const char *bridge,
-             uint32_t mtu, struct diag *d)
+/* All that is to be so before the first frame. */
+static int place(struct rtnl *r, const char *ifname, unsigned ifindex,
+                 unsigned master, const struct tap_place *p, struct diag *d)
 {
-	unsigned ifindex = if_nametoindex(ifname);
-	unsigned master = *bridge ? if_nametoindex(bridge) : 0;
 	char words[RTNL_WORDS] = "";
 	int e = 0;
 
-	if (!ifindex)
-		return refused(ifname, "find", -ENODEV, words, d);
-	if (*bridge && !master)
-		return refused(bridge, "find", -ENODEV, words, d);
-	if (mtu)
-		e = set(r, request(ifindex, 0, mtu, false), words);
+	if (p->mtu)
+		e = set(r, request(ifindex, 0, p->mtu, false), words);
 	if (e)
 		return refused(ifname, "set the MTU of", e, words, d);
 	if (master)
 		e = set(r, request(ifindex, master, 0, false), words);
 	if (e)
 		return refused(ifname, "put into its bridge", e, words, d);
+	return p->vlan ? rtnl_port_vlan(r, ifname, p->vlan, p->pvid, d) : 0;
+}
+
+int rtnl_tap(struct rtnl *r, const char *ifname, const struct tap_place *p,
+             struct diag *d)
+{
+	unsigned ifindex = if_nametoindex(ifname);
+	unsigned master = *p->bridge ? if_nametoindex(p->bridge) : 0;
+	char words[RTNL_WORDS] = "";
+	int e;
+
+	if (!ifindex)
+		return refused(ifname, "find", -ENODEV, words, d);
+	if (*p->bridge && !master)
+		return refused(p->bridge, "find", -ENODEV, words, d);
+	e = place(r, ifname, ifindex, master, p, d);
+	if (e)
+		return e;
 	e = set(r, request(ifindex, 0, 0, true), words);
 	if (e)
 		return refused(ifname, "bring up", e, words, d);
-	return read_back(r, ifname, ifindex, master, mtu, d);
+	return read_back(r, ifname, ifindex, master, p->mtu, d);
 }

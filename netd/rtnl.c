@@ -99,7 +99,10 @@ static int take_message(struct nlmsghdr *h,
 {
 	const struct nlmsgerr *e = nlmsg_data(h);
 
-	/* libnl asks for an acknowledgement of everything: that is the end. */
+	/* libnl asks for an acknowledgement of everything: that is the end. A
+	 * dump has its own. */
+	if (h->nlmsg_type == NLMSG_DONE)
+		return 0;
 	if (h->nlmsg_type != NLMSG_ERROR) {
 		int r = reply ? reply(h, arg) : 0;
 

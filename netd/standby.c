@@ -27,8 +27,7 @@ static bool find_standby(const struct guest_run *r, const char *device,
 
 	snprintf(name, sizeof(name), "%s:standby", device);
 	for (size_t i = 0; pol_guest_own(r->policy, r->guest, i, ret); i++)
-		if (ret->standby && *ret->tap->bridge &&
-		    !strcmp(ret->name, name))
+		if (ret->standby && *ret->bridge && !strcmp(ret->name, name))
 			return true;
 	return false;
 }

@@ -19,7 +19,8 @@ static size_t pool_used(const struct pol_policy *p, size_t pool)
 
 	for (size_t g = 0; g < p->n_guests; g++)
 		for (size_t i = 0; i < p->guest[g].n_nics; i++)
-			n += p->guest[g].nic[i].pool == pool;
+			n += p->guest[g].nic[i].pool == pool ||
+			     p->guest[g].nic[i].idle_pool == pool;
 	return n;
 }
 
@@ -107,6 +108,13 @@ static READER(read_model)
 
 	if (scalar_word(r, k, v, &words, &value))
 		t->model = (enum pol_nic_model)value;
+}
+
+static READER(read_nic_model)
+{
+	struct pol_guest_nic *nic = obj;
+
+	read_model(r, k, v, &nic->own);
 }
 
 static READER(read_queues)
@@ -200,6 +208,16 @@ static void only_with(struct read *r, const struct node *map, const char *key,
 
 static const char keep_one[] = "remove one of the two";
 
+static void check_e1000_mtu(struct read *r, const struct node *map,
+                            const struct pol_guest_nic *nic)
+{
+	if (nic->own.model == POL_NIC_E1000)
+		only_with(r, map, "mtu",
+		          "an 82540EM cannot tell its guest an MTU",
+		          "set it in the guest and at the bridge, or write "
+		          "`model: virtio`");
+}
+
 static void emulated_nic_done(struct read *r, const struct node *map,
                               const struct pol_guest_nic *nic)
 {
@@ -210,13 +228,12 @@ static void emulated_nic_done(struct read *r, const struct node *map,
 	          keep_one);
 	only_with(r, map, "failover",
 	          "it stands in for a VF, and the nic is emulated", keep_one);
-	only_with(r, map, "network", vf, "set it at the bridge instead");
 	only_with(r, map, "on-dma-fault", vf, "remove it");
-	if (nic->own.model == POL_NIC_E1000)
-		only_with(r, map, "mtu",
-		          "an 82540EM cannot tell its guest an MTU",
-		          "set it in the guest and at the bridge, or write "
-		          "`model: virtio`");
+	only_with(r, map, "datapath",
+	          "it has a word for each, and 'emulated' is one", keep_one);
+	only_with(r, map, "bridge", "'emulated' has its own", "write it there");
+	only_with(r, map, "model", "'emulated' has its own", "write it there");
+	check_e1000_mtu(r, map, nic);
 }
 
 /* The standby is NAME:standby to the VMM. */
@@ -224,7 +241,7 @@ static void emulated_nic_done(struct read *r, const struct node *map,
 
 static void guest_nic_done(struct read *r, const struct node *map, void *obj)
 {
-	const struct pol_guest_nic *nic = obj;
+	struct pol_guest_nic *nic = obj;
 	struct diag *d;
 
 	if (node_get(map, "emulated")) {
@@ -237,7 +254,10 @@ static void guest_nic_done(struct read *r, const struct node *map, void *obj)
 		diag_mend(d, "add 'pool:' for a VF, or 'emulated:' for one "
 		             "that the VMM itself is");
 	}
-	if (!node_get(map, "failover")) {
+	datapath_done(r, map, nic);
+	if (nic->own.backend) {
+		check_e1000_mtu(r, map, nic);
+	} else if (!node_get(map, "failover")) {
 		only_with(r, map, "mtu",
 		          "a VF's is the guest's to set, up to its physical "
 		          "function's",
@@ -259,7 +279,7 @@ static void guest_nic_init(void *item)
 {
 	struct pol_guest_nic *nic = item;
 
-	nic->pool = SIZE_MAX;
+	nic->pool = nic->idle_pool = SIZE_MAX;
 	nic->network = SIZE_MAX;
 	nic->own.queues = nic->standby.queues = 1;
 }
@@ -270,6 +290,10 @@ static const struct key guest_nic_keys[] = {
 	{ .name = "name", .flags = KEY_REQUIRED, .read = read_name,
 	  .at = offsetof(struct pol_guest_nic, name) },
 	{ .name = "pool", .read = read_nic_pool },
+	{ .name = "datapath", .read = read_datapath },
+	{ .name = "bridge", .read = read_ifname,
+	  .at = offsetof(struct pol_guest_nic, own.bridge) },
+	{ .name = "model", .read = read_nic_model },
 	{ .name = "emulated", .read = read_tap, .arg = &emulated_table,
 	  .at = offsetof(struct pol_guest_nic, own) },
 	{ .name = "failover", .read = read_tap, .arg = &failover_table,
@@ -282,7 +306,6 @@ static const struct key guest_nic_keys[] = {
 	  .at = offsetof(struct pol_guest_nic, on_fault) },
 	{ .name = "mac-address", .flags = KEY_NULL, .read = read_mac,
 	  .at = offsetof(struct pol_guest_nic, mac) },
-	{ .name = "datapath",     .flags = KEY_LATER },
 	{ .name = "msix-vectors", .flags = KEY_LATER },
 };
 static const struct table guest_nic_table = {
@@ -327,6 +350,7 @@ void check_nics(struct read *r, const struct node *map,
 
 	for (size_t i = 0; i < g->n_nics; i++) {
 		check_standby(r, g, &g->nic[i]);
+		check_datapath(r, g, &g->nic[i]);
 		n += g->nic[i].own.backend || g->nic[i].standby.backend;
 	}
 	if (n <= POL_OWN_NICS_MAX)

@@ -64,19 +64,20 @@ bool pol_guest_nic_mac(const struct pol_policy *p, const struct pol_guest *g,
 {
 	/* Locally administered (IEEE 802-2014 8.4). */
 	static const uint8_t emulated[] = { 0x02, 0xf1, 0x1d };
+	size_t pool = n->datapath ? n->idle_pool : n->pool;
 
 	if (n->mac.given == POL_GIVEN) {
 		memcpy(ret, n->mac.v, 6);
 		return true;
 	}
-	if (n->own.backend) {
+	if (n->own.backend && !n->datapath) {
 		stable_mac(g, n, emulated, ret);
 		return true;
 	}
-	if (n->mac.given != POL_ABSENT || n->pool >= p->n_pools ||
-	    p->pool[n->pool].mac_assign != POL_MAC_STABLE)
+	if (n->mac.given != POL_ABSENT || pool >= p->n_pools ||
+	    p->pool[pool].mac_assign != POL_MAC_STABLE)
 		return false;
-	stable_mac(g, n, p->pool[n->pool].mac_prefix, ret);
+	stable_mac(g, n, p->pool[pool].mac_prefix, ret);
 	return true;
 }
 

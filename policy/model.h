@@ -170,8 +170,12 @@ struct pol_guest_nic {
 	uint8_t slot; /* 1..31, device number of its root port; where the file
 	                 gives none, pol_parse takes the lowest free one */
 	enum pol_on_fault on_fault;
-	struct pol_fn fn;       /* the VF it was given (pol_parse assigns) */
-	struct pol_tap own;     /* emulated */
+	struct pol_fn fn;   /* the VF it was given (pol_parse assigns) */
+	struct pol_tap own; /* emulated */
+	/* NONE = passthrough. Else `pool` is SIZE_MAX, `own` is what it is,
+	 * and `fn` is idle, of `idle_pool` (SIZE_MAX = it has none). */
+	enum pol_backend datapath;
+	size_t idle_pool;
 	struct pol_tap standby; /* failover: beside the VF, with its MAC */
 	uint32_t mtu;           /* of what is emulated; 0 = nothing said */
 };

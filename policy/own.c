@@ -60,11 +60,15 @@ static void fill_nic(const struct pol_policy *p, const struct pol_guest *g,
 	o->kind = POL_OWN_NIC;
 	o->tap = standby ? &n->standby : &n->own;
 	o->standby = standby;
+	o->tap_of_vf = n->datapath != POL_BACKEND_NONE;
 	o->slot = standby ? n->standby.slot : n->slot;
 	o->mtu = n->mtu;
 	snprintf(o->name, sizeof(o->name), "%.31s", n->name);
 	if (standby)
 		snprintf(o->name, sizeof(o->name), "%.23s:standby", n->name);
+	if (n->network < p->n_networks)
+		o->network = &p->network[n->network];
+	copy_text(o->bridge, sizeof(o->bridge), o->tap->bridge);
 	pol_tap_name(g, o->name, o->tap, o->ifname);
 	(void)pol_guest_nic_mac(p, g, n, o->mac);
 }
@@ -134,16 +138,24 @@ bool pol_guest_own(const struct pol_policy *p, const struct pol_guest *g,
 static int nic_text(const struct pol_own *o, char *buf, size_t size)
 {
 	const struct pol_tap *t = o->tap;
-	char mac[MAC_STRLEN], queues[32] = "";
+	char mac[MAC_STRLEN], queues[32] = "", vlan[16] = "";
 
 	if (t->queues > 1)
 		snprintf(queues, sizeof(queues), ", %u pairs of queues",
 		         t->queues);
-	return snprintf(
-		buf, size, "nic %s in %02x.0: %s %s by %s %s%s%s%s", o->name,
-		o->slot, pol_nic_model_name(t->model), mac_format(o->mac, mac),
-		t->backend == POL_BACKEND_VHOST ? "vhost, tap" : "tap",
-		o->ifname, *t->bridge ? " in bridge " : "", t->bridge, queues);
+	if (pol_own_vlan(o))
+		snprintf(vlan, sizeof(vlan), ", VLAN %u", pol_own_vlan(o));
+	return snprintf(buf, size, "nic %s in %02x.0: %s %s by %s %s%s%s%s%s",
+	                o->name, o->slot, pol_nic_model_name(t->model),
+	                mac_format(o->mac, mac),
+	                t->backend == POL_BACKEND_VHOST ? "vhost, tap" : "tap",
+	                o->ifname, *o->bridge ? " in bridge " : "", o->bridge,
+	                vlan, queues);
+}
+
+uint16_t pol_own_vlan(const struct pol_own *o)
+{
+	return *o->bridge && o->network ? o->network->vlan.id : 0;
 }
 
 int pol_own_text(const struct pol_own *o, char *buf, size_t size)
@@ -167,23 +179,34 @@ int pol_own_text(const struct pol_own *o, char *buf, size_t size)
 	}
 }
 
-int pol_own_command(const struct pol_own *o, char *buf, size_t size)
+static int nic_command(const struct pol_own *o, char *buf, size_t size)
 {
-	char mtu[24] = "";
-	bool told;
+	const char *ifname = o->ifname;
+	char mtu[24] = "", vlan[160] = "", told[64] = "";
 
-	if (o->kind != POL_OWN_NIC)
-		return snprintf(buf, size, "%s", "");
-	told = o->standby && *o->tap->bridge;
 	if (o->mtu)
 		snprintf(mtu, sizeof(mtu), " mtu %u", o->mtu);
+	if (pol_own_vlan(o))
+		snprintf(vlan, sizeof(vlan),
+		         " && bridge vlan del dev %s vid 1 && bridge vlan add "
+		         "dev %s vid %u pvid untagged && ip link set dev %s",
+		         ifname, ifname, pol_own_vlan(o), ifname);
+	if (o->standby && *o->bridge)
+		snprintf(told, sizeof(told),
+		         " && bridge link set dev %s learning off", ifname);
 	return snprintf(buf, size,
 	                "ip tuntap add dev %s mode tap vnet_hdr%s && ip link "
-	                "set dev %s%s%s%s up%s%s%s",
-	                o->ifname, o->tap->queues > 1 ? " multi_queue" : "",
-	                o->ifname, mtu, *o->tap->bridge ? " master " : "",
-	                o->tap->bridge, told ? " && bridge link set dev " : "",
-	                told ? o->ifname : "", told ? " learning off" : "");
+	                "set dev %s%s%s%s%s up%s",
+	                ifname, o->tap->queues > 1 ? " multi_queue" : "",
+	                ifname, mtu, *o->bridge ? " master " : "", o->bridge,
+	                vlan, told);
+}
+
+int pol_own_command(const struct pol_own *o, char *buf, size_t size)
+{
+	if (o->kind == POL_OWN_NIC)
+		return nic_command(o, buf, size);
+	return snprintf(buf, size, "%s", "");
 }
 
 /* ---- what two want ------------------------------------------------------- */

@@ -83,6 +83,7 @@ enum {
 	FL_POL_HAS_VFS = 129,    /* a whole PF wanted, and it has VFs */
 	FL_POL_COMPANIONS = 130, /* alone, and its group has others; or too many
 	                            for a slot */
+	FL_POL_DATAPATH = 149,   /* a nic cannot be what `datapath` says */
 	FL_POL_CPU = 160,      /* a CPU that the host has not, or is offline */
 	FL_POL_SIBLINGS = 161, /* two that share a core, and may not */
 	FL_POL_NODE = 164,     /* a memory node that the host has not */
@@ -171,7 +172,10 @@ struct pol_own {
 	const struct pol_disk *disk; /* of a disk */
 	const struct pol_tap *tap;   /* of a nic, as all below */
 	bool standby;
-	char ifname[POL_IFNAME]; /* the host's end */
+	bool tap_of_vf;                    /* a tap for now, by `datapath` */
+	char ifname[POL_IFNAME];           /* the host's end */
+	char bridge[POL_IFNAME];           /* that it is put into; "" = none */
+	const struct pol_network *network; /* NULL = none named */
 	uint8_t mac[6];
 	uint32_t mtu;
 	uint32_t cid; /* of a vsock */
@@ -185,6 +189,8 @@ bool pol_guest_own(const struct pol_policy *p, const struct pol_guest *g,
  * can be no other's, else fl- and 48 bits of a hash of both in hex. */
 void pol_tap_name(const struct pol_guest *g, const char *nic,
                   const struct pol_tap *t, char ret[static POL_IFNAME]);
+/* Of a nic in a bridge: the VLAN of its network; 0 = none. */
+uint16_t pol_own_vlan(const struct pol_own *o);
 /* "disk root in 03.0: /srv/root.img, read-only" */
 int pol_own_text(const struct pol_own *o, char *buf, size_t size);
 /* What a person would type to have the host's side of it; "" = nothing. */

@@ -177,6 +177,12 @@ size_t find_named(struct read *r, const struct key *k, const char *what,
 /* keys-nic.c: what concerns a NIC and its guest. */
 void check_nics(struct read *r, const struct node *map,
                 const struct pol_guest *g);
+/* keys-datapath.c */
+READER(read_datapath); /* of a struct pol_guest_nic */
+void datapath_done(struct read *r, const struct node *map,
+                   struct pol_guest_nic *nic);
+void check_datapath(struct read *r, const struct pol_guest *g,
+                    const struct pol_guest_nic *nic);
 /* keys-disk.c: names that a nic or device has. */
 void check_disks(struct read *r, const struct node *map,
                  const struct pol_guest *g);

@@ -409,6 +409,43 @@ static void resolve_guest_nic(struct resolve *r, const struct pol_guest *g,
 		            "what this guest nic says");
 }
 
+/* A nic that is a tap for now (keys-datapath.c). With its MAC at the VF, too,
+ * the device's own switch would keep what is for the tap. */
+static void want_idle(struct resolve *r, const struct pol_guest *g,
+                      const struct pol_guest_nic *n)
+{
+	const struct pol_pf *pf = r->at[n->fn.nic];
+	struct pol_pf *want = &r->want->pf[n->fn.nic];
+	const struct pol_vf *seen = pf && keeps_vfs(&r->p->nic[n->fn.nic], pf)
+	                                    ? state_vf(pf, n->fn.vf)
+	                                    : NULL;
+	uint8_t mac[6];
+
+	if (!seen || !(seen->set & POL_HAS_MAC) ||
+	    !pol_guest_nic_mac(r->p, g, n, mac) ||
+	    memcmp(mac, seen->mac, sizeof(mac)) != 0)
+		return;
+	for (size_t i = 0; i < want->n_vfs; i++)
+		if (want->vf[i].index == n->fn.vf) {
+			want->vf[i].set |= POL_HAS_MAC;
+			memset(want->vf[i].mac, 0, sizeof(mac));
+		}
+}
+
+static void resolve_guest(struct resolve *r, const struct pol_guest *g)
+{
+	for (size_t i = 0; i < g->n_nics; i++) {
+		const struct pol_guest_nic *n = &g->nic[i];
+
+		if (!concerns(r, g, n->name))
+			continue;
+		if (has_vf(n))
+			resolve_guest_nic(r, g, n);
+		else if (n->datapath && n->idle_pool != SIZE_MAX && !r->only)
+			want_idle(r, g, n);
+	}
+}
+
 /* ---- all ----------------------------------------------------------------- */
 
 static int compare_vfs(const void *va, const void *vb)
@@ -430,12 +467,7 @@ static int resolve_all(struct resolve *r)
 		return err;
 	resolve_pools(r);
 	for (size_t g = 0; g < r->p->n_guests; g++)
-		for (size_t i = 0; i < r->p->guest[g].n_nics; i++)
-			if (has_vf(&r->p->guest[g].nic[i]) &&
-			    concerns(r, &r->p->guest[g],
-			             r->p->guest[g].nic[i].name))
-				resolve_guest_nic(r, &r->p->guest[g],
-				                  &r->p->guest[g].nic[i]);
+		resolve_guest(r, &r->p->guest[g]);
 	err = resolve_devices(r);
 	if (err)
 		return err;

@@ -356,7 +356,35 @@ static void show_own(const struct pol_policy *p, struct text *t)
 		}
 }
 
-#define OWN_SHOWN "tests/golden/policy/good/own-devices.shown"
+static void check_shown(const struct pol_policy *p, const char *path)
+{
+	show_own(p, &got);
+	if (golden_update())
+		text_write(path, got.buf);
+	text_read(&want, path);
+	assert_string_equal(got.buf, want.buf);
+}
+
+/* A nic that is a tap for now keeps its place, its MAC, and its VF from
+ * others. */
+static void test_datapath(void **state)
+{
+	struct pol_policy *p = parse("tests/golden/policy/good/datapath.yaml");
+	const struct pol_guest_nic *nic = p->guest[0].nic;
+
+	(void)state;
+	check_shown(p, "tests/golden/policy/good/datapath.shown");
+	assert_int_equal(nic[0].pool, SIZE_MAX);
+	assert_int_equal(nic[0].idle_pool, 0);
+	assert_int_equal(nic[0].own.backend, POL_BACKEND_VHOST);
+	assert_int_equal(nic[1].own.backend, POL_BACKEND_TAP);
+	assert_int_equal(nic[2].own.backend, POL_BACKEND_NONE);
+	assert_int_equal(nic[2].pool, 0);
+	assert_int_equal(nic[4].idle_pool, SIZE_MAX);
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(nic[i].fn.vf, i);
+	pol_free(p);
+}
 
 static void test_own_devices(void **state)
 {
@@ -365,11 +393,7 @@ static void test_own_devices(void **state)
 	const struct pol_guest *g = &p->guest[0];
 
 	(void)state;
-	show_own(p, &got);
-	if (golden_update())
-		text_write(OWN_SHOWN, got.buf);
-	text_read(&want, OWN_SHOWN);
-	assert_string_equal(got.buf, want.buf);
+	check_shown(p, "tests/golden/policy/good/own-devices.shown");
 	assert_int_equal(g->nic[0].pool, 0);
 	assert_int_equal(g->nic[1].pool, SIZE_MAX);
 	assert_string_equal(g->disk[0].serial, "ROOT-1");
@@ -549,6 +573,7 @@ int main(void)
 		cmocka_unit_test(test_cpus),
 		cmocka_unit_test(test_cpus_in_a_host),
 		cmocka_unit_test(test_own_devices),
+		cmocka_unit_test(test_datapath),
 		cmocka_unit_test(test_errors_are_bounded),
 		cmocka_unit_test(test_long_text),
 		cmocka_unit_test(test_prefixes),
