@@ -229,6 +229,11 @@ _must_check_ int sysfs_read(int root_fd, const char *path, char *buf,
                             size_t size);
 _must_check_ int sysfs_read_u64(int root_fd, const char *path, uint64_t *ret);
 _must_check_ int sysfs_write(int root_fd, const char *path, const char *value);
+/* `fn` in a child process that has no descriptor open but `keep_fd` (-1 =
+ * none) and is killed after `timeout_ms`. Returns what `fn` does, an errno
+ * below 256; what else it has to say goes through shared memory. As below. */
+_must_check_ int run_deadline(int keep_fd, int (*fn)(void *arg), void *arg,
+                              unsigned timeout_ms, int *ret_stuck);
 /* As sysfs_write, but in a child process that is killed after `timeout_ms`:
  * a driver may sleep for ever in a device write. -ETIMEDOUT when it did; the
  * child may then still sit in the kernel, and *ret_stuck (may be NULL) is

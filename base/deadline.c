@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A device write with a deadline. The write happens in a child, because a
+ * What a driver does, with a deadline. It happens in a child, because a
  * driver may sleep in it for ever, and no signal wakes a process in such a
  * sleep; the parent only ever waits on a pidfd.
  *
@@ -21,19 +21,18 @@
 #define KILL_GRACE_MS 200u
 
 /* The child's answer is its exit status: 0, or an errno (all fit 8 bits). */
-static _Noreturn void child_write(int root_fd, const char *path,
-                                  const char *value)
+static _Noreturn void child(int keep_fd, int (*fn)(void *arg), void *arg)
 {
 	sigset_t none;
 	int r;
 
 	/* A child that hangs must hold nobody's connection or device open. */
-	if (root_fd > 0)
-		close_range(0, (unsigned)root_fd - 1, 0);
-	close_range((unsigned)root_fd + 1, ~0u, 0);
+	if (keep_fd > 0)
+		close_range(0, (unsigned)keep_fd - 1, 0);
+	close_range(keep_fd < 0 ? 0 : (unsigned)keep_fd + 1, ~0u, 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	r = sysfs_write(root_fd, path, value);
+	r = fn(arg);
 	_exit(r < 0 && -r < 256 ? -r : r ? EIO : 0);
 }
 
@@ -83,8 +82,8 @@ static int give_up(pid_t pid, int pidfd, int *ret_stuck)
 	return -ETIMEDOUT;
 }
 
-int sysfs_write_deadline(int root_fd, const char *path, const char *value,
-                         unsigned timeout_ms, int *ret_stuck)
+int run_deadline(int keep_fd, int (*fn)(void *arg), void *arg,
+                 unsigned timeout_ms, int *ret_stuck)
 {
 	_cleanup_close_ int pidfd = -1;
 	pid_t pid = fork();
@@ -93,7 +92,7 @@ int sysfs_write_deadline(int root_fd, const char *path, const char *value,
 	if (pid < 0)
 		return -errno;
 	if (!pid)
-		child_write(root_fd, path, value);
+		child(keep_fd, fn, arg);
 	/* An unreaped child keeps its number: no other process can be meant. */
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (pidfd < 0) {
@@ -109,4 +108,24 @@ int sysfs_write_deadline(int root_fd, const char *path, const char *value,
 		return r;
 	}
 	return r ? reap(pid) : give_up(pid, pidfd, ret_stuck);
+}
+
+struct attr_write {
+	int root_fd;
+	const char *path, *value;
+};
+
+static int write_attr(void *arg)
+{
+	const struct attr_write *w = arg;
+
+	return sysfs_write(w->root_fd, w->path, w->value);
+}
+
+int sysfs_write_deadline(int root_fd, const char *path, const char *value,
+                         unsigned timeout_ms, int *ret_stuck)
+{
+	struct attr_write w = { root_fd, path, value };
+
+	return run_deadline(root_fd, write_attr, &w, timeout_ms, ret_stuck);
 }
