@@ -5,12 +5,17 @@ SRCS_netd := \
 	apply.c \
 	ask.c \
 	boot.c \
+	bridge-set.c \
+	bridge.c \
 	caps.c \
 	chores.c \
 	client.c \
 	control.c \
 	core.c \
 	cpus.c \
+	devlink-decode.c \
+	devlink-set.c \
+	devlink.c \
 	faults.c \
 	frame.c \
 	grant-find.c \

@@ -180,6 +180,8 @@ enum {
 	FL_NETD_TAP = 720,         /* an interface cannot be made */
 	FL_NETD_CONTROL = 721,     /* nor a guest's control socket */
 	FL_NETD_NO_LOG = 724,      /* nothing is kept of what a guest said */
+	FL_NETD_DEVLINK = 732,     /* refused over devlink */
+	FL_NETD_BRIDGE = 735,      /* an interface cannot be put into it */
 	FL_NETD_VLAN = 738,        /* a tap cannot be in its network's VLAN */
 	FL_NETD_UNPACK = 651,      /* a kernel cannot be decompressed here */
 	FL_NETD_CACHE = 652,       /* nor kept */

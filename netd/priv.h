@@ -283,6 +283,8 @@ struct rtnl;
 struct nl_msg;
 struct nlmsghdr;
 _must_check_ int rtnl_open(struct rtnl **ret, struct diag *d);
+_must_check_ int rtnl_open_protocol(int protocol, struct rtnl **ret,
+                                    struct diag *d);
 void rtnl_close(struct rtnl *r);
 #define RTNL_WORDS 160
 /* Sends, and waits for the answer. `reply` (may be NULL) gets each message

@@ -42,21 +42,27 @@ static void set_options(struct nl_sock *sock)
 	nl_socket_enable_msg_peek(sock);
 }
 
-int rtnl_open(struct rtnl **ret, struct diag *d)
+int rtnl_open_protocol(int protocol, struct rtnl **ret, struct diag *d)
 {
 	struct rtnl *r = calloc(1, sizeof(*r));
 
 	if (r)
 		r->sock = nl_socket_alloc();
-	if (r && r->sock && !nl_connect(r->sock, NETLINK_ROUTE)) {
+	if (r && r->sock && !nl_connect(r->sock, protocol)) {
 		set_options(r->sock);
 		*ret = r;
 		return 0;
 	}
 	rtnl_close(r);
-	diag_fail(d, -EIO, FL_NETD_LINK, "cannot open a rtnetlink socket");
+	diag_fail(d, -EIO, FL_NETD_LINK, "cannot open a %s socket",
+	          protocol == NETLINK_ROUTE ? "rtnetlink" : "netlink");
 	diag_why(d, "%s", errno ? strerror(errno) : "no memory");
 	return -EIO;
+}
+
+int rtnl_open(struct rtnl **ret, struct diag *d)
+{
+	return rtnl_open_protocol(NETLINK_ROUTE, ret, d);
 }
 
 void rtnl_close(struct rtnl *r)
@@ -92,6 +98,19 @@ static void take_words(struct nlmsghdr *h, const struct nlmsgerr *e,
 		         (const char *)nla_data(msg));
 }
 
+/* A dump ends with its result instead. -EAGAIN: what was dumped changed under
+ * way. */
+static int end_of_dump(const struct nlmsghdr *h)
+{
+	int result = 0;
+
+	if (h->nlmsg_len >= NLMSG_HDRLEN + sizeof(result))
+		memcpy(&result, nlmsg_data(h), sizeof(result));
+	if (!result && h->nlmsg_flags & NLM_F_DUMP_INTR)
+		result = -EAGAIN;
+	return MIN(result, 0);
+}
+
 /* 1 = more to come, 0 = done, negative = refused. */
 static int take_message(struct nlmsghdr *h,
                         int (*reply)(struct nlmsghdr *h, void *arg), void *arg,
@@ -99,10 +118,9 @@ static int take_message(struct nlmsghdr *h,
 {
 	const struct nlmsgerr *e = nlmsg_data(h);
 
-	/* libnl asks for an acknowledgement of everything: that is the end. A
-	 * dump has its own. */
 	if (h->nlmsg_type == NLMSG_DONE)
-		return 0;
+		return end_of_dump(h);
+	/* libnl asks for an acknowledgement of everything: that is the end. */
 	if (h->nlmsg_type != NLMSG_ERROR) {
 		int r = reply ? reply(h, arg) : 0;
 

@@ -21,6 +21,28 @@ enum { /* pol_vf.set, pol_pf.set: which fields are stated */
 	POL_HAS_TRUST = 1 << 6,
 	POL_HAS_DRIVER = 1 << 7,
 	POL_HAS_OVERRIDE = 1 << 8,
+	/* Of an interface at a PF's switch: its bridge, its VLANs there. */
+	POL_HAS_PORT = 1 << 25,
+	POL_HAS_PORT_VLAN = 1 << 26,
+};
+struct pol_vlan_range {
+	uint16_t first, last;
+};
+/* An interface of the host at the switch: the PF's own, or a VF's
+ * representor. */
+struct pol_port {
+	char bridge[POL_IFNAME]; /* "" = in none */
+	uint16_t pvid;           /* untagged; 0 = such frames are dropped */
+	struct pol_vlan_range tagged[POL_VLAN_RANGES_MAX];
+	uint8_t n_tagged;
+	bool up;
+	/* observed only */
+	bool strange; /* VLANs that cannot be said in the words above */
+	char ifname[POL_IFNAME];
+};
+struct pol_param_value { /* of devlink */
+	char name[POL_NAME], value[POL_PARAM_VALUE];
+	bool init; /* cmode driverinit: has effect after a reload */
 };
 struct pol_vf {
 	uint32_t set;

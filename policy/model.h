@@ -45,6 +45,8 @@
 #define POL_MEMORY_NODES_MAX 8 /* memory nodes of a guest */
 #define POL_HOST_NODES 1024    /* numbers that nodes of the host may have */
 #define POL_SMBIOS_TEXT 128
+#define POL_PARAM_VALUE 33     /* devlink's longest text and a NUL */
+#define POL_VLAN_RANGES_MAX 16 /* of a trunk */
 
 struct pol_pos {
 	unsigned line, column; /* from 1; 0 = none */
@@ -77,6 +79,19 @@ struct pol_match { /* AND of what is given; must match exactly one device */
 	uint16_t class_code; /* base class and subclass: 0108 */
 	char driver[POL_NAME], ifname[POL_NAME];
 	struct pol_pos pos;
+};
+enum { /* pol_group.set */
+	POL_GROUP_SHARE = 1 << 0,
+	POL_GROUP_MAX = 1 << 1,
+	POL_GROUP_PRIORITY = 1 << 2,
+	POL_GROUP_WEIGHT = 1 << 3,
+};
+struct pol_group { /* VFs that share a rate, in a PF's own switch */
+	char name[POL_NAME];
+	struct pol_pos pos;
+	uint32_t set;        /* which are stated */
+	uint64_t share, max; /* bytes a second; 0 = no limit */
+	uint32_t priority, weight;
 };
 struct pol_nic { /* a physical function that has VFs */
 	char name[POL_NAME];
