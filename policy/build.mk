@@ -1,7 +1,7 @@
 SRCS_policy := node.c errors.c schema.c scalar.c keys.c keys-match.c \
 	keys-pool.c keys-device.c keys-guest.c keys-nic.c keys-disk.c \
 	keys-memory.c keys-nodes.c keys-smbios.c keys-cpus.c keys-datapath.c cpus.c keys-slot.c \
-	keys-watch.c nodes.c own.c \
+	keys-watch.c keys-scrub.c vf-json.c nodes.c own.c \
 	parse.c mac.c state.c match.c resolve.c whole.c plan.c plan-whole.c \
 	action.c fields.c machine-fields.c machine-json.c plan-json.c
 LIBS_policy := -ljansson -lyaml

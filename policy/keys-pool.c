@@ -283,7 +283,7 @@ static const struct key pool_keys[] = {
 	{ .name = "functions", .flags = KEY_REQUIRED, .read = read_functions },
 	{ .name = "driver", .flags = KEY_NULL, .read = read_driver },
 	{ .name = "mac", .flags = KEY_NULL, .read = read_pool_mac },
-	{ .name = "scrub",     .flags = KEY_LATER },
+	{ .name = "scrub", .flags = KEY_NULL, .read = read_scrub },
 	{ .name = "placement", .flags = KEY_LATER },
 };
 // clang-format on

@@ -143,6 +143,13 @@ enum pol_mac_assign {
 	POL_MAC_NONE,
 	POL_MAC_STABLE
 };
+enum { /* pol_pool.scrub: what is done to a VF between two tenants */
+	POL_SCRUB_RESET = 1 << 0,  /* function-reset */
+	POL_SCRUB_ZERO = 1 << 1,   /* zero-admin-state */
+	POL_SCRUB_VERIFY = 1 << 2, /* verify */
+};
+#define POL_SCRUB_ALL (POL_SCRUB_RESET | POL_SCRUB_ZERO | POL_SCRUB_VERIFY)
+const char *pol_scrub_name(unsigned step);
 struct pol_fn { /* one VF named by a pool */
 	size_t nic;
 	uint16_t vf;
@@ -156,6 +163,8 @@ struct pol_pool {
 	                          driver's name; "" = leave */
 	enum pol_mac_assign mac_assign;
 	uint8_t mac_prefix[3];
+	enum pol_given scrub_given; /* null counts as given */
+	unsigned scrub;             /* POL_SCRUB_*; see pol_pool_scrub() */
 };
 enum pol_backend {
 	POL_BACKEND_NONE,

@@ -88,6 +88,7 @@ enum {
 	FL_POL_SIBLINGS = 161, /* two that share a core, and may not */
 	FL_POL_NODE = 164,     /* a memory node that the host has not */
 	FL_POL_NODE_MEMORY = 165, /* ... or that has too little memory */
+	FL_POL_SCRUB = 166,       /* steps of a scrub that do not go together */
 };
 
 struct pol_error {
@@ -110,6 +111,8 @@ int pol_error_format(const struct pol_error *e, const char *file, char *buf,
 _must_check_ int pol_parse(const char *text, size_t len,
                            struct pol_policy **ret, struct pol_errors *errs);
 void pol_free(struct pol_policy *p);
+/* The steps of a pool's `scrub`; left out: all. */
+unsigned pol_pool_scrub(const struct pol_pool *pool);
 const struct pol_guest *pol_guest_find(const struct pol_policy *p,
                                        const char *name);
 /* The MAC a guest NIC is to have: its own, or the pool's stable one, or false
@@ -242,6 +245,10 @@ int pol_action_command(const struct pol_action *a, char *buf, size_t size);
 json_t *pol_state_to_json(const struct pol_state *s);
 /* -EBADMSG when it is no such document. */
 _must_check_ int pol_state_from_json(const json_t *j, struct pol_state **ret);
+/* The settings of a VF that are set, and only those; vf-json.c. */
+json_t *pol_vf_to_json(const struct pol_vf *v);
+/* -EBADMSG when it has a member that is none of them, or is not of its form. */
+_must_check_ int pol_vf_from_json(const json_t *o, struct pol_vf *ret);
 /* "actions" and "at-start" of netd's answers (netd-proto.h). */
 json_t *pol_plan_to_json(const struct pol_plan *plan);
 json_t *pol_at_start_to_json(const struct pol_policy *p);

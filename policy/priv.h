@@ -155,6 +155,7 @@ READER(read_cmdline); /* char[POL_CMDLINE] */
 READER(read_mac);     /* struct pol_mac */
 READER(read_match);   /* struct pol_match, arg table */
 READER(read_on_fault);
+READER(read_scrub); /* struct pol_pool */
 
 static inline void *field(const struct key *k, void *obj)
 {

@@ -128,6 +128,10 @@ _must_check_ int sriov_bind_to(int root_fd, struct bdf b, const char *driver,
  * one that is bound already may stay. FL_SRIOV_BIND when nothing takes it. */
 _must_check_ int sriov_bind_default(int root_fd, struct bdf b, struct diag *d);
 
+/* Reset the function, which nobody may be using. -EOPNOTSUPP where the kernel
+ * offers no reset of it. */
+_must_check_ int sriov_reset(int root_fd, struct bdf b, struct diag *d);
+
 /* Names of VFIO's character device ("vfio3", -ENOENT where the kernel has no
  * cdev) for a function bound to a vfio driver. */
 _must_check_ int sriov_vfio_cdev(int root_fd, struct bdf b,

@@ -127,6 +127,21 @@ static void check_good(const char *path)
 	pol_free(parse(path));
 }
 
+/* Left out and null are both all of it; that it is stated is another thing. */
+static void test_scrub(void **state)
+{
+	static const unsigned steps[] = { POL_SCRUB_ALL, 0, POL_SCRUB_ALL,
+		                          POL_SCRUB_ALL, POL_SCRUB_ALL };
+	struct pol_policy *p = parse("tests/golden/policy/good/scrub.yaml");
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		assert_int_equal(pol_pool_scrub(&p->pool[i]), steps[i]);
+		assert_int_equal(p->pool[i].scrub_given != POL_ABSENT, i != 4);
+	}
+	pol_free(p);
+}
+
 static void test_good(void **state)
 {
 	(void)state;
@@ -578,6 +593,7 @@ int main(void)
 		cmocka_unit_test(test_long_text),
 		cmocka_unit_test(test_prefixes),
 		cmocka_unit_test(test_good),
+		cmocka_unit_test(test_scrub),
 		cmocka_unit_test(test_base),
 		cmocka_unit_test(test_any_order),
 		cmocka_unit_test(test_nulls),
