@@ -28,6 +28,8 @@ SRCS_netd := \
 	kernels-room.c \
 	kernels.c \
 	lease.c \
+	ledger.c \
+	loan.c \
 	memlock.c \
 	memory.c \
 	observe-whole.c \
@@ -46,9 +48,11 @@ SRCS_netd := \
 	rtnl-tap.c \
 	rtnl-vlan.c \
 	rtnl.c \
+	scrub.c \
 	server.c \
 	standby.c \
 	status.c \
+	tenancy.c \
 	transact.c \
 	unpack-child.c \
 	unpack.c \

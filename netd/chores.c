@@ -79,6 +79,21 @@ void chore_follow(struct server *s, const char *guest, const json_t *state)
 		submit(s, &r, TAKE_FD(fd));
 }
 
+void chore_return(struct server *s, const char *holder)
+{
+	struct request r = request_of("return", "", "");
+
+	snprintf(r.holder, sizeof(r.holder), "%s", holder);
+	submit(s, &r, -1);
+}
+
+void chore_tidy(struct server *s)
+{
+	const struct request r = request_of("tidy", "", "");
+
+	submit(s, &r, -1);
+}
+
 void chore_unpack(struct server *s, const char *guest)
 {
 	const struct request r = request_of("unpack", guest, "");

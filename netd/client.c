@@ -61,6 +61,8 @@ void client_drop(struct server *s, struct client *c)
 	if (c->job)
 		job_orphan(s, c->job);
 	ask_client_gone(c);
+	if (*c->loan)
+		chore_return(s, c->loan);
 	end_lease(s, c);
 	close_fd(&c->fd);
 }
@@ -301,15 +303,15 @@ static void hear_holder(struct server *s, struct client *c, const char *buf,
 {
 	struct diag d;
 
-	if (!is_request(buf, len)) {
+	if (c->lease && !is_request(buf, len)) {
 		ask_heard(s, c, buf, len, fds, n);
 		return;
 	}
 	while (n)
 		close_fd(&fds[--n]);
-	diag_fail(&d, -EPERM, FL_NETD_DENIED,
-	          "this connection holds the lease of guest %s",
-	          c->lease->guest);
+	diag_fail(&d, -EPERM, FL_NETD_DENIED, "this connection holds %s %s",
+	          c->lease ? "the lease of guest" : "the loan",
+	          c->lease ? c->lease->guest : c->loan);
 	diag_why(&d, "it takes no further request");
 	diag_mend(&d, "ask on a connection of its own");
 	client_refuse(s, c, &d);
@@ -330,7 +332,7 @@ void client_event(struct server *s, struct client *c)
 	len = fd_recv(c->fd, buf, NETD_MSG_MAX, fds, ARRAY_SIZE(fds), &n);
 	if (len == -EAGAIN)
 		return;
-	if (c->lease && (len > 0 || len == -EMSGSIZE)) {
+	if ((c->lease || *c->loan) && (len > 0 || len == -EMSGSIZE)) {
 		hear_holder(s, c, buf, len > 0 ? (size_t)len : 0, fds,
 		            len > 0 ? n : 0);
 		return;
@@ -357,7 +359,7 @@ void client_event(struct server *s, struct client *c)
 void clients_drop_idle(struct server *s, uint64_t now)
 {
 	for (struct client *c = s->clients; c; c = c->next)
-		if (!c->dead && !c->job && !c->lease && !c->asking &&
-		    now > c->idle_since + IDLE_MS * 1000000ull)
+		if (!c->dead && !c->job && !c->lease && !*c->loan &&
+		    !c->asking && now > c->idle_since + IDLE_MS * 1000000ull)
 			client_drop(s, c);
 }

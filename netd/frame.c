@@ -31,6 +31,26 @@ static int take_text(const json_t *v, char *to, size_t size)
 	return 0;
 }
 
+/* A holder's '@' is netd's own. */
+static int take_loan(const char *key, const json_t *v, struct request *r,
+                     struct diag *d)
+{
+	json_int_t generation = json_integer_value(v);
+
+	if (!strcmp(key, "attributes"))
+		return pol_vf_from_json(v, &r->attr) < 0 ||
+		                       (r->attr.set & POL_HAS_MAC &&
+		                        r->attr.mac[0] & 1)
+		               ? refuse(d, "\"attributes\" has what is no "
+		                           "attribute of a VF, or a wrong "
+		                           "value")
+		               : 0;
+	if (!json_is_integer(v) || generation <= 0)
+		return refuse(d, "\"generation\" is no number from 1 on");
+	r->generation = (uint64_t)generation;
+	return 0;
+}
+
 static int take_members(json_t *o, struct request *r, struct diag *d)
 {
 	const struct {
@@ -42,6 +62,8 @@ static int take_members(json_t *o, struct request *r, struct diag *d)
 		{ "guest", r->guest, sizeof(r->guest) },
 		{ "device", r->device, sizeof(r->device) },
 		{ "file", r->file, sizeof(r->file) },
+		{ "pool", r->pool, sizeof(r->pool) },
+		{ "holder", r->holder, sizeof(r->holder) },
 	};
 	const char *key;
 	json_t *v;
@@ -57,6 +79,11 @@ static int take_members(json_t *o, struct request *r, struct diag *d)
 				return refuse(d, "\"now\" or \"log\" is no "
 				                 "boolean");
 			*(*key == 'n' ? &r->now : &r->log) = json_is_true(v);
+			continue;
+		}
+		if (!strcmp(key, "attributes") || !strcmp(key, "generation")) {
+			if (take_loan(key, v, r, d) < 0)
+				return -EPROTO;
 			continue;
 		}
 		while (i < ARRAY_SIZE(texts) && strcmp(key, texts[i].key) != 0)

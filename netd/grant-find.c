@@ -30,7 +30,7 @@ static int no_guest(struct work *w, const struct pol_policy *p)
 	return -ENOENT;
 }
 
-int grant_find_guest(struct work *w, struct guest_run *r)
+int grant_policy(struct work *w, struct pol_policy **ret)
 {
 	int e = journal_phase(w->env->state_fd, &w->diag);
 
@@ -45,7 +45,13 @@ int grant_find_guest(struct work *w, struct guest_run *r)
 		diag_mend(&w->diag, "fairlead apply FILE, or fairlead restore");
 		return -EAGAIN;
 	}
-	e = policy_applied(w->env, &r->policy, &w->errs, &w->diag);
+	return policy_applied(w->env, ret, &w->errs, &w->diag);
+}
+
+int grant_find_guest(struct work *w, struct guest_run *r)
+{
+	int e = grant_policy(w, &r->policy);
+
 	if (e)
 		return e;
 	for (size_t i = 0; i < r->policy->n_guests; i++)
@@ -148,6 +154,7 @@ static void list_nic(struct guest_run *r, const struct pol_guest_nic *n)
 		return;
 	f->on_fault = n->on_fault;
 	f->rom = POL_ROM_DEVICE;
+	f->pool = &r->policy->pool[n->pool];
 	snprintf(label, sizeof(label), "%s/%s", r->guest->name, n->name);
 	for (size_t p = 0; p < r->want->n_pfs; p++)
 		for (size_t v = 0; v < r->want->pf[p].n_vfs; v++) {

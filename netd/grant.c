@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "netd/grant.h"
+#include "netd/ledger.h"
 
 #define SETTLE_LOCK_MS 10000u /* of a lease's 30 s */
 #define LET_GO_TRIES 100
@@ -43,7 +44,7 @@ static int look(struct work *w, struct guest_run *r)
 }
 
 /* After the plan: what is told is what is. */
-static int look_again(struct work *w, struct guest_run *r)
+int grant_look_again(struct work *w, struct guest_run *r)
 {
 	struct pol_state *s = NULL;
 	int e = observe(w->env, r->m.rtnl, &s, &w->diag);
@@ -64,7 +65,7 @@ static int settle_locked(struct work *w, struct guest_run *r, size_t *ret_n)
 	int e = journal_lock(w->env->state_fd, SETTLE_LOCK_MS, &lock, &w->diag);
 
 	if (!e)
-		e = look_again(w, r);
+		e = grant_look_again(w, r);
 	if (!e)
 		e = pol_plan(r->want, r->seen, &plan, &w->diag);
 	if (!e)
@@ -74,7 +75,7 @@ static int settle_locked(struct work *w, struct guest_run *r, size_t *ret_n)
 }
 
 /* The guest's functions as the policy says. *ret_n counts what had drifted. */
-static int settle(struct work *w, struct guest_run *r, size_t *ret_n)
+int grant_settle(struct work *w, struct guest_run *r, size_t *ret_n)
 {
 	struct pol_plan *plan = NULL;
 	int e = pol_plan(r->want, r->seen, &plan, &w->diag);
@@ -157,6 +158,9 @@ static json_t *function_json(const struct grant_fn *f)
 	                      bdf_format(f->bdf, b), "group", f->group, "slot",
 	                      f->slot);
 
+	if (f->generation)
+		json_object_set_new(o, "generation",
+		                    json_integer((json_int_t)f->generation));
 	if (f->function)
 		json_object_set_new(o, "function", json_integer(f->function));
 	if (f->on_fault != POL_FAULT_GO_ON)
@@ -216,6 +220,35 @@ static void say_drifted(struct work *w, size_t n)
 		           n);
 }
 
+/* No VF with traces of an earlier tenant. */
+static int make_clean(struct work *w, struct guest_run *r)
+{
+	int e = 0;
+
+	for (size_t i = 0; !e && i < r->give.n; i++)
+		if (r->give.fn[i].vf)
+			e = tenancy_clean(w, &r->m, r->give.fn[i].pool,
+			                  r->give.fn[i].bdf);
+	return e;
+}
+
+/* From here on they are the guest's. */
+static int hand_over(struct work *w, struct guest_run *r)
+{
+	char tenant[2 * POL_NAME];
+	int e = 0;
+
+	for (size_t i = 0; !e && i < r->give.n; i++) {
+		struct grant_fn *f = &r->give.fn[i];
+
+		snprintf(tenant, sizeof(tenant), "%s/%s", r->guest->name,
+		         f->name);
+		if (f->vf)
+			e = tenancy_give(w, f->bdf, tenant, &f->generation);
+	}
+	return e;
+}
+
 /* The functions as the policy says, each of them assignable. */
 static int make_ready(struct work *w, struct guest_run *r, size_t *ret_drifted)
 {
@@ -224,10 +257,14 @@ static int make_ready(struct work *w, struct guest_run *r, size_t *ret_drifted)
 	if (!e)
 		e = check_free(w, r);
 	if (!e)
-		e = settle(w, r, ret_drifted);
+		e = make_clean(w, r);
+	if (!e)
+		e = grant_settle(w, r, ret_drifted);
 	if (!e && *ret_drifted)
-		e = look_again(w, r);
-	return e ? e : check_devices(w, r);
+		e = grant_look_again(w, r);
+	if (!e)
+		e = check_devices(w, r);
+	return e ? e : hand_over(w, r);
 }
 
 int verb_lease(struct work *w)
@@ -365,7 +402,7 @@ static int wait_let_go(struct work *w, struct guest_run *r)
 
 	for (int i = 0; !e && is_held(r) && i < LET_GO_TRIES; i++) {
 		nanosleep(&step, NULL);
-		e = look_again(w, r);
+		e = grant_look_again(w, r);
 	}
 	if (e || !is_held(r))
 		return e;
@@ -376,10 +413,23 @@ static int wait_let_go(struct work *w, struct guest_run *r)
 	return -EBUSY;
 }
 
+/* Its tenant has gone: nothing of it is left to the next. */
+static int scrub_all(struct work *w, struct guest_run *r)
+{
+	int e = 0;
+
+	grant_list(r);
+	for (size_t i = 0; !e && i < r->give.n; i++)
+		if (r->give.fn[i].vf)
+			e = tenancy_end(w, &r->m, r->give.fn[i].pool,
+			                r->give.fn[i].bdf);
+	return e ? e : grant_look_again(w, r);
+}
+
 int verb_release(struct work *w)
 {
 	struct guest_run r = { 0 };
-	size_t drifted = 0;
+	size_t n = 0;
 	int e = grant_find_guest(w, &r);
 
 	if (!e && *w->req.device)
@@ -391,11 +441,13 @@ int verb_release(struct work *w)
 	if (!e)
 		e = wait_let_go(w, &r);
 	if (!e)
-		e = settle(w, &r, &drifted);
-	if (drifted)
-		log_line(w->env->log, LOG_LVL_INFO,
-		         "%s: %zu setting(s) put back as the policy says",
-		         w->req.guest, drifted);
+		e = scrub_all(w, &r);
+	if (!e)
+		e = grant_settle(w, &r, &n);
+	if (n)
+		log_line(w->env->log, LOG_LVL_DEBUG,
+		         "%s: %zu setting(s) as the policy says, again",
+		         w->req.guest, n);
 	run_clear(&r);
 	return e;
 }

@@ -19,10 +19,17 @@ struct guest_run {
 
 /* -ENOENT FL_NETD_GUEST, FL_NETD_NO_POLICY; -EAGAIN FL_NETD_UNFINISHED. */
 _must_check_ int grant_find_guest(struct work *w, struct guest_run *r);
+/* The applied one, where nothing is unfinished. */
+_must_check_ int grant_policy(struct work *w, struct pol_policy **ret);
 /* The nic or device that the request names. -ENOENT FL_NETD_DEVICE. */
 _must_check_ int grant_find_device(struct work *w, struct guest_run *r);
 /* r->give, as observed now: to be made anew after each look. */
 void grant_list(struct guest_run *r);
+/* r->seen anew. */
+_must_check_ int grant_look_again(struct work *w, struct guest_run *r);
+/* The functions of r->want as it says. *ret_n counts what was not so. */
+_must_check_ int grant_settle(struct work *w, struct guest_run *r,
+                              size_t *ret_n);
 /* Who has it open or leased: its pid, 0 = nobody. */
 int grant_holder(const struct grant_fn *f, const char **ret_name);
 

@@ -7,7 +7,7 @@
 
 #include "netd/priv.h"
 
-static int torn(struct diag *d, const char *name)
+int document_torn(struct diag *d, const char *name)
 {
 	diag_fail(d, -EBADMSG, FL_NETD_JOURNAL, "the journal's %s is damaged",
 	          name);
@@ -18,8 +18,7 @@ static int torn(struct diag *d, const char *name)
 }
 
 /* -ENOENT when there is no such file. */
-static int read_document(int state_fd, const char *name, json_t **ret,
-                         struct diag *d)
+int document_read(int state_fd, const char *name, json_t **ret, struct diag *d)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t len = 0;
@@ -31,14 +30,13 @@ static int read_document(int state_fd, const char *name, json_t **ret,
 	doc = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
 	if (!json_is_object(doc)) {
 		json_decref(doc);
-		return torn(d, name);
+		return document_torn(d, name);
 	}
 	*ret = doc;
 	return 0;
 }
 
-static int write_document(int state_fd, const char *name, json_t *doc,
-                          struct diag *d)
+int document_write(int state_fd, const char *name, json_t *doc, struct diag *d)
 {
 	_cleanup_free_ char *text =
 		doc ? json_dumps(doc, JSON_INDENT(1) | JSON_SORT_KEYS) : NULL;
@@ -55,13 +53,13 @@ static int write_document(int state_fd, const char *name, json_t *doc,
 int original_read(int state_fd, struct pol_state **ret, struct diag *d)
 {
 	json_t *doc;
-	int r = read_document(state_fd, JOURNAL_ORIGINAL, &doc, d);
+	int r = document_read(state_fd, JOURNAL_ORIGINAL, &doc, d);
 
 	if (r)
 		return r;
 	r = pol_state_from_json(doc, ret);
 	json_decref(doc);
-	return r == -EBADMSG ? torn(d, JOURNAL_ORIGINAL) : r;
+	return r == -EBADMSG ? document_torn(d, JOURNAL_ORIGINAL) : r;
 }
 
 /* Those of `want` that are in `seen` and not yet in `doc`. */
@@ -104,7 +102,7 @@ int original_add(int state_fd, const struct pol_state *seen,
 		           : json_pack("{s:i, s:[], s:[]}", "version",
 		                       NETD_PROTO_VERSION, "pfs", "devices");
 		if (add_missing(doc, have, fresh))
-			r = write_document(state_fd, JOURNAL_ORIGINAL, doc, d);
+			r = document_write(state_fd, JOURNAL_ORIGINAL, doc, d);
 		else
 			json_decref(doc);
 	}
@@ -133,7 +131,7 @@ int intent_write(int state_fd, const struct intent *i, struct diag *d)
 		json_object_set_new(doc, "policy",
 		                    json_stringn(i->policy, i->policy_len));
 	json_object_set_new(doc, "before", pol_state_to_json(i->before));
-	return write_document(state_fd, JOURNAL_INTENT, doc, d);
+	return document_write(state_fd, JOURNAL_INTENT, doc, d);
 }
 
 static int intent_decode(const json_t *doc, struct intent *i)
@@ -161,7 +159,7 @@ int intent_read(int state_fd, struct intent *ret, struct diag *d)
 {
 	struct intent i = { 0 };
 	json_t *doc;
-	int r = read_document(state_fd, JOURNAL_INTENT, &doc, d);
+	int r = document_read(state_fd, JOURNAL_INTENT, &doc, d);
 
 	if (r)
 		return r;
@@ -169,7 +167,7 @@ int intent_read(int state_fd, struct intent *ret, struct diag *d)
 	json_decref(doc);
 	if (r) {
 		intent_clear(&i);
-		return r == -EBADMSG ? torn(d, JOURNAL_INTENT) : r;
+		return r == -EBADMSG ? document_torn(d, JOURNAL_INTENT) : r;
 	}
 	*ret = i;
 	return 0;

@@ -64,7 +64,7 @@ static const struct job *big_change(const struct server *s)
 	for (const struct job *j = s->jobs; j; j = j->next)
 		if (j->state != JOB_STUCK &&
 		    j->permit->flags & PERMIT_CHANGES &&
-		    !(j->permit->flags & PERMIT_GUEST))
+		    !(j->permit->flags & (PERMIT_GUEST | PERMIT_SHORT)))
 			return j;
 	return NULL;
 }
@@ -244,6 +244,20 @@ static int begin_lease(struct server *s, struct client *c, const char *text,
 	return c->lease ? 0 : -ENOSPC;
 }
 
+/* A loan without a name of its own is the connection's. */
+static void begin_loan(struct server *s, struct client *c, const char *text,
+                       size_t len)
+{
+	json_t *doc = json_loadb(text, len, 0, NULL);
+	const char *holder = json_string_value(json_object_get(doc, "holder"));
+
+	if (holder && *holder == '@' && c)
+		snprintf(c->loan, sizeof(c->loan), "%s", holder);
+	else if (holder && *holder == '@')
+		chore_return(s, holder);
+	json_decref(doc);
+}
+
 /* Nobody has what was opened: what does not go with its descriptors. */
 static void forget_lease(struct server *s, const struct job *j,
                          const struct answer *a)
@@ -299,6 +313,8 @@ static void take_reply(struct server *s, struct job *j, struct answer *a)
 		ask_attach(s, c, &j->req, text, len, a);
 		return;
 	}
+	if (a->ok && j->permit->flags & PERMIT_LOAN)
+		begin_loan(s, c, text, len);
 	if (!c) {
 		forget_lease(s, j, a);
 		return;

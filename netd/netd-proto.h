@@ -41,6 +41,14 @@
  * log      as lease        "guest"                   "guest", "text": what its
  *                                                    VMM said last, "running"
  *
+ * borrow   as lease        "pool"; "holder": name,   the loan below, with
+ *                          "device": address of one  descriptors
+ *                          VF, "attributes": below
+ * return   who borrowed,   "holder", "generation"    "released": bool,
+ *          or root                                   "device", "state",
+ *                                                    "warnings"
+ * scrub    root            "device": address         "functions"
+ *
  * attach, detach and query are answered when the guest's VMM has answered, or
  * at a deadline (FL_NETD_VMM); an answer that comes later still counts.
  *
@@ -107,6 +115,27 @@
  *      with the descriptor "core" for dump: an empty file
  *   "path" and "tap" (the interface's name) are for messages: the VMM opens
  *   neither.
+ *
+ * A loan: a VF of a pool for a program that is no guest
+ *   {"version": 1, "ok": true, "holder", "generation", "pool",
+ *    "device": {"bdf", "pf", "vf", "driver", "ifname" ("" = none),
+ *               "attributes": as read back},
+ *    "backend", "fds": ["iommu", "device:vf"]}, both for VFIO only
+ *   With "holder" in the request (no '@' at its begin) it lasts until that is
+ *   returned, over a restart of netd, too; without one as long as the
+ *   connection, and "holder" is a name made up. One holder has one loan.
+ *   "attributes" {"mac": "02:..", "vlan": {"id", "qos", "proto": 33024},
+ *   "spoof-check": bool, "trust": bool}, each may be left out: that the VF is
+ *   to have when it is handed over; what is left out is as a new VF has it.
+ *   Other settings of a VF have the names of a state (state-json.c).
+ *   A function's generation grows with each lease and loan, and is never used
+ *   again: a "return" that names another than the present one does nothing,
+ *   answers "released": false, and says so. The same of a holder that has
+ *   nothing, so that it may be said twice.
+ *   Each lease's VF has a "generation", too. After return, and after a lease,
+ *   the VF is scrubbed; "state" is "clean", or "quarantined" where that is not
+ *   proved (it is not given away then).
+ *   A connection that has a loan takes no request, as one with a lease.
  *
  * On the lease's connection, netd and the VMM talk to one another from then on;
  * each datagram is one object, and what the other does not know it ignores:
@@ -183,6 +212,8 @@ enum {
 	FL_NETD_DEVLINK = 732,     /* refused over devlink */
 	FL_NETD_BRIDGE = 735,      /* an interface cannot be put into it */
 	FL_NETD_VLAN = 738,        /* a tap cannot be in its network's VLAN */
+	FL_NETD_QUARANTINE = 757,  /* a VF that is not proved to be clean */
+	FL_NETD_LOAN = 758,        /* nothing to lend, or lent already */
 	FL_NETD_UNPACK = 651,      /* a kernel cannot be decompressed here */
 	FL_NETD_CACHE = 652,       /* nor kept */
 };
@@ -197,6 +228,7 @@ enum {
  * interrupts, control, vsock, core, log; 16 functions with ROM files, 8 disks,
  * 8 NICs of 8 pairs with vhost. */
 #define NETD_FDS_MAX 192
+#define NETD_HOLDER_MAX 128 /* who has a loan, with its end */
 #define NETD_POLICY_MAX (1u << 20)
 #define NETD_REPLY_MAX (16u << 20)
 

@@ -11,7 +11,7 @@
 
 #include "iommu/iommu.h"
 #include "irq-remap/irq-remap.h"
-#include "netd/priv.h"
+#include "netd/ledger.h"
 
 #define MAKING_TRIES 40
 #define MAKING_STEP_NS 50000000l
@@ -20,6 +20,7 @@ struct observer {
 	const struct env *env;
 	struct rtnl *rtnl;
 	struct sriov_holders *holders;
+	struct ledger book;
 	struct pol_state *s;
 	size_t room;
 	struct sriov_pf pf;    /* the one being read */
@@ -92,6 +93,7 @@ static void see_blocker(struct observer *o, struct pol_vf *v)
 static int see_users(struct observer *o, struct pol_vf *v)
 {
 	struct sriov_holder h = { 0 };
+	const struct ledger_fn *f;
 	const struct lease *l;
 	size_t k = 0;
 	int r = sriov_holders_find(o->holders, o->env->root_fd, v->bdf, &h);
@@ -102,6 +104,13 @@ static int see_users(struct observer *o, struct pol_vf *v)
 		v->holder_pid = h.pid;
 		snprintf(v->holder, sizeof(v->holder), "%.*s", POL_NAME - 1,
 		         h.comm);
+	}
+	f = ledger_find(&o->book, v->bdf);
+	if (f && *f->loan.holder) {
+		snprintf(v->holder, sizeof(v->holder), "%.*s", POL_NAME - 1,
+		         f->loan.holder);
+		snprintf(v->label, sizeof(v->label), "loan %.*s",
+		         (int)sizeof(v->label) - 6, f->loan.holder);
 	}
 	l = lease_of_device(&o->env->leases, v->bdf, &k);
 	/* A lease that has ended protects nothing: only its holder does. */
@@ -243,13 +252,16 @@ static int see_all(struct observer *o)
 		         strerror(-r));
 		return r;
 	}
+	r = ledger_read(o->env, &o->book, o->d);
 	see_host(o);
-	r = sriov_each_pf(o->env->root_fd, add_pf, o);
+	if (!r)
+		r = sriov_each_pf(o->env->root_fd, add_pf, o);
 	/* No PCI at all is a machine without PFs. */
 	if (r == -ENOENT && !o->s->n_pfs)
 		r = 0;
 	if (!r)
 		r = observe_wholes(o->env, o->holders, o->s);
+	ledger_free(&o->book);
 	sriov_holders_free(o->holders);
 	return r;
 }

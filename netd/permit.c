@@ -34,6 +34,16 @@ static const struct permit permits[] = {
 	{ "attach",  WHO_ROOT | WHO_GROUP, PERMIT_CHANGES | PERMIT_WAITS |
 	                         PERMIT_GUEST | PERMIT_DEVICE | PERMIT_ASKS,
 	  LEASE_MS,  verb_attach },
+	/* A pool's VF for who is no guest: loan.c */
+	{ "borrow",  WHO_ROOT | WHO_GROUP, PERMIT_CHANGES | PERMIT_WAITS |
+	                         PERMIT_SHORT | PERMIT_LOAN,
+	  LEASE_MS,  verb_borrow },
+	{ "return",  WHO_ROOT | WHO_GROUP, PERMIT_CHANGES | PERMIT_WAITS |
+	                         PERMIT_SHORT | PERMIT_HOLDER,
+	  LEASE_MS,  verb_return },
+	{ "scrub",   WHO_ROOT,   PERMIT_CHANGES | PERMIT_WAITS |
+	                         PERMIT_SHORT | PERMIT_DEVICE,
+	  LEASE_MS,  verb_scrub },
 	/* No worker: the VMM does it (ask.c) */
 	{ "detach",  WHO_ROOT | WHO_GROUP, PERMIT_GUEST | PERMIT_DEVICE |
 	                         PERMIT_ASKS,
@@ -45,6 +55,8 @@ static const struct permit permits[] = {
 	/* netd's own: after a crash, and when a lease ends */
 	{ "recover", WHO_NOBODY, PERMIT_CHANGES | PERMIT_WAITS,
 	  CHANGE_MS, verb_recover },
+	{ "tidy",    WHO_NOBODY, PERMIT_CHANGES | PERMIT_WAITS | PERMIT_SHORT,
+	  LEASE_MS,  verb_tidy },
 	{ "release", WHO_NOBODY, PERMIT_CHANGES | PERMIT_WAITS | PERMIT_GUEST,
 	  LEASE_MS,  verb_release },
 	/* netd's own, when a guest has let go of a VF: standby.c */
@@ -83,7 +95,8 @@ int permit_check(const struct permit *p, const struct peer *peer,
 	if (!p || p->who == WHO_NOBODY) {
 		diag_fail(d, -EPERM, FL_NETD_DENIED, "no such verb");
 		diag_why(d, "fairlead-netd knows status, plan, apply, restore, "
-		            "lease, attach, detach, log and query");
+		            "lease, attach, detach, log, query, borrow, "
+		            "return and scrub");
 		diag_mend(d, "use the fairlead and fairlead-netd of one "
 		             "version");
 		return -EPERM;
@@ -114,6 +127,28 @@ static int incomplete(struct diag *d, const char *verb, const char *why)
 	return -EPROTO;
 }
 
+static int loan_request(const struct permit *p, const struct request *r,
+                        struct diag *d)
+{
+	bool loan = p->flags & PERMIT_LOAN, holder = p->flags & PERMIT_HOLDER;
+
+	if (loan != !!*r->pool)
+		return incomplete(d, p->verb,
+		                  loan ? "the pool's name is missing"
+		                       : "it takes no pool");
+	if (!loan && r->attr.set)
+		return incomplete(d, p->verb, "it takes no attributes");
+	if (holder && !*r->holder)
+		return incomplete(d, p->verb, "the holder's name is missing");
+	if (!loan && !holder && *r->holder)
+		return incomplete(d, p->verb, "it takes no holder");
+	if (!holder && r->generation)
+		return incomplete(d, p->verb, "it takes no generation");
+	if (loan && *r->holder == '@')
+		return incomplete(d, p->verb, "a holder's name begins with @");
+	return 0;
+}
+
 int permit_request(const struct permit *p, const struct request *r,
                    size_t n_fds, struct diag *d)
 {
@@ -127,11 +162,11 @@ int permit_request(const struct permit *p, const struct request *r,
 		return incomplete(d, p->verb, "it takes no guest");
 	if (p->flags & PERMIT_DEVICE && !*r->device)
 		return incomplete(d, p->verb, "the device's name is missing");
-	if (!(p->flags & PERMIT_DEVICE) && *r->device)
+	if (!(p->flags & (PERMIT_DEVICE | PERMIT_LOAN)) && *r->device)
 		return incomplete(d, p->verb, "it takes no device");
 	if (r->now && strcmp(p->verb, "detach") != 0)
 		return incomplete(d, p->verb, "only detach takes \"now\"");
 	if (r->log && !(p->flags & PERMIT_LEASE))
 		return incomplete(d, p->verb, "only lease takes \"log\"");
-	return 0;
+	return loan_request(p, r, d);
 }

@@ -150,6 +150,11 @@ struct request {
 	char file[NETD_NAME_MAX]; /* for people; never opened */
 	bool now;
 	bool log; /* a lease is to have one */
+	/* borrow, return */
+	char pool[POL_NAME];
+	char holder[NETD_HOLDER_MAX];
+	uint64_t generation; /* 0 = whichever */
+	struct pol_vf attr;  /* what is set of it */
 };
 /* Pure. -EPROTO FL_NETD_REQUEST; *ret untouched then. */
 _must_check_ int frame_parse(const char *buf, size_t len, struct request *ret,
@@ -182,6 +187,9 @@ enum {
 	PERMIT_LEASE = 1 << 5,  /* the answer begins a lease */
 	PERMIT_DEVICE = 1 << 6, /* names a device of it */
 	PERMIT_ASKS = 1 << 7,   /* the guest's VMM has the last word */
+	PERMIT_LOAN = 1 << 8,   /* names a pool, and begins a loan */
+	PERMIT_HOLDER = 1 << 9, /* names who has a loan */
+	PERMIT_SHORT = 1 << 10, /* a change that refuses nobody else's */
 };
 struct permit {
 	const char *verb;
@@ -216,6 +224,7 @@ struct env {
 	struct words words;
 	struct faults faults;
 	gid_t lease_gid;
+	uint64_t start; /* of this netd: tells its connections from another's */
 };
 struct work {
 	const struct env *env;
@@ -232,7 +241,8 @@ struct work {
 };
 verb_fn verb_status, verb_plan, verb_apply, verb_restore, verb_recover,
 	verb_lease, verb_release, verb_attach, verb_follow, verb_unpack,
-	verb_log, verb_stand_in;
+	verb_log, verb_stand_in, verb_borrow, verb_return, verb_scrub,
+	verb_tidy;
 
 /* words.c: main's. */
 void words_init(struct words *all);
@@ -373,6 +383,15 @@ _must_check_ int journal_boot(const struct env *e, struct diag *d);
 #define JOURNAL_INTENT "intent.json"
 #define JOURNAL_APPLIED_FILE "applied.yaml"
 
+/* intent.c: a JSON object of the state folder. -ENOENT without a diag. */
+_must_check_ int document_read(int state_fd, const char *name, json_t **ret,
+                               struct diag *d);
+/* Takes `doc`; NULL is no memory. */
+_must_check_ int document_write(int state_fd, const char *name, json_t *doc,
+                                struct diag *d);
+/* -EBADMSG FL_NETD_JOURNAL. */
+int document_torn(struct diag *d, const char *name);
+
 /* Adds those functions of `want` that the file does not have yet, as seen. */
 _must_check_ int original_add(int state_fd, const struct pol_state *seen,
                               const struct pol_state *want, struct diag *d);
@@ -460,6 +479,8 @@ struct grant_fn {
 	enum pol_rom rom;
 	const char *rom_file;
 	enum pol_on_fault on_fault;
+	const struct pol_pool *pool;   /* of a VF */
+	uint64_t generation;           /* of a VF: ledger.h */
 	const struct pol_vf *vf;       /* as observed, NULL = none */
 	const struct pol_whole *whole; /* the same */
 };

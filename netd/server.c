@@ -96,7 +96,7 @@ static int patience(const struct server *s)
 	if (s->jobs || s->deaf_until || asks_waiting(s))
 		return TICK_MS;
 	for (const struct client *c = s->clients; c; c = c->next)
-		if (!c->lease)
+		if (!c->lease && !*c->loan)
 			return TICK_MS;
 	return -1;
 }
@@ -111,6 +111,8 @@ int server_run(struct server *s)
 	phase = journal_phase(s->env->state_fd, NULL);
 	if (phase < 0 || phase == JOURNAL_APPLYING)
 		job_submit(s, NULL, permit_find("recover"), &r, -1);
+	if (sysfs_exists(s->env->state_fd, "ledger.json"))
+		chore_tidy(s);
 	sd_notify(0, "READY=1");
 	while (!s->stopping || s->changing) {
 		int n = epoll_wait(s->epoll, e, EVENTS, patience(s));
@@ -227,6 +229,7 @@ int server_open(struct env *e, const char *path, struct server **ret,
 
 	if (!s)
 		return diag_fail(d, -ENOMEM, FL_NETD_START, "no memory");
+	e->start = now_ns();
 	*s = (struct server){ .env = e,
 		              .epoll = -1,
 		              .listener = -1,

@@ -35,10 +35,11 @@ struct client {
 	enum source source;
 	int fd;
 	struct peer peer;
-	struct job *job;          /* its request under way */
-	struct lease *lease;      /* what it holds */
-	struct ask ask[ASKS_MAX]; /* of whoever has a lease */
-	struct client *asking;    /* whose answer it waits for */
+	struct job *job;            /* its request under way */
+	struct lease *lease;        /* what it holds */
+	char loan[NETD_HOLDER_MAX]; /* the loan that ends with it */
+	struct ask ask[ASKS_MAX];   /* of whoever has a lease */
+	struct client *asking;      /* whose answer it waits for */
 	uint64_t idle_since;
 	bool dead;
 	struct client *next;
@@ -129,6 +130,9 @@ void chore_release(struct server *s, const char *guest, const char *device);
 void chore_stand_in(struct server *s, const char *guest, const char *device);
 void chore_follow(struct server *s, const char *guest, const json_t *state);
 void chore_unpack(struct server *s, const char *guest);
+void chore_return(struct server *s, const char *holder);
+/* What an earlier netd has left behind. */
+void chore_tidy(struct server *s);
 
 /* jobs.c */
 /* Takes policy_fd. `c` NULL: netd's own. */

@@ -8,7 +8,7 @@
 
 #include "iommu/iommu.h"
 #include "irq-remap/irq-remap.h"
-#include "netd/priv.h"
+#include "netd/ledger.h"
 
 static json_t *known(uint32_t set, uint32_t has, json_t *v)
 {
@@ -20,8 +20,10 @@ static json_t *known(uint32_t set, uint32_t has, json_t *v)
 
 static json_t *holder(const char *label, const char *name, int pid)
 {
-	if (*label)
+	if (*label && pid)
 		return json_sprintf("%s (pid %d)", label, pid);
+	if (*label)
+		return json_string(label);
 	if (pid)
 		return json_sprintf("%s (pid %d)", name, pid);
 	return json_string("");
@@ -154,6 +156,15 @@ static json_t *lease_json(int root_fd, const struct lease *l)
 	                 "names", names, "own", own);
 }
 
+static void functions_json(struct work *w)
+{
+	struct ledger book = { 0 };
+
+	if (!ledger_read(w->env, &book, &w->diag))
+		json_object_set_new(w->reply, "functions", ledger_json(&book));
+	ledger_free(&book);
+}
+
 int verb_status(struct work *w)
 {
 	json_t *pfs = json_array(), *leases = json_array();
@@ -182,6 +193,7 @@ int verb_status(struct work *w)
 	json_object_set_new(w->reply, "pfs", pfs);
 	json_object_set_new(w->reply, "devices", devices);
 	json_object_set_new(w->reply, "leases", leases);
+	functions_json(w);
 	json_object_set_new(w->reply, "dma-faults",
 	                    faults_json(&w->env->faults));
 	if (phase >= 0)

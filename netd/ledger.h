@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef FL_NETD_LEDGER_H
+#define FL_NETD_LEDGER_H
+
+/*
+ * What netd must remember of a virtual function, and the kernel does not: how
+ * many times it was given away, to whom it is given where that is no guest,
+ * and whether the last tenant's traces are off it.
+ *
+ * Theory of operation
+ *   One file of the state folder, ledger.json, durable as the journal's. Only
+ *   workers of verbs that change something touch it, with the folder's lock,
+ *   one after the other; so there is no copy in main to go stale.
+ *
+ *       CLEAN --given--> GIVEN --scrub proved--> CLEAN
+ *         ^                |  \--not proved----> QUARANTINED
+ *         |                |                        |
+ *         +--`scrub`, proved------------------------+
+ *
+ *   GIVEN is written before the first byte of the function is changed or
+ *   opened for its tenant: a crash at any point of a lease leaves GIVEN, and
+ *   what is GIVEN and has no tenant any more is scrubbed before it is given
+ *   again. QUARANTINED is never given.
+ *
+ *   The generation grows each time a function is given, and never shrinks, not
+ *   at a boot either. Who gives back says which one: a release that was on its
+ *   way for long does nothing to the next tenant.
+ *
+ *   A loan is a function given to a program that is not a guest: until that
+ *   gives it back by its name (`--hold`), or as long as its connection. The
+ *   latter's name is made up and begins with '@'; a netd that starts finds no
+ *   connection any more and ends it.
+ *
+ * Against it: a file is written for each lease, 2 fsyncs (about what `applied`
+ * costs); a table in main would be faster and lost. Keyed by the VF's address,
+ * which VFs made anew have again: their entry says GIVEN or QUARANTINED of
+ * functions that are clean, which costs a needless scrub, never a missed one.
+ * Another boot has no tenants: all are CLEAN then, with their generations.
+ */
+
+#include "netd/priv.h"
+
+#define LEDGER_FILE "ledger.json"
+#define LEDGER_MAX 16384
+#define LEDGER_WHY 160
+
+enum ledger_state {
+	LEDGER_CLEAN,
+	LEDGER_GIVEN,
+	LEDGER_QUARANTINED,
+};
+struct ledger_loan {
+	char holder[NETD_HOLDER_MAX]; /* "" = none */
+	char pool[POL_NAME];
+	uid_t uid;
+	pid_t pid; /* who asked for it, for people */
+	int64_t since;
+	struct pol_vf attr; /* what it stated */
+};
+struct ledger_scrub {
+	int64_t time; /* 0 = never */
+	uint64_t generation;
+	unsigned done; /* POL_SCRUB_* */
+	bool proved;
+	char why[LEDGER_WHY]; /* it is not */
+};
+struct ledger_fn {
+	struct bdf bdf;
+	uint64_t generation;
+	enum ledger_state state;
+	char tenant[NETD_HOLDER_MAX]; /* the last: "guest/nic", or a holder */
+	struct ledger_loan loan;
+	struct ledger_scrub scrub;
+};
+struct ledger {
+	struct ledger_fn *fn;
+	size_t n;
+};
+
+/* Absent gives an empty one. FL_NETD_JOURNAL. */
+_must_check_ int ledger_read(const struct env *e, struct ledger *ret,
+                             struct diag *d);
+_must_check_ int ledger_write(const struct env *e, const struct ledger *l,
+                              struct diag *d);
+void ledger_free(struct ledger *l);
+/* NULL = it was never given. */
+struct ledger_fn *ledger_find(const struct ledger *l, struct bdf b);
+/* The same, made where it is not there; NULL = no memory, no room. */
+struct ledger_fn *ledger_get(struct ledger *l, struct bdf b);
+struct ledger_fn *ledger_held_by(const struct ledger *l, const char *holder);
+/* A new tenant: a new generation. */
+void ledger_give(struct ledger_fn *f, const char *tenant);
+const char *ledger_state_name(enum ledger_state s);
+/* For `status`: as in the file, without what was never given. */
+json_t *ledger_json(const struct ledger *l);
+/* Pure; -EBADMSG. `boot`: of now. */
+_must_check_ int ledger_decode(const json_t *doc, const char *boot,
+                               struct ledger *ret);
+
+/* ---- scrub.c ------------------------------------------------------------- */
+
+/* The seam: a machine, and its function reset. */
+struct scrub_ops {
+	const struct apply_ops *apply;
+	/* -EOPNOTSUPP: the kernel offers none. */
+	int (*reset)(void *ctx, struct bdf b, struct diag *d);
+};
+extern const struct scrub_ops machine_scrub;
+/*
+ * The last tenant's traces off VF `vf` (its address), as observed now. In
+ * order: a host's driver goes; function reset; the administrative state to
+ * what a new VF has (no VLAN, trust off, spoof check on, MAC 0 or the
+ * driver's fallback); read back. *ret is filled whatever comes of it; `exact`:
+ * a step that cannot be done is a failure (else only what was done and went
+ * wrong is).
+ */
+void scrub_function(const struct scrub_ops *ops, void *ctx, struct bdf vf,
+                    unsigned steps, bool exact, struct ledger_scrub *ret);
+
+/* ---- tenancy.c: what grants and loans do with both ------------------------
+ */
+
+/* Each takes the folder's lock itself; `pool` NULL: a pool that says nothing.
+ */
+
+/* Before a tenant gets it: what is GIVEN is scrubbed, and what cannot be is
+ * refused. -EUCLEAN FL_NETD_QUARANTINE. */
+_must_check_ int tenancy_clean(struct work *w, struct machine *m,
+                               const struct pol_pool *pool, struct bdf vf);
+/* It is the tenant's from here on; *ret_generation as written. */
+_must_check_ int tenancy_give(struct work *w, struct bdf vf, const char *tenant,
+                              uint64_t *ret_generation);
+/* The tenant has gone: scrubbed now. What is not proved is logged, and the
+ * function waits in quarantine; that is no error of this. */
+_must_check_ int tenancy_end(struct work *w, struct machine *m,
+                             const struct pol_pool *pool, struct bdf vf);
+/* The folder's lock, and the ledger as it is. */
+_must_check_ int tenancy_open(struct work *w, int *ret_lock,
+                              struct ledger *ret);
+
+#endif

@@ -1,0 +1,581 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Loans: a VF of a pool for a program that is no guest of ours. ledger.h says
+ * what is remembered. In order:
+ *
+ *   borrow   a VF of the pool that no guest of the policy has, nobody holds and
+ *            none has borrowed; scrubbed, if it is not clean
+ *            the ledger: given, a new generation
+ *            what the borrower states of it, and the pool's driver; read back
+ *            for VFIO: its descriptors
+ *            the ledger: the loan
+ *   return   the ledger: no loan any more
+ *            scrubbed, then as the policy has it
+ *
+ * A crash in between leaves a function that is GIVEN and lent to nobody: it is
+ * scrubbed when the next one wants it. While a function is lent, observe()
+ * shows it as held, so that no plan takes it away or changes it.
+ */
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "netd/grant.h"
+#include "netd/ledger.h"
+
+#define LET_GO_TRIES 100
+#define LET_GO_STEP_NS 50000000l
+
+/* Why VFs of the pool are not to be had. */
+struct tally {
+	unsigned guests, held, quarantined, gone;
+};
+struct loan {
+	struct guest_run r;
+	struct pol_guest nobody; /* whom the VF is resolved for */
+	struct pol_guest_nic nic;
+	const struct pol_pool *pool;
+	struct bdf vf;
+	struct tally left_out;
+};
+
+static void loan_clear(struct loan *l)
+{
+	pol_state_free(l->r.want);
+	pol_state_free(l->r.seen);
+	pol_free(l->r.policy);
+	machine_close(&l->r.m);
+}
+
+/* ---- which -----------------------------------------------------------------
+ */
+
+static const struct pol_pool *
+find_pool(struct work *w, const struct pol_policy *p, const char *name)
+{
+	const char *names[POL_POOLS_MAX], *near;
+	size_t n = MIN(p->n_pools, (size_t)POL_POOLS_MAX);
+
+	for (size_t i = 0; i < n; i++) {
+		names[i] = p->pool[i].name;
+		if (!strcmp(names[i], name))
+			return &p->pool[i];
+	}
+	near = nearest_word(name, names, n);
+	diag_fail(&w->diag, -ENOENT, FL_NETD_LOAN, "no pool \"%s\"", name);
+	diag_why(&w->diag, "the applied policy has %zu pool(s), not that one",
+	         p->n_pools);
+	if (near)
+		diag_mend(&w->diag, "did you mean \"%s\"?", near);
+	else
+		diag_mend(&w->diag, "add it to the policy, then fairlead apply "
+		                    "FILE");
+	return NULL;
+}
+
+static bool is_guests(const struct pol_policy *p, struct pol_fn fn)
+{
+	for (size_t g = 0; g < p->n_guests; g++)
+		for (size_t i = 0; i < p->guest[g].n_nics; i++) {
+			const struct pol_guest_nic *n = &p->guest[g].nic[i];
+
+			if (n->pool != SIZE_MAX && n->fn.nic == fn.nic &&
+			    n->fn.vf == fn.vf)
+				return true;
+		}
+	return false;
+}
+
+/* l->r.want: what the pool says of that VF alone. */
+static int resolve(struct work *w, struct loan *l, struct pol_fn fn)
+{
+	struct pol_state *want = NULL;
+	int e;
+
+	l->nic = (struct pol_guest_nic){
+		.pool = (size_t)(l->pool - l->r.policy->pool),
+		.network = SIZE_MAX,
+		.fn = fn,
+	};
+	l->nobody = (struct pol_guest){ .nic = &l->nic, .n_nics = 1 };
+	e = pol_resolve_guest(l->r.policy, &l->nobody, NULL, l->r.seen, &want,
+	                      &w->errs);
+	if (e)
+		return e;
+	pol_state_free(l->r.want);
+	l->r.want = want;
+	return 0;
+}
+
+static struct pol_vf *wanted(struct loan *l)
+{
+	return l->r.want->n_pfs && l->r.want->pf[0].n_vfs
+	               ? &l->r.want->pf[0].vf[0]
+	               : NULL;
+}
+
+static const struct pol_vf *seen_vf(const struct loan *l, struct bdf *ret_pf)
+{
+	for (size_t i = 0; i < l->r.seen->n_pfs; i++)
+		for (size_t k = 0; k < l->r.seen->pf[i].n_vfs; k++)
+			if (bdf_equal(l->r.seen->pf[i].vf[k].bdf, l->vf)) {
+				*ret_pf = l->r.seen->pf[i].bdf;
+				return &l->r.seen->pf[i].vf[k];
+			}
+	return NULL;
+}
+
+/* 1 = this one, 0 = not this one; l->r.want is for it. */
+static int consider(struct work *w, struct loan *l, const struct ledger *book,
+                    struct pol_fn fn)
+{
+	const struct ledger_fn *f;
+	const struct pol_vf *s;
+	struct bdf pf, wish;
+	int e;
+
+	if (is_guests(l->r.policy, fn)) {
+		l->left_out.guests++;
+		return 0;
+	}
+	e = resolve(w, l, fn);
+	if (e)
+		return e;
+	if (!wanted(l))
+		return 0;
+	l->vf = wanted(l)->bdf;
+	if (*w->req.device &&
+	    (bdf_parse(w->req.device, &wish) || !bdf_equal(wish, l->vf)))
+		return 0;
+	s = seen_vf(l, &pf);
+	f = ledger_find(book, l->vf);
+	if (!s)
+		l->left_out.gone++;
+	else if (s->holder_pid || *s->holder || *s->label)
+		l->left_out.held++;
+	else if (f && f->state == LEDGER_QUARANTINED)
+		l->left_out.quarantined++;
+	else
+		return 1;
+	return 0;
+}
+
+static int none_left(struct work *w, const struct loan *l)
+{
+	const struct tally *t = &l->left_out;
+
+	diag_fail(&w->diag, -ENOSPC, FL_NETD_LOAN, "pool %s has no VF%s%s",
+	          l->pool->name, *w->req.device ? " " : " left", w->req.device);
+	diag_why(&w->diag,
+	         "of its %zu: %u the policy gives to guests, %u are held, %u "
+	         "in quarantine, %u not there",
+	         l->pool->n_fn, t->guests, t->held, t->quarantined, t->gone);
+	diag_mend(&w->diag, "%s",
+	          t->quarantined ? "`fairlead scrub BDF` of those in "
+	                           "quarantine: see `fairlead status`"
+	                         : "`fairlead status` shows who has them; or "
+	                           "add VFs to the pool");
+	return -ENOSPC;
+}
+
+static int already(struct work *w, const struct ledger_fn *f)
+{
+	char b[BDF_STRLEN];
+
+	diag_fail(&w->diag, -EEXIST, FL_NETD_LOAN, "%.80s holds %s already",
+	          f->loan.holder, bdf_format(f->bdf, b));
+	diag_why(&w->diag, "of pool %s, generation %llu", f->loan.pool,
+	         (unsigned long long)f->generation);
+	diag_mend(&w->diag, "fairlead release %.80s", f->loan.holder);
+	return -EEXIST;
+}
+
+/* One that turns out not to be clean goes into quarantine, and the next is
+ * looked at. */
+static int choose(struct work *w, struct loan *l)
+{
+	struct ledger book = { 0 };
+	int e = ledger_read(w->env, &book, &w->diag);
+	const struct ledger_fn *f =
+		e ? NULL : ledger_held_by(&book, w->req.holder);
+
+	if (f)
+		e = already(w, f);
+	for (size_t i = 0; !e && i < l->pool->n_fn; i++) {
+		e = consider(w, l, &book, l->pool->fn[i]);
+		if (e != 1)
+			continue;
+		e = tenancy_clean(w, &l->r.m, l->pool, l->vf);
+		if (e != -EUCLEAN) {
+			ledger_free(&book);
+			return e;
+		}
+		w->diag = (struct diag){ 0 };
+		l->left_out.quarantined++;
+		e = 0;
+	}
+	ledger_free(&book);
+	return e ? e : none_left(w, l);
+}
+
+/* ---- give ------------------------------------------------------------------
+ */
+
+static void merge(struct pol_vf *to, const struct pol_vf *attr)
+{
+	const uint32_t mine = POL_HAS_DRIVER | POL_HAS_OVERRIDE;
+	struct pol_vf v = *attr;
+
+	v.set |= to->set & mine;
+	v.index = to->index;
+	v.bdf = to->bdf;
+	v.group = -1;
+	memcpy(v.driver, to->driver, sizeof(v.driver));
+	memcpy(v.override, to->override, sizeof(v.override));
+	*to = v;
+}
+
+static int record(struct work *w, const struct loan *l)
+{
+	_cleanup_close_ int lock = -1;
+	struct ledger book = { 0 };
+	struct ledger_fn *f;
+	struct timespec t;
+	int e = tenancy_open(w, &lock, &book);
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	f = e ? NULL : ledger_find(&book, l->vf);
+	if (f) {
+		f->loan = (struct ledger_loan){ .uid = w->peer.uid,
+			                        .pid = w->peer.pid,
+			                        .since = t.tv_sec,
+			                        .attr = w->req.attr };
+		snprintf(f->loan.holder, sizeof(f->loan.holder), "%s",
+		         w->req.holder);
+		snprintf(f->loan.pool, sizeof(f->loan.pool), "%s",
+		         l->pool->name);
+		e = ledger_write(w->env, &book, &w->diag);
+	}
+	ledger_free(&book);
+	return e ? e : f ? 0 : -ENOENT;
+}
+
+/* Of a VF for VFIO: can it be assigned, and its descriptors. */
+static int open_vf(struct work *w, struct loan *l)
+{
+	static const struct lease fresh;
+	const struct pol_vf *s;
+	struct grant *g = &l->r.give;
+	struct bdf pf;
+	int e;
+
+	s = seen_vf(l, &pf);
+	if (!s || !iommu_driver_is_vfio(s->driver))
+		return 0;
+	e = grant_host(w);
+	if (!e)
+		e = grant_group(w, l->vf);
+	if (e)
+		return e;
+	g->n = 1;
+	g->fn[0] = (struct grant_fn){
+		.name = "vf", .bdf = l->vf, .group = s->group, .vf = s
+	};
+	return open_more(w, &fresh, g);
+}
+
+static void describe(struct work *w, const struct loan *l, uint64_t generation)
+{
+	const struct pol_vf *s;
+	struct sriov_fn f = { 0 };
+	char b[BDF_STRLEN], p[BDF_STRLEN];
+	struct bdf pf = { 0 };
+	json_t *o;
+
+	s = seen_vf(l, &pf);
+	if (sriov_fn_look(w->env->root_fd, l->vf, &f))
+		f.ifname[0] = '\0';
+	o = json_pack("{s:s, s:s, s:i, s:s, s:s, s:o}", "bdf",
+	              bdf_format(l->vf, b), "pf", bdf_format(pf, p), "vf",
+	              s ? s->index : -1, "driver", s ? s->driver : "", "ifname",
+	              f.ifname, "attributes",
+	              s ? pol_vf_to_json(s) : json_object());
+	json_object_set_new(w->reply, "holder", json_string(w->req.holder));
+	json_object_set_new(w->reply, "generation",
+	                    json_integer((json_int_t)generation));
+	json_object_set_new(w->reply, "pool", json_string(l->pool->name));
+	json_object_set_new(w->reply, "device", o);
+}
+
+/* A host's driver reads the MAC when it takes the function: it comes after. */
+static int unbind_for_mac(struct work *w, struct loan *l)
+{
+	const struct pol_vf *s;
+	struct bdf pf;
+
+	s = seen_vf(l, &pf);
+	if (!s || !(w->req.attr.set & POL_HAS_MAC) || !*s->driver ||
+	    iommu_driver_is_vfio(s->driver))
+		return 0;
+	return sriov_bind_to(w->env->root_fd, l->vf, "", s->override, &w->diag);
+}
+
+/* From GIVEN on: what fails is taken back. */
+static int hand_over(struct work *w, struct loan *l, uint64_t generation)
+{
+	size_t n = 0;
+	int e = unbind_for_mac(w, l);
+
+	if (!e)
+		e = grant_settle(w, &l->r, &n);
+	if (!e)
+		e = grant_look_again(w, &l->r);
+	if (!e)
+		e = open_vf(w, l);
+	if (!e)
+		e = record(w, l);
+	if (!e)
+		describe(w, l, generation);
+	return e;
+}
+
+static int give(struct work *w, struct loan *l)
+{
+	uint64_t generation = 0;
+	struct diag said;
+	int e = tenancy_give(w, l->vf,
+	                     *w->req.holder ? w->req.holder : "a connection",
+	                     &generation);
+
+	if (e)
+		return e;
+	/* Another netd has another start: its connections are gone. */
+	if (!*w->req.holder)
+		snprintf(w->req.holder, sizeof(w->req.holder), "@%llx-%d-%llu",
+		         (unsigned long long)w->env->start, w->peer.pid,
+		         (unsigned long long)generation);
+	merge(wanted(l), &w->req.attr);
+	e = hand_over(w, l, generation);
+	if (!e)
+		return 0;
+	said = w->diag;
+	(void)!tenancy_end(w, &l->r.m, l->pool, l->vf);
+	w->diag = said;
+	return e;
+}
+
+static int open_loan(struct work *w, struct loan *l, const char *pool)
+{
+	int e = grant_policy(w, &l->r.policy);
+
+	l->pool = e ? NULL : find_pool(w, l->r.policy, pool);
+	if (!e && !l->pool)
+		e = -ENOENT;
+	if (!e)
+		e = machine_open(w->env, &l->r.m, &w->diag);
+	if (!e)
+		e = observe(w->env, l->r.m.rtnl, &l->r.seen, &w->diag);
+	return e;
+}
+
+int verb_borrow(struct work *w)
+{
+	_cleanup_free_ struct loan *l = calloc(1, sizeof(*l));
+	int e = l ? open_loan(w, l, w->req.pool) : -ENOMEM;
+
+	if (!e)
+		e = choose(w, l);
+	if (!e)
+		e = give(w, l);
+	if (l)
+		loan_clear(l);
+	return e;
+}
+
+/* ---- take back -------------------------------------------------------------
+ */
+
+static int not_yours(struct work *w, const struct ledger_fn *f)
+{
+	diag_fail(&w->diag, -EPERM, FL_NETD_DENIED, "%.80s is not uid %u's",
+	          f->loan.holder, w->peer.uid);
+	diag_why(&w->diag, "uid %u borrowed it", f->loan.uid);
+	diag_mend(&w->diag, "as that user, or as root");
+	return -EPERM;
+}
+
+static int still_held(struct work *w, const struct ledger_fn *f,
+                      const struct sriov_holder *h)
+{
+	char b[BDF_STRLEN];
+
+	diag_fail(&w->diag, -EBUSY, FL_NETD_LEASED, "%s is still open",
+	          bdf_format(f->bdf, b));
+	diag_why(&w->diag, "%s (pid %d) has it", h->comm, h->pid);
+	diag_mend(&w->diag, "end it: kill %d; then again", h->pid);
+	return -EBUSY;
+}
+
+/* A descriptor may be closed a moment after the connection. */
+static int wait_let_go(struct work *w, const struct ledger_fn *f)
+{
+	const struct timespec step = { .tv_nsec = LET_GO_STEP_NS };
+	struct sriov_holder h = { 0 };
+	int e = 1;
+
+	for (int i = 0; e > 0 && i < LET_GO_TRIES; i++) {
+		if (i)
+			nanosleep(&step, NULL);
+		e = sriov_holder(w->env->root_fd, f->bdf, &h);
+	}
+	return e > 0 ? still_held(w, f, &h) : e;
+}
+
+static bool has_pool(const struct pol_policy *p, const char *name)
+{
+	for (size_t i = 0; i < p->n_pools; i++)
+		if (!strcmp(p->pool[i].name, name))
+			return true;
+	return false;
+}
+
+/* As the policy has a spare VF of the pool; without one it stays scrubbed. */
+static void settle_spare(struct work *w, struct loan *l)
+{
+	size_t n = 0;
+	int e = 0;
+
+	for (size_t i = 0; l->pool && !e && i < l->pool->n_fn; i++) {
+		e = resolve(w, l, l->pool->fn[i]);
+		if (e || !wanted(l) || !bdf_equal(wanted(l)->bdf, l->vf))
+			continue;
+		e = grant_settle(w, &l->r, &n);
+		break;
+	}
+	if (e)
+		log_diag(w->env->log, LOG_LVL_WARN, &w->diag);
+}
+
+/* The loan is out of the ledger already. */
+static int clean_up(struct work *w, const struct ledger_loan *was, struct bdf b)
+{
+	_cleanup_free_ struct loan *l = calloc(1, sizeof(*l));
+	int e = l ? 0 : -ENOMEM;
+
+	if (!e)
+		e = machine_open(w->env, &l->r.m, &w->diag);
+	if (e)
+		return e;
+	l->vf = b;
+	/* Without a policy (restored meanwhile) it is scrubbed all the same. */
+	if (!policy_applied(w->env, &l->r.policy, &w->errs, &w->diag) &&
+	    has_pool(l->r.policy, was->pool))
+		l->pool = find_pool(w, l->r.policy, was->pool);
+	w->diag = (struct diag){ 0 };
+	e = tenancy_end(w, &l->r.m, l->pool, b);
+	if (!e)
+		e = observe(w->env, l->r.m.rtnl, &l->r.seen, &w->diag);
+	if (!e)
+		settle_spare(w, l);
+	loan_clear(l);
+	return e;
+}
+
+/* *ret: as it was. 0 = there is nothing to give back. */
+static int take_loan(struct work *w, struct ledger_fn *ret)
+{
+	_cleanup_close_ int lock = -1;
+	struct ledger book = { 0 };
+	struct ledger_fn *f;
+	int e = tenancy_open(w, &lock, &book);
+
+	f = e ? NULL : ledger_held_by(&book, w->req.holder);
+	if (f && w->req.generation && w->req.generation != f->generation)
+		f = NULL;
+	if (f && w->peer.pid && w->peer.uid && w->peer.uid != f->loan.uid)
+		e = not_yours(w, f);
+	if (f && !e)
+		e = wait_let_go(w, f);
+	if (f && !e) {
+		*ret = *f;
+		f->loan = (struct ledger_loan){ 0 };
+		e = ledger_write(w->env, &book, &w->diag);
+	}
+	ledger_free(&book);
+	return e ? e : f != NULL;
+}
+
+static void say_scrub(struct work *w, struct bdf b)
+{
+	struct ledger book = { 0 };
+	struct ledger_fn *f;
+
+	if (ledger_read(w->env, &book, &w->diag))
+		return;
+	f = ledger_find(&book, b);
+	if (f)
+		json_object_set_new(w->reply, "state",
+		                    json_string(ledger_state_name(f->state)));
+	if (f && !f->scrub.proved)
+		reply_warn(w->reply, "%.60s: not proved to be clean: %s",
+		           w->req.holder, f->scrub.why);
+	ledger_free(&book);
+}
+
+int verb_return(struct work *w)
+{
+	struct ledger_fn was = { 0 };
+	char b[BDF_STRLEN];
+	int e = take_loan(w, &was);
+
+	if (e < 0)
+		return e;
+	json_object_set_new(w->reply, "holder", json_string(w->req.holder));
+	json_object_set_new(w->reply, "released", json_boolean(e));
+	if (!e) {
+		reply_warn(w->reply, "%.80s holds nothing%s: nothing was done",
+		           w->req.holder,
+		           w->req.generation ? " of that generation" : "");
+		return 0;
+	}
+	json_object_set_new(w->reply, "device",
+	                    json_string(bdf_format(was.bdf, b)));
+	e = clean_up(w, &was.loan, was.bdf);
+	if (!e)
+		say_scrub(w, was.bdf);
+	return e;
+}
+
+/* ---- what ended while nobody was there -------------------------------------
+ */
+
+static bool is_orphan(const struct env *e, const struct ledger_fn *f)
+{
+	char mine[32];
+
+	snprintf(mine, sizeof(mine), "@%llx-", (unsigned long long)e->start);
+	return *f->loan.holder == '@' &&
+	       strncmp(f->loan.holder, mine, strlen(mine)) != 0;
+}
+
+/* Loans of connections that an earlier netd had. One whose function is still
+ * open stays, and is asked after again. */
+int verb_tidy(struct work *w)
+{
+	struct ledger book = { 0 };
+	int e = ledger_read(w->env, &book, &w->diag);
+
+	for (size_t i = 0; !e && i < book.n; i++) {
+		struct sriov_holder h;
+
+		if (!is_orphan(w->env, &book.fn[i]) ||
+		    sriov_holder(w->env->root_fd, book.fn[i].bdf, &h))
+			continue;
+		memcpy(w->req.holder, book.fn[i].loan.holder,
+		       sizeof(w->req.holder));
+		e = verb_return(w);
+	}
+	ledger_free(&book);
+	return e;
+}

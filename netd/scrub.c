@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A VF between two tenants. VFIO resets it when it is closed, and that leaves
+ * what the PF keeps for it: MAC, VLAN, trust (seen with igb; the PCIe FLR is
+ * of the function, not of its administrative state). So, in this order:
+ *
+ *   a host's driver goes   it would use the function while it is reset
+ *   function reset         sysfs; before the rest, since a driver may put back
+ *                          what it kept
+ *   zero                   as a new VF has it. All but the MAC, then the MAC:
+ *                          some drivers put another in its place, which is no
+ *                          failure as long as it is not the tenant's
+ *   verify                 read anew, compared
+ *
+ * What the driver does not report cannot be proved and is not claimed: it is
+ * not among what is zeroed.
+ */
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "netd/ledger.h"
+
+#define ZEROED (POL_HAS_MAC | POL_HAS_VLAN | POL_HAS_SPOOF | POL_HAS_TRUST)
+
+struct scrub {
+	const struct scrub_ops *ops;
+	void *ctx;
+	struct bdf vf;
+	struct ledger_scrub *ret;
+	struct diag d;
+};
+
+/* ---- one VF as a want ------------------------------------------------------
+ */
+
+struct one {
+	struct pol_state state;
+	struct pol_pf pf;
+	struct pol_vf vf;
+};
+
+/* False = no PF has it. */
+static bool one_of(const struct pol_state *seen, struct bdf b, struct one *ret)
+{
+	for (size_t i = 0; i < seen->n_pfs; i++)
+		for (size_t k = 0; k < seen->pf[i].n_vfs; k++) {
+			if (!bdf_equal(seen->pf[i].vf[k].bdf, b))
+				continue;
+			*ret = (struct one){ .pf = { .bdf = seen->pf[i].bdf },
+				             .vf = seen->pf[i].vf[k] };
+			return true;
+		}
+	return false;
+}
+
+/* Once it has its place: it points into itself. */
+static const struct pol_state *one_state(struct one *o)
+{
+	o->pf.vf = &o->vf;
+	o->pf.n_vfs = 1;
+	o->state.pf = &o->pf;
+	o->state.n_pfs = 1;
+	return &o->state;
+}
+
+static int failed(struct scrub *s, int err)
+{
+	snprintf(s->ret->why, sizeof(s->ret->why), "%.80s%s%.70s",
+	         s->d.code ? s->d.what : strerror(-err),
+	         s->d.code && *s->d.why ? ": " : "", s->d.code ? s->d.why : "");
+	return err;
+}
+
+/* What `o` wants and the machine has not. */
+static int plan_one(struct scrub *s, struct one *o, struct pol_plan **ret)
+{
+	struct pol_state *seen = NULL;
+	int r = s->ops->apply->observe(s->ctx, &seen, &s->d);
+
+	if (!r)
+		r = pol_plan(one_state(o), seen, ret, &s->d);
+	pol_state_free(seen);
+	return r;
+}
+
+static int bring(struct scrub *s, struct one *o)
+{
+	struct pol_plan *plan = NULL;
+	size_t done;
+	int r = plan_one(s, o, &plan);
+
+	if (!r)
+		r = apply_plan(s->ops->apply, s->ctx, plan, &done, &s->d);
+	pol_plan_free(plan);
+	return r;
+}
+
+/* ---- steps -----------------------------------------------------------------
+ */
+
+static int unbind(struct scrub *s, const struct one *now)
+{
+	struct one o = *now;
+
+	if (!*o.vf.driver || pol_driver_is_vfio(o.vf.driver))
+		return 0;
+	o.vf.set = POL_HAS_DRIVER;
+	o.vf.driver[0] = '\0';
+	return bring(s, &o);
+}
+
+static int reset(struct scrub *s, bool exact)
+{
+	int r = s->ops->reset(s->ctx, s->vf, &s->d);
+
+	if (r == -EOPNOTSUPP && !exact) {
+		s->d = (struct diag){ 0 };
+		return 0;
+	}
+	if (!r)
+		s->ret->done |= POL_SCRUB_RESET;
+	return r;
+}
+
+static struct one zeroed(const struct one *now)
+{
+	struct one o = *now;
+
+	o.vf.set &= ZEROED;
+	memset(o.vf.mac, 0, sizeof(o.vf.mac));
+	o.vf.vlan = 0;
+	o.vf.qos = 0;
+	o.vf.proto = 0;
+	o.vf.spoof = true;
+	o.vf.trust = false;
+	o.vf.label[0] = '\0';
+	return o;
+}
+
+static int zero(struct scrub *s, const struct one *now)
+{
+	struct one o = zeroed(now);
+	int r;
+
+	o.vf.set &= ~(uint32_t)POL_HAS_MAC;
+	r = bring(s, &o);
+	if (r)
+		return r;
+	o.vf.set = now->vf.set & POL_HAS_MAC;
+	/* Refused or replaced, it is judged by what it is then. */
+	if (bring(s, &o) == -ENOMEM)
+		return -ENOMEM;
+	s->d = (struct diag){ 0 };
+	s->ret->done |= POL_SCRUB_ZERO;
+	return 0;
+}
+
+static int not_proved(struct scrub *s, const char *what)
+{
+	char b[BDF_STRLEN];
+
+	diag_fail(&s->d, -EUCLEAN, FL_NETD_QUARANTINE, "%s: %s",
+	          bdf_format(s->vf, b), what);
+	return -EUCLEAN;
+}
+
+static int verify(struct scrub *s, const struct one *before)
+{
+	static const uint8_t none[6];
+	struct pol_plan *plan = NULL;
+	struct one want = zeroed(before), now;
+	struct pol_state *seen = NULL;
+	char text[DIAG_LINE];
+	int r = s->ops->apply->observe(s->ctx, &seen, &s->d);
+
+	want.vf.set &= ~(uint32_t)POL_HAS_MAC;
+	if (!r && !one_of(seen, s->vf, &now))
+		r = not_proved(s, "it is gone");
+	if (!r && before->vf.set & ZEROED & ~now.vf.set)
+		r = not_proved(s, "its driver reports nothing of it any more");
+	if (!r && before->vf.set & POL_HAS_MAC &&
+	    memcmp(now.vf.mac, none, 6) != 0 &&
+	    !memcmp(now.vf.mac, before->vf.mac, 6))
+		r = not_proved(s, "it still has its tenant's MAC");
+	if (!r)
+		r = pol_plan(one_state(&want), seen, &plan, &s->d);
+	if (!r && plan->n) {
+		pol_action_text(&plan->action[0], text, sizeof(text));
+		r = not_proved(s, "not as a new VF is");
+		diag_why(&s->d, "still to do: %s", text);
+	}
+	pol_plan_free(plan);
+	pol_state_free(seen);
+	if (!r)
+		s->ret->done |= POL_SCRUB_VERIFY;
+	return r;
+}
+
+static int all_steps(struct scrub *s, unsigned steps, bool exact)
+{
+	struct pol_state *seen = NULL;
+	struct one now;
+	int r = s->ops->apply->observe(s->ctx, &seen, &s->d);
+
+	if (!r && !one_of(seen, s->vf, &now))
+		r = not_proved(s, "no PF has it");
+	pol_state_free(seen);
+	if (!r && steps)
+		r = unbind(s, &now);
+	if (!r && steps & POL_SCRUB_RESET)
+		r = reset(s, exact);
+	if (!r && steps & POL_SCRUB_ZERO)
+		r = zero(s, &now);
+	if (!r && steps & POL_SCRUB_VERIFY)
+		r = verify(s, &now);
+	return r;
+}
+
+void scrub_function(const struct scrub_ops *ops, void *ctx, struct bdf vf,
+                    unsigned steps, bool exact, struct ledger_scrub *ret)
+{
+	struct scrub s = { .ops = ops, .ctx = ctx, .vf = vf, .ret = ret };
+	struct timespec t;
+	int r;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	*ret = (struct ledger_scrub){ .time = t.tv_sec };
+	r = all_steps(&s, steps, exact);
+	ret->proved = r == 0;
+	if (r)
+		failed(&s, r);
+}
+
+/* ---- the machine -----------------------------------------------------------
+ */
+
+static int machine_reset(void *ctx, struct bdf b, struct diag *d)
+{
+	const struct machine *m = ctx;
+
+	return sriov_reset(m->env->root_fd, b, d);
+}
+
+const struct scrub_ops machine_scrub = { .apply = &machine_ops,
+	                                 .reset = machine_reset };

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * VFs from tenant to tenant: the ledger and the scrub, as grants and loans use
+ * them. The ledger is written after a scrub, and before a tenant.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "netd/ledger.h"
+
+#define LOCK_MS 10000u /* of a lease's 30 s */
+
+int tenancy_open(struct work *w, int *ret_lock, struct ledger *ret)
+{
+	int r = journal_lock(w->env->state_fd, LOCK_MS, ret_lock, &w->diag);
+
+	return r ? r : ledger_read(w->env, ret, &w->diag);
+}
+
+static int quarantined(struct work *w, const struct ledger_fn *f)
+{
+	char b[BDF_STRLEN];
+
+	bdf_format(f->bdf, b);
+	diag_fail(&w->diag, -EUCLEAN, FL_NETD_QUARANTINE, "%s is in quarantine",
+	          b);
+	diag_why(&w->diag, "after %.60s had it: %s",
+	         *f->tenant ? f->tenant : "its tenant", f->scrub.why);
+	diag_mend(&w->diag, "mend that, then `fairlead scrub %s`", b);
+	return -EUCLEAN;
+}
+
+/* Into `f`; the caller writes. */
+static void scrub_entry(struct work *w, struct machine *m,
+                        const struct pol_pool *pool, struct ledger_fn *f)
+{
+	unsigned steps = pool ? pol_pool_scrub(pool) : POL_SCRUB_ALL;
+	bool exact = pool && pool->scrub_given != POL_ABSENT;
+
+	scrub_function(&machine_scrub, m, f->bdf, steps, exact, &f->scrub);
+	f->scrub.generation = f->generation;
+	f->state = f->scrub.proved ? LEDGER_CLEAN : LEDGER_QUARANTINED;
+	if (f->scrub.proved)
+		return;
+	(void)quarantined(w, f);
+	log_diag(w->env->log, LOG_LVL_WARN, &w->diag);
+}
+
+int tenancy_clean(struct work *w, struct machine *m,
+                  const struct pol_pool *pool, struct bdf vf)
+{
+	_cleanup_close_ int lock = -1;
+	struct ledger l = { 0 };
+	struct ledger_fn *f;
+	int r = tenancy_open(w, &lock, &l);
+
+	f = r ? NULL : ledger_find(&l, vf);
+	if (f && f->state == LEDGER_GIVEN) {
+		scrub_entry(w, m, pool, f);
+		r = ledger_write(w->env, &l, &w->diag);
+	}
+	if (!r && f && f->state == LEDGER_QUARANTINED)
+		r = quarantined(w, f);
+	ledger_free(&l);
+	return r;
+}
+
+int tenancy_give(struct work *w, struct bdf vf, const char *tenant,
+                 uint64_t *ret_generation)
+{
+	_cleanup_close_ int lock = -1;
+	struct ledger l = { 0 };
+	struct ledger_fn *f;
+	int r = tenancy_open(w, &lock, &l);
+
+	f = r ? NULL : ledger_get(&l, vf);
+	if (f) {
+		ledger_give(f, tenant);
+		*ret_generation = f->generation;
+		r = ledger_write(w->env, &l, &w->diag);
+	} else if (!r) {
+		r = diag_fail(&w->diag, -ENOMEM, FL_NETD_MEMORY,
+		              "no room in " LEDGER_FILE);
+	}
+	ledger_free(&l);
+	return r;
+}
+
+int tenancy_end(struct work *w, struct machine *m, const struct pol_pool *pool,
+                struct bdf vf)
+{
+	_cleanup_close_ int lock = -1;
+	struct ledger l = { 0 };
+	struct ledger_fn *f;
+	struct bdf pf;
+	int r = tenancy_open(w, &lock, &l);
+
+	f = r ? NULL : ledger_find(&l, vf);
+	/* One that went away is looked at when it is there again. */
+	if (f && f->state == LEDGER_GIVEN &&
+	    !sriov_pf_of(w->env->root_fd, vf, &pf)) {
+		scrub_entry(w, m, pool, f);
+		w->diag = (struct diag){ 0 };
+		r = ledger_write(w->env, &l, &w->diag);
+	}
+	ledger_free(&l);
+	return r;
+}
+
+/* ---- `scrub`: by hand, and out of quarantine -------------------------------
+ */
+
+static int in_use(struct work *w, const char *who)
+{
+	diag_fail(&w->diag, -EBUSY, FL_NETD_LEASED, "%s is in use",
+	          w->req.device);
+	diag_why(&w->diag, "%s has it", who);
+	diag_mend(&w->diag, "end that first; `fairlead status` shows it");
+	return -EBUSY;
+}
+
+static int check_scrub(struct work *w, struct bdf b)
+{
+	struct sriov_holder h = { 0 };
+	const struct lease *l;
+	struct bdf pf;
+	size_t at = 0;
+	int r = sriov_pf_of(w->env->root_fd, b, &pf);
+
+	if (r) {
+		diag_fail(&w->diag, -ENODEV, FL_NETD_DEVICE,
+		          "%s is no virtual function", w->req.device);
+		diag_mend(&w->diag, "`fairlead status` lists them");
+		return -ENODEV;
+	}
+	l = lease_of_device(&w->env->leases, b, &at);
+	if (l)
+		return in_use(w, l->guest);
+	r = sriov_holder(w->env->root_fd, b, &h);
+	return r > 0 ? in_use(w, h.comm) : r;
+}
+
+static int scrub_now(struct work *w, struct bdf b)
+{
+	_cleanup_close_ int lock = -1;
+	struct machine m = { 0 };
+	struct ledger l = { 0 };
+	struct ledger_fn *f;
+	int r = tenancy_open(w, &lock, &l);
+
+	f = r ? NULL : ledger_get(&l, b);
+	if (f && *f->loan.holder)
+		r = in_use(w, f->loan.holder);
+	if (!r)
+		r = f ? machine_open(w->env, &m, &w->diag) : -ENOMEM;
+	if (!r) {
+		scrub_entry(w, &m, NULL, f);
+		r = ledger_write(w->env, &l, &w->diag);
+	}
+	if (!r && f->state == LEDGER_QUARANTINED)
+		r = quarantined(w, f);
+	if (!r)
+		json_object_set_new(w->reply, "functions", ledger_json(&l));
+	machine_close(&m);
+	ledger_free(&l);
+	return r;
+}
+
+int verb_scrub(struct work *w)
+{
+	struct bdf b;
+	int r;
+
+	if (bdf_parse(w->req.device, &b)) {
+		diag_fail(&w->diag, -EINVAL, FL_NETD_DEVICE,
+		          "%s is no PCI address", w->req.device);
+		diag_mend(&w->diag, "write it as 0000:3b:10.0");
+		return -EINVAL;
+	}
+	r = check_scrub(w, b);
+	return r ? r : scrub_now(w, b);
+}

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The ledger as JSON, and scrubs of a machine that does not always do what it
+ * says (sim.h). */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "netd/ledger.h"
+#include "tests/unit/netd/sim.h"
+
+static const struct bdf vf0 = { 0, 1, 16, 0 };
+static const struct bdf vf1 = { 0, 1, 16, 1 };
+
+/* ---- the document ----------------------------------------------------------
+ */
+
+static json_t *document(const struct ledger *l)
+{
+	return json_pack("{s:i, s:s, s:o}", "version", 1, "boot", "b1",
+	                 "functions", ledger_json(l));
+}
+
+static struct ledger sample(void)
+{
+	struct ledger l = { 0 };
+	struct ledger_fn *f = ledger_get(&l, vf0);
+
+	ledger_give(f, "pod/net0");
+	ledger_give(f, "pod/net1");
+	strcpy(f->loan.holder, "pod/net1");
+	strcpy(f->loan.pool, "edge");
+	f->loan.uid = 7;
+	f->loan.since = 100;
+	f->loan.attr.set = POL_HAS_VLAN | POL_HAS_TRUST;
+	f->loan.attr.vlan = 5;
+	f->loan.attr.proto = 0x8100;
+	f->loan.attr.trust = true;
+	f = ledger_get(&l, vf1);
+	ledger_give(f, "g/a");
+	f->state = LEDGER_QUARANTINED;
+	f->scrub = (struct ledger_scrub){ .time = 9,
+		                          .generation = 1,
+		                          .done = POL_SCRUB_RESET };
+	strcpy(f->scrub.why, "trust stays on");
+	return l;
+}
+
+static void test_round_trip(void **state)
+{
+	struct ledger l = sample(), back;
+	json_t *doc = document(&l);
+	const struct ledger_fn *f;
+
+	(void)state;
+	assert_int_equal(ledger_decode(doc, "b1", &back), 0);
+	assert_int_equal(back.n, 2);
+	f = ledger_held_by(&back, "pod/net1");
+	assert_non_null(f);
+	assert_int_equal(f->generation, 2);
+	assert_int_equal(f->loan.uid, 7);
+	assert_int_equal(f->loan.attr.set, POL_HAS_VLAN | POL_HAS_TRUST);
+	assert_int_equal(f->loan.attr.vlan, 5);
+	f = ledger_find(&back, vf1);
+	assert_int_equal(f->state, LEDGER_QUARANTINED);
+	assert_int_equal(f->scrub.done, POL_SCRUB_RESET);
+	assert_string_equal(f->scrub.why, "trust stays on");
+	assert_null(ledger_held_by(&back, ""));
+	ledger_free(&back);
+	json_decref(doc);
+	ledger_free(&l);
+}
+
+/* Another boot has neither tenants nor traces; the fence stays. */
+static void test_new_boot(void **state)
+{
+	struct ledger l = sample(), back;
+	json_t *doc = document(&l);
+
+	(void)state;
+	assert_int_equal(ledger_decode(doc, "b2", &back), 0);
+	assert_null(ledger_held_by(&back, "pod/net1"));
+	assert_int_equal(ledger_find(&back, vf0)->generation, 2);
+	assert_int_equal(ledger_find(&back, vf1)->state, LEDGER_CLEAN);
+	ledger_free(&back);
+	json_decref(doc);
+	ledger_free(&l);
+}
+
+static void test_damaged(void **state)
+{
+	static const char *const bad[] = {
+		"{}",
+		"{\"boot\":\"b\"}",
+		"{\"boot\":\"b\",\"functions\":{}}",
+		"{\"boot\":\"b\",\"functions\":[{}]}",
+		"{\"boot\":\"b\",\"functions\":[{\"bdf\":\"0000:01:10.0\","
+		"\"generation\":-1,\"state\":\"clean\",\"tenant\":\"\"}]}",
+		"{\"boot\":\"b\",\"functions\":[{\"bdf\":\"0000:01:10.0\","
+		"\"generation\":1,\"state\":\"spotless\",\"tenant\":\"\"}]}",
+		"{\"boot\":\"b\",\"functions\":[{\"bdf\":\"0000:01:10.0\","
+		"\"generation\":1,\"state\":\"clean\",\"tenant\":\"\","
+		"\"loan\":{\"holder\":\"x\"}}]}",
+		"{\"boot\":\"b\",\"functions\":[{\"bdf\":\"0000:01:10.0\","
+		"\"generation\":1,\"state\":\"clean\",\"tenant\":\"\"},"
+		"{\"bdf\":\"0000:01:10.0\",\"generation\":1,"
+		"\"state\":\"clean\",\"tenant\":\"\"}]}",
+	};
+	struct ledger l = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		json_t *doc = json_loads(bad[i], 0, NULL);
+
+		assert_non_null(doc);
+		assert_int_equal(ledger_decode(doc, "b", &l), -EBADMSG);
+		assert_null(l.fn);
+		json_decref(doc);
+	}
+}
+
+/* The file: absent is empty, rubbish is an error and not an empty one. */
+static void test_file(void **state)
+{
+	struct state_dir dir;
+	struct env e = { .root_fd = -1 };
+	struct ledger l = sample(), back;
+	struct diag d = { 0 };
+
+	(void)state;
+	dir_make(&dir);
+	e.root_fd = e.state_fd = dir.fd;
+	assert_int_equal(ledger_read(&e, &back, &d), 0);
+	assert_int_equal(back.n, 0);
+	assert_int_equal(ledger_write(&e, &l, &d), 0);
+	assert_int_equal(ledger_read(&e, &back, &d), 0);
+	assert_int_equal(back.n, 2);
+	ledger_free(&back);
+	assert_int_equal(journal_put(dir.fd, LEDGER_FILE, "[", 1, &d), 0);
+	assert_int_equal(ledger_read(&e, &back, &d), -EBADMSG);
+	assert_int_equal(d.code, FL_NETD_JOURNAL);
+	dir_drop(&dir);
+	ledger_free(&l);
+}
+
+/* ---- scrubs ----------------------------------------------------------------
+ */
+
+static struct {
+	int reset_errno, resets;
+	bool keeps_trust, fallback_mac;
+} machine;
+
+static int reset(void *ctx, struct bdf b, struct diag *d)
+{
+	(void)ctx;
+	assert_true(bdf_equal(b, vf1));
+	machine.resets++;
+	if (machine.reset_errno)
+		return diag_fail(d, machine.reset_errno, FL_SRIOV_WRITE,
+		                 "no reset");
+	return 0;
+}
+
+/* A driver that says yes and does another thing. */
+static int act(void *ctx, const struct pol_action *a, struct diag *d)
+{
+	static const uint8_t own[6] = { 2, 9, 9, 9, 9, 9 };
+	struct sim *s = ctx;
+
+	if (a->op == POL_OP_VF_TRUST && machine.keeps_trust)
+		return 0;
+	if (a->op == POL_OP_VF_MAC && machine.fallback_mac) {
+		memcpy(s->vf[a->vf].mac, own, 6);
+		return diag_fail(d, -EIO, FL_NETD_READBACK, "another");
+	}
+	return sim_ops.act[a->op](ctx, a, d);
+}
+
+static struct sim *used_machine(void)
+{
+	static const uint8_t mac[6] = { 2, 1, 2, 3, 4, 5 };
+	struct sim *s = sim_new();
+	struct pol_action a = { .op = POL_OP_NUMVFS, .number = 2, .vf = -1 };
+	struct diag d;
+
+	memset(&machine, 0, sizeof(machine));
+	assert_int_equal(sim_ops.act[a.op](s, &a, &d), 0);
+	memcpy(s->vf[1].mac, mac, 6);
+	s->vf[1].vlan = 100;
+	s->vf[1].qos = 3;
+	s->vf[1].spoof = false;
+	s->vf[1].trust = true;
+	strcpy(s->vf[1].driver, "vfio-pci");
+	return s;
+}
+
+static struct ledger_scrub scrub(struct sim *s, unsigned steps, bool exact)
+{
+	struct apply_ops ops = sim_ops;
+	struct scrub_ops so = { .apply = &ops, .reset = reset };
+	struct ledger_scrub ret;
+
+	for (size_t i = 0; i < POL_OP_MAX; i++)
+		ops.act[i] = act;
+	scrub_function(&so, s, vf1, steps, exact, &ret);
+	return ret;
+}
+
+static void test_scrub(void **state)
+{
+	static const uint8_t none[6];
+	struct sim *s = used_machine();
+	struct ledger_scrub r = scrub(s, POL_SCRUB_ALL, true);
+
+	(void)state;
+	assert_true(r.proved);
+	assert_int_equal(r.done, POL_SCRUB_ALL);
+	assert_int_equal(machine.resets, 1);
+	assert_memory_equal(s->vf[1].mac, none, 6);
+	assert_int_equal(s->vf[1].vlan, 0);
+	assert_true(s->vf[1].spoof);
+	assert_false(s->vf[1].trust);
+	assert_string_equal(s->vf[1].driver, "vfio-pci");
+	/* Again: reset, and nothing is written. */
+	s->n = 0;
+	r = scrub(s, POL_SCRUB_ALL, true);
+	assert_true(r.proved);
+	assert_int_equal(s->n, 0);
+	sim_free(s);
+}
+
+/* A host's driver does not sleep through a reset of its function. */
+static void test_scrub_host(void **state)
+{
+	struct sim *s = used_machine();
+
+	(void)state;
+	strcpy(s->vf[1].driver, "igbvf");
+	assert_true(scrub(s, POL_SCRUB_ALL, true).proved);
+	assert_string_equal(s->vf[1].driver, "");
+	sim_free(s);
+}
+
+static void test_scrub_lies(void **state)
+{
+	struct sim *s = used_machine();
+	struct ledger_scrub r;
+
+	(void)state;
+	machine.keeps_trust = true;
+	r = scrub(s, POL_SCRUB_ALL, false);
+	assert_false(r.proved);
+	assert_int_equal(r.done, POL_SCRUB_RESET | POL_SCRUB_ZERO);
+	assert_non_null(strstr(r.why, "trust"));
+	sim_free(s);
+}
+
+/* Another MAC is no trace of the tenant; its own is. */
+static void test_scrub_mac(void **state)
+{
+	struct sim *s = used_machine();
+
+	(void)state;
+	machine.fallback_mac = true;
+	assert_true(scrub(s, POL_SCRUB_ALL, true).proved);
+	sim_free(s);
+	s = used_machine();
+	s->vf[1].trust = false; /* then the MAC is the third action */
+	s->fail_at = 3;
+	s->fail_errno = -EOPNOTSUPP;
+	s->fail_code = FL_NETD_LINK;
+	assert_false(scrub(s, POL_SCRUB_ALL, true).proved);
+	sim_free(s);
+}
+
+static void test_scrub_reset(void **state)
+{
+	struct sim *s = used_machine();
+	struct ledger_scrub r;
+
+	(void)state;
+	machine.reset_errno = -EOPNOTSUPP;
+	assert_false(scrub(s, POL_SCRUB_ALL, true).proved);
+	r = scrub(s, POL_SCRUB_ALL, false);
+	assert_true(r.proved);
+	assert_int_equal(r.done, POL_SCRUB_ZERO | POL_SCRUB_VERIFY);
+	/* One that was tried and went wrong is no "as far as it goes". */
+	machine.reset_errno = -EIO;
+	assert_false(scrub(s, POL_SCRUB_ALL, false).proved);
+	sim_free(s);
+}
+
+static void test_scrub_gone(void **state)
+{
+	struct sim *s = used_machine();
+
+	(void)state;
+	s->num_vfs = 1;
+	assert_false(scrub(s, POL_SCRUB_ALL, false).proved);
+	sim_free(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_new_boot),
+		cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_file),
+		cmocka_unit_test(test_scrub),
+		cmocka_unit_test(test_scrub_host),
+		cmocka_unit_test(test_scrub_lies),
+		cmocka_unit_test(test_scrub_mac),
+		cmocka_unit_test(test_scrub_reset),
+		cmocka_unit_test(test_scrub_gone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
