@@ -53,6 +53,7 @@ struct cli {
 	bool now;                  /* detach, stop */
 	const char *grace;         /* stop: seconds */
 	bool read_only, log;       /* console */
+	const char *hold, *device, *attributes; /* lease */
 	bool json;
 	const char *self; /* argv[0] */
 };
@@ -74,6 +75,9 @@ enum {
 	CLI_OPT_GRACE = 1 << 6,
 	CLI_OPT_READ_ONLY = 1 << 7,
 	CLI_OPT_LOG = 1 << 8,
+	CLI_OPT_HOLD = 1 << 9,
+	CLI_OPT_DEVICE = 1 << 10,
+	CLI_OPT_ATTRIBUTES = 1 << 11,
 };
 
 /* Each returns an enum cli_exit. */
@@ -83,6 +87,9 @@ int cli_plan(const struct cli *c, char *const *args, unsigned n);
 int cli_apply(const struct cli *c, char *const *args, unsigned n);
 int cli_restore(const struct cli *c, char *const *args, unsigned n);
 int cli_status(const struct cli *c, char *const *args, unsigned n);
+int cli_lease(const struct cli *c, char *const *args, unsigned n);
+int cli_release(const struct cli *c, char *const *args, unsigned n);
+int cli_scrub(const struct cli *c, char *const *args, unsigned n);
 int cli_run(const struct cli *c, char *const *args, unsigned n);
 int cli_attach(const struct cli *c, char *const *args, unsigned n);
 int cli_detach(const struct cli *c, char *const *args, unsigned n);

@@ -37,6 +37,21 @@ static const struct cli_verb verbs[] = {
 	  CLI_OPT_SOCKET, cli_status, "" },
 	{ "restore", "", "back to the state before the first apply", 0, 0,
 	  CLI_OPT_SOCKET, cli_restore, "As root." },
+	{ "lease", "POOL [-- COMMAND]", "a pool's VF for a program", 1, 256,
+	  CLI_OPT_SOCKET | CLI_OPT_HOLD | CLI_OPT_DEVICE | CLI_OPT_ATTRIBUTES,
+	  cli_lease,
+	  "With COMMAND the VF is its own until it ends: FAIRLEAD_DEVICE is the\n"
+	  "VF's address, FAIRLEAD_IFNAME its interface, FAIRLEAD_FDS the numbers\n"
+	  "of VFIO's descriptors, FAIRLEAD_LEASE all of it as JSON. With --hold\n"
+	  "NAME it is NAME's until `fairlead release NAME`." },
+	{ "release", "NAME [GENERATION]", "give back what NAME holds", 1, 2,
+	  CLI_OPT_SOCKET, cli_release,
+	  "The VF is scrubbed. With a GENERATION that is not the present one, or\n"
+	  "where NAME holds nothing, nothing is done, and that is said." },
+	{ "scrub", "BDF", "clean a VF, and end its quarantine", 1, 1,
+	  CLI_OPT_SOCKET, cli_scrub,
+	  "As root. Function reset, administrative state as a new VF has it,\n"
+	  "read back. Nobody may have the VF." },
 	{ "run", "GUEST", "start a guest of the policy, console attached", 1, 1,
 	  CLI_OPT_SOCKET | CLI_OPT_REPORT | CLI_OPT_USER | CLI_OPT_NO_REBOOT,
 	  cli_run,
@@ -138,6 +153,18 @@ static const struct {
 	  CLI_OPT_LOG,
 	  "",
 	  "print what the console said last (64 KiB), and end" },
+	{ { "hold", required_argument, NULL, 'H' },
+	  CLI_OPT_HOLD,
+	  " NAME",
+	  "who holds the VF, until it is released" },
+	{ { "device", required_argument, NULL, 'd' },
+	  CLI_OPT_DEVICE,
+	  " BDF",
+	  "that VF of the pool, and no other" },
+	{ { "attributes", required_argument, NULL, 'a' },
+	  CLI_OPT_ATTRIBUTES,
+	  " JSON",
+	  "what the VF is to have: mac, vlan, spoof-check, trust" },
 };
 
 static void usage(FILE *out)
@@ -233,6 +260,15 @@ static void take(struct parsed *p, int opt, const char *arg)
 		break;
 	case 'l':
 		p->cli.log = true;
+		break;
+	case 'H':
+		p->cli.hold = arg;
+		break;
+	case 'd':
+		p->cli.device = arg;
+		break;
+	case 'a':
+		p->cli.attributes = arg;
 		break;
 	default:
 		break;

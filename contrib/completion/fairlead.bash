@@ -1,6 +1,6 @@
 # bash completion for fairlead(8)
 _fairlead() {
-	local cur=${COMP_WORDS[COMP_CWORD]} word verb='' verbs='doctor explain check plan apply status restore run up down stop ps reset pause resume console log dump attach detach irq latency'
+	local cur=${COMP_WORDS[COMP_CWORD]} word verb='' verbs='doctor explain check plan apply status restore run up down stop ps reset pause resume console log dump attach detach lease release scrub irq latency'
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case " $verbs " in *" $word "*) verb=$word ;; esac
 	done
@@ -14,14 +14,15 @@ _fairlead() {
 		console) opts+=' --socket --read-only --log' ;;
 		irq) opts+=' --socket --root' ;;
 		detach) opts+=' --socket --now' ;;
-		plan | apply | status | restore | attach | ps | reset | pause | resume | log | dump) opts+=' --socket' ;;
+		lease) opts+=' --socket --hold --device --attributes' ;;
+		plan | apply | status | restore | attach | ps | reset | pause | resume | log | dump | release | scrub) opts+=' --socket' ;;
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$opts" -- "$cur")
 		return
 	fi
 	case $verb in
 	'') mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur") ;;
-	doctor | explain) mapfile -t COMPREPLY < <(compgen -W "$(ls /sys/bus/pci/devices 2>/dev/null)" -- "${cur//\\/}") ;;
+	doctor | explain | scrub) mapfile -t COMPREPLY < <(compgen -W "$(ls /sys/bus/pci/devices 2>/dev/null)" -- "${cur//\\/}") ;;
 	check | plan | apply | latency) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	esac
 }
