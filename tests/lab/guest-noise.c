@@ -12,6 +12,9 @@
  *                                         processors or send them to system
  *                                         management mode, so that the guest
  *                                         may not live to its end
+ *
+ * It says how many writes it has done, each with a read: a guest may not live
+ * to the end of them.
  */
 
 #include <dirent.h>
@@ -28,8 +31,28 @@
 
 #define DEVICES "/sys/bus/pci/devices"
 #define CONFIG_SIZE 4096u
+#define SAY_EVERY 2000u
 #define CONFIG_ADDRESS 0xcf8u
 #define CONFIG_DATA 0xcfcu
+
+struct noise {
+	const char *seed;
+	uint64_t state;
+	unsigned count, done;
+};
+
+/* One line in one write, as there may be two of us at one console. */
+static void say(const struct noise *n)
+{
+	printf("FL-GUEST: did %s %u\n", n->seed, n->done);
+	fflush(stdout);
+}
+
+static void one_more(struct noise *n)
+{
+	if (++n->done % SAY_EVERY == 0)
+		say(n);
+}
 
 /* xorshift64 (Marsaglia 2003): needs no more than to be the same each time. */
 static uint64_t next(uint64_t *s)
@@ -53,8 +76,9 @@ static uint64_t value(uint64_t *s)
 	}
 }
 
-static int config_one(const char *bdf, uint64_t *s, unsigned count)
+static int config_one(struct noise *n, const char *bdf)
 {
+	uint64_t *s = &n->state;
 	char path[320];
 	int fd;
 
@@ -62,7 +86,7 @@ static int config_one(const char *bdf, uint64_t *s, unsigned count)
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return 1;
-	for (unsigned i = 0; i < count; i++) {
+	for (unsigned i = 0; i < n->count; i++) {
 		uint64_t v = value(s), back;
 		size_t width = 1ul << next(s) % 3;
 		/* Most registers that matter are in the first 256 bytes. */
@@ -71,12 +95,13 @@ static int config_one(const char *bdf, uint64_t *s, unsigned count)
 
 		(void)!pwrite(fd, &v, width, at);
 		(void)!pread(fd, &back, width, at);
+		one_more(n);
 	}
 	close(fd);
 	return 0;
 }
 
-static int config(uint64_t *s, unsigned count)
+static int config(struct noise *n)
 {
 	DIR *d = opendir(DEVICES);
 	const struct dirent *e;
@@ -85,7 +110,7 @@ static int config(uint64_t *s, unsigned count)
 		return 1;
 	while ((e = readdir(d)))
 		if (*e->d_name != '.')
-			(void)config_one(e->d_name, s, count);
+			(void)config_one(n, e->d_name);
 	closedir(d);
 	return 0;
 }
@@ -100,11 +125,13 @@ static void port_write(unsigned port, uint32_t v, unsigned width)
 		outl(v, (uint16_t)port);
 }
 
-static int ports(uint64_t *s, unsigned count)
+static int ports(struct noise *n)
 {
+	uint64_t *s = &n->state;
+
 	if (iopl(3) < 0)
 		return 1;
-	for (unsigned i = 0; i < count; i++) {
+	for (unsigned i = 0; i < n->count; i++) {
 		/* Bits 23:16 the bus, 15:8 the function, 7:2 the register. */
 		uint32_t address = (uint32_t)(next(s) & 0x8003fffc);
 		unsigned width = 1u << next(s) % 3;
@@ -117,6 +144,7 @@ static int ports(uint64_t *s, unsigned count)
 		port_write(CONFIG_ADDRESS, (uint32_t)next(s),
 		           width == 1 ? 4 : width);
 		(void)inb(CONFIG_ADDRESS + (unsigned)(next(s) % 8));
+		one_more(n);
 	}
 	return 0;
 }
@@ -147,8 +175,9 @@ static uint64_t tame(uint64_t v, uint64_t at, unsigned width)
 	return v;
 }
 
-static int bar(uint64_t *s, unsigned count, const char *file, bool wild)
+static int bar(struct noise *n, const char *file, bool wild)
 {
+	uint64_t *s = &n->state;
 	int fd = open(file, O_RDWR | O_CLOEXEC);
 	struct stat st;
 	volatile uint8_t *p;
@@ -159,7 +188,7 @@ static int bar(uint64_t *s, unsigned count, const char *file, bool wild)
 	         fd, 0);
 	if (p == MAP_FAILED)
 		return 1;
-	for (unsigned i = 0; i < count; i++) {
+	for (unsigned i = 0; i < n->count; i++) {
 		unsigned width = 1u << next(s) % 4;
 		/* The vector table lies at the beginning. */
 		uint64_t size = next(s) % 2 ? 64 : (uint64_t)st.st_size;
@@ -170,24 +199,36 @@ static int bar(uint64_t *s, unsigned count, const char *file, bool wild)
 		v = value(s);
 		mem_write(p + at, wild ? v : tame(v, at, width), width);
 		(void)p[at];
+		one_more(n);
 	}
 	return 0;
 }
 
+static int run(struct noise *n, const char *what, const char *where)
+{
+	if (!strcmp(what, "config"))
+		return where ? config_one(n, where) : config(n);
+	if (!strcmp(what, "ports"))
+		return ports(n);
+	if (where && (!strcmp(what, "bar") || !strcmp(what, "wild")))
+		return bar(n, where, !strcmp(what, "wild"));
+	return 2;
+}
+
 int main(int argc, char **argv)
 {
-	uint64_t seed = argc > 3 ? strtoull(argv[2], NULL, 0) * 2 + 1 : 0;
-	unsigned count = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 0) : 0;
+	struct noise n = { .seed = argc > 3 ? argv[2] : "" };
+	int status = 2;
 
-	if (argc > 4 && !strcmp(argv[1], "config"))
-		return config_one(argv[4], &seed, count);
-	if (argc > 3 && !strcmp(argv[1], "config"))
-		return config(&seed, count);
-	if (argc > 3 && !strcmp(argv[1], "ports"))
-		return ports(&seed, count);
-	if (argc > 4 && (!strcmp(argv[1], "bar") || !strcmp(argv[1], "wild")))
-		return bar(&seed, count, argv[4], !strcmp(argv[1], "wild"));
-	fprintf(stderr, "usage: guest-noise config|ports|bar|wild SEED COUNT "
-	                "[BDF|FILE]\n");
-	return 2;
+	if (argc > 3) {
+		n.state = strtoull(n.seed, NULL, 0) * 2 + 1;
+		n.count = (unsigned)strtoul(argv[3], NULL, 0);
+		status = run(&n, argv[1], argc > 4 ? argv[4] : NULL);
+	}
+	if (status == 2)
+		fprintf(stderr, "usage: guest-noise config|ports|bar|wild SEED "
+		                "COUNT [BDF|FILE]\n");
+	else
+		say(&n);
+	return status;
 }
