@@ -1,7 +1,7 @@
 #!/bin/bash
 # An 82540EM on a tap with Linux' own driver: packets of all sizes, whole data both ways, jumbo frames, tags,
 # down and up and a new driver under load, the driver's own tests, and a tap that goes away.
-# lab: devices= timeout=900 quiet=120 tries=2
+# lab: devices= timeout=900 quiet=300
 # check: long
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-device.sh"
