@@ -3,26 +3,10 @@
 # lab: devices=igb timeout=240 quiet=45 tries=2
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-fairlead.sh"
+. "$LAB_DIR/lib-noise.sh"
 
 FN=/sys/bus/pci/devices/0000:01:00.0 # in the guest: behind the first root port
 SEEDS="1 2"
-
-# A second archive behind the first: the kernel unpacks both.
-with_noise() { # FILE
-	mkdir -p /run/noise/bin
-	cp "$FL_BUILD/tests/lab/guest-noise" /run/noise/bin/noise
-	{ cat "$L2_INITRD"; (cd /run/noise && find . | cpio -o -H newc --quiet -R 0:0); } >"$1"
-}
-
-# What the host sees of the real functions: BARs, and the registers that a guest must never reach.
-real() {
-	local f
-	for f in "$pf" "$vf"; do
-		cat "$PCI/$f/resource"
-		od -An -tx1 -j0 -N4 "$PCI/$f/config"
-	done
-	lspci -s "$pf" -vv | grep -E 'Control:|Region|DevCtl:|LnkCtl:|Status: D'
-}
 
 noise() { # SECONDS WORDS...
 	order hostile "$1" sh "noise ${*:2} && echo FL-GUEST: noise ok || echo FL-GUEST: noise failed"
