@@ -100,13 +100,19 @@ spree() { # BEGIN "KIND" "WHERE"
 	note "$total accesses in $whole rounds to the end, $spoilt guests that spoilt themselves"
 }
 
-pinging() { order hostile 10 sh "ping -i 0.5 10.0.2.2 >/pings 2>&1 & echo \$! >/pinger"; }
+# Each is waited for, so that none is in flight when it is over.
+pinging() {
+	order hostile 10 sh "rm -f /over /pings /pinged; (until [ -e /over ]; do ping -c 1 -W 5 10.0.2.2 | grep received; sleep 0.5; done >/pings; echo >/pinged) &"
+}
 pinged() {
-	order hostile 10 sh "kill -INT \$(cat /pinger); sleep 1; echo FL-GUEST: meanwhile \$(grep received /pings)"
-	case $(said_last hostile meanwhile) in
-	*" 0% packet loss"*) note "$(said_last hostile meanwhile)" ;;
-	*) fail "the other VF: $(said_last hostile meanwhile)" ;;
+	local said
+	order hostile 20 sh "echo >/over; until [ -e /pinged ]; do sleep 0.2; done; rm /pinged; echo FL-GUEST: meanwhile \$(grep -c ' 1 packets received' /pings) of \$(grep -c . /pings)"
+	said=$(said_last hostile meanwhile)
+	case $said in
+	"meanwhile 0 of "*) fail "the other VF: $said" ;;
+	*) equal "the other VF: replies" "${said% of *}" "meanwhile ${said##* of }" ;;
 	esac
+	note "$said replies"
 	pings hostile 5
 }
 
