@@ -5,8 +5,10 @@
 #
 # figures.sh cold|warm [KVMTOOL]
 #
-# The same kernel, initramfs, command line, VF and memory for each. cold: a VMM's own files are read
-# for the first time; warm: they are in the page cache, as on a host that starts its second guest.
+# The same kernel, initramfs, command line, VF and memory for each, and nothing else: what fairlead gives
+# a guest unasked, a source of random numbers and a slot for hot plug, is left out. cold: a VMM's own
+# files are read for the first time; warm: they are in the page cache, as on a host that starts its
+# second guest.
 # Figures go to $LAB_LOG/figures as "VMM NAME VALUE" lines; tests/bench/publish makes the table of
 # them. kvmtool, which Debian does not package, is skipped aloud when no path to one is given.
 . "$LAB_DIR/lib.sh"
@@ -14,6 +16,7 @@
 
 MAC=02:00:00:00:00:01
 WORDS="fl.mode=net-ping fl.linger=3"
+ALONE='s|^\( *\)kernel: .*|&\n\1rng: false\n\1hotplug-slots: 0|'
 KIND=${1:-cold}
 LKVM=${2:-}
 
@@ -79,7 +82,7 @@ install_images
 step "carve, set and bind the VF"
 pf=$(pf_igb)
 netd_start
-policy_with /run/figures.yaml "$WORDS"
+policy_with /run/figures.yaml "$WORDS" "$ALONE"
 "$FAIRLEAD" apply /run/figures.yaml >"$LAB_LOG/apply" 2>&1 || fail "$(cat "$LAB_LOG/apply")"
 vf=$(pci_vf "$pf" 0)
 ip link set "$(pci_netdev "$pf")" vf 0 mac $MAC
@@ -94,7 +97,7 @@ run_one fairlead memfd:fairlead "$FAIRLEAD" run --report "$LAB_LOG/report" demo
 } | figures fairlead
 
 # The guest decompresses, as at the first start of each kernel.
-policy_with /run/figures.yaml "$WORDS" 's|^\( *\)kernel: .*|&\n\1kernel-decompression: guest|'
+policy_with /run/figures.yaml "$WORDS" "$ALONE;"'s|^\( *\)kernel: .*|&\n\1kernel-decompression: guest|'
 "$FAIRLEAD" apply /run/figures.yaml >"$LAB_LOG/apply" 2>&1 || fail "$(cat "$LAB_LOG/apply")"
 run_one fairlead-guest memfd:fairlead "$FAIRLEAD" run demo
 netd_stop
