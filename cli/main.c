@@ -113,58 +113,84 @@ static const struct {
 	struct option opt;
 	uint32_t bit; /* 0: every verb takes it */
 	const char *arg, *help;
+	size_t at; /* in struct cli: a text where there is an argument, else a
+	              bool */
 } options[] = {
-	{ { "json", no_argument, NULL, 'j' }, 0, "", "print JSON" },
-	{ { "help", no_argument, NULL, 'h' }, 0, "", "this text, or a verb's" },
-	{ { "version", no_argument, NULL, 'V' }, 0, "", "print the version" },
+	{ { "json", no_argument, NULL, 'j' },
+	  0,
+	  "",
+	  "print JSON",
+	  offsetof(struct cli, json) },
+	{ { "help", no_argument, NULL, 'h' },
+	  0,
+	  "",
+	  "this text, or a verb's",
+	  0 },
+	{ { "version", no_argument, NULL, 'V' },
+	  0,
+	  "",
+	  "print the version",
+	  0 },
 	{ { "socket", required_argument, NULL, 's' },
 	  CLI_OPT_SOCKET,
 	  " PATH",
-	  "netd's socket (" NETD_SOCKET ")" },
+	  "netd's socket (" NETD_SOCKET ")",
+	  offsetof(struct cli, socket) },
 	{ { "root", required_argument, NULL, 'r' },
 	  CLI_OPT_ROOT,
 	  " DIR",
-	  "look at a recorded tree instead of /" },
+	  "look at a recorded tree instead of /",
+	  offsetof(struct cli, root) },
 	{ { "report", required_argument, NULL, 'p' },
 	  CLI_OPT_REPORT,
 	  " FILE",
-	  "counters of the VMM, a JSON line on SIGUSR1 and at the end" },
+	  "counters of the VMM, a JSON line on SIGUSR1 and at the end",
+	  offsetof(struct cli, report) },
 	{ { "user", required_argument, NULL, 'u' },
 	  CLI_OPT_USER,
 	  " NAME",
-	  "account of the VMM when started by root (fairlead, else nobody)" },
+	  "account of the VMM when started by root (fairlead, else nobody)",
+	  offsetof(struct cli, user) },
 	{ { "no-reboot", no_argument, NULL, 'n' },
 	  CLI_OPT_NO_REBOOT,
 	  "",
-	  "end when the guest resets" },
+	  "end when the guest resets",
+	  offsetof(struct cli, no_reboot) },
 	{ { "now", no_argument, NULL, 'w' },
 	  CLI_OPT_NOW,
 	  "",
-	  "do not ask the guest: pull the device, end it" },
+	  "do not ask the guest: pull the device, end it",
+	  offsetof(struct cli, now) },
 	{ { "grace", required_argument, NULL, 'g' },
 	  CLI_OPT_GRACE,
 	  " SECONDS",
-	  "how long the guest has to power off (30)" },
+	  "how long the guest has to power off (30)",
+	  offsetof(struct cli, grace) },
 	{ { "read-only", no_argument, NULL, 'o' },
 	  CLI_OPT_READ_ONLY,
 	  "",
-	  "look on, type nothing" },
+	  "look on, type nothing",
+	  offsetof(struct cli, read_only) },
 	{ { "log", no_argument, NULL, 'l' },
 	  CLI_OPT_LOG,
 	  "",
-	  "print what the console said last (64 KiB), and end" },
+	  "print what the console said last (64 KiB), and end",
+	  offsetof(struct cli, log) },
 	{ { "hold", required_argument, NULL, 'H' },
 	  CLI_OPT_HOLD,
 	  " NAME",
-	  "who holds the VF, until it is released" },
+	  "who holds the VF, until it is released",
+	  offsetof(struct cli, hold) },
 	{ { "device", required_argument, NULL, 'd' },
 	  CLI_OPT_DEVICE,
 	  " BDF",
-	  "that VF of the pool, and no other" },
+	  "that VF of the pool, and no other",
+	  offsetof(struct cli, device) },
 	{ { "attributes", required_argument, NULL, 'a' },
 	  CLI_OPT_ATTRIBUTES,
 	  " JSON",
-	  "what the VF is to have: mac, vlan, spoof-check, trust" },
+	  "what the VF is to have: mac, vlan, spoof-check, trust",
+	  offsetof(struct cli, attributes) },
 };
 
 static void usage(FILE *out)
@@ -221,58 +247,19 @@ struct parsed {
 
 static void take(struct parsed *p, int opt, const char *arg)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
-		if (options[i].opt.val == opt)
-			p->given |= options[i].bit;
-	switch (opt) {
-	case 'j':
-		p->cli.json = true;
-		break;
-	case 'h':
-		p->help = true;
-		break;
-	case 'V':
-		p->version = true;
-		break;
-	case 's':
-		p->cli.socket = arg;
-		break;
-	case 'r':
-		p->cli.root = arg;
-		break;
-	case 'p':
-		p->cli.report = arg;
-		break;
-	case 'u':
-		p->cli.user = arg;
-		break;
-	case 'n':
-		p->cli.no_reboot = true;
-		break;
-	case 'w':
-		p->cli.now = true;
-		break;
-	case 'g':
-		p->cli.grace = arg;
-		break;
-	case 'o':
-		p->cli.read_only = true;
-		break;
-	case 'l':
-		p->cli.log = true;
-		break;
-	case 'H':
-		p->cli.hold = arg;
-		break;
-	case 'd':
-		p->cli.device = arg;
-		break;
-	case 'a':
-		p->cli.attributes = arg;
-		break;
-	default:
-		break;
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		void *to = (char *)&p->cli + options[i].at;
+
+		if (options[i].opt.val != opt || opt == 'h' || opt == 'V')
+			continue;
+		p->given |= options[i].bit;
+		if (options[i].opt.has_arg)
+			*(const char **)to = arg;
+		else
+			*(bool *)to = true;
 	}
+	p->help |= opt == 'h';
+	p->version |= opt == 'V';
 }
 
 static int parse(int argc, char **argv, struct parsed *p)
