@@ -60,30 +60,9 @@ static void see_uses(const struct whole_walk *k, struct pol_whole *w)
 		snprintf(w->use[w->n_uses++], sizeof(w->use[0]), "%s", text);
 }
 
-/* From the PFs seen before; -1: of a PF that is not among them. */
-static void see_vfs(const struct pol_state *s, struct pol_whole *w)
-{
-	const struct pol_pf *pf = state_find_pf(s, w->bdf);
-	char b[BDF_STRLEN];
-
-	if (!pf)
-		return;
-	w->num_vfs = pf->num_vfs;
-	for (size_t i = 0; i < pf->n_vfs; i++) {
-		const struct pol_vf *v = &pf->vf[i];
-
-		if (!v->holder_pid && !*v->holder && !*v->label)
-			continue;
-		snprintf(w->vf_user, sizeof(w->vf_user),
-		         "%.31s (pid %d) has VF %u, %s",
-		         *v->label ? v->label : v->holder, v->holder_pid,
-		         v->index, bdf_format(v->bdf, b));
-		return;
-	}
-}
-
 static int see_whole(struct whole_walk *k, struct bdf b, struct pol_whole *w)
 {
+	const struct pol_pf *itself = state_find_pf(k->s, b);
 	struct sriov_fn f;
 	struct bdf pf;
 	int r = sriov_fn_look(k->env->root_fd, b, &f);
@@ -102,7 +81,8 @@ static int see_whole(struct whole_walk *k, struct bdf b, struct pol_whole *w)
 	w->bridge = w->class_code == CLASS_HOST_BRIDGE ||
 	            w->class_code == CLASS_PCI_BRIDGE;
 	snprintf(w->driver, sizeof(w->driver), "%s", f.driver);
-	see_vfs(k->s, w);
+	if (itself)
+		pol_whole_of_pf(w, itself);
 	see_uses(k, w);
 	return see_holder(k, w);
 }

@@ -244,6 +244,8 @@ static bool is_empty(const struct field *f, const void *obj)
 		return *(const int *)at(f, obj) < 0;
 	if (f->form == &form_pid)
 		return !*(const int *)at(f, obj);
+	if (f->form == &form_flag)
+		return !*(const bool *)at(f, obj);
 	if (f->form == &form_number)
 		return !load(f, obj);
 	return false;
@@ -251,6 +253,7 @@ static bool is_empty(const struct field *f, const void *obj)
 
 static bool says(const struct field *f, unsigned which, const void *obj)
 {
+	unsigned always;
 	uint32_t set;
 
 	if (!(f->flags & which))
@@ -259,7 +262,8 @@ static bool says(const struct field *f, unsigned which, const void *obj)
 		memcpy(&set, obj, sizeof(set));
 		return set & f->has;
 	}
-	return f->flags & FIELD_ALWAYS || !is_empty(f, obj);
+	always = which & FIELD_SAVED ? FIELD_ALWAYS : FIELD_MUST_SEEN;
+	return f->flags & always || !is_empty(f, obj);
 }
 
 void fields_put(const struct fields *t, unsigned which, const void *obj,

@@ -30,7 +30,7 @@ enum {
 	FIELD_SAVED = 1 << 0, /* in the journal: it can be put back */
 	FIELD_SEEN = 1 << 1,  /* in an inventory */
 	FIELD_BOTH = FIELD_SAVED | FIELD_SEEN,
-	FIELD_ALWAYS = 1 << 2,     /* written even where it is empty */
+	FIELD_ALWAYS = 1 << 2,     /* journal: written even where it is empty */
 	FIELD_MUST_SAVED = 1 << 3, /* a journal without it is damaged */
 	FIELD_MUST_SEEN = 1 << 4,  /* nor is there an inventory without it */
 	FIELD_MUST = FIELD_MUST_SAVED | FIELD_MUST_SEEN,

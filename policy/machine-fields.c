@@ -48,36 +48,31 @@ const struct fields vf_fields = TABLE(vf_rows);
 #define PF(...) { ROW(pol_pf, __VA_ARGS__) }
 static const struct field pf_rows[] = {
 	PF(bdf, "bdf", bdf, 0, FIELD_BOTH | FIELD_MUST | FIELD_ALWAYS),
-	PF(vendor, "vendor-id", hex, 0,
-	   FIELD_SEEN | FIELD_MUST_SEEN | FIELD_ALWAYS),
-	PF(device, "device-id", hex, 0,
-	   FIELD_SEEN | FIELD_MUST_SEEN | FIELD_ALWAYS),
+	PF(vendor, "vendor-id", hex, 0, FIELD_SEEN | FIELD_MUST_SEEN),
+	PF(device, "device-id", hex, 0, FIELD_SEEN | FIELD_MUST_SEEN),
 	PF(ifname, "ifname", text, 0, FIELD_BOTH | FIELD_ALWAYS),
 	PF(driver, "driver", text, 0, FIELD_BOTH | FIELD_ALWAYS),
 	PF(autoprobe, "autoprobe", flag, POL_HAS_AUTOPROBE, FIELD_BOTH),
 	{ ROW(pol_pf, num_vfs, "num-vfs", number, POL_HAS_NUMVFS,
 	      FIELD_BOTH | FIELD_MUST_SEEN), .max = POL_VFS_MAX },
 	PF(link_up, "link-up", flag, POL_HAS_LINK, FIELD_BOTH),
-	PF(total_vfs, "total-vfs", number, 0,
-	   FIELD_SEEN | FIELD_MUST_SEEN | FIELD_ALWAYS),
+	PF(total_vfs, "total-vfs", number, 0, FIELD_SEEN | FIELD_MUST_SEEN),
 	PF(vf_offset, "vf-offset", number, 0, FIELD_SEEN),
 	PF(vf_stride, "vf-stride", number, 0, FIELD_SEEN),
 	PF(blocker, "group-blocker", text, 0, FIELD_SEEN),
 };
 const struct fields pf_fields = TABLE(pf_rows);
 
-/* virtual_fn, bridge, num_vfs and vf_user follow from the rest. */
+/* bridge, num_vfs and vf_user follow from the rest. */
 #define WHOLE(...) { ROW(pol_whole, __VA_ARGS__) }
 static const struct field whole_rows[] = {
 	WHOLE(bdf, "bdf", bdf, 0, FIELD_BOTH | FIELD_MUST | FIELD_ALWAYS),
-	WHOLE(vendor, "vendor-id", hex, 0,
-	      FIELD_SEEN | FIELD_MUST_SEEN | FIELD_ALWAYS),
-	WHOLE(device, "device-id", hex, 0,
-	      FIELD_SEEN | FIELD_MUST_SEEN | FIELD_ALWAYS),
-	WHOLE(class_code, "class", hex, 0,
-	      FIELD_SEEN | FIELD_MUST_SEEN | FIELD_ALWAYS),
+	WHOLE(vendor, "vendor-id", hex, 0, FIELD_SEEN | FIELD_MUST_SEEN),
+	WHOLE(device, "device-id", hex, 0, FIELD_SEEN | FIELD_MUST_SEEN),
+	WHOLE(class_code, "class", hex, 0, FIELD_SEEN | FIELD_MUST_SEEN),
 	WHOLE(driver, "driver", text, POL_HAS_DRIVER, FIELD_BOTH),
 	WHOLE(override, "driver-override", text, POL_HAS_OVERRIDE, FIELD_BOTH),
+	WHOLE(virtual_fn, "virtual-function", flag, 0, FIELD_SEEN),
 	WHOLE(group, "group", group, 0, FIELD_SEEN),
 	WHOLE(use, "used-as", uses, 0, FIELD_SEEN),
 	WHOLE(holder_pid, "holder-pid", pid, 0, FIELD_SEEN),
@@ -88,10 +83,8 @@ const struct fields whole_fields = TABLE(whole_rows);
 
 #define HOST(...) { ROW(pol_state, __VA_ARGS__) }
 static const struct field host_rows[] = {
-	HOST(iommu, "iommu", flag, 0,
-	     FIELD_SEEN | FIELD_MUST_SEEN | FIELD_ALWAYS),
-	HOST(remapping, "interrupt-remapping", flag, 0,
-	     FIELD_SEEN | FIELD_MUST_SEEN | FIELD_ALWAYS),
+	HOST(iommu, "iommu", flag, 0, FIELD_SEEN | FIELD_MUST_SEEN),
+	HOST(remapping, "interrupt-remapping", flag, 0, FIELD_SEEN | FIELD_MUST_SEEN),
 };
 // clang-format on
 const struct fields host_fields = TABLE(host_rows);

@@ -84,6 +84,9 @@ enum {
 	FL_POL_COMPANIONS = 130, /* alone, and its group has others; or too many
 	                            for a slot */
 	FL_POL_DATAPATH = 149,   /* a nic cannot be what `datapath` says */
+	FL_POL_INVENTORY = 157,  /* a line of it is not understood */
+	FL_POL_INVENTORY_LACKS = 158, /* it does not say what a plan needs */
+	FL_POL_SIM = 159,             /* an action of a plan would fail */
 	FL_POL_CPU = 160,      /* a CPU that the host has not, or is offline */
 	FL_POL_SIBLINGS = 161, /* two that share a core, and may not */
 	FL_POL_NODE = 164,     /* a memory node that the host has not */
@@ -202,6 +205,8 @@ int pol_own_command(const struct pol_own *o, char *buf, size_t size);
 /* ---- planning ------------------------------------------------------------ */
 
 void pol_state_free(struct pol_state *s);
+/* What a whole function is known by through its VFs. */
+void pol_whole_of_pf(struct pol_whole *w, const struct pol_pf *pf);
 
 /* Dynamic checks and the wanted state: the device is there (NO_MATCH), has a
  * driver and an interface (PF_DRIVER), enough VFs (TOTAL, RANGE), addresses
@@ -237,6 +242,24 @@ int pol_action_text(const struct pol_action *a, char *buf, size_t size);
 /* What a person would type: an ip, devlink or shell line with the same effect.
  */
 int pol_action_command(const struct pol_action *a, char *buf, size_t size);
+
+/* ---- inventories: a machine as text (inventory.c says how) --------------- */
+
+/* `by`: who wrote it, for people. Functions come in the order of their
+ * addresses. */
+_must_check_ int pol_inventory_format(const struct pol_state *s, const char *by,
+                                      char **ret, size_t *ret_len);
+/* Errors have lines, and `errs` is begun anew: FL_POL_INVENTORY,
+ * FL_POL_INVENTORY_LACKS. -EINVAL with at least one, -ENOMEM. */
+_must_check_ int pol_inventory_parse(const char *text, size_t len,
+                                     struct pol_state **ret,
+                                     struct pol_errors *errs);
+/* The plan is done to `s`: sim.c. FL_POL_SIM where the kernel would refuse an
+ * action; those before it are done. VFs are wanted in their order. */
+_must_check_ int pol_sim(struct pol_state *s, const struct pol_plan *plan,
+                         struct diag *d);
+/* Its MACs become others: anonymize.c. */
+_must_check_ int pol_anonymize(struct pol_state *s);
 
 /* ---- as JSON: machine-json.c, plan-json.c (jansson makes no system call) --
  */

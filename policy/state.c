@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* States: looked up, freed, and made into wants. */
 
+#include <stdio.h>
 #include <string.h>
 
 #include "policy/priv.h"
@@ -80,6 +81,24 @@ void pol_state_free(struct pol_state *s)
 	free(s->pf);
 	free(s->whole);
 	free(s);
+}
+
+void pol_whole_of_pf(struct pol_whole *w, const struct pol_pf *pf)
+{
+	char b[BDF_STRLEN];
+
+	w->num_vfs = pf->num_vfs;
+	for (size_t i = 0; i < pf->n_vfs; i++) {
+		const struct pol_vf *v = &pf->vf[i];
+
+		if (!is_held(v->holder_pid, v->holder, v->label))
+			continue;
+		snprintf(w->vf_user, sizeof(w->vf_user),
+		         "%.31s (pid %d) has VF %u, %s",
+		         *v->label ? v->label : v->holder, v->holder_pid,
+		         v->index, bdf_format(v->bdf, b));
+		return;
+	}
 }
 
 /* Only what was stated, and nothing of the observer's remarks. */
