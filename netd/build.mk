@@ -41,6 +41,7 @@ SRCS_netd := \
 	open.c \
 	ops.c \
 	permit.c \
+	record.c \
 	reply.c \
 	rtnl-fdb.c \
 	rtnl-link.c \

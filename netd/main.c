@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #include "netd/kernels.h"
+#include "netd/record.h"
 
 #define STATE_DIR "/var/lib/fairlead"
 #define CACHE_DIR "/var/cache/fairlead/kernels"
@@ -37,6 +38,7 @@
 struct options {
 	const char *root, *state, *cache, *socket;
 	enum log_level level;
+	bool observe;
 };
 
 static const char usage[] =
@@ -47,6 +49,7 @@ static const char usage[] =
 	"  --state DIR     keep the journal there (" STATE_DIR ")\n"
 	"  --cache DIR     keep decompressed kernels there\n"
 	"                  (" CACHE_DIR ")\n"
+	"  --observe       print the machine for `fairlead plan --sim`, and end\n"
 	"  --root DIR      find sys, proc and dev below DIR, for tests (/)\n"
 	"  -f, --foreground  accepted; it never goes to the background\n"
 	"  -v, --verbose   log more\n"
@@ -62,6 +65,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 		{ "state", required_argument, NULL, 'd' },
 		{ "cache", required_argument, NULL, 'c' },
 		{ "root", required_argument, NULL, 'r' },
+		{ "observe", no_argument, NULL, 'o' },
 		{ "foreground", no_argument, NULL, 'f' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
@@ -83,6 +87,9 @@ static int parse_options(int argc, char **argv, struct options *o)
 			break;
 		case 'r':
 			o->root = optarg;
+			break;
+		case 'o':
+			o->observe = true;
 			break;
 		case 'f':
 			break;
@@ -163,6 +170,16 @@ static void open_cache(const char *path, struct env *e)
 	log_diag(e->log, LOG_LVL_WARN, &d);
 }
 
+static int print_machine(const struct options *o, struct env *e, struct diag *d)
+{
+	int r = open_root(o->root, e, d);
+
+	if (!r)
+		r = record_print(e, STDOUT_FILENO, d);
+	close_fd(&e->root_fd);
+	return r;
+}
+
 static int serve(const struct options *o, struct env *e, struct diag *d)
 {
 	const struct group *g = getgrnam(NETD_GROUP);
@@ -226,7 +243,7 @@ int main(int argc, char **argv)
 	e->guests_fd = -1;
 	e->cache_fd = -1;
 	words_init(&e->words);
-	r = serve(&o, e, &d);
+	r = o.observe ? print_machine(&o, e, &d) : serve(&o, e, &d);
 	if (r)
 		log_diag(&leveled, LOG_LVL_ERROR, &d);
 	return r ? 1 : 0;

@@ -28,6 +28,9 @@
  *                                                    {"guest", "text",
  *                                                    "command"}, what netd
  *                                                    makes with a guest
+ * record   root            -                         the descriptor
+ * "inventory": the machine for `plan
+ *                                                    --sim` (policy.h)
  * apply    root            policy as sealed memfd,   "done": how many of the
  *                          "file": name for people   "actions" were done
  * restore  root            -                         as apply
@@ -214,6 +217,7 @@ enum {
 	FL_NETD_VLAN = 738,        /* a tap cannot be in its network's VLAN */
 	FL_NETD_QUARANTINE = 757,  /* a VF that is not proved to be clean */
 	FL_NETD_LOAN = 758,        /* nothing to lend, or lent already */
+	FL_NETD_RECORD = 752,      /* the machine cannot be recorded */
 	FL_NETD_UNPACK = 651,      /* a kernel cannot be decompressed here */
 	FL_NETD_CACHE = 652,       /* nor kept */
 };

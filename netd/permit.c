@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "netd/priv.h"
+#include "netd/record.h"
 
 #define READ_MS 10000u
 /* The VFs of a large PF taken away and made anew (SRIOV_NUMVFS_MS each), all
@@ -23,6 +23,8 @@ static const struct permit permits[] = {
 	  READ_MS,   verb_status },
 	{ "plan",    WHO_ANYONE, PERMIT_POLICY,
 	  READ_MS,   verb_plan },
+	{ "record",  WHO_ROOT,   0,
+	  READ_MS,   verb_record },
 	{ "apply",   WHO_ROOT,   PERMIT_CHANGES | PERMIT_POLICY |
 	                         PERMIT_NEEDS_POLICY,
 	  CHANGE_MS, verb_apply },
@@ -89,14 +91,25 @@ static bool in_group(const struct peer *p, gid_t gid)
 	return p->gid == gid;
 }
 
+static void say_verbs(struct diag *d)
+{
+	char line[DIAG_LINE];
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(permits) && n < sizeof(line); i++)
+		if (permits[i].who != WHO_NOBODY)
+			n += (size_t)snprintf(line + n, sizeof(line) - n,
+			                      "%s%s", n ? ", " : "",
+			                      permits[i].verb);
+	diag_why(d, "fairlead-netd knows %s", line);
+}
+
 int permit_check(const struct permit *p, const struct peer *peer,
                  gid_t lease_gid, struct diag *d)
 {
 	if (!p || p->who == WHO_NOBODY) {
 		diag_fail(d, -EPERM, FL_NETD_DENIED, "no such verb");
-		diag_why(d, "fairlead-netd knows status, plan, apply, restore, "
-		            "lease, attach, detach, log, query, borrow, "
-		            "return and scrub");
+		say_verbs(d);
 		diag_mend(d, "use the fairlead and fairlead-netd of one "
 		             "version");
 		return -EPERM;
