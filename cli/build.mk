@@ -1,4 +1,26 @@
-SRCS_cli := attach.c check.c client.c console.c control.c doctor-device.c doctor-host.c doctor.c explain.c \
-	function.c guest.c irq.c irq-judge.c latency.c loan.c \
-	out.c plan.c run.c status.c up.c
+SRCS_cli := \
+	attach.c \
+	check.c \
+	client.c \
+	console.c \
+	control.c \
+	doctor-device.c \
+	doctor-host.c \
+	doctor.c \
+	explain.c \
+	function.c \
+	guest.c \
+	irq-judge.c \
+	irq.c \
+	latency.c \
+	loan.c \
+	observe.c \
+	out.c \
+	plan.c \
+	record.c \
+	run.c \
+	sim.c \
+	status.c \
+	up.c \
+
 LIBS_cli := -ljansson

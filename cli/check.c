@@ -16,8 +16,8 @@ static json_t *error_json(const struct pol_error *e)
 	return o;
 }
 
-static int print_errors(const struct cli *c, const struct pol_errors *errs,
-                        const char *file)
+int cli_policy_errors(const struct cli *c, const struct pol_errors *errs,
+                      const char *file)
 {
 	char text[4 * DIAG_LINE];
 	json_t *list = json_array();
@@ -88,7 +88,8 @@ int cli_check(const struct cli *c, char *const *args, unsigned n)
 		return cli_refuse(c, CLI_REFUSED, &d);
 	r = pol_parse(text, len, &p, errs);
 	if (r < 0)
-		return errs->n ? print_errors(c, errs, args[0]) : CLI_INTERNAL;
+		return errs->n ? cli_policy_errors(c, errs, args[0])
+		               : CLI_INTERNAL;
 	r = print_good(c, p, args[0]);
 	pol_free(p);
 	return r;

@@ -40,9 +40,12 @@ enum {
 	FL_CLI_EXEC = 804,
 	FL_CLI_USER = 805,
 	FL_CLI_DEVICE = 806,
-	FL_CLI_CONFIG = 807, /* configuration space not to be seen */
-	FL_CLI_LEASED = 808, /* no running guest has such a device */
-	FL_CLI_GUEST = 809,  /* a guest's control socket does not answer */
+	FL_CLI_CONFIG = 807,    /* configuration space not to be seen */
+	FL_CLI_LEASED = 808,    /* no running guest has such a device */
+	FL_CLI_INVENTORY = 211, /* a recorded machine cannot be read or written
+	                         */
+	FL_CLI_RECORD = 212,    /* nor this one recorded */
+	FL_CLI_GUEST = 809,     /* a guest's control socket does not answer */
 };
 
 struct cli {
@@ -54,6 +57,8 @@ struct cli {
 	const char *grace;         /* stop: seconds */
 	bool read_only, log;       /* console */
 	const char *hold, *device, *attributes; /* lease */
+	const char *sim;           /* plan: a recorded machine */
+	bool anonymize;            /* record */
 	bool json;
 	const char *self; /* argv[0] */
 };
@@ -78,12 +83,15 @@ enum {
 	CLI_OPT_HOLD = 1 << 9,
 	CLI_OPT_DEVICE = 1 << 10,
 	CLI_OPT_ATTRIBUTES = 1 << 11,
+	CLI_OPT_SIM = 1 << 24,
+	CLI_OPT_ANONYMIZE = 1 << 25,
 };
 
 /* Each returns an enum cli_exit. */
 int cli_doctor(const struct cli *c, char *const *args, unsigned n);
 int cli_check(const struct cli *c, char *const *args, unsigned n);
 int cli_plan(const struct cli *c, char *const *args, unsigned n);
+int cli_record(const struct cli *c, char *const *args, unsigned n);
 int cli_apply(const struct cli *c, char *const *args, unsigned n);
 int cli_restore(const struct cli *c, char *const *args, unsigned n);
 int cli_status(const struct cli *c, char *const *args, unsigned n);
@@ -107,6 +115,11 @@ int cli_dump(const struct cli *c, char *const *args, unsigned n);
 int cli_explain(const struct cli *c, char *const *args, unsigned n);
 
 /* ---- output (out.c) ---- */
+
+struct pol_errors;
+/* Errors of the file (check.c); returns CLI_REFUSED. */
+int cli_policy_errors(const struct cli *c, const struct pol_errors *errs,
+                      const char *file);
 
 /* Print a refusal; returns `status`. */
 int cli_refuse(const struct cli *c, int status, const struct diag *d);

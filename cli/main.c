@@ -25,9 +25,16 @@ static const struct cli_verb verbs[] = {
 	  "Needs neither the daemon nor hardware. Every error is printed as\n"
 	  "file:line:column." },
 	{ "plan", "[FILE]", "what apply would do, in order", 0, 1,
-	  CLI_OPT_SOCKET, cli_plan,
+	  CLI_OPT_SOCKET | CLI_OPT_SIM, cli_plan,
 	  "Each step with its disruption and the ip or shell line of the same\n"
-	  "effect. FILE defaults to " POLICY "." },
+	  "effect. FILE defaults to " POLICY
+	  ". With --sim, on the machine that\n"
+	  "was recorded in DIR: without the daemon and without privilege." },
+	{ "record", "[DIR]", "this machine as a file for plan --sim", 0, 1,
+	  CLI_OPT_SOCKET | CLI_OPT_ROOT | CLI_OPT_ANONYMIZE, cli_record,
+	  "As root, with or without the daemon. All that a plan can depend on, a\n"
+	  "line for each PCI function, in DIR/inventory.jsonl; without DIR it is\n"
+	  "printed. No serial numbers; --anonymize also replaces the MACs." },
 	{ "apply", "[FILE]", "make the machine as the policy says", 0, 1,
 	  CLI_OPT_SOCKET, cli_apply,
 	  "As root. One transaction: on failure what was done is undone. The\n"
@@ -191,6 +198,16 @@ static const struct {
 	  " JSON",
 	  "what the VF is to have: mac, vlan, spoof-check, trust",
 	  offsetof(struct cli, attributes) },
+	{ { "sim", required_argument, NULL, 'S' },
+	  CLI_OPT_SIM,
+	  " DIR",
+	  "a machine recorded by `fairlead record`, instead of this one",
+	  offsetof(struct cli, sim) },
+	{ { "anonymize", no_argument, NULL, 'A' },
+	  CLI_OPT_ANONYMIZE,
+	  "",
+	  "MACs become 02:00:00:00:00:01 and up",
+	  offsetof(struct cli, anonymize) },
 };
 
 static void usage(FILE *out)

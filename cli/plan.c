@@ -3,6 +3,7 @@
 /* plan, apply and restore: three requests whose answer is a list of actions. */
 
 #include "cli/cli.h"
+#include "cli/sim.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -86,7 +87,9 @@ static int with_policy(const struct cli *c, const char *verb, const char *file,
 int cli_plan(const struct cli *c, char *const *args, unsigned n)
 {
 	json_t *reply = NULL;
-	int r = with_policy(c, "plan", n ? args[0] : DEFAULT_POLICY, &reply);
+	const char *file = n ? args[0] : DEFAULT_POLICY;
+	int r = c->sim ? sim_plan(c, file, &reply)
+	               : with_policy(c, "plan", file, &reply);
 
 	return r ? r
 	         : print_actions(

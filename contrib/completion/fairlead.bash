@@ -1,6 +1,6 @@
 # bash completion for fairlead(8)
 _fairlead() {
-	local cur=${COMP_WORDS[COMP_CWORD]} word verb='' verbs='doctor explain check plan apply status restore run up down stop ps reset pause resume console log dump attach detach lease release scrub irq latency'
+	local cur=${COMP_WORDS[COMP_CWORD]} word verb='' verbs='doctor explain check plan record apply status restore run up down stop ps reset pause resume console log dump attach detach lease release scrub irq latency'
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case " $verbs " in *" $word "*) verb=$word ;; esac
 	done
@@ -14,8 +14,10 @@ _fairlead() {
 		console) opts+=' --socket --read-only --log' ;;
 		irq) opts+=' --socket --root' ;;
 		detach) opts+=' --socket --now' ;;
+		plan) opts+=' --socket --sim' ;;
+		record) opts+=' --socket --root --anonymize' ;;
 		lease) opts+=' --socket --hold --device --attributes' ;;
-		plan | apply | status | restore | attach | ps | reset | pause | resume | log | dump | release | scrub) opts+=' --socket' ;;
+		apply | status | restore | attach | ps | reset | pause | resume | log | dump | release | scrub) opts+=' --socket' ;;
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$opts" -- "$cur")
 		return
@@ -23,6 +25,7 @@ _fairlead() {
 	case $verb in
 	'') mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur") ;;
 	doctor | explain | scrub) mapfile -t COMPREPLY < <(compgen -W "$(ls /sys/bus/pci/devices 2>/dev/null)" -- "${cur//\\/}") ;;
+	record) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
 	check | plan | apply | latency) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	esac
 }

@@ -15,6 +15,9 @@
 
 #define GOOD "docs/examples/demo.yaml"
 #define BAD "tests/golden/policy/bad/conflict-guest-driver.yaml"
+#define SIM "tests/golden/inventory/igb"
+#define BARE "tests/golden/inventory/bare"
+#define SIM_POLICY "tests/golden/inventory/igb/carve.yaml"
 #define IR "tests/golden/sysfs/intel-ir"
 
 static struct outcome o;
@@ -44,6 +47,30 @@ static void words(void **state _unused_)
 		{ { "check", "/dev/zero" }, 1, "", "FL-0803: " },
 		{ { "check", "/" }, 1, "", "FL-0803: " },
 		{ { "plan", "/nowhere" }, 1, "", "FL-0803: " },
+		{ { "plan", "--sim", SIM, SIM_POLICY },
+		  0,
+		  "would be done",
+		  "" },
+		{ { "-j", "plan", "--sim", SIM, SIM_POLICY },
+		  0,
+		  "\"op\": \"numvfs\"",
+		  "" },
+		{ { "plan", "--sim", SIM, GOOD }, 0, "2 VFs on ens1f0", "" },
+		{ { "plan", "--sim", BARE, GOOD },
+		  1,
+		  "",
+		  ".yaml:7:12: FL-0120: " },
+		{ { "plan", "--sim", SIM "/inventory.jsonl", SIM_POLICY },
+		  0,
+		  "would be done",
+		  "" },
+		{ { "plan", "--sim", "/nowhere", GOOD }, 1, "", "FL-0211: " },
+		{ { "plan", "--sim", GOOD, GOOD },
+		  1,
+		  "",
+		  ".yaml:3:1: FL-0157" },
+		{ { "apply", "--sim", SIM, GOOD }, 2, "", "not take --sim" },
+		{ { "record", "--root", "/nowhere" }, 3, "", "FL-0212: " },
 		{ { "status", "--socket", "/nowhere" }, 3, "", "FL-0801: " },
 		{ { "-j", "status", "--socket", "/nowhere" },
 		  3,
@@ -97,10 +124,10 @@ static void words(void **state _unused_)
 /* Each verb of --help explains itself. */
 static void every_help(void **state _unused_)
 {
-	static const char *const verbs[] = { "doctor",  "explain", "check",
-		                             "plan",    "apply",   "status",
-		                             "restore", "latency", "run",
-		                             "attach",  "detach" };
+	static const char *const verbs[] = { "doctor", "explain", "check",
+		                             "plan",   "record",  "apply",
+		                             "status", "restore", "latency",
+		                             "run",    "attach",  "detach" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
 		run(&o, (const char *[]){ verbs[i], "--help", NULL });

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Plans on recorded machines: sim.h. */
+
+#include "cli/sim.h"
+
+#include "cli/inventory.h"
+
+struct sim {
+	const struct cli *c;
+	const char *file;
+	struct pol_state *seen, *want;
+	struct pol_policy *policy;
+	struct pol_plan *plan;
+	struct pol_errors errs;
+	struct diag d;
+};
+
+static int read_policy(struct sim *s)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len = 0;
+	int r = cli_policy_text(s->file, &text, &len, &s->d);
+
+	return r ? r : pol_parse(text, len, &s->policy, &s->errs);
+}
+
+static int plan(struct sim *s)
+{
+	int r = read_policy(s);
+
+	if (!r)
+		r = pol_resolve(s->policy, s->seen, &s->want, &s->errs);
+	if (!r)
+		r = pol_plan(s->want, s->seen, &s->plan, &s->d);
+	return r;
+}
+
+static int refuse(struct sim *s)
+{
+	if (s->errs.n)
+		return cli_policy_errors(s->c, &s->errs, s->file);
+	if (s->d.code)
+		return cli_refuse(s->c, CLI_REFUSED, &s->d);
+	return CLI_INTERNAL;
+}
+
+static int run(struct sim *s, json_t **ret)
+{
+	int r = inventory_state(s->c, &s->seen);
+
+	if (r)
+		return r;
+	if (plan(s))
+		return refuse(s);
+	*ret = json_pack("{s:i, s:b, s:o, s:o}", "version", NETD_PROTO_VERSION,
+	                 "ok", 1, "actions", pol_plan_to_json(s->plan),
+	                 "at-start", pol_at_start_to_json(s->policy));
+	return *ret ? CLI_OK : CLI_INTERNAL;
+}
+
+int sim_plan(const struct cli *c, const char *file, json_t **ret)
+{
+	struct sim *s = calloc(1, sizeof(*s));
+	int r = CLI_INTERNAL;
+
+	if (!s)
+		return r;
+	s->c = c;
+	s->file = file;
+	r = run(s, ret);
+	pol_plan_free(s->plan);
+	pol_free(s->policy);
+	pol_state_free(s->want);
+	pol_state_free(s->seen);
+	free(s);
+	return r;
+}
