@@ -8,6 +8,7 @@ SRCS_cli := \
 	doctor-host.c \
 	doctor.c \
 	explain.c \
+	export.c \
 	function.c \
 	guest.c \
 	irq-judge.c \

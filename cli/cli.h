@@ -45,6 +45,7 @@ enum {
 	FL_CLI_INVENTORY = 211, /* a recorded machine cannot be read or written
 	                         */
 	FL_CLI_RECORD = 212,    /* nor this one recorded */
+	FL_CLI_EXPORT = 213,    /* nor told as a policy */
 	FL_CLI_GUEST = 809,     /* a guest's control socket does not answer */
 };
 
@@ -91,6 +92,7 @@ enum {
 int cli_doctor(const struct cli *c, char *const *args, unsigned n);
 int cli_check(const struct cli *c, char *const *args, unsigned n);
 int cli_plan(const struct cli *c, char *const *args, unsigned n);
+int cli_export(const struct cli *c, char *const *args, unsigned n);
 int cli_record(const struct cli *c, char *const *args, unsigned n);
 int cli_apply(const struct cli *c, char *const *args, unsigned n);
 int cli_restore(const struct cli *c, char *const *args, unsigned n);

@@ -35,6 +35,11 @@ static const struct cli_verb verbs[] = {
 	  "As root, with or without the daemon. All that a plan can depend on, a\n"
 	  "line for each PCI function, in DIR/inventory.jsonl; without DIR it is\n"
 	  "printed. No serial numbers; --anonymize also replaces the MACs." },
+	{ "export", "", "this machine as a policy", 0, 0,
+	  CLI_OPT_SOCKET | CLI_OPT_ROOT | CLI_OPT_SIM, cli_export,
+	  "As root, with or without the daemon. A plan of what is printed is\n"
+	  "empty on this machine; what no policy can say is in comments. With\n"
+	  "--sim, of the machine that was recorded in DIR." },
 	{ "apply", "[FILE]", "make the machine as the policy says", 0, 1,
 	  CLI_OPT_SOCKET, cli_apply,
 	  "As root. One transaction: on failure what was done is undone. The\n"

@@ -258,6 +258,10 @@ _must_check_ int pol_inventory_parse(const char *text, size_t len,
  * action; those before it are done. VFs are wanted in their order. */
 _must_check_ int pol_sim(struct pol_state *s, const struct pol_plan *plan,
                          struct diag *d);
+/* The machine as a policy: export.c. It is well formed, and its plan on `s` is
+ * empty. */
+_must_check_ int pol_export(const struct pol_state *s, char **ret,
+                            size_t *ret_len);
 /* Its MACs become others: anonymize.c. */
 _must_check_ int pol_anonymize(struct pol_state *s);
 

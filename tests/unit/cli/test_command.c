@@ -69,6 +69,8 @@ static void words(void **state _unused_)
 		  1,
 		  "",
 		  ".yaml:3:1: FL-0157" },
+		{ { "export", "--sim", SIM }, 0, "driver: vfio", "" },
+		{ { "-j", "export", "--sim", SIM }, 0, "\"policy\": ", "" },
 		{ { "apply", "--sim", SIM, GOOD }, 2, "", "not take --sim" },
 		{ { "record", "--root", "/nowhere" }, 3, "", "FL-0212: " },
 		{ { "status", "--socket", "/nowhere" }, 3, "", "FL-0801: " },

@@ -5,7 +5,8 @@
  * accepted:
  *   - its plan, done, gives what is wanted: a plan of that is empty;
  *   - going back gives the machine that was, byte for byte;
- * and of each machine, that its inventory is what would be written of it.
+ * and of each machine, that its inventory is what would be written of it, and
+ * that what is exported of it (MACHINE/exported) has an empty plan there.
  */
 
 #include "tests/unit/policy/state.h"
@@ -216,8 +217,35 @@ static void check_written(const char *path)
 	pol_state_free(s);
 }
 
+static void check_export(const char *path)
+{
+	struct pol_state *s = machine_of(path), *want = NULL;
+	struct pol_policy *p = NULL;
+	char golden[512], *out = NULL;
+	size_t len;
+
+	assert_int_equal(pol_export(s, &out, &len), 0);
+	snprintf(golden, sizeof(golden), "%.*sexported",
+	         (int)(strlen(path) - strlen("inventory.jsonl")), path);
+	if (golden_update())
+		text_write(golden, out);
+	text_read(&file, golden);
+	assert_string_equal(file.buf, out);
+	if (pol_parse(out, len, &p, &errs) || pol_resolve(p, s, &want, &errs)) {
+		got.n = 0;
+		text_errors(&got, &errs);
+		fail_msg("%s\n%s", out, got.buf);
+	}
+	check_empty(want, s);
+	pol_state_free(want);
+	pol_state_free(s);
+	pol_free(p);
+	free(out);
+}
+
 static void check_machine(const char *dir)
 {
+	each_file(dir, ".jsonl", check_export);
 	machines += (unsigned)each_file(dir, ".jsonl", check_written);
 	each_file(dir, ".yaml", check_policy);
 }

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef FL_POLICY_EXPORT_H
+#define FL_POLICY_EXPORT_H
+
+/* Inside policy: export.c and its parts. */
+
+#include "policy/priv.h"
+
+struct export_nic {
+	const struct pol_pf *pf;
+	char name[POL_NAME];
+};
+struct export
+{
+	const struct pol_state *s;
+	char *text;
+	size_t n, room;
+	int err; /* from then on nothing more is written */
+	struct export_nic nic[POL_NICS_MAX];
+	size_t n_nics, n_pools, n_devices;
+};
+
+void put(struct export *e, const char *fmt, ...) _printf_(2, 3);
+/* "# not said of 0000:01:00.0: ..." */
+void not_said(struct export *e, struct bdf b, const char *fmt, ...)
+	_printf_(3, 4);
+void put_match(struct export *e, struct bdf b, uint16_t vendor,
+               uint16_t device);
+bool is_name(const char *s);
+/* export-vfs.c: what is set on its VFs, in the nic. */
+void export_vfs(struct export *e, const struct pol_pf *pf);
+/* export-devices.c: whole functions. */
+void export_devices(struct export *e);
+
+#endif
