@@ -101,7 +101,7 @@ $(eval $(call program_rules,fairlead,cli))
 $(eval $(call program_rules,fairlead-netd,netd))
 $(eval $(call program_rules,fairlead-vmm,vmm))
 
-.PHONY: programs install deps demo bench clean
+.PHONY: programs install schema deps demo bench clean
 programs: $(foreach f,$(FOLDERS),$(if $(SRCS_$(f)),$(O)/$(f).a)) $(addprefix $(O)/,$(PROGRAMS))
 
 install: all
@@ -121,10 +121,16 @@ install: all
 		sed 's|/usr/local|$(PREFIX)|; s|file:/usr/|file:$(PREFIX)/|' contrib/systemd/$$unit \
 			>$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit 1; \
 	done
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/fairlead contrib/schema/*
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/network contrib/networkd/*
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/udev/rules.d contrib/udev/*
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/sysusers.d contrib/sysusers/*
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/NetworkManager/conf.d contrib/networkmanager/*
+
+# contrib/schema, as `fairlead schema` has it.
+schema: programs
+	mkdir -p contrib/schema
+	$(O)/fairlead schema >contrib/schema/fairlead-policy.json
 
 # What compiling needs; `make check` and `make demo` also set up the lab.
 deps:

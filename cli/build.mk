@@ -20,6 +20,7 @@ SRCS_cli := \
 	plan.c \
 	record.c \
 	run.c \
+	schema.c \
 	sim.c \
 	status.c \
 	up.c \

@@ -114,6 +114,7 @@ int cli_pause(const struct cli *c, char *const *args, unsigned n);
 int cli_resume(const struct cli *c, char *const *args, unsigned n);
 int cli_console(const struct cli *c, char *const *args, unsigned n);
 int cli_dump(const struct cli *c, char *const *args, unsigned n);
+int cli_schema(const struct cli *c, char *const *args, unsigned n);
 int cli_explain(const struct cli *c, char *const *args, unsigned n);
 
 /* ---- output (out.c) ---- */

@@ -24,6 +24,9 @@ static const struct cli_verb verbs[] = {
 	{ "check", "FILE", "is the policy well formed?", 1, 1, 0, cli_check,
 	  "Needs neither the daemon nor hardware. Every error is printed as\n"
 	  "file:line:column." },
+	{ "schema", "", "what a policy may say, as a JSON Schema", 0, 0, 0,
+	  cli_schema,
+	  "For editors and for tests without this machine; check says more." },
 	{ "plan", "[FILE]", "what apply would do, in order", 0, 1,
 	  CLI_OPT_SOCKET | CLI_OPT_SIM, cli_plan,
 	  "Each step with its disruption and the ip or shell line of the same\n"

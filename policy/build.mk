@@ -1,4 +1,4 @@
-SRCS_policy := node.c errors.c schema.c scalar.c keys.c keys-match.c \
+SRCS_policy := describe.c node.c errors.c schema.c scalar.c keys.c keys-match.c \
 	keys-pool.c keys-device.c keys-guest.c keys-nic.c keys-disk.c \
 	keys-memory.c keys-nodes.c keys-smbios.c keys-cpus.c keys-datapath.c cpus.c keys-slot.c \
 	keys-watch.c keys-scrub.c vf-json.c nodes.c own.c \

@@ -33,7 +33,7 @@ static READER(read_cpu_list)
 	struct pol_cpu_list *l = field(k, obj);
 	size_t n = 0;
 
-	if (!want_quoted(r, k, v))
+	if (told_text(r, v, TOLD_TEXT, LIST_OF_CPUS) || !want_quoted(r, k, v))
 		return;
 	if (strlen(v->text) != v->len || strchr(v->text, '\n') ||
 	    pol_cpus_parse(v->text, l->cpu, POL_CPU_LIST_MAX, &n) < 0) {
@@ -97,7 +97,8 @@ static READER(read_halt_poll)
 	char digits[8];
 	uint64_t n;
 
-	if (!want_plain(r, k, v, form))
+	if (told_text(r, v, TOLD_TEXT, "^(0|[1-9][0-9]{0,2}|1000)us$") ||
+	    !want_plain(r, k, v, form))
 		return;
 	if (v->len < 3 || v->len - 2 >= sizeof(digits) ||
 	    strcmp(v->text + v->len - 2, "us") != 0) {

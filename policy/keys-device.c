@@ -15,6 +15,8 @@ static READER(read_device_name)
 {
 	struct pol_device *dev = obj;
 
+	if (told_text(r, v, TOLD_TEXT, "^[A-Za-z][A-Za-z0-9_.-]{0,28}$"))
+		return;
 	if (v->kind == NODE_SCALAR && v->len > NAME_MAX_LEN)
 		refused_value(r, k, v,
 		              "a device's name has at most 29 "

@@ -26,7 +26,10 @@ READER(read_ifname)
 	static const char bad[] = "/: \t\n\"'\\$`*?;&|<>()%";
 	bool ok;
 
-	if (!want_scalar(r, k, v))
+	if (told_text(r, v, TOLD_LOOSE,
+	              "^[!#+,.0-9=@A-Z_a-z{}~^\\[\\]]"
+	              "[!#+,.0-9=@A-Z_a-z{}~^\\[\\]-]{0,14}$") ||
+	    !want_scalar(r, k, v))
 		return;
 	ok = v->len && v->len < POL_IFNAME && !strpbrk(v->text, bad) &&
 	     strcmp(v->text, ".") != 0 && strcmp(v->text, "..") != 0 &&
@@ -48,7 +51,8 @@ static READER(read_serial)
 	struct pol_disk *disk = obj;
 	bool ok = v->len && v->len < POL_SERIAL;
 
-	if (!want_scalar(r, k, v))
+	if (told_text(r, v, TOLD_LOOSE, "^[!#-\\[\\]-~]{1,20}$") ||
+	    !want_scalar(r, k, v))
 		return;
 	for (size_t i = 0; ok && i < v->len; i++)
 		ok = v->text[i] > ' ' && v->text[i] < 0x7f &&

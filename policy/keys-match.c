@@ -13,7 +13,10 @@ static READER(read_pci)
 {
 	struct pol_match *m = obj;
 
-	if (!want_quoted(r, k, v))
+	if (told_text(r, v, TOLD_TEXT,
+	              "^[0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[01][0-9A-Fa-f]"
+	              "[.][0-7]$") ||
+	    !want_quoted(r, k, v))
 		return;
 	if (bdf_parse(v->text, &m->pci))
 		bad_value(r, k, v, "a full PCI address: \"0000:3b:00.0\"");
@@ -30,7 +33,8 @@ static bool read_id(struct read *r, const struct key *k, const struct node *v,
 	char hex[2 + 4 + 1];
 	uint64_t id;
 
-	if (!want_quoted(r, k, v))
+	if (told_text(r, v, TOLD_TEXT, "^[0-9A-Fa-f]{4}$") ||
+	    !want_quoted(r, k, v))
 		return false;
 	if (v->len == 4) {
 		snprintf(hex, sizeof(hex), "0x%.4s", v->text);
@@ -70,7 +74,8 @@ static READER(read_match_ifname)
 {
 	struct pol_match *m = obj;
 
-	if (!want_scalar(r, k, v))
+	if (told_text(r, v, TOLD_LOOSE, "^[^/: \\t]{1,15}$") ||
+	    !want_scalar(r, k, v))
 		return;
 	if (!v->len || v->len > 15 || strpbrk(v->text, "/: \t") ||
 	    !strcmp(v->text, ".") || !strcmp(v->text, "..")) {

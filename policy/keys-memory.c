@@ -21,6 +21,12 @@ void read_memory_bytes(struct read *r, const struct key *k,
 	uint64_t bytes;
 	struct diag *d;
 
+	/* Even numbers of M from 16 on; K and the top are left to us. */
+	if (told_number(r, v, POL_MEMORY_MIN, POL_MEMORY_MAX) &&
+	    told_text(r, v, TOLD_TEXT,
+	              "^([0-9]+K|(1[68]|[2-9][02468]|[1-9][0-9]+[02468])M|"
+	              "[1-9][0-9]{0,3}G|[1-4]T)$"))
+		return;
 	if (!want_plain(r, k, v, form))
 		return;
 	if (!parse_size(v->text, &bytes) && bytes >= POL_MEMORY_MIN &&

@@ -40,7 +40,7 @@ static READER(read_node_cpus)
 	struct pol_memory_node *n = obj;
 	uint64_t cpus;
 
-	if (!want_quoted(r, k, v))
+	if (told_text(r, v, TOLD_TEXT, LIST_OF_CPUS) || !want_quoted(r, k, v))
 		return;
 	if (!parse_vcpus(v, &cpus))
 		n->cpus = cpus;

@@ -137,7 +137,10 @@ static bool add_functions(struct read *r, const struct key *k,
 	const char *s;
 	size_t nic;
 
-	if (!want_scalar(r, k, v))
+	if (told_text(r, v, TOLD_TEXT,
+	              "^[^#]{1,31}#[0-9]+(-[0-9]+)?"
+	              "(,[0-9]+(-[0-9]+)?)*$") ||
+	    !want_scalar(r, k, v))
 		return false;
 	s = strchr(v->text, '#');
 	if (!s || s == v->text) {
@@ -202,7 +205,9 @@ static READER(read_mac_prefix)
 	uint8_t mac[6];
 	char full[MAC_STRLEN];
 
-	if (!want_quoted(r, k, v))
+	if (told_text(r, v, TOLD_TEXT,
+	              "^[0-9A-Fa-f][02468ACEace](:[0-9A-Fa-f]{2}){2}$") ||
+	    !want_quoted(r, k, v))
 		return;
 	snprintf(full, sizeof(full), "%.8s:00:00:01", v->text);
 	if (v->len != 8 || mac_parse(full, mac)) {
@@ -259,6 +264,8 @@ static READER(read_pool_mac)
 {
 	struct pol_pool *pool = obj;
 
+	if (v->kind == NODE_SCALAR && told_text(r, v, TOLD_TEXT, "^none$"))
+		return;
 	if (node_is_null(v) ||
 	    (v->kind == NODE_SCALAR && !strcmp(v->text, "none")))
 		return;

@@ -20,7 +20,8 @@ READER(read_slot)
 	char hex[2 + 2 + 1];
 	uint64_t dev;
 
-	if (!want_quoted(r, k, v))
+	if (told_text(r, v, TOLD_TEXT, "^(0[1-9A-Fa-f]|1[0-9A-Fa-f])[.]0$") ||
+	    !want_quoted(r, k, v))
 		return;
 	snprintf(hex, sizeof(hex), "0x%.2s", v->text);
 	if (v->len == 4 && !strcmp(v->text + 2, ".0") &&

@@ -11,7 +11,10 @@ static READER(read_smbios_text)
 	char *to = field(k, obj);
 	bool ok = v->len && v->len < POL_SMBIOS_TEXT;
 
-	if (!want_scalar(r, k, v))
+	if (told_text(r, v, TOLD_LOOSE,
+	              "^[!#-\\[\\]-~]([ !#-\\[\\]-~]{0,125}"
+	              "[!#-\\[\\]-~])?$") ||
+	    !want_scalar(r, k, v))
 		return;
 	for (size_t i = 0; ok && i < v->len; i++)
 		ok = v->text[i] >= ' ' && v->text[i] < 0x7f &&
@@ -30,7 +33,9 @@ static READER(read_uuid)
 	static const uint8_t none[16];
 	uint8_t uuid[16];
 
-	if (!want_quoted(r, k, v))
+	if (told_text(r, v, TOLD_TEXT,
+	              "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$") ||
+	    !want_quoted(r, k, v))
 		return;
 	if (strlen(v->text) == v->len && !uuid_parse(v->text, uuid) &&
 	    memcmp(uuid, none, sizeof(uuid)) != 0) {

@@ -118,6 +118,9 @@ void pol_free(struct pol_policy *p);
 unsigned pol_pool_scrub(const struct pol_pool *pool);
 const struct pol_guest *pol_guest_find(const struct pol_policy *p,
                                        const char *name);
+/* describe.c: what pol_parse() takes, as a JSON Schema (2020-12), made from its
+ * own tables. The caller frees it. -ENOMEM. */
+_must_check_ int pol_schema(char **ret);
 /* The MAC a guest NIC is to have: its own, or the pool's stable one, or false
  * when neither says. Stable: the prefix, then 24 bits of FNV-1a (32 bits,
  * folded by xor of its top byte) over "guest/nic". An emulated one always has

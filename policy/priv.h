@@ -22,7 +22,8 @@ enum node_kind {
 };
 struct node {
 	enum node_kind kind;
-	bool quoted; /* scalar written in quotes, or as a block */
+	bool quoted;  /* scalar written in quotes, or as a block */
+	bool in_list; /* a scalar that is a list's item: describe.c's alone */
 	struct pol_pos pos;
 	char *text; /* scalar; printable, no NUL inside */
 	size_t len;
@@ -61,6 +62,7 @@ struct read {
 	bool oom;
 	/* VFs that an earlier pool took, one bit a VF, one row a nic */
 	uint32_t (*taken)[POL_VFS_MAX / 32];
+	struct shape *shape; /* describe.c: nothing is read, all is noted */
 };
 enum {
 	KEY_REQUIRED = 1 << 0,
@@ -142,6 +144,41 @@ struct diag *refused_value(struct read *r, const struct key *k,
                            const struct node *v, const char *why);
 struct diag *bad_value(struct read *r, const struct key *k,
                        const struct node *v, const char *form);
+
+/* ---- describe.c: what a reader would take -------------------------------- */
+
+enum told_kind {
+	TOLD_BOOL = 1 << 0,
+	TOLD_NUMBER = 1 << 1,
+	TOLD_WORDS = 1 << 2,
+	TOLD_TEXT = 1 << 3,
+	TOLD_LOOSE = 1 << 4, /* a text that may look like a number */
+};
+#define TOLD_PATTERNS 4
+struct told {
+	unsigned kinds;
+	uint64_t min, max;
+	const struct words *words;
+	const char *pattern[TOLD_PATTERNS];
+	size_t n_patterns;
+};
+struct shape {
+	struct told scalar, item; /* item: of a list of scalars */
+	const struct table *table;
+	const struct list *list;
+	bool some; /* the list may not be empty */
+};
+/* True where nothing is read: the reader is then done. A reader that takes a
+ * text apart by itself begins with told_text(), so that the schema has its
+ * form: a regular expression of ECMA-262, or NULL. */
+bool told_text(struct read *r, const struct node *v, enum told_kind kind,
+               const char *pattern);
+bool told_number(struct read *r, const struct node *v, uint64_t min,
+                 uint64_t max);
+bool told_words(struct read *r, const struct node *v,
+                const struct words *words);
+
+#define LIST_OF_CPUS "^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$"
 
 /* Readers for tables: into a field of the type named. */
 #define READER(name)                                                           \

@@ -35,6 +35,8 @@ struct diag *bad_value(struct read *r, const struct key *k,
 
 bool want_scalar(struct read *r, const struct key *k, const struct node *v)
 {
+	if (told_text(r, v, TOLD_LOOSE, NULL))
+		return false;
 	if (v->kind == NODE_SCALAR)
 		return true;
 	pol_err(r->errs, v->pos, FL_POL_TYPE,
@@ -56,6 +58,8 @@ static void must_quote(struct read *r, const struct key *k,
 
 bool want_quoted(struct read *r, const struct key *k, const struct node *v)
 {
+	if (told_text(r, v, TOLD_TEXT, NULL))
+		return false;
 	if (!want_scalar(r, k, v))
 		return false;
 	if (!v->quoted)
@@ -67,6 +71,9 @@ bool want_plain(struct read *r, const struct key *k, const struct node *v,
                 const char *form)
 {
 	char text[SHOWN];
+
+	if (told_text(r, v, TOLD_LOOSE, NULL))
+		return false;
 
 	if (!want_scalar(r, k, v))
 		return false;
@@ -83,6 +90,8 @@ bool scalar_u32(struct read *r, const struct key *k, const struct node *v,
 	char form[80];
 	uint64_t n;
 
+	if (told_number(r, v, range->min, range->max))
+		return false;
 	if (range->min == range->max)
 		snprintf(form, sizeof(form), "%u", range->min);
 	else
@@ -115,6 +124,8 @@ bool scalar_word(struct read *r, const struct key *k, const struct node *v,
 {
 	char form[120];
 
+	if (told_words(r, v, words))
+		return false;
 	list_words(words, form, sizeof(form));
 	if (!want_scalar(r, k, v))
 		return false;
@@ -161,6 +172,8 @@ bool scalar_name(struct read *r, const struct key *k, const struct node *v,
 {
 	bool ok = v->len && v->len < POL_NAME;
 
+	if (told_text(r, v, TOLD_TEXT, "^[A-Za-z][A-Za-z0-9_.-]{0,30}$"))
+		return false;
 	if (!want_scalar(r, k, v))
 		return false;
 	for (size_t i = 0; ok && i < v->len; i++)
@@ -199,6 +212,8 @@ READER(read_bool)
 	struct pol_bool *f = field(k, obj);
 	bool yes;
 
+	if (told_text(r, v, TOLD_BOOL, NULL))
+		return;
 	if (node_is_null(v)) {
 		f->given = POL_DEFAULT;
 		return;
@@ -223,6 +238,8 @@ READER(read_bool)
 /* The daemon opens it by name, so it may not depend on where it stands. */
 READER(read_path)
 {
+	if (told_text(r, v, TOLD_TEXT, "^(?!.*/[.][.]/)/.{0,254}$"))
+		return;
 	if (!want_scalar(r, k, v))
 		return;
 	if (v->text[0] != '/' || v->len >= POL_PATH || strstr(v->text, "/../"))
@@ -236,6 +253,8 @@ READER(read_cmdline)
 {
 	bool ok = v->len < POL_CMDLINE;
 
+	if (told_text(r, v, TOLD_LOOSE, "^[ -~]{0,2047}$"))
+		return;
 	if (!want_scalar(r, k, v))
 		return;
 	for (size_t i = 0; ok && i < v->len; i++)
@@ -252,6 +271,10 @@ READER(read_mac)
 	const char *refused;
 	uint8_t mac[6];
 
+	if (told_text(r, v, TOLD_TEXT,
+	              "^(?!00(:00){5}$)[0-9A-Fa-f][02468ACEace]"
+	              "(:[0-9A-Fa-f]{2}){5}$"))
+		return;
 	if (node_is_null(v)) {
 		f->given = POL_DEFAULT;
 		return;

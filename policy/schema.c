@@ -121,6 +121,11 @@ static void read_key(struct read *r, const struct node *map,
 void read_map(struct read *r, const struct node *map, const struct table *t,
               void *obj)
 {
+	if (r->shape) {
+		if (map->kind == NODE_MAP)
+			r->shape->table = t;
+		return;
+	}
 	if (map->kind != NODE_MAP) {
 		struct diag *d = pol_err(r->errs, map->pos, FL_POL_TYPE,
 		                         "%s must be a mapping", t->what);
@@ -172,6 +177,11 @@ void read_list(struct read *r, const struct key *k, const struct node *v,
 	char *array;
 	size_t i = 0;
 
+	if (r->shape) {
+		if (v->kind == NODE_LIST)
+			r->shape->list = l;
+		return;
+	}
 	if (node_is_null(v) || (v->kind == NODE_LIST && !v->n))
 		return;
 	if (v->kind != NODE_LIST) {
