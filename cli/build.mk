@@ -15,6 +15,10 @@ SRCS_cli := \
 	irq.c \
 	latency.c \
 	loan.c \
+	metrics-sandbox.c \
+	metrics-serve.c \
+	metrics-verb.c \
+	metrics.c \
 	observe.c \
 	out.c \
 	plan.c \
@@ -25,4 +29,4 @@ SRCS_cli := \
 	status.c \
 	up.c \
 
-LIBS_cli := -ljansson
+LIBS_cli := -ljansson -lseccomp

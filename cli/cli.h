@@ -46,6 +46,7 @@ enum {
 	                         */
 	FL_CLI_RECORD = 212,    /* nor this one recorded */
 	FL_CLI_EXPORT = 213,    /* nor told as a policy */
+	FL_CLI_LISTEN = 220,    /* metrics cannot be served there */
 	FL_CLI_GUEST = 809,     /* a guest's control socket does not answer */
 };
 
@@ -60,6 +61,7 @@ struct cli {
 	const char *hold, *device, *attributes; /* lease */
 	const char *sim;           /* plan: a recorded machine */
 	bool anonymize;            /* record */
+	bool serve;                /* metrics */
 	bool json;
 	const char *self; /* argv[0] */
 };
@@ -86,6 +88,7 @@ enum {
 	CLI_OPT_ATTRIBUTES = 1 << 11,
 	CLI_OPT_SIM = 1 << 24,
 	CLI_OPT_ANONYMIZE = 1 << 25,
+	CLI_OPT_SERVE = 1 << 20,
 };
 
 /* Each returns an enum cli_exit. */
@@ -114,6 +117,7 @@ int cli_pause(const struct cli *c, char *const *args, unsigned n);
 int cli_resume(const struct cli *c, char *const *args, unsigned n);
 int cli_console(const struct cli *c, char *const *args, unsigned n);
 int cli_dump(const struct cli *c, char *const *args, unsigned n);
+int cli_metrics(const struct cli *c, char *const *args, unsigned n);
 int cli_schema(const struct cli *c, char *const *args, unsigned n);
 int cli_explain(const struct cli *c, char *const *args, unsigned n);
 

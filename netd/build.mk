@@ -32,6 +32,7 @@ SRCS_netd := \
 	loan.c \
 	memlock.c \
 	memory.c \
+	metrics.c \
 	observe-whole.c \
 	observe.c \
 	open-disk.c \
@@ -46,13 +47,16 @@ SRCS_netd := \
 	rtnl-fdb.c \
 	rtnl-link.c \
 	rtnl-set.c \
+	rtnl-stats.c \
 	rtnl-tap.c \
 	rtnl-vlan.c \
 	rtnl.c \
 	scrub.c \
 	server.c \
+	spoofs.c \
 	standby.c \
 	status.c \
+	tally.c \
 	tenancy.c \
 	transact.c \
 	unpack-child.c \

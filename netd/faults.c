@@ -246,6 +246,7 @@ static bool read_record(struct server *s)
 	struct faults *all = &s->env->faults;
 	char buf[RECORD_MAX + 1];
 	ssize_t n = read(s->kmsg, buf, RECORD_MAX);
+	struct spoof_count spoof;
 	struct iommu_fault f;
 
 	if (n > 0) {
@@ -253,6 +254,8 @@ static bool read_record(struct server *s)
 		if (faults_record(buf, &f))
 			report(s, faults_note(all, &s->env->leases, &f,
 			                      time(NULL)));
+		else if (spoofs_record(buf, &spoof))
+			spoofs_note(&s->env->spoofs, &spoof);
 		return true;
 	}
 	if (n < 0 && errno == EAGAIN)

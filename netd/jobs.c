@@ -277,6 +277,8 @@ static void log_end(struct server *s, const struct job *j, bool ok,
 	                            : LOG_LVL_WARN;
 	unsigned ms = (unsigned)((now_ns() - j->begun) / 1000000);
 	json_t *doc = ok ? NULL : json_loadb(text, len, 0, NULL);
+
+	tally_note(&s->env->tally, j->permit->verb, ok, ms);
 	const json_t *e = json_object_get(doc, "error");
 	const char *what = json_string_value(json_object_get(e, "what"));
 	const char *why = json_string_value(json_object_get(e, "why"));

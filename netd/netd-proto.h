@@ -22,6 +22,10 @@
  * status   anyone          -                         see docs/netd.md: "host",
  *                                                    "pfs", "leases",
  *                                                    "journal"
+ * metrics  anyone          -                         see docs/integration.md:
+ *                                                    what is counted, and
+ *                                                    "listen", where the
+ *                                                    policy has it
  * plan     anyone          policy as sealed memfd;   "actions", a list of
  *                          none: the one applied     {"op", "text", "command",
  *                                                    "disruption"}; "at-start":
@@ -218,6 +222,7 @@ enum {
 	FL_NETD_QUARANTINE = 757,  /* a VF that is not proved to be clean */
 	FL_NETD_LOAN = 758,        /* nothing to lend, or lent already */
 	FL_NETD_RECORD = 752,      /* the machine cannot be recorded */
+	FL_NETD_METRICS = 765,     /* what is counted cannot be read */
 	FL_NETD_UNPACK = 651,      /* a kernel cannot be decompressed here */
 	FL_NETD_CACHE = 652,       /* nor kept */
 };

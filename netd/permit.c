@@ -21,6 +21,8 @@
 static const struct permit permits[] = {
 	{ "status",  WHO_ANYONE, 0,
 	  READ_MS,   verb_status },
+	{ "metrics", WHO_ANYONE, 0,
+	  READ_MS,   verb_metrics },
 	{ "plan",    WHO_ANYONE, PERMIT_POLICY,
 	  READ_MS,   verb_plan },
 	{ "record",  WHO_ROOT,   0,

@@ -25,6 +25,7 @@
 
 #include "base/base.h"
 #include "iommu/iommu.h"
+#include "netd/metrics.h"
 #include "netd/netd-proto.h"
 #include "policy/policy.h"
 #include "sriov/sriov.h"
@@ -223,6 +224,8 @@ struct env {
 	struct leases leases;
 	struct words words;
 	struct faults faults;
+	struct verb_tally tally;
+	struct spoofs spoofs;
 	gid_t lease_gid;
 	uint64_t start; /* of this netd: tells its connections from another's */
 };
@@ -239,10 +242,10 @@ struct work {
 	struct diag diag;
 	struct pol_errors errs;
 };
-verb_fn verb_status, verb_plan, verb_apply, verb_restore, verb_recover,
-	verb_lease, verb_release, verb_attach, verb_follow, verb_unpack,
-	verb_log, verb_stand_in, verb_borrow, verb_return, verb_scrub,
-	verb_tidy;
+verb_fn verb_status, verb_metrics, verb_plan, verb_apply, verb_restore,
+	verb_recover, verb_lease, verb_release, verb_attach, verb_follow,
+	verb_unpack, verb_log, verb_stand_in, verb_borrow, verb_return,
+	verb_scrub, verb_tidy;
 
 /* words.c: main's. */
 void words_init(struct words *all);

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The verb "metrics": what is counted, as JSON. What is not known is null. */
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "netd/metrics.h"
+#include "netd/priv.h"
+
+struct scrape {
+	struct work *w;
+	struct rtnl *rtnl;
+	json_t *pfs;
+	struct sriov_pf pf; /* the one being read */
+	struct link_stats stats;
+};
+
+static json_t *numa_node(int root_fd, struct bdf b)
+{
+	char path[96], text[16], bdf[BDF_STRLEN];
+	uint64_t node;
+
+	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/numa_node",
+	         bdf_format(b, bdf));
+	if (sysfs_read(root_fd, path, text, sizeof(text)) < 0 ||
+	    parse_u64(text, POL_HOST_NODES, &node))
+		return json_null();
+	return json_integer((json_int_t)node);
+}
+
+static json_t *stats_json(const struct vf_stats *v)
+{
+	json_t *o;
+
+	if (!v->there)
+		return json_null();
+	o = json_object();
+	for (size_t i = 0; i < VF_STATS; i++)
+		json_object_set_new(o, vf_stat_names[i],
+		                    json_integer((json_int_t)v->v[i]));
+	return o;
+}
+
+static json_t *vf_json(const struct scrape *s, unsigned i, bool counted)
+{
+	const struct leases *all = &s->w->env->leases;
+	char b[BDF_STRLEN];
+	size_t k = 0;
+	const struct lease *l = lease_of_device(all, s->pf.vf[i], &k);
+
+	return json_pack("{s:i, s:s, s:s, s:s, s:o}", "index", (int)i, "bdf",
+	                 bdf_format(s->pf.vf[i], b), "guest", l ? l->guest : "",
+	                 "device", l ? l->device[k].name : "", "stats",
+	                 counted ? stats_json(&s->stats.vf[i]) : json_null());
+}
+
+static int add_pf(struct bdf b, void *arg)
+{
+	struct scrape *s = arg;
+	json_t *vfs = json_array();
+	bool counted = false;
+	char text[BDF_STRLEN];
+
+	/* One that comes or goes meanwhile is told the next time. */
+	if (sriov_pf_read(s->w->env->root_fd, b, &s->pf, NULL) < 0) {
+		json_decref(vfs);
+		return 0;
+	}
+	if (s->rtnl && *s->pf.fn.ifname &&
+	    !rtnl_stats_read(s->rtnl, s->pf.fn.ifname, &s->stats))
+		counted = stats_counted(&s->stats, s->pf.fn.driver);
+	for (unsigned i = 0; i < s->pf.num_vfs; i++)
+		json_array_append_new(vfs, vf_json(s, i, counted));
+	json_array_append_new(
+		s->pfs,
+		json_pack("{s:s, s:s, s:s, s:o, s:i, s:i, s:b, s:o}", "bdf",
+	                  bdf_format(b, text), "ifname", s->pf.fn.ifname,
+	                  "driver", s->pf.fn.driver, "numa-node",
+	                  numa_node(s->w->env->root_fd, b), "num-vfs",
+	                  s->pf.num_vfs, "total-vfs", s->pf.total_vfs,
+	                  "counted", counted, "vfs", vfs));
+	return 0;
+}
+
+static json_t *leases_json(const struct leases *all)
+{
+	json_t *list = json_array();
+	time_t now = time(NULL);
+
+	for (size_t i = 0; i < LEASES_MAX; i++) {
+		const struct lease *l = &all->l[i];
+
+		if (!*l->guest || l->ending)
+			continue;
+		json_array_append_new(
+			list,
+			json_pack("{s:s, s:I, s:i}", "guest", l->guest, "age",
+		                  (json_int_t)MAX(now - l->since, (time_t)0),
+		                  "devices", (int)l->n));
+	}
+	return list;
+}
+
+int verb_metrics(struct work *w)
+{
+	struct scrape *s = calloc(1, sizeof(*s));
+	int phase = journal_phase(w->env->state_fd, NULL);
+	int r;
+
+	if (!s)
+		return diag_fail(&w->diag, -ENOMEM, FL_NETD_MEMORY,
+		                 "no memory");
+	s->w = w;
+	s->pfs = json_array();
+	/* Without netlink there are no counters, and all the rest. */
+	(void)!rtnl_open(&s->rtnl, &(struct diag){ 0 });
+	r = sriov_each_pf(w->env->root_fd, add_pf, s);
+	rtnl_close(s->rtnl);
+	json_object_set_new(w->reply, "pfs", s->pfs);
+	free(s);
+	json_object_set_new(w->reply, "leases", leases_json(&w->env->leases));
+	json_object_set_new(w->reply, "requests", tally_json(&w->env->tally));
+	json_object_set_new(w->reply, "spoofs", spoofs_json(&w->env->spoofs));
+	json_object_set_new(w->reply, "dma-faults",
+	                    faults_json(&w->env->faults));
+	json_object_set_new(w->reply, "journal",
+	                    phase < 0 ? json_null()
+	                              : json_string(journal_phase_name(
+						(enum journal_phase)phase)));
+	if (!r)
+		return 0;
+	diag_fail(&w->diag, r, FL_NETD_METRICS,
+	          "cannot read the machine's functions");
+	diag_why(&w->diag, "%s", strerror(-r));
+	return r;
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is counted: of a PF's VFs as the kernel's rtnl_fill_vfinfo() says it, of
+ * spoofed frames as drivers do, and of requests. */
+
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+
+#include "netd/metrics.h"
+#include "tests/unit/netd/daemon.h"
+
+/* ---- VFs' counters ------------------------------------------------------- */
+
+static void put_vf(struct nl_msg *m, uint32_t index, uint64_t first)
+{
+	struct ifla_vf_mac mac = { .vf = index };
+	struct nlattr *info = nla_nest_start(m, IFLA_VF_INFO), *stats;
+
+	nla_put(m, IFLA_VF_MAC, sizeof(mac), &mac);
+	stats = nla_nest_start(m, IFLA_VF_STATS);
+	for (int i = IFLA_VF_STATS_RX_PACKETS; i <= IFLA_VF_STATS_TX_DROPPED;
+	     i++)
+		if (i != IFLA_VF_STATS_PAD)
+			nla_put_u64(m, i, first ? first + (uint64_t)i : 0);
+	nla_nest_end(m, stats);
+	nla_nest_end(m, info);
+}
+
+static struct link_stats *decoded(uint32_t index, uint64_t first)
+{
+	struct ifinfomsg i = { .ifi_index = 7 };
+	struct link_stats *s = calloc(1, sizeof(*s));
+	struct nl_msg *m = nlmsg_alloc_simple(RTM_NEWLINK, 0);
+	struct nlattr *list;
+
+	nlmsg_append(m, &i, sizeof(i), NLMSG_ALIGNTO);
+	list = nla_nest_start(m, IFLA_VFINFO_LIST);
+	put_vf(m, index, first);
+	nla_nest_end(m, list);
+	assert_int_equal(rtnl_stats_decode(nlmsg_hdr(m), s), 0);
+	nlmsg_free(m);
+	return s;
+}
+
+static void test_stats(void **state)
+{
+	struct link_stats *s = decoded(3, 100);
+
+	(void)state;
+	assert_true(s->vf[3].there);
+	assert_false(s->vf[0].there);
+	assert_int_equal(s->vf[3].v[VF_RX_PACKETS],
+	                 100 + IFLA_VF_STATS_RX_PACKETS);
+	assert_int_equal(s->vf[3].v[VF_TX_DROPPED],
+	                 100 + IFLA_VF_STATS_TX_DROPPED);
+	free(s);
+}
+
+/* Beyond the table, cut short, of another kind: nothing is made of it. */
+static void test_stats_bad(void **state)
+{
+	struct link_stats *s = decoded(POL_VFS_MAX, 1);
+	struct nl_msg *m = nlmsg_alloc_simple(RTM_DELLINK, 0);
+
+	(void)state;
+	for (size_t i = 0; i < POL_VFS_MAX; i++)
+		assert_false(s->vf[i].there);
+	assert_int_equal(rtnl_stats_decode(nlmsg_hdr(m), s), -EBADMSG);
+	nlmsg_hdr(m)->nlmsg_type = RTM_NEWLINK;
+	assert_int_equal(rtnl_stats_decode(nlmsg_hdr(m), s), -EBADMSG);
+	nlmsg_free(m);
+	free(s);
+}
+
+/* Zeros are a number only where the driver is known to count. */
+static void test_counted(void **state)
+{
+	struct link_stats *zeros = decoded(0, 0), *some = decoded(0, 1);
+
+	(void)state;
+	assert_false(stats_counted(zeros, "igb"));
+	assert_true(stats_counted(zeros, "ice"));
+	assert_true(stats_counted(some, "igb"));
+	free(zeros);
+	free(some);
+}
+
+/* ---- spoofed frames ------------------------------------------------------ */
+
+static void test_spoof_words(void **state)
+{
+	static const struct {
+		const char *record;
+		bool is;
+		int vf;
+		uint64_t count;
+	} t[] = {
+		{ "4,812,99,-;igb 0000:01:00.0: Spoof event(s) detected on "
+		  "VF 6\n SUBSYSTEM=pci\n",
+		  true, 6, 1 },
+		{ "4,812,99,-;ixgbe 0000:01:00.0 eth0: 12 Spoofed packets "
+		  "detected\n",
+		  true, -1, 12 },
+		/* From a program, by its facility. */
+		{ "12,812,99,-;igb 0000:01:00.0: Spoof event(s) detected on "
+		  "VF 6",
+		  false, 0, 0 },
+		{ "4,1,1,-;igb 0000:01:00.0: Spoof event(s) detected on VF ",
+		  false, 0, 0 },
+		{ "4,1,1,-;igb 0000:01:00.0: Spoof event(s) detected on VF 6x",
+		  false, 0, 0 },
+		{ "4,1,1,-;igbvf 0000:01:00.0: Spoof event(s) detected on VF 6",
+		  false, 0, 0 },
+		{ "4,1,1,-;igb 0000:01:0g.0: Spoof event(s) detected on VF 6",
+		  false, 0, 0 },
+		{ "4,1,1,-;ice 0000:01:00.0: 12 Spoofed packets detected",
+		  false, 0, 0 },
+		{ "4,1,1,-;igb", false, 0, 0 },
+		{ "4,1,1,-;", false, 0, 0 },
+		{ "", false, 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct spoof_count c = { .vf = 0 };
+
+		if (spoofs_record(t[i].record, &c) != t[i].is)
+			fail_msg("%s", t[i].record);
+		if (!t[i].is)
+			continue;
+		assert_int_equal(c.vf, t[i].vf);
+		assert_int_equal(c.count, t[i].count);
+		assert_int_equal(c.pf.bus, 1);
+	}
+}
+
+static void test_spoof_table(void **state)
+{
+	static struct spoofs all;
+	struct spoof_count c = { .count = 2 };
+
+	(void)state;
+	for (int i = 0; i < SPOOFS_MAX + 5; i++) {
+		c.vf = i;
+		spoofs_note(&all, &c);
+	}
+	c.vf = 1;
+	spoofs_note(&all, &c);
+	assert_int_equal(all.n, SPOOFS_MAX);
+	assert_int_equal(all.s[1].count, 4);
+}
+
+/* ---- the verb ------------------------------------------------------------ */
+
+static json_t *ask_metrics(struct daemon *d)
+{
+	_cleanup_close_ int fd = dial(d);
+	json_t *doc;
+
+	say(fd, "{\"version\":1,\"verb\":\"metrics\"}");
+	doc = receive(fd, 5000);
+	assert_true(json_is_true(json_object_get(doc, "ok")));
+	return doc;
+}
+
+/* Requests are counted, its own among them, the time after. */
+static void test_verb(void **state)
+{
+	json_t *doc = ask_metrics(*state);
+	const json_t *list, *v;
+
+	assert_true(json_is_array(json_object_get(doc, "pfs")));
+	assert_true(json_is_array(json_object_get(doc, "leases")));
+	assert_string_equal(json_string_value(json_object_get(doc, "journal")),
+	                    "none");
+	json_decref(doc);
+	doc = ask_metrics(*state);
+	list = json_object_get(doc, "requests");
+	assert_int_equal(json_array_size(list), 1);
+	v = json_array_get(list, 0);
+	assert_string_equal(json_string_value(json_object_get(v, "verb")),
+	                    "metrics");
+	assert_int_equal(json_integer_value(json_object_get(v, "done")), 1);
+	json_decref(doc);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_stats),
+		cmocka_unit_test(test_stats_bad),
+		cmocka_unit_test(test_counted),
+		cmocka_unit_test(test_spoof_words),
+		cmocka_unit_test(test_spoof_table),
+		cmocka_unit_test_setup_teardown(test_verb, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
