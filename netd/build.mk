@@ -4,6 +4,8 @@ SRCS_netd := \
 	affinity.c \
 	apply.c \
 	ask.c \
+	audit-entry.c \
+	audit.c \
 	boot.c \
 	bridge-set.c \
 	bridge.c \

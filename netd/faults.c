@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "netd/audit.h"
 #include "netd/server.h"
 
 #define RECORD_MAX 8192 /* the longest that the kernel makes */
@@ -163,6 +164,7 @@ static void report(struct server *s, struct fault_count *f)
 {
 	const struct client *c = client_holding(s, f->guest);
 	char b[BDF_STRLEN], text[256];
+	struct audit a;
 
 	f->limit.interval_ns = TELL_INTERVAL_NS;
 	f->limit.burst = 1;
@@ -175,7 +177,12 @@ static void report(struct server *s, struct fault_count *f)
 	         *f->guest ? f->guest : "the host", f->count,
 	         iommu_fault_kind_name(f->last.kind), f->last.addr,
 	         f->last.words);
-	log_line(s->env->log, LOG_LVL_WARN, "%s", text);
+	audit_begin(&a, s->env->log, s->env->journal, AUDIT_FAULT, LOG_LVL_WARN,
+	            "%s", text);
+	audit_field(&a, "BDF", "%s", b);
+	audit_field(&a, "GUEST", "%s", f->guest);
+	audit_field(&a, "DEVICE", "%s", f->device);
+	audit_send(&a);
 	if (c)
 		tell(s, c, f, text);
 }

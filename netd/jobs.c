@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "netd/audit.h"
 #include "netd/server.h"
 
 #define KILL_GRACE_MS 1000u
@@ -266,7 +267,22 @@ static void forget_lease(struct server *s, const struct job *j,
 		control_remove(s->env, j->req.guest);
 }
 
-/* A refusal in one line; the client has all of it. */
+/* What the lease has, each by its address: a field may be there many times. */
+static void audit_devices(struct audit *a, const json_t *doc)
+{
+	const json_t *list = json_object_get(doc, "devices");
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *d = json_array_get(list, i);
+		const char *bdf = json_string_value(json_object_get(d, "bdf"));
+
+		if (bdf)
+			audit_field(a, "BDF", "%s", bdf);
+	}
+}
+
+/* A refusal in one line; the client has all of it. What an apply did, action by
+ * action, its worker tells (audit-entry.c). */
 static void log_end(struct server *s, const struct job *j, bool ok,
                     const char *text, size_t len)
 {
@@ -276,20 +292,35 @@ static void log_end(struct server *s, const struct job *j, bool ok,
 	                       : ok ? LOG_LVL_INFO
 	                            : LOG_LVL_WARN;
 	unsigned ms = (unsigned)((now_ns() - j->begun) / 1000000);
-	json_t *doc = ok ? NULL : json_loadb(text, len, 0, NULL);
-
-	tally_note(&s->env->tally, j->permit->verb, ok, ms);
+	/* A long answer to a question is not read again for its log line. */
+	bool told = !ok || j->permit->flags & PERMIT_GUEST;
+	json_t *doc = told ? json_loadb(text, len, 0, NULL) : NULL;
 	const json_t *e = json_object_get(doc, "error");
 	const char *what = json_string_value(json_object_get(e, "what"));
 	const char *why = json_string_value(json_object_get(e, "why"));
+	int code = (int)json_integer_value(json_object_get(e, "code"));
+	struct audit a;
 
-	log_line(s->env->log, level, "%s%s%s by pid %d: %s%s%s, %u ms",
-	         j->permit->verb, *j->req.guest ? " " : "", j->req.guest,
-	         j->peer.pid,
-	         ok     ? "done"
-	         : what ? what
-	                : "refused",
-	         why && *why ? ": " : "", why ? why : "", ms);
+	tally_note(&s->env->tally, j->permit->verb, ok, ms);
+	audit_begin(&a, s->env->log, s->env->journal,
+	            ok ? AUDIT_LEASE : AUDIT_REFUSED, level,
+	            "%s%s%s by pid %d: %s%s%s, %u ms", j->permit->verb,
+	            *j->req.guest ? " " : "", j->req.guest, j->peer.pid,
+	            ok     ? "done"
+	            : what ? what
+	                   : "refused",
+	            why && *why ? ": " : "", why ? why : "", ms);
+	audit_field(&a, "VERB", "%s", j->permit->verb);
+	audit_field(&a, "GUEST", "%s", j->req.guest);
+	audit_field(&a, "DEVICE", "%s", j->req.device);
+	if (j->peer.pid) {
+		audit_field(&a, "PID", "%d", j->peer.pid);
+		audit_field(&a, "UID", "%u", j->peer.uid);
+	}
+	if (code)
+		audit_field(&a, "CODE", "FL-%04d", code);
+	audit_devices(&a, doc);
+	audit_send(&a);
 	json_decref(doc);
 }
 

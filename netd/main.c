@@ -29,6 +29,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "netd/audit.h"
 #include "netd/kernels.h"
 #include "netd/record.h"
 
@@ -238,6 +239,7 @@ int main(int argc, char **argv)
 		return 1;
 	leveled.level = o.level;
 	e->log = &leveled;
+	e->journal = audit_where();
 	e->root_fd = -1;
 	e->state_fd = -1;
 	e->guests_fd = -1;

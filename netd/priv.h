@@ -221,6 +221,8 @@ struct env {
 	int guests_fd; /* folder of the control sockets */
 	int cache_fd;  /* of decompressed kernels; -1 = none */
 	const struct log *log;
+	const char *journal; /* systemd's, for audit.h; NULL = it is not there
+	                      */
 	struct leases leases;
 	struct words words;
 	struct faults faults;
