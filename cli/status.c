@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 /* A member of any scalar type as text; *buf is used for numbers. */
 static const char *scalar(const json_t *o, const char *key, char buf[24])
@@ -34,6 +35,35 @@ static void print_host(const json_t *host)
 	       cli_text(host, "posting", "unknown"));
 }
 
+/* Said only where it is not what a new VF has. */
+static void print_knobs(const json_t *vf)
+{
+	const json_t *rate = json_object_get(vf, "tx-rate");
+	json_int_t min = json_integer_value(json_object_get(rate, "min"));
+	json_int_t max = json_integer_value(json_object_get(rate, "max"));
+	const char *link = cli_text(vf, "link-state", "auto");
+	const char *comma = "         ";
+
+	if (strcmp(link, "auto") != 0) {
+		printf("%slink state %s", comma, link);
+		comma = ", ";
+	}
+	if (min || max) {
+		printf("%srate %" JSON_INTEGER_FORMAT " to ", comma, min);
+		if (max)
+			printf("%" JSON_INTEGER_FORMAT " Mbit/s", max);
+		else
+			printf("any number of Mbit/s");
+		comma = ", ";
+	}
+	if (json_is_true(json_object_get(vf, "query-rss"))) {
+		printf("%sRSS query on", comma);
+		comma = ", ";
+	}
+	if (*comma == ',')
+		putchar('\n');
+}
+
 static void print_vf(const json_t *vf)
 {
 	static const struct {
@@ -51,17 +81,19 @@ static void print_vf(const json_t *vf)
 		printf("%-*s  ", columns[i].width,
 		       scalar(vf, columns[i].key, b));
 	putchar('\n');
+	print_knobs(vf);
 }
 
 static void print_pf(const json_t *pf)
 {
 	const json_t *vfs = json_object_get(pf, "vfs");
-	char b1[24], b2[24];
+	char b1[24], b2[24], b3[24];
 
-	printf("\n%s %s  driver %s, link %s, VFs %s of %s\n",
+	printf("\n%s %s  driver %s, link %s, MTU %s, VFs %s of %s\n",
 	       cli_text(pf, "bdf", "?"), cli_text(pf, "ifname", "-"),
 	       cli_text(pf, "driver", "-"), cli_text(pf, "link", "unknown"),
-	       scalar(pf, "num-vfs", b1), scalar(pf, "total-vfs", b2));
+	       scalar(pf, "mtu", b3), scalar(pf, "num-vfs", b1),
+	       scalar(pf, "total-vfs", b2));
 	if (json_array_size(vfs))
 		printf("  %-5s  %-12s  %-9s  %-17s  %-7s  %-7s  %-7s  %-5s  %s\n",
 		       "VF", "address", "driver", "MAC", "VLAN", "spoof",

@@ -5,21 +5,33 @@
 
 #include "netd/priv.h"
 
+static int do_some(const struct apply_ops *ops, void *ctx,
+                   const struct pol_action *a, size_t n, size_t *ret_done,
+                   struct diag *d)
+{
+	int r;
+
+	if (ops->together && ops->together(a, n) > 1)
+		return ops->many(ctx, a, ops->together(a, n), ret_done, d);
+	r = a->op < POL_OP_MAX && ops->act[a->op] ? ops->act[a->op](ctx, a, d)
+	                                          : -EOPNOTSUPP;
+	*ret_done = r >= 0;
+	return r;
+}
+
 int apply_plan(const struct apply_ops *ops, void *ctx,
                const struct pol_plan *plan, size_t *ret_done, struct diag *d)
 {
-	*ret_done = 0;
-	for (size_t i = 0; i < plan->n; i++) {
-		const struct pol_action *a = &plan->action[i];
-		int r = a->op < POL_OP_MAX && ops->act[a->op]
-		                ? ops->act[a->op](ctx, a, d)
-		                : -EOPNOTSUPP;
+	int r = 0;
 
-		if (r < 0)
-			return r;
-		(*ret_done)++;
+	for (*ret_done = 0; r >= 0 && *ret_done < plan->n;) {
+		size_t done = 0;
+
+		r = do_some(ops, ctx, &plan->action[*ret_done],
+		            plan->n - *ret_done, &done, d);
+		*ret_done += done;
 	}
-	return 0;
+	return MIN(r, 0);
 }
 
 static int copy_pf(const struct pol_pf *from, struct pol_pf *to)

@@ -5,6 +5,7 @@
  * leases. What a driver does not report is not set; it is never taken for 0.
  */
 
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -66,6 +67,10 @@ static void see_attributes(const struct rtnl_vf *n, struct pol_vf *v)
 	v->proto = n->proto;
 	v->spoof = n->spoof;
 	v->trust = n->trust;
+	v->rss = n->rss;
+	v->rate_min = n->rate_min;
+	v->rate_max = n->rate_max;
+	v->link_state = n->link_state;
 }
 
 /* The group's first member that a host driver has. */
@@ -160,14 +165,30 @@ static int read_pf(struct observer *o, struct bdf b)
 	return r;
 }
 
+/* A link that is down has none (EINVAL, or -1). */
+static uint32_t read_speed(struct observer *o, const char *ifname)
+{
+	char path[64], text[24];
+	uint64_t v;
+
+	snprintf(path, sizeof(path), "sys/class/net/%.15s/speed", ifname);
+	return sysfs_read(o->env->root_fd, path, text, sizeof(text)) >= 0 &&
+	                       !parse_u64(text, INT32_MAX, &v)
+	               ? (uint32_t)v
+	               : 0;
+}
+
 static void see_link(struct observer *o, struct pol_pf *p)
 {
 	memset(&o->link, 0, sizeof(o->link));
 	if (!*p->ifname || !o->rtnl ||
-	    rtnl_link_read(o->rtnl, p->ifname, &o->link, NULL) < 0)
+	    rtnl_link_read(o->rtnl, p->ifname, if_nametoindex(p->ifname),
+	                   &o->link, NULL) < 0)
 		return;
 	p->link_up = o->link.up;
-	p->set |= POL_HAS_LINK;
+	p->mtu = o->link.mtu;
+	p->set |= POL_HAS_LINK | (p->mtu ? POL_HAS_MTU : 0u);
+	p->speed = p->link_up ? read_speed(o, p->ifname) : 0;
 }
 
 static int see_pf(struct observer *o, struct pol_pf *p)

@@ -136,8 +136,9 @@ static int no_vlan(struct work *w, const struct pol_own *o, const char *why,
                    const char *mend)
 {
 	diag_fail(&w->diag, -EOPNOTSUPP, FL_NETD_VLAN,
-	          "guest %s: nic %s cannot be in VLAN %u of network %s",
-	          w->req.guest, o->name, pol_own_vlan(o), o->network->name);
+	          "guest %s: nic %s cannot be in VLAN %u%s%s", w->req.guest,
+	          o->name, pol_own_vlan(o), o->network ? " of network " : "",
+	          o->network ? o->network->name : "");
 	diag_why(&w->diag, "%s", why);
 	diag_mend(&w->diag, "%s", mend);
 	return -EOPNOTSUPP;
@@ -172,7 +173,7 @@ static int other_protocol(struct work *w, const struct pol_own *o)
 
 	snprintf(mend, sizeof(mend),
 	         "ip link set %s type bridge vlan_protocol %s", o->bridge,
-	         o->network->vlan.proto == ETH_P_8021AD ? "802.1ad" : "802.1Q");
+	         o->vlan.proto == ETH_P_8021AD ? "802.1ad" : "802.1Q");
 	return no_vlan(w, o, "its bridge filters tags of another protocol",
 	               mend);
 }
@@ -181,7 +182,7 @@ static int other_protocol(struct work *w, const struct pol_own *o)
 static int plan_vlan(struct work *w, struct rtnl *rtnl, const struct pol_own *o,
                      struct tap_place *place)
 {
-	const struct pol_vlan *v = pol_own_vlan(o) ? &o->network->vlan : NULL;
+	const struct pol_vlan *v = pol_own_vlan(o) ? &o->vlan : NULL;
 	struct rtnl_bridge b;
 	int r = v ? rtnl_bridge_read(rtnl, o->bridge, &b, &w->diag) : 0;
 
@@ -193,9 +194,9 @@ static int plan_vlan(struct work *w, struct rtnl *rtnl, const struct pol_own *o,
 		return other_protocol(w, o);
 	if (v->qos)
 		reply_warn(w->reply,
-		           "nic %s: a bridge sets no priority, so 'qos: %u' "
-		           "of network %s is a VF's only",
-		           o->name, v->qos, o->network->name);
+		           "nic %s: a bridge sets no priority, so 'qos: %u' is "
+		           "a VF's only",
+		           o->name, v->qos);
 	place->vlan = v->id;
 	place->pvid = b.pvid;
 	return 0;

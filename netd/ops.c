@@ -24,19 +24,33 @@ static int op_numvfs(void *ctx, const struct pol_action *a, struct diag *d)
 	return sriov_set_numvfs(m->env->root_fd, a->pf, a->number, d);
 }
 
-static int op_netlink(void *ctx, const struct pol_action *a, struct diag *d)
+static int op_many(void *ctx, const struct pol_action *a, size_t n,
+                   size_t *ret_done, struct diag *d)
 {
 	const struct machine *m = ctx;
-	struct pol_action named = *a;
+	_cleanup_free_ struct pol_action *named =
+		reallocarray(NULL, n, sizeof(*named));
 	struct sriov_fn f = { 0 };
 
+	if (!named)
+		return diag_fail(d, -ENOMEM, FL_NETD_MEMORY, "no memory");
+	memcpy(named, a, n * sizeof(*named));
 	if (sriov_fn_look(m->env->root_fd, a->pf, &f))
 		f.driver[0] = '\0';
 	/* A PF that a driver has just been given back to had none when the
 	 * plan was made. */
-	if (!*named.ifname)
-		snprintf(named.ifname, sizeof(named.ifname), "%s", f.ifname);
-	return rtnl_set(m->rtnl, &named, f.driver, d);
+	for (size_t i = 0; i < n; i++)
+		if (!*named[i].ifname)
+			snprintf(named[i].ifname, sizeof(named[i].ifname), "%s",
+			         f.ifname);
+	return rtnl_set(m->rtnl, named, n, f.driver, ret_done, d);
+}
+
+static int op_netlink(void *ctx, const struct pol_action *a, struct diag *d)
+{
+	size_t done;
+
+	return op_many(ctx, a, 1, &done, d);
 }
 
 static int vf_address(const struct machine *m, const struct pol_action *a,
@@ -104,15 +118,21 @@ static int op_observe_more(void *ctx, struct pol_state *seen,
 const struct apply_ops machine_ops = {
 	.act = {
 		[POL_OP_AUTOPROBE] = op_autoprobe,
+		[POL_OP_PF_MTU] = op_netlink,
 		[POL_OP_NUMVFS] = op_numvfs,
 		[POL_OP_PF_LINK] = op_netlink,
 		[POL_OP_VF_MAC] = op_netlink,
 		[POL_OP_VF_VLAN] = op_netlink,
+		[POL_OP_VF_RATE] = op_netlink,
 		[POL_OP_VF_SPOOF] = op_netlink,
 		[POL_OP_VF_TRUST] = op_netlink,
+		[POL_OP_VF_RSS] = op_netlink,
+		[POL_OP_VF_LINK] = op_netlink,
 		[POL_OP_VF_DRIVER] = op_driver,
 		[POL_OP_DEV_DRIVER] = op_device,
 	},
+	.together = rtnl_together,
+	.many = op_many,
 	.observe = op_observe,
 	.observe_more = op_observe_more,
 };

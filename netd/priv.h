@@ -310,25 +310,40 @@ _must_check_ int rtnl_talk(struct rtnl *r, struct nl_msg *msg,
                            void *arg, char words[static RTNL_WORDS]);
 
 struct rtnl_vf {
-	uint32_t has; /* POL_HAS_MAC, _VLAN, _SPOOF, _TRUST */
+	uint32_t has; /* of POL_HAS_KNOBS */
 	uint8_t mac[6], qos;
 	uint16_t vlan, proto;
-	bool spoof, trust;
+	bool spoof, trust, rss;
+	uint32_t rate_min, rate_max;
+	enum pol_link_state link_state;
 };
 struct rtnl_link {
 	int ifindex;
 	bool up;
+	uint32_t mtu; /* 0 = not told */
 	struct rtnl_vf vf[POL_VFS_MAX];
 };
+/* -ENODEV where `ifindex` is 0. */
 _must_check_ int rtnl_link_read(struct rtnl *r, const char *ifname,
-                                struct rtnl_link *ret, struct diag *d);
+                                unsigned ifindex, struct rtnl_link *ret,
+                                struct diag *d);
 /* Pure: fills `ret` from one RTM_NEWLINK. */
 _must_check_ int rtnl_link_decode(struct nlmsghdr *h, struct rtnl_link *ret);
 
-/* One attribute of one VF, or (PF_LINK) of the PF: as the action says. Reads
- * it back. FL_NETD_LINK, FL_NETD_READBACK. `driver` is for the message. */
-_must_check_ int rtnl_set(struct rtnl *r, const struct pol_action *a,
-                          const char *driver, struct diag *d);
+#define RTNL_BATCH 256
+/* How many of the actions, from the first on, are of one PF and its VFs and go
+ * in one message; 1 where the first is none such. */
+size_t rtnl_together(const struct pol_action *a, size_t n);
+/* Those in one message. NULL = no memory. */
+struct nl_msg *rtnl_set_message(const struct pol_action *a, size_t n,
+                                unsigned ifindex);
+/* Sets those, and reads them back. *ret_done: how many are done; the next is
+ * the one that failed. FL_NETD_LINK, FL_NETD_READBACK. `driver` is for the
+ * message. */
+_must_check_ int rtnl_set(struct rtnl *r, const struct pol_action *a, size_t n,
+                          const char *driver, size_t *ret_done, struct diag *d);
+/* Is `err` a driver's word for "I do not do that"? */
+bool rtnl_unsupported(const struct pol_action *a, int err);
 
 /* rtnl-fdb.c: of an interface in a bridge. The bridge learns nothing from it;
  * it has (`here`) or has not an entry that sends the MAC there. FL_NETD_TAP. */
@@ -422,6 +437,11 @@ _must_check_ int intent_read(int state_fd, struct intent *ret, struct diag *d);
 struct apply_ops {
 	int (*act[POL_OP_MAX])(void *ctx, const struct pol_action *a,
 	                       struct diag *d);
+	/* How many of them, from the first on, can be done at once, and that;
+	 * both may be NULL. *ret_done: as far as it went. */
+	size_t (*together)(const struct pol_action *a, size_t n);
+	int (*many)(void *ctx, const struct pol_action *a, size_t n,
+	            size_t *ret_done, struct diag *d);
 	int (*observe)(void *ctx, struct pol_state **ret, struct diag *d);
 	/* What it is costly to see, of the functions in `want`. */
 	int (*observe_more)(void *ctx, struct pol_state *seen,

@@ -45,12 +45,37 @@ static void decode_vlan(struct nlattr *const *at, struct rtnl_vf *vf)
 	vf->has |= POL_HAS_VLAN;
 }
 
+static void decode_rate(struct nlattr *const *at, struct rtnl_vf *vf)
+{
+	const struct ifla_vf_rate *rate =
+		PAYLOAD(at[IFLA_VF_RATE], struct ifla_vf_rate);
+
+	if (!rate)
+		return;
+	vf->rate_min = rate->min_tx_rate;
+	vf->rate_max = rate->max_tx_rate;
+	vf->has |= POL_HAS_RATE;
+}
+
+/* A driver without one is shown as "auto", which is how its VFs are. */
+static void decode_link_state(struct nlattr *const *at, struct rtnl_vf *vf)
+{
+	const struct ifla_vf_link_state *l =
+		PAYLOAD(at[IFLA_VF_LINK_STATE], struct ifla_vf_link_state);
+
+	if (!l || l->link_state >= POL_LINK_MAX)
+		return;
+	vf->link_state = (enum pol_link_state)l->link_state;
+	vf->has |= POL_HAS_LINK_STATE;
+}
+
 static void decode_vf(struct nlattr *info, struct rtnl_link *l)
 {
 	struct nlattr *at[IFLA_VF_MAX + 1];
 	const struct ifla_vf_mac *mac;
 	const struct ifla_vf_spoofchk *spoof;
 	const struct ifla_vf_trust *trust;
+	const struct ifla_vf_rss_query_en *rss;
 	struct rtnl_vf vf = { 0 };
 
 	if (nla_parse_nested(at, IFLA_VF_MAX, info, NULL) < 0)
@@ -58,11 +83,14 @@ static void decode_vf(struct nlattr *info, struct rtnl_link *l)
 	mac = PAYLOAD(at[IFLA_VF_MAC], struct ifla_vf_mac);
 	spoof = PAYLOAD(at[IFLA_VF_SPOOFCHK], struct ifla_vf_spoofchk);
 	trust = PAYLOAD(at[IFLA_VF_TRUST], struct ifla_vf_trust);
+	rss = PAYLOAD(at[IFLA_VF_RSS_QUERY_EN], struct ifla_vf_rss_query_en);
 	if (!mac || mac->vf >= ARRAY_SIZE(l->vf))
 		return;
 	memcpy(vf.mac, mac->mac, sizeof(vf.mac));
 	vf.has |= POL_HAS_MAC;
 	decode_vlan(at, &vf);
+	decode_rate(at, &vf);
+	decode_link_state(at, &vf);
 	if (spoof && spoof->setting != NOT_REPORTED) {
 		vf.spoof = spoof->setting;
 		vf.has |= POL_HAS_SPOOF;
@@ -71,13 +99,17 @@ static void decode_vf(struct nlattr *info, struct rtnl_link *l)
 		vf.trust = trust->setting;
 		vf.has |= POL_HAS_TRUST;
 	}
+	if (rss && rss->setting != NOT_REPORTED) {
+		vf.rss = rss->setting;
+		vf.has |= POL_HAS_RSS;
+	}
 	l->vf[mac->vf] = vf;
 }
 
 int rtnl_link_decode(struct nlmsghdr *h, struct rtnl_link *ret)
 {
 	const struct ifinfomsg *i = nlmsg_data(h);
-	struct nlattr *list, *info;
+	struct nlattr *list, *info, *mtu;
 	int left;
 
 	if (h->nlmsg_type != RTM_NEWLINK ||
@@ -85,6 +117,9 @@ int rtnl_link_decode(struct nlmsghdr *h, struct rtnl_link *ret)
 		return -EBADMSG;
 	ret->ifindex = i->ifi_index;
 	ret->up = i->ifi_flags & IFF_UP;
+	mtu = nlmsg_find_attr(h, sizeof(*i), IFLA_MTU);
+	if (mtu && nla_len(mtu) >= (int)sizeof(uint32_t))
+		ret->mtu = nla_get_u32(mtu);
 	list = nlmsg_find_attr(h, sizeof(*i), IFLA_VFINFO_LIST);
 	if (!list)
 		return 0;
@@ -116,10 +151,9 @@ static struct nl_msg *request(unsigned ifindex)
 	return m;
 }
 
-int rtnl_link_read(struct rtnl *r, const char *ifname, struct rtnl_link *ret,
-                   struct diag *d)
+int rtnl_link_read(struct rtnl *r, const char *ifname, unsigned ifindex,
+                   struct rtnl_link *ret, struct diag *d)
 {
-	unsigned ifindex = if_nametoindex(ifname);
 	struct nl_msg *m = ifindex ? request(ifindex) : NULL;
 	char words[RTNL_WORDS] = "";
 	int e = !ifindex ? -ENODEV : -ENOMEM;

@@ -34,13 +34,20 @@ static const char *proto(uint16_t p)
 	return p == 0x88a8 ? "802.1ad" : "802.1q";
 }
 
+static json_t *rate_json(const struct pol_vf *v)
+{
+	return json_pack("{s:I, s:I}", "min", (json_int_t)v->rate_min, "max",
+	                 (json_int_t)v->rate_max);
+}
+
 static json_t *vf_json(const struct pol_vf *v)
 {
 	uint32_t s = v->set;
 	char b[BDF_STRLEN], mac[MAC_STRLEN];
 
 	return json_pack(
-		"{s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"{s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+		"s:o, s:o}",
 		"index", v->index, "bdf", bdf_format(v->bdf, b), "driver",
 		v->driver, "mac",
 		known(s, POL_HAS_MAC, json_string(mac_format(v->mac, mac))),
@@ -49,6 +56,10 @@ static json_t *vf_json(const struct pol_vf *v)
 		known(s, POL_HAS_VLAN, json_string(proto(v->proto))),
 		"spoof-check", known(s, POL_HAS_SPOOF, json_boolean(v->spoof)),
 		"trust", known(s, POL_HAS_TRUST, json_boolean(v->trust)),
+		"tx-rate", known(s, POL_HAS_RATE, rate_json(v)), "query-rss",
+		known(s, POL_HAS_RSS, json_boolean(v->rss)), "link-state",
+		known(s, POL_HAS_LINK_STATE,
+	              json_string(pol_link_state_name(v->link_state))),
 		"group", v->group < 0 ? json_null() : json_integer(v->group),
 		"holder", holder(v->label, v->holder, v->holder_pid));
 }
@@ -60,13 +71,16 @@ static json_t *pf_json(const struct pol_pf *p)
 
 	for (size_t i = 0; i < p->n_vfs; i++)
 		json_array_append_new(vfs, vf_json(&p->vf[i]));
-	return json_pack("{s:s, s:s, s:s, s:i, s:i, s:b, s:o, s:o}", "bdf",
-	                 bdf_format(p->bdf, b), "ifname", p->ifname, "driver",
-	                 p->driver, "total-vfs", p->total_vfs, "num-vfs",
-	                 p->num_vfs, "autoprobe", p->autoprobe, "link",
-	                 known(p->set, POL_HAS_LINK,
-	                       json_string(p->link_up ? "up" : "down")),
-	                 "vfs", vfs);
+	return json_pack(
+		"{s:s, s:s, s:s, s:i, s:i, s:b, s:o, s:o, s:o, s:o}", "bdf",
+		bdf_format(p->bdf, b), "ifname", p->ifname, "driver", p->driver,
+		"total-vfs", p->total_vfs, "num-vfs", p->num_vfs, "autoprobe",
+		p->autoprobe, "link",
+		known(p->set, POL_HAS_LINK,
+	              json_string(p->link_up ? "up" : "down")),
+		"mtu", known(p->set, POL_HAS_MTU, json_integer(p->mtu)),
+		"speed", p->speed ? json_integer(p->speed) : json_null(), "vfs",
+		vfs);
 }
 
 /* Whole functions that are given away, or ready to be. */

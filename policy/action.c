@@ -18,12 +18,16 @@ const char *pol_op_name(enum pol_op op)
 {
 	static const char *const name[] = {
 		[POL_OP_AUTOPROBE] = "autoprobe",
+		[POL_OP_PF_MTU] = "pf-mtu",
 		[POL_OP_NUMVFS] = "numvfs",
 		[POL_OP_PF_LINK] = "pf-link",
 		[POL_OP_VF_MAC] = "vf-mac",
 		[POL_OP_VF_VLAN] = "vf-vlan",
+		[POL_OP_VF_RATE] = "vf-rate",
 		[POL_OP_VF_SPOOF] = "vf-spoof",
 		[POL_OP_VF_TRUST] = "vf-trust",
+		[POL_OP_VF_RSS] = "vf-rss",
+		[POL_OP_VF_LINK] = "vf-link",
 		[POL_OP_VF_DRIVER] = "vf-driver",
 		[POL_OP_DEV_DRIVER] = "dev-driver",
 	};
@@ -136,6 +140,37 @@ static void text_trust(const struct pol_action *a, const char *pf,
 	put(o, "set VF %d of %s trust %s", a->vf, pf, on_off(a->number));
 }
 
+static void text_mtu(const struct pol_action *a, const char *pf, struct out *o)
+{
+	put(o, "set MTU of %s %u", pf, a->number);
+}
+
+static void text_rate(const struct pol_action *a, const char *pf, struct out *o)
+{
+	if (!a->rate_min && !a->rate_max) {
+		put(o, "set VF %d of %s no rate limit", a->vf, pf);
+		return;
+	}
+	put(o, "set VF %d of %s rate", a->vf, pf);
+	if (a->rate_min)
+		put(o, " at least %u Mbit/s%s", a->rate_min,
+		    a->rate_max ? "," : "");
+	if (a->rate_max)
+		put(o, " at most %u Mbit/s", a->rate_max);
+}
+
+static void text_rss(const struct pol_action *a, const char *pf, struct out *o)
+{
+	put(o, "set VF %d of %s RSS query %s", a->vf, pf, on_off(a->number));
+}
+
+static void text_vf_link(const struct pol_action *a, const char *pf,
+                         struct out *o)
+{
+	put(o, "set VF %d of %s link state %s", a->vf, pf,
+	    pol_link_state_name((enum pol_link_state)a->number));
+}
+
 static void text_driver(const struct pol_action *a, const char *pf,
                         struct out *o)
 {
@@ -217,6 +252,33 @@ static void command_trust(const struct pol_action *a, const char *pf,
 {
 	put(o, "ip link set dev %s vf %d trust %s", pf, a->vf,
 	    on_off(a->number));
+}
+
+static void command_mtu(const struct pol_action *a, const char *pf,
+                        struct out *o)
+{
+	put(o, "ip link set dev %s mtu %u", pf, a->number);
+}
+
+static void command_rate(const struct pol_action *a, const char *pf,
+                         struct out *o)
+{
+	put(o, "ip link set dev %s vf %d min_tx_rate %u max_tx_rate %u", pf,
+	    a->vf, a->rate_min, a->rate_max);
+}
+
+static void command_rss(const struct pol_action *a, const char *pf,
+                        struct out *o)
+{
+	put(o, "ip link set dev %s vf %d query_rss %s", pf, a->vf,
+	    on_off(a->number));
+}
+
+static void command_vf_link(const struct pol_action *a, const char *pf,
+                            struct out *o)
+{
+	put(o, "ip link set dev %s vf %d state %s", pf, a->vf,
+	    pol_link_state_name((enum pol_link_state)a->number));
 }
 
 /* An empty line clears driver_override. */
@@ -301,12 +363,16 @@ int pol_action_text(const struct pol_action *a, char *buf, size_t size)
 {
 	static writer *const table[POL_OP_MAX] = {
 		[POL_OP_AUTOPROBE] = text_autoprobe,
+		[POL_OP_PF_MTU] = text_mtu,
 		[POL_OP_NUMVFS] = text_numvfs,
 		[POL_OP_PF_LINK] = text_link,
 		[POL_OP_VF_MAC] = text_mac,
 		[POL_OP_VF_VLAN] = text_vlan,
+		[POL_OP_VF_RATE] = text_rate,
 		[POL_OP_VF_SPOOF] = text_spoof,
 		[POL_OP_VF_TRUST] = text_trust,
+		[POL_OP_VF_RSS] = text_rss,
+		[POL_OP_VF_LINK] = text_vf_link,
 		[POL_OP_VF_DRIVER] = text_driver,
 		[POL_OP_DEV_DRIVER] = text_driver,
 	};
@@ -318,12 +384,16 @@ int pol_action_command(const struct pol_action *a, char *buf, size_t size)
 {
 	static writer *const table[POL_OP_MAX] = {
 		[POL_OP_AUTOPROBE] = command_autoprobe,
+		[POL_OP_PF_MTU] = command_mtu,
 		[POL_OP_NUMVFS] = command_numvfs,
 		[POL_OP_PF_LINK] = command_link,
 		[POL_OP_VF_MAC] = command_mac,
 		[POL_OP_VF_VLAN] = command_vlan,
+		[POL_OP_VF_RATE] = command_rate,
 		[POL_OP_VF_SPOOF] = command_spoof,
 		[POL_OP_VF_TRUST] = command_trust,
+		[POL_OP_VF_RSS] = command_rss,
+		[POL_OP_VF_LINK] = command_vf_link,
 		[POL_OP_VF_DRIVER] = command_driver,
 		[POL_OP_DEV_DRIVER] = command_driver,
 	};

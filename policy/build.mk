@@ -1,9 +1,52 @@
-SRCS_policy := describe.c node.c errors.c schema.c scalar.c keys.c keys-match.c \
-	keys-pool.c keys-device.c keys-guest.c keys-nic.c keys-disk.c \
-	keys-memory.c keys-nodes.c keys-smbios.c keys-cpus.c keys-datapath.c cpus.c keys-slot.c \
-	keys-watch.c keys-scrub.c vf-json.c nodes.c own.c \
-	parse.c mac.c state.c match.c resolve.c whole.c plan.c plan-whole.c \
-	action.c fields.c machine-fields.c machine-json.c plan-json.c \
-	inventory.c inventory-read.c anonymize.c sim.c \
-	export.c export-vfs.c export-devices.c
+# SPDX-License-Identifier: GPL-2.0-or-later
+# One file a line: several hands edit this list.
+SRCS_policy := \
+	action.c \
+	anonymize.c \
+	cpus.c \
+	describe.c \
+	errors.c \
+	export-devices.c \
+	export-vfs.c \
+	export.c \
+	fields.c \
+	inventory-read.c \
+	inventory.c \
+	keys-attributes.c \
+	keys-cpus.c \
+	keys-datapath.c \
+	keys-device.c \
+	keys-disk.c \
+	keys-guest.c \
+	keys-match.c \
+	keys-memory.c \
+	keys-nic.c \
+	keys-nodes.c \
+	keys-pool.c \
+	keys-scrub.c \
+	keys-slot.c \
+	keys-smbios.c \
+	keys-watch.c \
+	keys.c \
+	mac.c \
+	machine-fields.c \
+	machine-json.c \
+	match.c \
+	node.c \
+	nodes.c \
+	own.c \
+	parse.c \
+	plan-json.c \
+	plan-vf.c \
+	plan-whole.c \
+	plan.c \
+	resolve-vf.c \
+	resolve.c \
+	scalar.c \
+	schema.c \
+	sim.c \
+	state.c \
+	vf-json.c \
+	whole.c \
+
 LIBS_policy := -ljansson -lyaml

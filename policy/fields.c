@@ -197,6 +197,57 @@ static bool get_vlan(const struct field *f, const json_t *v, void *obj)
 const struct form form_vlan = { put_vlan, get_vlan,
 	                        "{\"id\": 0, \"qos\": 0, \"proto\": 33024}" };
 
+/* Two fields, known together. */
+static json_t *put_rate(const struct field *f, const void *obj)
+{
+	const struct pol_vf *v = obj;
+
+	(void)f;
+	return json_pack("{s:I, s:I}", "min", (json_int_t)v->rate_min, "max",
+	                 (json_int_t)v->rate_max);
+}
+
+static bool get_rate(const struct field *f, const json_t *v, void *obj)
+{
+	struct pol_vf *vf = obj;
+
+	(void)f;
+	if (!in_range(v, "min", UINT32_MAX) || !in_range(v, "max", UINT32_MAX))
+		return false;
+	vf->rate_min = (uint32_t)json_integer_value(json_object_get(v, "min"));
+	vf->rate_max = (uint32_t)json_integer_value(json_object_get(v, "max"));
+	return true;
+}
+const struct form form_rate = { put_rate, get_rate,
+	                        "{\"min\": 0, \"max\": 1000}" };
+
+static json_t *put_link_state(const struct field *f, const void *obj)
+{
+	const struct pol_vf *v = obj;
+
+	(void)f;
+	return json_string(pol_link_state_name(v->link_state));
+}
+
+static bool get_link_state(const struct field *f, const json_t *v, void *obj)
+{
+	const char *text = text_of(v, 16);
+	struct pol_vf *vf = obj;
+
+	(void)f;
+	for (unsigned i = 0; text && i < POL_LINK_MAX; i++) {
+		enum pol_link_state s = (enum pol_link_state)i;
+
+		if (strcmp(text, pol_link_state_name(s)) != 0)
+			continue;
+		vf->link_state = s;
+		return true;
+	}
+	return false;
+}
+const struct form form_link_state = { put_link_state, get_link_state,
+	                              "auto, enable or disable" };
+
 static json_t *put_uses(const struct field *f, const void *obj)
 {
 	const struct pol_whole *w = obj;

@@ -48,7 +48,8 @@ struct fields {
 	size_t n;
 };
 extern const struct form form_bdf, form_text, form_flag, form_number, form_hex,
-	form_group, form_pid, form_mac, form_vlan, form_uses;
+	form_group, form_pid, form_mac, form_vlan, form_rate, form_link_state,
+	form_uses;
 /* machine-fields.c */
 extern const struct fields pf_fields, vf_fields, whole_fields, host_fields;
 

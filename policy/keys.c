@@ -53,6 +53,7 @@ static void nic_done(struct read *r, const struct node *map, void *obj)
 
 CHECK_NAMED(pol_nic);
 static const struct range range_vfs = { 0, POL_VFS_MAX };
+static const struct range range_mtu = { POL_MTU_MIN, POL_MTU_MAX };
 // clang-format off
 static const struct key nic_keys[] = {
 	{ .name = "name", .flags = KEY_REQUIRED, .read = read_name,
@@ -66,10 +67,11 @@ static const struct key nic_keys[] = {
 	  .at = offsetof(struct pol_nic, autoprobe) },
 	{ .name = "link", .read = read_link,
 	  .at = offsetof(struct pol_nic, link_up) },
+	{ .name = "mtu", .read = read_u32, .arg = &range_mtu,
+	  .at = offsetof(struct pol_nic, mtu) },
 	{ .name = "ifname",               .flags = KEY_LATER },
 	{ .name = "manage",               .flags = KEY_LATER },
 	{ .name = "embedded-switch-mode", .flags = KEY_LATER },
-	{ .name = "mtu",                  .flags = KEY_LATER },
 	{ .name = "devlink-params",       .flags = KEY_LATER },
 	{ .name = "rate-groups",          .flags = KEY_LATER },
 	{ .name = "msix-budget",          .flags = KEY_LATER },
@@ -87,106 +89,9 @@ static const struct list nics = {
 
 /* ---- networks ------------------------------------------------------------ */
 
-static READER(read_vlan_id)
-{
-	static const struct range range = { 0, 4094 };
-	struct pol_vlan *vlan = obj;
-	uint32_t id;
-
-	if (scalar_u32(r, k, v, &range, &id))
-		vlan->id = (uint16_t)id;
-}
-
-static READER(read_vlan_qos)
-{
-	static const struct range range = { 0, 7 };
-	struct pol_vlan *vlan = obj;
-	uint32_t qos;
-
-	if (scalar_u32(r, k, v, &range, &qos))
-		vlan->qos = (uint8_t)qos;
-}
-
-static READER(read_vlan_protocol)
-{
-	static const struct word word[] = {
-		{ .text = "802.1q", .value = ETH_P_8021Q },
-		{ .text = "802.1ad", .value = ETH_P_8021AD },
-	};
-	static const struct words words = { word, ARRAY_SIZE(word) };
-	struct pol_vlan *vlan = obj;
-	unsigned proto;
-
-	if (scalar_word(r, k, v, &words, &proto))
-		vlan->proto = (uint16_t)proto;
-}
-
-/* Id 0 is "no VLAN" to the kernel, so it can carry no priority. */
-static void vlan_done(struct read *r, const struct node *map, void *obj)
-{
-	const struct node *id = node_get(map, "id");
-	struct pol_vlan *vlan = obj;
-	struct diag *d;
-
-	if (!vlan->proto)
-		vlan->proto = ETH_P_8021Q;
-	if (!id || id->kind != NODE_SCALAR || strcmp(id->text, "0") != 0 ||
-	    !vlan->qos)
-		return;
-	d = pol_err(r->errs, node_get(map, "qos")->key->pos, FL_POL_CONFLICT,
-	            "'qos' without a VLAN: id is 0");
-	diag_mend(d, "remove 'qos', or give an id from 1 to 4094");
-}
-
 // clang-format off
-static const struct key vlan_keys[] = {
-	{ .name = "id",       .flags = KEY_REQUIRED, .read = read_vlan_id },
-	{ .name = "qos",      .read = read_vlan_qos },
-	{ .name = "protocol", .read = read_vlan_protocol },
-	{ .name = "trunk",    .flags = KEY_LATER },
-	{ .name = "native",   .flags = KEY_LATER },
-};
-static const struct table vlan_table = {
-	.what = "vlan", .keys = vlan_keys, .n = ARRAY_SIZE(vlan_keys),
-	.done = vlan_done,
-};
-// clang-format on
-
-static READER(read_vlan)
-{
-	struct pol_vlan *vlan = field(k, obj);
-
-	if (node_is_null(v)) {
-		*vlan = (struct pol_vlan){ .given = POL_DEFAULT,
-			                   .proto = ETH_P_8021Q };
-		return;
-	}
-	vlan->given = POL_GIVEN;
-	read_map(r, v, &vlan_table, vlan);
-}
-
-CHECK_NAMED(pol_network);
-// clang-format off
-static const struct key network_keys[] = {
-	{ .name = "name", .flags = KEY_REQUIRED, .read = read_name,
-	  .at = offsetof(struct pol_network, name) },
-	{ .name = "vlan", .flags = KEY_NULL, .read = read_vlan,
-	  .at = offsetof(struct pol_network, vlan) },
-	{ .name = "spoof-check", .flags = KEY_NULL, .read = read_bool,
-	  .at = offsetof(struct pol_network, spoof_check) },
-	{ .name = "trust", .flags = KEY_NULL, .read = read_bool,
-	  .at = offsetof(struct pol_network, trust) },
-	{ .name = "link-state",  .flags = KEY_LATER },
-	{ .name = "tx-rate",     .flags = KEY_LATER },
-	{ .name = "query-rss",   .flags = KEY_LATER },
-	{ .name = "unsupported", .flags = KEY_LATER },
-	{ .name = "mtu",         .flags = KEY_LATER },
-};
-static const struct table network_table = {
-	.what = "network", .keys = network_keys, .n = ARRAY_SIZE(network_keys),
-};
 static const struct list networks = {
-	.item = &network_table, .size = sizeof(struct pol_network),
+	.item = &table_network, .size = sizeof(struct pol_network),
 	.count = offsetof(struct pol_policy, n_networks),
 	.max = POL_NETWORKS_MAX,
 };
@@ -226,12 +131,13 @@ static const struct key policy_keys[] = {
 	  .arg = &networks, .at = offsetof(struct pol_policy, network) },
 	{ .name = "pools", .flags = KEY_NULL, .read = read_list, .arg = &pools,
 	  .at = offsetof(struct pol_policy, pool) },
+	{ .name = "overrides", .flags = KEY_NULL, .read = read_list,
+	  .arg = &list_overrides, .at = offsetof(struct pol_policy, override) },
 	{ .name = "devices", .flags = KEY_NULL, .read = read_list,
 	  .arg = &devices, .at = offsetof(struct pol_policy, device) },
 	{ .name = "guests", .flags = KEY_NULL, .read = read_list,
 	  .arg = &guests, .at = offsetof(struct pol_policy, guest) },
 	{ .name = "host",      .flags = KEY_LATER },
-	{ .name = "overrides", .flags = KEY_LATER },
 	{ .name = "gpus",      .flags = KEY_LATER },
 	{ .name = "nvme",      .flags = KEY_LATER },
 };

@@ -59,22 +59,33 @@ static void stable_mac(const struct pol_guest *g, const struct pol_guest_nic *n,
 	ret[5] = (uint8_t)h;
 }
 
+/* Its own, or its VF's of `overrides`. */
+static const struct pol_mac *nic_mac(const struct pol_policy *p,
+                                     const struct pol_guest_nic *n)
+{
+	const struct pol_override_vf *o =
+		n->mac.given == POL_ABSENT ? pol_nic_override(p, n) : NULL;
+
+	return o ? &o->mac : &n->mac;
+}
+
 bool pol_guest_nic_mac(const struct pol_policy *p, const struct pol_guest *g,
                        const struct pol_guest_nic *n, uint8_t ret[static 6])
 {
 	/* Locally administered (IEEE 802-2014 8.4). */
 	static const uint8_t emulated[] = { 0x02, 0xf1, 0x1d };
 	size_t pool = n->datapath ? n->idle_pool : n->pool;
+	const struct pol_mac *own = nic_mac(p, n);
 
-	if (n->mac.given == POL_GIVEN) {
-		memcpy(ret, n->mac.v, 6);
+	if (own->given == POL_GIVEN) {
+		memcpy(ret, own->v, 6);
 		return true;
 	}
 	if (n->own.backend && !n->datapath) {
 		stable_mac(g, n, emulated, ret);
 		return true;
 	}
-	if (n->mac.given != POL_ABSENT || pool >= p->n_pools ||
+	if (own->given != POL_ABSENT || pool >= p->n_pools ||
 	    p->pool[pool].mac_assign != POL_MAC_STABLE)
 		return false;
 	stable_mac(g, n, p->pool[pool].mac_prefix, ret);
@@ -83,8 +94,9 @@ bool pol_guest_nic_mac(const struct pol_policy *p, const struct pol_guest *g,
 
 struct used_mac {
 	uint8_t mac[6];
-	const struct pol_guest *guest;
-	const struct pol_guest_nic *nic;
+	struct pol_pos pos;
+	char who[2 * POL_NAME + 16]; /* "guest/nic", "VF 3 of edge0" */
+	bool given;
 };
 
 /* By address, then by place in the file: the later one is told off. */
@@ -95,12 +107,12 @@ static int compare_macs(const void *va, const void *vb)
 
 	if (r)
 		return r;
-	if (a->nic->pos.line != b->nic->pos.line)
-		return a->nic->pos.line < b->nic->pos.line ? -1 : 1;
-	return a->nic->pos.column < b->nic->pos.column ? -1 : 1;
+	if (a->pos.line != b->pos.line)
+		return a->pos.line < b->pos.line ? -1 : 1;
+	return a->pos.column < b->pos.column ? -1 : 1;
 }
 
-static size_t collect_macs(const struct pol_policy *p, struct used_mac *used)
+static size_t collect_guests(const struct pol_policy *p, struct used_mac *used)
 {
 	size_t n = 0;
 
@@ -111,8 +123,47 @@ static size_t collect_macs(const struct pol_policy *p, struct used_mac *used)
 			if (!pol_guest_nic_mac(p, &p->guest[g], nic,
 			                       used[n].mac))
 				continue;
-			used[n].guest = &p->guest[g];
-			used[n++].nic = nic;
+			used[n].pos = nic->pos;
+			used[n].given = nic_mac(p, nic)->given == POL_GIVEN;
+			snprintf(used[n].who, sizeof(used[n].who), "%s/%s",
+			         p->guest[g].name, nic->name);
+			n++;
+		}
+	return n;
+}
+
+static bool has_guest(const struct pol_policy *p, size_t nic, uint32_t vf)
+{
+	for (size_t g = 0; g < p->n_guests; g++)
+		for (size_t i = 0; i < p->guest[g].n_nics; i++) {
+			const struct pol_guest_nic *n = &p->guest[g].nic[i];
+
+			if (n->pool != SIZE_MAX && n->fn.nic == nic &&
+			    n->fn.vf == vf)
+				return true;
+		}
+	return false;
+}
+
+/* Those of VFs that are no guest's: of the others it is known by now. */
+static size_t collect_overrides(const struct pol_policy *p,
+                                struct used_mac *used)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n_overrides; i++)
+		for (size_t k = 0; k < p->override[i].n_vfs; k++) {
+			const struct pol_override *o = &p->override[i];
+
+			if (o->vf[k].mac.given != POL_GIVEN ||
+			    has_guest(p, o->nic, o->vf[k].id))
+				continue;
+			memcpy(used[n].mac, o->vf[k].mac.v, 6);
+			used[n].pos = o->vf[k].pos;
+			used[n].given = true;
+			snprintf(used[n].who, sizeof(used[n].who),
+			         "VF %u of %s", o->vf[k].id, o->name);
+			n++;
 		}
 	return n;
 }
@@ -121,19 +172,15 @@ static void refuse_mac(struct read *r, const struct used_mac *first,
                        const struct used_mac *second)
 {
 	char text[MAC_STRLEN];
-	struct diag *d =
-		pol_err(r->errs, second->nic->pos, FL_POL_CONFLICT,
-	                "%s/%s has the MAC of %s/%s: %s", second->guest->name,
-	                second->nic->name, first->guest->name, first->nic->name,
-	                mac_format(first->mac, text));
+	struct diag *d = pol_err(r->errs, second->pos, FL_POL_CONFLICT,
+	                         "%s has the MAC of %s: %s", second->who,
+	                         first->who, mac_format(first->mac, text));
 
 	diag_why(d, "%s, %s (line %u)",
-	         second->nic->mac.given == POL_GIVEN ? "given"
-	                                             : "stable, from its name",
-	         first->nic->mac.given == POL_GIVEN
-	                 ? "the other's is given"
-	                 : "the other's is stable, from its name",
-	         first->nic->pos.line);
+	         second->given ? "given" : "stable, from its name",
+	         first->given ? "the other's is given"
+	                      : "the other's is stable, from its name",
+	         first->pos.line);
 	diag_mend(d, "give one of them another `mac-address`");
 }
 
@@ -145,6 +192,8 @@ void check_macs(struct read *r)
 
 	for (size_t g = 0; g < p->n_guests; g++)
 		n += p->guest[g].n_nics;
+	for (size_t i = 0; i < p->n_overrides; i++)
+		n += p->override[i].n_vfs;
 	if (!n)
 		return;
 	used = calloc(n, sizeof(*used));
@@ -152,7 +201,8 @@ void check_macs(struct read *r)
 		r->oom = true;
 		return;
 	}
-	n = collect_macs(p, used);
+	n = collect_guests(p, used);
+	n += collect_overrides(p, used + n);
 	qsort(used, n, sizeof(*used), compare_macs);
 	for (size_t i = 1; i < n; i++)
 		if (!memcmp(used[i - 1].mac, used[i].mac, 6))

@@ -21,6 +21,14 @@ enum { /* pol_vf.set, pol_pf.set: which fields are stated */
 	POL_HAS_TRUST = 1 << 6,
 	POL_HAS_DRIVER = 1 << 7,
 	POL_HAS_OVERRIDE = 1 << 8,
+	POL_HAS_RATE = 1 << 9,
+	POL_HAS_RSS = 1 << 10,
+	POL_HAS_LINK_STATE = 1 << 11,
+	POL_HAS_MTU = 1 << 12,
+	/* Those of a VF that its driver may lack. */
+	POL_HAS_KNOBS = POL_HAS_MAC | POL_HAS_VLAN | POL_HAS_SPOOF |
+	                POL_HAS_TRUST | POL_HAS_RATE | POL_HAS_RSS |
+	                POL_HAS_LINK_STATE,
 	/* Of an interface at a PF's switch: its bridge, its VLANs there. */
 	POL_HAS_PORT = 1 << 25,
 	POL_HAS_PORT_VLAN = 1 << 26,
@@ -51,7 +59,9 @@ struct pol_vf {
 	uint8_t mac[6];
 	uint16_t vlan, proto;
 	uint8_t qos;
-	bool spoof, trust;
+	bool spoof, trust, rss;
+	uint32_t rate_min, rate_max; /* Mbit/s; 0 = no such limit */
+	enum pol_link_state link_state;
 	/* Bound driver and driver_override, "" = none. A wanted driver of
 	 * POL_DRIVER_DEFAULT is whatever the kernel binds by itself. */
 	char driver[POL_NAME], override[POL_NAME];
@@ -64,6 +74,11 @@ struct pol_vf {
 	 * leases it, "" = nobody known. While it is held its attributes change
 	 * only where the same one is known to have it and is to have it. */
 	char label[2 * POL_NAME];
+	bool warn; /* wanted: what the driver does not do is left out, and told
+	            */
+	/* Observed: POL_HAS_* of what it has refused to do, as it is wanted
+	 * now. */
+	uint32_t refused;
 };
 #define POL_DRIVER_DEFAULT "netdev"
 /* vfio-pci or a variant of it ("mlx5_vfio_pci"). */
@@ -74,11 +89,13 @@ struct pol_pf {
 	char name[POL_NAME]; /* the policy's name for it, "" = none */
 	uint32_t num_vfs;
 	bool autoprobe, link_up;
+	uint32_t mtu;
 	struct pol_vf *vf; /* observed: num_vfs of them; wanted: those stated */
 	size_t n_vfs;
 	/* observed only */
 	uint16_t vendor, device;
 	uint32_t total_vfs;
+	uint32_t speed;                /* of its link, Mbit/s; 0 = not known */
 	uint16_t vf_offset, vf_stride; /* PCIe 6.0 9.3.3.9, 9.3.3.10: foretell
 	                                  VF addresses; both 0 = not known */
 	char driver[POL_NAME], ifname[POL_NAME];
@@ -126,12 +143,16 @@ struct pol_state {
 
 enum pol_op {
 	POL_OP_AUTOPROBE,
+	POL_OP_PF_MTU,
 	POL_OP_NUMVFS,
 	POL_OP_PF_LINK,
 	POL_OP_VF_MAC,
 	POL_OP_VF_VLAN,
+	POL_OP_VF_RATE,
 	POL_OP_VF_SPOOF,
 	POL_OP_VF_TRUST,
+	POL_OP_VF_RSS,
+	POL_OP_VF_LINK,
 	POL_OP_VF_DRIVER,
 	POL_OP_DEV_DRIVER, /* of a whole function: pf is its address */
 	POL_OP_MAX,
@@ -153,9 +174,11 @@ struct pol_action {
 	struct bdf vf_bdf;     /* as observed or foretold (the capability may
 	                          say otherwise once numvfs has changed: read it
 	                          back); the PF's own = not known */
-	uint32_t number; /* AUTOPROBE, NUMVFS, PF_LINK, SPOOF, TRUST: new value
-	                  */
+	uint32_t number; /* AUTOPROBE, NUMVFS, PF_MTU, PF_LINK, SPOOF, TRUST,
+	                    RSS, VF_LINK: new value */
 	uint32_t number_from; /* value before */
+	uint32_t rate_min, rate_max;
+	bool may_fail; /* a driver that does not do it is no failure */
 	uint8_t mac[6];
 	uint16_t vlan, proto;
 	uint8_t qos;

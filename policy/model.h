@@ -39,6 +39,9 @@
 #define POL_CPU_LIST_MAX 256
 #define POL_FIFO_MAX 49        /* below the kernel's interrupt threads, 50 */
 #define POL_HALT_POLL_MAX 1000 /* microseconds */
+#define POL_MTU_MIN 68         /* RFC 791 */
+#define POL_MTU_MAX 65521
+#define POL_RATE_MAX 2000000u /* Mbit/s */
 #define POL_MEMORY_MIN (16ull << 20)
 #define POL_MEMORY_MAX (4ull << 40)
 #define POL_MEMORY_STEP (2ull << 20)
@@ -100,6 +103,7 @@ struct pol_nic { /* a physical function that has VFs */
 	struct pol_u32 vf_count;   /* virtual-function-count */
 	struct pol_bool autoprobe; /* drivers-autoprobe */
 	struct pol_bool link_up;   /* link: up | down */
+	struct pol_u32 mtu;
 	struct pol_pos vf_count_pos;
 };
 enum pol_companions {
@@ -133,11 +137,53 @@ struct pol_vlan {
 	uint8_t qos;          /* 0..7 */
 	uint16_t proto;       /* ETH_P_8021Q or ETH_P_8021AD, host order */
 };
+/* As IFLA_VF_LINK_STATE_*: what the VF's driver is told of the wire. */
+enum pol_link_state {
+	POL_LINK_AUTO, /* as the PF's link is */
+	POL_LINK_ENABLE,
+	POL_LINK_DISABLE,
+	POL_LINK_MAX,
+};
+const char *pol_link_state_name(enum pol_link_state s);
+struct pol_rate { /* tx-rate; what it leaves out is 0 */
+	enum pol_given given;
+	uint32_t min, max; /* Mbit/s; 0 = no such limit */
+};
+enum pol_unsupported { /* the driver does not do it: */
+	POL_UNSUPPORTED_ABSENT,
+	POL_UNSUPPORTED_FAIL, /* what absent means in the end */
+	POL_UNSUPPORTED_WARN,
+};
+/* What a VF may do on the wire. */
+struct pol_attributes {
+	struct pol_vlan vlan;
+	struct pol_bool spoof_check, trust, query_rss;
+	struct pol_u32 link_state; /* enum pol_link_state */
+	struct pol_rate rate;
+	struct pol_u32 mtu; /* checked, and told to a standby */
+	struct pol_pos mtu_pos;
+	enum pol_unsupported unsupported;
+};
 struct pol_network {
 	char name[POL_NAME];
 	struct pol_pos pos;
-	struct pol_vlan vlan;
-	struct pol_bool spoof_check, trust;
+	struct pol_attributes set;
+};
+/* Of one VF, before its network; what is absent here is the network's. */
+struct pol_override_vf {
+	char name[POL_NAME]; /* it has none: lists are of things that begin so
+	                      */
+	struct pol_pos pos;
+	uint32_t id;
+	struct pol_mac mac;
+	struct pol_attributes set;
+};
+struct pol_override {
+	char name[POL_NAME]; /* nic: that one's */
+	struct pol_pos pos;
+	size_t nic; /* SIZE_MAX = an error */
+	struct pol_override_vf *vf;
+	size_t n_vfs;
 };
 enum pol_mac_assign {
 	POL_MAC_NONE,
@@ -201,7 +247,8 @@ struct pol_guest_nic {
 	enum pol_backend datapath;
 	size_t idle_pool;
 	struct pol_tap standby; /* failover: beside the VF, with its MAC */
-	uint32_t mtu;           /* of what is emulated; 0 = nothing said */
+	uint32_t mtu; /* of what is emulated; 0 = nothing said: pol_own's is
+	                 its network's then */
 };
 struct pol_disk { /* raw: a file or a block device */
 	char name[POL_NAME];
@@ -325,6 +372,8 @@ struct pol_policy {
 	size_t n_devices;
 	struct pol_network *network;
 	size_t n_networks;
+	struct pol_override *override;
+	size_t n_overrides;
 	struct pol_pool *pool;
 	size_t n_pools;
 	struct pol_guest *guest;

@@ -57,12 +57,19 @@ static void fill_nic(const struct pol_policy *p, const struct pol_guest *g,
                      const struct pol_guest_nic *n, bool standby,
                      struct pol_own *o)
 {
+	struct pol_attributes set;
+
 	o->kind = POL_OWN_NIC;
 	o->tap = standby ? &n->standby : &n->own;
 	o->standby = standby;
 	o->tap_of_vf = n->datapath != POL_BACKEND_NONE;
 	o->slot = standby ? n->standby.slot : n->slot;
+	/* An 82540EM cannot tell its guest. */
+	pol_guest_nic_set(p, n, &set);
 	o->mtu = n->mtu;
+	if (!o->mtu && set.mtu.given && o->tap->model != POL_NIC_E1000)
+		o->mtu = set.mtu.v;
+	o->vlan = set.vlan;
 	snprintf(o->name, sizeof(o->name), "%.31s", n->name);
 	if (standby)
 		snprintf(o->name, sizeof(o->name), "%.23s:standby", n->name);
@@ -155,7 +162,7 @@ static int nic_text(const struct pol_own *o, char *buf, size_t size)
 
 uint16_t pol_own_vlan(const struct pol_own *o)
 {
-	return *o->bridge && o->network ? o->network->vlan.id : 0;
+	return *o->bridge ? o->vlan.id : 0;
 }
 
 int pol_own_text(const struct pol_own *o, char *buf, size_t size)

@@ -22,6 +22,8 @@ static int read_policy(const struct node *root, struct pol_policy *p,
 	if (!errs->n)
 		check_macs(&r);
 	if (!errs->n)
+		check_mtus(&r);
+	if (!errs->n)
 		check_own(&r);
 	free(r.taken);
 	if (r.oom)
@@ -59,6 +61,9 @@ void pol_free(struct pol_policy *p)
 		return;
 	for (size_t i = 0; i < p->n_pools; i++)
 		free(p->pool[i].fn);
+	for (size_t i = 0; i < p->n_overrides; i++)
+		free(p->override[i].vf);
+	free(p->override);
 	for (size_t i = 0; i < p->n_guests; i++) {
 		free(p->guest[i].nic);
 		free(p->guest[i].device);

@@ -3,8 +3,9 @@
  * pol_plan: what is wanted less what is, in the one order that works.
  *
  * For each PF, the stages below, each over all VFs before the next:
- *   autoprobe, numvfs to 0, numvfs up, PF link, MAC, VLAN, spoof check,
- *   trust, driver, [autoprobe as it is to be].
+ *   autoprobe, PF MTU, numvfs to 0, numvfs up, PF link, MAC, VLAN, rate, spoof
+ *   check, trust, RSS query, link state (plan-vf.c), driver, [autoprobe as it
+ *   is to be].
  * policy.h says why. A VF made anew has nothing of what was seen, except that
  * it has no MAC of its own and, without autoprobe, no driver.
  *
@@ -14,19 +15,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "policy/priv.h"
+#include "policy/plan.h"
 
-/* One PF being planned. */
-struct job {
-	const struct pol_pf *want, *seen;
-	bool fresh; /* numvfs changes: no VF seen will be there */
-	bool hold;  /* autoprobe stays off until the end */
-	struct pol_plan *plan;
-	struct diag *d;
-};
-
-static struct pol_action *add(struct job *j, enum pol_op op,
-                              enum pol_disruption disruption)
+struct pol_action *plan_add(struct job *j, enum pol_op op,
+                            enum pol_disruption disruption)
 {
 	struct pol_action *a = &j->plan->action[j->plan->n++];
 
@@ -38,11 +30,11 @@ static struct pol_action *add(struct job *j, enum pol_op op,
 	return a;
 }
 
-static struct pol_action *add_vf(struct job *j, enum pol_op op,
-                                 enum pol_disruption disruption,
-                                 const struct pol_vf *w)
+struct pol_action *plan_add_vf(struct job *j, enum pol_op op,
+                               enum pol_disruption disruption,
+                               const struct pol_vf *w)
 {
-	struct pol_action *a = add(j, op, disruption);
+	struct pol_action *a = plan_add(j, op, disruption);
 
 	a->vf = w->index;
 	copy_text(a->label, sizeof(a->label), w->label);
@@ -53,12 +45,12 @@ static struct pol_action *add_vf(struct job *j, enum pol_op op,
 
 /* ---- use ----------------------------------------------------------------- */
 
-static bool held(const struct pol_vf *vf)
+bool plan_held(const struct pol_vf *vf)
 {
 	return vf && is_held(vf->holder_pid, vf->holder, vf->label);
 }
 
-static int in_use(struct job *j, const struct pol_vf *vf, const char *change)
+int plan_in_use(struct job *j, const struct pol_vf *vf, const char *change)
 {
 	const char *who = *vf->label ? vf->label : vf->holder;
 	char b[BDF_STRLEN], p[BDF_STRLEN];
@@ -87,33 +79,11 @@ static const struct pol_vf *seen_vf(const struct job *j, const struct pol_vf *w)
 	return j->fresh ? NULL : state_vf(j->seen, w->index);
 }
 
-/*
- * An attribute of a VF that runs may change only for the one who has it: a
- * guest put before others in the file shifts theirs, and the VF under a
- * running guest must not become another's. Who has it may be unknown (its
- * lease was given by a netd that has ended): then nothing may change.
- */
-static int check_owner(struct job *j, const struct pol_vf *w,
-                       const struct pol_vf *s)
-{
-	if (held(s) && (!*s->label || strcmp(s->label, w->label) != 0))
-		return in_use(j, s,
-		              *w->label && *s->label
-		                      ? "it would become another guest's"
-		                      : "its settings would change");
-	return 0;
-}
-
-static enum pol_disruption vf_disruption(const struct pol_vf *s)
-{
-	return held(s) ? POL_DIS_LINK : POL_DIS_NONE;
-}
-
 /* ---- the PF -------------------------------------------------------------- */
 
 static void add_autoprobe(struct job *j, bool from, bool to)
 {
-	struct pol_action *a = add(j, POL_OP_AUTOPROBE, POL_DIS_NONE);
+	struct pol_action *a = plan_add(j, POL_OP_AUTOPROBE, POL_DIS_NONE);
 
 	a->number_from = from;
 	a->number = to;
@@ -151,19 +121,35 @@ static int plan_numvfs(struct job *j)
 	if (!j->fresh)
 		return 0;
 	for (size_t i = 0; i < j->seen->n_vfs; i++)
-		if (held(&j->seen->vf[i]))
-			return in_use(j, &j->seen->vf[i],
-			              "the VFs would be removed");
+		if (plan_held(&j->seen->vf[i]))
+			return plan_in_use(j, &j->seen->vf[i],
+			                   "the VFs would be removed");
 	/* The kernel refuses n -> m: through 0. */
 	if (j->seen->num_vfs) {
-		a = add(j, POL_OP_NUMVFS, POL_DIS_VF_LOST);
+		a = plan_add(j, POL_OP_NUMVFS, POL_DIS_VF_LOST);
 		a->number_from = j->seen->num_vfs;
 	}
 	/* Drivers reset the PF's port to make room for the VFs. */
 	if (j->want->num_vfs) {
-		a = add(j, POL_OP_NUMVFS, POL_DIS_LINK);
+		a = plan_add(j, POL_OP_NUMVFS, POL_DIS_LINK);
 		a->number = j->want->num_vfs;
 	}
+	return 0;
+}
+
+/* A driver that is up goes down and up for it. */
+static int plan_mtu(struct job *j)
+{
+	bool known = j->seen->set & POL_HAS_MTU;
+	bool up = j->seen->set & POL_HAS_LINK && j->seen->link_up;
+	struct pol_action *a;
+
+	if (!(j->want->set & POL_HAS_MTU) ||
+	    (known && j->seen->mtu == j->want->mtu))
+		return 0;
+	a = plan_add(j, POL_OP_PF_MTU, up ? POL_DIS_LINK : POL_DIS_NONE);
+	a->number_from = known ? j->seen->mtu : 0;
+	a->number = j->want->mtu;
 	return 0;
 }
 
@@ -175,87 +161,14 @@ static int plan_link(struct job *j)
 	if (!(j->want->set & POL_HAS_LINK) ||
 	    (known && j->seen->link_up == j->want->link_up))
 		return 0;
-	a = add(j, POL_OP_PF_LINK,
-	        j->want->link_up ? POL_DIS_NONE : POL_DIS_HOST);
+	a = plan_add(j, POL_OP_PF_LINK,
+	             j->want->link_up ? POL_DIS_NONE : POL_DIS_HOST);
 	a->number_from = known && j->seen->link_up;
 	a->number = j->want->link_up;
 	return 0;
 }
 
-/* ---- the VFs: each returns < 0 to refuse --------------------------------- */
-
-static int vf_mac(struct job *j, const struct pol_vf *w, const struct pol_vf *s)
-{
-	static const uint8_t none[6];
-	const uint8_t *now = s && s->set & POL_HAS_MAC ? s->mac : NULL;
-
-	if (j->fresh)
-		now = none; /* and some drivers refuse to be told so */
-	if (!(w->set & POL_HAS_MAC) || (now && !memcmp(now, w->mac, 6)))
-		return 0;
-	if (held(s))
-		return in_use(j, s, "its MAC would change");
-	memcpy(add_vf(j, POL_OP_VF_MAC, POL_DIS_NONE, w)->mac, w->mac, 6);
-	return 0;
-}
-
-static bool vlan_equal(const struct pol_vf *a, const struct pol_vf *b)
-{
-	uint16_t ap = a->proto ? a->proto : ETH_P_8021Q;
-	uint16_t bp = b->proto ? b->proto : ETH_P_8021Q;
-
-	if (!a->vlan && !b->vlan)
-		return a->qos == b->qos;
-	return a->vlan == b->vlan && a->qos == b->qos && ap == bp;
-}
-
-static int vf_vlan(struct job *j, const struct pol_vf *w,
-                   const struct pol_vf *s)
-{
-	struct pol_action *a;
-
-	if (!(w->set & POL_HAS_VLAN) ||
-	    (s && s->set & POL_HAS_VLAN && vlan_equal(w, s)))
-		return 0;
-	if (check_owner(j, w, s))
-		return -EBUSY;
-	a = add_vf(j, POL_OP_VF_VLAN, vf_disruption(s), w);
-	a->vlan = w->vlan;
-	a->qos = w->qos;
-	a->proto = w->proto ? w->proto : ETH_P_8021Q;
-	return 0;
-}
-
-static int vf_switch(struct job *j, const struct pol_vf *w,
-                     const struct pol_vf *s, enum pol_op op, uint32_t has,
-                     bool to, bool from)
-{
-	bool known = s && s->set & has;
-	struct pol_action *a;
-
-	if (!(w->set & has) || (known && from == to))
-		return 0;
-	if (check_owner(j, w, s))
-		return -EBUSY;
-	a = add_vf(j, op, POL_DIS_NONE, w);
-	a->number = to;
-	a->number_from = known && from;
-	return 0;
-}
-
-static int vf_spoof(struct job *j, const struct pol_vf *w,
-                    const struct pol_vf *s)
-{
-	return vf_switch(j, w, s, POL_OP_VF_SPOOF, POL_HAS_SPOOF, w->spoof,
-	                 s && s->spoof);
-}
-
-static int vf_trust(struct job *j, const struct pol_vf *w,
-                    const struct pol_vf *s)
-{
-	return vf_switch(j, w, s, POL_OP_VF_TRUST, POL_HAS_TRUST, w->trust,
-	                 s && s->trust);
-}
+/* ---- the VFs' drivers --------------------------------------------------- */
 
 /* The driver and override that the VF has when its turn comes. */
 static const char *driver_now(const struct job *j, const struct pol_vf *s,
@@ -304,13 +217,13 @@ static int vf_driver(struct job *j, const struct pol_vf *w,
 
 	if (!needs_driver(j, w))
 		return 0;
-	if (held(s))
-		return in_use(j, s, "its driver would change");
+	if (plan_held(s))
+		return plan_in_use(j, s, "its driver would change");
 	/* Taking a host driver away takes its interface away. */
-	a = add_vf(j, POL_OP_VF_DRIVER,
-	           host && strcmp(driver, w->driver) != 0 ? POL_DIS_HOST
-	                                                  : POL_DIS_NONE,
-	           w);
+	a = plan_add_vf(j, POL_OP_VF_DRIVER,
+	                host && strcmp(driver, w->driver) != 0 ? POL_DIS_HOST
+	                                                       : POL_DIS_NONE,
+	                w);
 	copy_text(a->driver, sizeof(a->driver), w->driver);
 	copy_text(a->override, sizeof(a->override),
 	          w->set & POL_HAS_OVERRIDE ? w->override : override);
@@ -329,17 +242,6 @@ static int each_vf(struct job *j, vf_stage *stage)
 
 	for (size_t i = 0; !r && i < j->want->n_vfs; i++)
 		r = stage(j, &j->want->vf[i], seen_vf(j, &j->want->vf[i]));
-	return r;
-}
-
-static int plan_attributes(struct job *j)
-{
-	static vf_stage *const stages[] = { vf_mac, vf_vlan, vf_spoof,
-		                            vf_trust };
-	int r = 0;
-
-	for (size_t n = 0; !r && n < ARRAY_SIZE(stages); n++)
-		r = each_vf(j, stages[n]);
 	return r;
 }
 
@@ -400,8 +302,8 @@ static int check_indexes(struct job *j)
 static int plan_pf(struct job *j)
 {
 	static int (*const stages[])(struct job *) = {
-		check_indexes,   plan_autoprobe, plan_numvfs,  plan_link,
-		plan_attributes, plan_drivers,   plan_release,
+		check_indexes, plan_autoprobe,  plan_mtu,     plan_numvfs,
+		plan_link,     plan_attributes, plan_drivers, plan_release,
 	};
 	int r = 0;
 
@@ -413,14 +315,14 @@ static int plan_pf(struct job *j)
 	return r;
 }
 
-/* At most: autoprobe three times, numvfs twice, link; five for each VF; one
- * for each whole function. */
+/* At most: autoprobe three times, MTU, numvfs twice, link; for each VF its
+ * attributes and its driver; one for each whole function. */
 static size_t most_actions(const struct pol_state *want)
 {
 	size_t n = 1;
 
 	for (size_t i = 0; i < want->n_pfs; i++)
-		n += 6 + 5 * want->pf[i].n_vfs;
+		n += 7 + (PLAN_VF_ATTRIBUTES + 1) * want->pf[i].n_vfs;
 	return n + want->n_wholes;
 }
 

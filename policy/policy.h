@@ -27,11 +27,14 @@
  *
  *   Order of actions on one PF, and why:
  *     autoprobe   before the VFs exist, so that no netdev is ever born
+ *     PF MTU      before the VFs exist: drivers read their largest frame once
  *     numvfs      0 first where it changes from another value
- *     PF link     a VF of a PF that is down has no link
+ *     PF link     a VF of a PF that is down has no link; some drivers know no
+ *                 rate without it
  *     VF MAC      before the driver: else the guest sees a random or zero MAC;
  *                 before spoof check: Intel checks against the MAC it has
- *     VF VLAN, spoof check, trust
+ *     VF VLAN, rate, spoof check, trust, RSS query
+ *     VF link     after all of these: no frame passes before them
  *     VF driver   last: from here on the VF may be opened
  *   One exception: where VFs are made anew, a driver is stated for each of
  *   them and autoprobe is wanted on, autoprobe is off while they are made and
@@ -40,7 +43,12 @@
  *   kernel's own choice of driver, autoprobe is on for that step.
  *
  *   VFs that a change of numvfs makes anew have nothing of what was observed:
- *   all that is wanted of them is said again.
+ *   all that is wanted of them is said again. Except that a new VF has no MAC
+ *   of its own, no rate and the link of its PF: saying so is refused by
+ *   drivers that have no such setting.
+ *
+ *   What a guest's VF is to be: its nic's own words, then `overrides` of that
+ *   VF, then its network, then its pool; each key by itself.
  *
  * Purity: no system call; the caller reads the file. Errors carry positions;
  * parsing goes on after one, so that a user sees all of them at once. They
@@ -83,8 +91,11 @@ enum {
 	FL_POL_HAS_VFS = 129,    /* a whole PF wanted, and it has VFs */
 	FL_POL_COMPANIONS = 130, /* alone, and its group has others; or too many
 	                            for a slot */
-	FL_POL_DATAPATH = 149,   /* a nic cannot be what `datapath` says */
-	FL_POL_INVENTORY = 157,  /* a line of it is not understood */
+	FL_POL_MTU = 131,  /* a network's is more than its physical function's
+	                    */
+	FL_POL_RATE = 132, /* more promised to VFs than the link has */
+	FL_POL_DATAPATH = 149,        /* a nic cannot be what `datapath` says */
+	FL_POL_INVENTORY = 157,       /* a line of it is not understood */
 	FL_POL_INVENTORY_LACKS = 158, /* it does not say what a plan needs */
 	FL_POL_SIM = 159,             /* an action of a plan would fail */
 	FL_POL_CPU = 160,      /* a CPU that the host has not, or is offline */
@@ -121,12 +132,20 @@ const struct pol_guest *pol_guest_find(const struct pol_policy *p,
 /* describe.c: what pol_parse() takes, as a JSON Schema (2020-12), made from its
  * own tables. The caller frees it. -ENOMEM. */
 _must_check_ int pol_schema(char **ret);
-/* The MAC a guest NIC is to have: its own, or the pool's stable one, or false
- * when neither says. Stable: the prefix, then 24 bits of FNV-1a (32 bits,
- * folded by xor of its top byte) over "guest/nic". An emulated one always has
- * a MAC: its own or the stable one of the prefix 02:f1:1d. */
+/* The MAC a guest NIC is to have: its own, its VF's of `overrides`, the pool's
+ * stable one, or false when none says. Stable: the prefix, then 24 bits of
+ * FNV-1a (32 bits, folded by xor of its top byte) over "guest/nic". An emulated
+ * one always has a MAC: its own or the stable one of the prefix 02:f1:1d. */
 bool pol_guest_nic_mac(const struct pol_policy *p, const struct pol_guest *g,
                        const struct pol_guest_nic *n, uint8_t ret[static 6]);
+
+/* What `overrides` say of a VF, or NULL. */
+const struct pol_override_vf *pol_override_find(const struct pol_policy *p,
+                                                struct pol_fn fn);
+/* What a guest's VF is to be, of override and network. */
+void pol_guest_nic_set(const struct pol_policy *p,
+                       const struct pol_guest_nic *n,
+                       struct pol_attributes *ret);
 
 /* ---- cpus.c: lists of CPUs, and a guest's in a host ------------------------
  */
@@ -185,6 +204,7 @@ struct pol_own {
 	char ifname[POL_IFNAME];           /* the host's end */
 	char bridge[POL_IFNAME];           /* that it is put into; "" = none */
 	const struct pol_network *network; /* NULL = none named */
+	struct pol_vlan vlan;              /* the network's, or its VF's own */
 	uint8_t mac[6];
 	uint32_t mtu;
 	uint32_t cid; /* of a vsock */
@@ -198,7 +218,7 @@ bool pol_guest_own(const struct pol_policy *p, const struct pol_guest *g,
  * can be no other's, else fl- and 48 bits of a hash of both in hex. */
 void pol_tap_name(const struct pol_guest *g, const char *nic,
                   const struct pol_tap *t, char ret[static POL_IFNAME]);
-/* Of a nic in a bridge: the VLAN of its network; 0 = none. */
+/* Of a nic in a bridge: its VLAN there; 0 = none. */
 uint16_t pol_own_vlan(const struct pol_own *o);
 /* "disk root in 03.0: /srv/root.img, read-only" */
 int pol_own_text(const struct pol_own *o, char *buf, size_t size);

@@ -202,6 +202,8 @@ static inline void *field(const struct key *k, void *obj)
 /* ---- keys*.c ------------------------------------------------------------- */
 
 extern const struct table table_policy;
+extern const struct table table_network;
+extern const struct list list_overrides;
 extern const struct table table_pool;
 extern const struct table table_device;
 extern const struct table table_guest;
@@ -286,6 +288,26 @@ struct resolve {
 	struct pol_state *want;   /* pf[i] for nic[i] */
 	const struct pol_pf **at; /* the PF of nic[i], NULL = error */
 };
+/* resolve.c */
+uint32_t final_count(const struct pol_nic *nic, const struct pol_pf *pf);
+bool keeps_vfs(const struct pol_nic *nic, const struct pol_pf *pf);
+void need_ifname(struct resolve *r, size_t nic, struct pol_pos pos,
+                 const char *what);
+/* resolve-vf.c: of PFs that were found. want_add_vf() has room for the VFs of
+ * pools and overrides. */
+/* Of the VF that it has, or would have if it were no tap; NULL = nothing. */
+const struct pol_override_vf *pol_nic_override(const struct pol_policy *p,
+                                               const struct pol_guest_nic *n);
+struct pol_vf *want_find_vf(const struct resolve *r, struct pol_fn fn);
+struct pol_vf *want_add_vf(struct resolve *r, struct pol_fn fn);
+void want_attributes(struct pol_vf *w, const struct pol_attributes *a);
+size_t override_vfs(const struct pol_policy *p, size_t nic);
+void resolve_overrides(struct resolve *r);
+/* `pf` NULL = not known yet. */
+void check_mtu(struct pol_errors *errs, const struct pol_policy *p, size_t nic,
+               const struct pol_pf *pf, const struct pol_attributes *set);
+void check_mtus(struct read *r);
+void check_rates(struct resolve *r);
 bool concerns(const struct resolve *r, const struct pol_guest *g,
               const char *name);
 _must_check_ int resolve_devices(struct resolve *r);

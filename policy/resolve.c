@@ -51,14 +51,14 @@ static bool nic_needed(const struct resolve *r, size_t nic)
 }
 
 /* How many VFs the nic has in the end. */
-static uint32_t final_count(const struct pol_nic *nic, const struct pol_pf *pf)
+uint32_t final_count(const struct pol_nic *nic, const struct pol_pf *pf)
 {
 	return nic->vf_count.given == POL_ABSENT ? pf->num_vfs
 	                                         : nic->vf_count.v;
 }
 
 /* Its VFs are those seen now, so what was seen of them holds. */
-static bool keeps_vfs(const struct pol_nic *nic, const struct pol_pf *pf)
+bool keeps_vfs(const struct pol_nic *nic, const struct pol_pf *pf)
 {
 	return final_count(nic, pf) == pf->num_vfs;
 }
@@ -97,6 +97,7 @@ static void check_driver(struct resolve *r, const struct pol_nic *nic,
 {
 	bool wanted = nic->vf_count.given != POL_ABSENT ||
 	              nic->link_up.given != POL_ABSENT ||
+	              nic->mtu.given != POL_ABSENT ||
 	              nic->autoprobe.given != POL_ABSENT;
 	char b[BDF_STRLEN];
 	struct diag *d;
@@ -114,10 +115,11 @@ static void check_driver(struct resolve *r, const struct pol_nic *nic,
 }
 
 /* MAC, VLAN and the like travel over the PF's netdev. */
-static void need_ifname(struct resolve *r, const struct pol_nic *nic,
-                        const struct pol_pf *pf, struct pol_pos pos,
-                        const char *what)
+void need_ifname(struct resolve *r, size_t i, struct pol_pos pos,
+                 const char *what)
 {
+	const struct pol_nic *nic = &r->p->nic[i];
+	const struct pol_pf *pf = r->at[i];
 	char b[BDF_STRLEN];
 	struct diag *d;
 
@@ -166,20 +168,24 @@ static void want_itself(struct resolve *r, size_t i, const struct pol_pf *pf,
 	check_driver(r, nic, pf);
 	check_count(r, nic, pf);
 	if (nic->link_up.given)
-		need_ifname(r, nic, pf, nic->pos, "link");
+		need_ifname(r, i, nic->pos, "link");
+	if (nic->mtu.given)
+		need_ifname(r, i, nic->pos, "mtu");
 	w->set |= nic->vf_count.given ? POL_HAS_NUMVFS : 0;
 	/* null is the kernel's default: drivers are probed. */
 	w->autoprobe = nic->autoprobe.given == POL_DEFAULT || nic->autoprobe.v;
 	w->set |= nic->autoprobe.given ? POL_HAS_AUTOPROBE : 0;
 	w->link_up = nic->link_up.v;
 	w->set |= nic->link_up.given ? POL_HAS_LINK : 0;
+	w->mtu = nic->mtu.v;
+	w->set |= nic->mtu.given ? POL_HAS_MTU : 0;
 }
 
 static int resolve_nic(struct resolve *r, size_t i)
 {
 	const struct pol_nic *nic = &r->p->nic[i];
 	struct pol_pf *w = &r->want->pf[i];
-	size_t n = pool_vfs(r->p, i);
+	size_t n = pool_vfs(r->p, i) + override_vfs(r->p, i);
 	const struct pol_pf *pf;
 
 	if (!nic_needed(r, i))
@@ -295,19 +301,13 @@ static bool resolve_function(struct resolve *r, const struct pol_pool *pool,
                              struct pol_fn fn)
 {
 	const struct pol_pf *pf = r->at[fn.nic];
-	struct pol_pf *want = &r->want->pf[fn.nic];
-	struct pol_vf *w = &want->vf[want->n_vfs];
+	struct pol_vf *w;
 	size_t errors = r->errs->n + r->errs->dropped;
 	const struct pol_vf *seen =
 		keeps_vfs(&r->p->nic[fn.nic], pf) ? state_vf(pf, fn.vf) : NULL;
 
 	check_range(r, pool, fn);
-	// NOLINTNEXTLINE(clang-analyzer-core.NullDereference): room was made
-	w->index = fn.vf;
-	w->group = -1;
-	if (vf_address(pf, fn.vf, &w->bdf))
-		w->bdf = pf->bdf; /* said by check_count() */
-	want->n_vfs++;
+	w = want_add_vf(r, fn);
 	if (*pool->driver)
 		want_driver(w, pool->driver);
 	if (!strcmp(pool->driver, POL_DRIVER_DEFAULT))
@@ -367,46 +367,23 @@ static void resolve_pools(struct resolve *r)
 
 /* ---- guests -------------------------------------------------------------- */
 
-static void want_network(struct pol_vf *w, const struct pol_network *n)
-{
-	if (n->vlan.given) {
-		w->set |= POL_HAS_VLAN;
-		w->vlan = n->vlan.id;
-		w->qos = n->vlan.qos;
-		w->proto = n->vlan.id ? n->vlan.proto : ETH_P_8021Q;
-	}
-	/* The kernel's drivers begin with spoof check on and trust off. */
-	if (n->spoof_check.given) {
-		w->set |= POL_HAS_SPOOF;
-		w->spoof =
-			n->spoof_check.given == POL_DEFAULT || n->spoof_check.v;
-	}
-	if (n->trust.given) {
-		w->set |= POL_HAS_TRUST;
-		w->trust = n->trust.given == POL_GIVEN && n->trust.v;
-	}
-}
-
 static void resolve_guest_nic(struct resolve *r, const struct pol_guest *g,
                               const struct pol_guest_nic *n)
 {
-	struct pol_pf *want = &r->want->pf[n->fn.nic];
-	struct pol_vf *w = NULL;
+	struct pol_vf *w = want_find_vf(r, n->fn);
+	struct pol_attributes set;
 
-	for (size_t i = 0; !w && i < want->n_vfs; i++)
-		if (want->vf[i].index == n->fn.vf)
-			w = &want->vf[i];
 	if (!w || !r->at[n->fn.nic])
 		return;
 	snprintf(w->label, sizeof(w->label), "%s/%s", g->name, n->name);
+	w->set &= ~(uint32_t)POL_HAS_KNOBS; /* said by its override */
 	if (pol_guest_nic_mac(r->p, g, n, w->mac))
 		w->set |= POL_HAS_MAC;
-	if (n->network != SIZE_MAX)
-		want_network(w, &r->p->network[n->network]);
-	if (w->set &
-	    (POL_HAS_MAC | POL_HAS_VLAN | POL_HAS_SPOOF | POL_HAS_TRUST))
-		need_ifname(r, &r->p->nic[n->fn.nic], r->at[n->fn.nic], n->pos,
-		            "what this guest nic says");
+	pol_guest_nic_set(r->p, n, &set);
+	want_attributes(w, &set);
+	check_mtu(r->errs, r->p, n->fn.nic, r->at[n->fn.nic], &set);
+	if (w->set & POL_HAS_KNOBS)
+		need_ifname(r, n->fn.nic, n->pos, "what this guest nic says");
 }
 
 /* A nic that is a tap for now (keys-datapath.c). With its MAC at the VF, too,
@@ -466,8 +443,10 @@ static int resolve_all(struct resolve *r)
 	if (err)
 		return err;
 	resolve_pools(r);
+	resolve_overrides(r);
 	for (size_t g = 0; g < r->p->n_guests; g++)
 		resolve_guest(r, &r->p->guest[g]);
+	check_rates(r);
 	err = resolve_devices(r);
 	if (err)
 		return err;

@@ -113,6 +113,10 @@ static void want_vf(const struct pol_vf *saved, struct pol_vf *w)
 	w->qos = saved->qos;
 	w->spoof = saved->spoof;
 	w->trust = saved->trust;
+	w->rss = saved->rss;
+	w->rate_min = saved->rate_min;
+	w->rate_max = saved->rate_max;
+	w->link_state = saved->link_state;
 	copy_text(w->driver, sizeof(w->driver), saved->driver);
 	copy_text(w->override, sizeof(w->override), saved->override);
 	w->group = -1;
@@ -125,6 +129,7 @@ static int want_pf(const struct pol_pf *saved, struct pol_pf *w)
 	w->num_vfs = saved->num_vfs;
 	w->autoprobe = saved->autoprobe;
 	w->link_up = saved->link_up;
+	w->mtu = saved->mtu;
 	copy_text(w->name, sizeof(w->name), saved->name);
 	if (!saved->n_vfs)
 		return 0;

@@ -287,7 +287,8 @@ static const char status_body[] = OK_HEAD
 static void check_status(void)
 {
 	assert_int_equal(o.status, 0);
-	expect_text(&o, "status", o.out, "driver igb, link up, VFs 1 of 7");
+	expect_text(&o, "status", o.out,
+	            "driver igb, link up, MTU unknown, VFs 1 of 7");
 	expect_text(&o, "status", o.out, "02:00:00:00:00:01  100");
 	/* What the driver does not tell is not "off". */
 	expect_text(&o, "status", o.out, "on       unknown  12");

@@ -18,6 +18,7 @@ struct sim *sim_new(void)
 	if (s == MAP_FAILED)
 		abort();
 	s->autoprobe = true;
+	s->mtu = 1500;
 	for (unsigned i = 0; i < SIM_WHOLES; i++)
 		s->whole[i] = (struct pol_whole){
 			.set = POL_HAS_DRIVER | POL_HAS_OVERRIDE,
@@ -39,8 +40,7 @@ void sim_free(struct sim *s)
 static void new_vf(struct sim *s, unsigned i)
 {
 	s->vf[i] = (struct pol_vf){
-		.set = POL_HAS_MAC | POL_HAS_VLAN | POL_HAS_SPOOF |
-		       POL_HAS_TRUST | POL_HAS_DRIVER | POL_HAS_OVERRIDE,
+		.set = POL_HAS_KNOBS | POL_HAS_DRIVER | POL_HAS_OVERRIDE,
 		.index = (uint16_t)i,
 		.bdf = { 0, 1, 16, (uint8_t)i },
 		.proto = ETH_P_8021Q,
@@ -77,6 +77,9 @@ static void act(struct sim *s, const struct pol_action *a)
 			new_vf(s, i);
 		s->num_vfs = a->number;
 		break;
+	case POL_OP_PF_MTU:
+		s->mtu = a->number;
+		break;
 	case POL_OP_PF_LINK:
 		s->up = a->number;
 		break;
@@ -93,6 +96,16 @@ static void act(struct sim *s, const struct pol_action *a)
 		break;
 	case POL_OP_VF_TRUST:
 		v->trust = a->number;
+		break;
+	case POL_OP_VF_RATE:
+		v->rate_min = a->rate_min;
+		v->rate_max = a->rate_max;
+		break;
+	case POL_OP_VF_RSS:
+		v->rss = a->number;
+		break;
+	case POL_OP_VF_LINK:
+		v->link_state = (enum pol_link_state)a->number;
 		break;
 	case POL_OP_VF_DRIVER:
 		strcpy(v->driver, a->driver);
@@ -144,11 +157,12 @@ static int sim_observe(void *ctx, struct pol_state **ret, struct diag *d)
 	st->iommu = true;
 	st->remapping = true;
 	*pf = (struct pol_pf){ .set = POL_HAS_AUTOPROBE | POL_HAS_NUMVFS |
-		                      POL_HAS_LINK,
+		                      POL_HAS_LINK | POL_HAS_MTU,
 		               .bdf = { 0, 1, 0, 0 },
 		               .num_vfs = s->num_vfs,
 		               .autoprobe = s->autoprobe,
 		               .link_up = s->up,
+		               .mtu = s->mtu,
 		               .vendor = 0x8086,
 		               .device = 0x10c9,
 		               .total_vfs = SIM_VFS,
@@ -210,12 +224,16 @@ static int sim_observe_more(void *ctx, struct pol_state *seen,
 const struct apply_ops sim_ops = {
 	.act = {
 		[POL_OP_AUTOPROBE] = sim_act,
+		[POL_OP_PF_MTU] = sim_act,
 		[POL_OP_NUMVFS] = sim_act,
 		[POL_OP_PF_LINK] = sim_act,
 		[POL_OP_VF_MAC] = sim_act,
 		[POL_OP_VF_VLAN] = sim_act,
 		[POL_OP_VF_SPOOF] = sim_act,
 		[POL_OP_VF_TRUST] = sim_act,
+		[POL_OP_VF_RATE] = sim_act,
+		[POL_OP_VF_RSS] = sim_act,
+		[POL_OP_VF_LINK] = sim_act,
 		[POL_OP_VF_DRIVER] = sim_act,
 		[POL_OP_DEV_DRIVER] = sim_act,
 	},
@@ -226,8 +244,8 @@ const struct apply_ops sim_ops = {
 const char *sim_text(const struct sim *s, char buf[2048])
 {
 	char mac[MAC_STRLEN];
-	int n = snprintf(buf, 2048, "%u autoprobe %d up %d\n", s->num_vfs,
-	                 s->autoprobe, s->up);
+	int n = snprintf(buf, 2048, "%u autoprobe %d up %d mtu %u\n",
+	                 s->num_vfs, s->autoprobe, s->up, s->mtu);
 
 	if (s->two)
 		n += snprintf(buf + n, 2048 - (size_t)n,
@@ -242,10 +260,11 @@ const char *sim_text(const struct sim *s, char buf[2048])
 		const struct pol_vf *v = &s->vf[i];
 
 		n += snprintf(buf + n, 2048 - (size_t)n,
-		              "%u %s vlan %u/%u spoof %d trust %d \"%s\" "
-		              "\"%s\"\n",
+		              "%u %s vlan %u/%u rate %u-%u spoof %d trust %d "
+		              "rss %d link %d \"%s\" \"%s\"\n",
 		              i, mac_format(v->mac, mac), v->vlan, v->qos,
-		              v->spoof, v->trust, v->driver, v->override);
+		              v->rate_min, v->rate_max, v->spoof, v->trust,
+		              v->rss, v->link_state, v->driver, v->override);
 	}
 	return buf;
 }

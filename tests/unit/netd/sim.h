@@ -20,6 +20,7 @@
 struct sim {
 	unsigned num_vfs;
 	bool autoprobe, up;
+	unsigned mtu;
 	bool two, up2, autoprobe2; /* 0000:02:00.0 */
 	struct pol_vf vf[SIM_VFS];
 	/* 0000:03:00.0, a drive, and .1, which nobody drives; one group */

@@ -42,8 +42,7 @@ static struct pol_state *some_state(bool all)
 		v->index = (uint16_t)i;
 		v->bdf = (struct bdf){ 0xffff, 1, 16, (uint8_t)i };
 		v->set = !all ? POL_HAS_MAC
-		              : POL_HAS_MAC | POL_HAS_VLAN | POL_HAS_SPOOF |
-		                         POL_HAS_TRUST | POL_HAS_DRIVER |
+		              : POL_HAS_KNOBS | POL_HAS_DRIVER |
 		                         POL_HAS_OVERRIDE;
 		memcpy(v->mac, "\x02\x5a\x10\x00\x00\x01", 6);
 		v->vlan = 4094;
@@ -51,6 +50,10 @@ static struct pol_state *some_state(bool all)
 		v->proto = 0x88a8;
 		v->spoof = i;
 		v->trust = !i;
+		v->rss = i;
+		v->rate_min = i;
+		v->rate_max = UINT32_MAX - i;
+		v->link_state = i ? POL_LINK_DISABLE : POL_LINK_AUTO;
 		strcpy(v->driver, "igbvf");
 		strcpy(v->override, i ? "vfio-pci" : "");
 	}
@@ -72,6 +75,10 @@ static void check_vf(const struct pol_vf *a, const struct pol_vf *b, bool all)
 	assert_int_equal(a->proto, b->proto);
 	assert_int_equal(a->spoof, b->spoof);
 	assert_int_equal(a->trust, b->trust);
+	assert_int_equal(a->rss, b->rss);
+	assert_int_equal(a->rate_min, b->rate_min);
+	assert_int_equal(a->rate_max, b->rate_max);
+	assert_int_equal(a->link_state, b->link_state);
 	assert_string_equal(a->driver, b->driver);
 	assert_string_equal(a->override, b->override);
 }
@@ -86,6 +93,7 @@ static void round_trip(bool all)
 	assert_int_equal(back->pf[0].set, s->pf[0].set);
 	assert_int_equal(back->pf[0].num_vfs, 2);
 	assert_true(back->pf[0].link_up);
+	assert_int_equal(back->pf[0].mtu, 1500);
 	assert_string_equal(back->pf[0].ifname, "eth0");
 	for (unsigned i = 0; i < 2; i++)
 		check_vf(&back->pf[0].vf[i], &s->pf[0].vf[i], all);

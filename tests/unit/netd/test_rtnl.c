@@ -20,7 +20,7 @@
 #define UNKNOWN UINT32_MAX /* what rtnetlink starts from, per attribute */
 
 struct vf {
-	uint32_t index, spoof, trust;
+	uint32_t index, spoof, trust, rss, link, rate;
 	uint16_t vlan, qos, proto;
 	bool list; /* with IFLA_VF_VLAN_LIST */
 };
@@ -34,12 +34,18 @@ static void put_vf(struct nl_msg *m, const struct vf *v)
 		                                  v->proto << 8) };
 	struct ifla_vf_spoofchk spoof = { v->index, v->spoof };
 	struct ifla_vf_trust trust = { v->index, v->trust };
+	struct ifla_vf_rss_query_en rss = { v->index, v->rss };
+	struct ifla_vf_link_state link = { v->index, v->link };
+	struct ifla_vf_rate rate = { v->index, v->rate / 2, v->rate };
 	struct nlattr *info = nla_nest_start(m, IFLA_VF_INFO), *list;
 
 	nla_put(m, IFLA_VF_MAC, sizeof(mac), &mac);
 	nla_put(m, IFLA_VF_VLAN, sizeof(vlan), &vlan);
 	nla_put(m, IFLA_VF_SPOOFCHK, sizeof(spoof), &spoof);
 	nla_put(m, IFLA_VF_TRUST, sizeof(trust), &trust);
+	nla_put(m, IFLA_VF_RSS_QUERY_EN, sizeof(rss), &rss);
+	nla_put(m, IFLA_VF_LINK_STATE, sizeof(link), &link);
+	nla_put(m, IFLA_VF_RATE, sizeof(rate), &rate);
 	if (v->list) {
 		list = nla_nest_start(m, IFLA_VF_VLAN_LIST);
 		nla_put(m, IFLA_VF_VLAN_INFO, sizeof(i), &i);
@@ -56,6 +62,7 @@ static struct nl_msg *link_message(const struct vf *v, size_t n)
 
 	nlmsg_append(m, &i, sizeof(i), NLMSG_ALIGNTO);
 	nla_put_string(m, IFLA_IFNAME, "eth0");
+	nla_put_u32(m, IFLA_MTU, 9000);
 	list = nla_nest_start(m, IFLA_VFINFO_LIST);
 	for (size_t k = 0; k < n; k++)
 		put_vf(m, &v[k]);
@@ -83,12 +90,14 @@ static void test_all_known(void **state)
 		  .vlan = 100,
 		  .qos = 3,
 		  .proto = 0x88a8,
+		  .rss = 1,
+		  .link = POL_LINK_DISABLE,
+		  .rate = 500,
 		  .list = true },
 		{ .index = 6, .trust = 1, .proto = 0x8100, .list = true },
 	};
 	struct rtnl_link *l = decoded(v, ARRAY_SIZE(v));
-	const uint32_t all =
-		POL_HAS_MAC | POL_HAS_VLAN | POL_HAS_SPOOF | POL_HAS_TRUST;
+	const uint32_t all = POL_HAS_KNOBS;
 
 	(void)state;
 	assert_int_equal(l->vf[0].has, all);
@@ -98,6 +107,11 @@ static void test_all_known(void **state)
 	assert_int_equal(l->vf[0].proto, 0x88a8);
 	assert_true(l->vf[0].spoof);
 	assert_false(l->vf[0].trust);
+	assert_true(l->vf[0].rss);
+	assert_int_equal(l->vf[0].link_state, POL_LINK_DISABLE);
+	assert_int_equal(l->vf[0].rate_min, 250);
+	assert_int_equal(l->vf[0].rate_max, 500);
+	assert_int_equal(l->mtu, 9000);
 	assert_int_equal(l->vf[6].has, all);
 	assert_false(l->vf[6].spoof);
 	assert_true(l->vf[6].trust);
@@ -108,11 +122,16 @@ static void test_all_known(void **state)
 /* A driver that says nothing of a switch does not say "off". */
 static void test_unknown(void **state)
 {
-	const struct vf v = { .index = 2, .spoof = UNKNOWN, .trust = UNKNOWN };
+	const struct vf v = { .index = 2,
+		              .spoof = UNKNOWN,
+		              .trust = UNKNOWN,
+		              .rss = UNKNOWN,
+		              .link = 7 };
 	struct rtnl_link *l = decoded(&v, 1);
 
 	(void)state;
-	assert_int_equal(l->vf[2].has, POL_HAS_MAC | POL_HAS_VLAN);
+	assert_int_equal(l->vf[2].has,
+	                 POL_HAS_MAC | POL_HAS_VLAN | POL_HAS_RATE);
 	assert_int_equal(l->vf[2].proto, 0x8100); /* no list: an old kernel */
 	free(l);
 }

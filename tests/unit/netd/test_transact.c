@@ -149,7 +149,7 @@ static void test_apply_restore(void **state)
 	assert_int_equal(json_integer_value(json_object_get(f->reply, "done")),
 	                 f->sim->n);
 	sim_text(f->sim, text);
-	assert_non_null(strstr(text, "vlan 100/3 spoof 0 trust 1"));
+	assert_non_null(strstr(text, "vlan 100/3 rate 0-0 spoof 0 trust 1"));
 	assert_int_equal(apply(f), 0); /* again: nothing */
 	assert_int_equal(f->sim->n, 0);
 	assert_int_equal(restore(f), 0);

@@ -7,8 +7,10 @@
  *
  *   host iommu remapping
  *   pf 0000:01:00.0 id=8086:10c9 driver=igb ifname=ens1f0 total=7 vfs=2
- *      offset=128 stride=2 autoprobe=1 link=up            (all on one line)
+ *      offset=128 stride=2 autoprobe=1 link=up mtu=1500
+ *      speed=1000                                         (all on one line)
  *   vf 0 mac=02:00:00:00:00:01 vlan=100 qos=3 proto=88a8 spoof=1 trust=0
+ *      rate=100-1000 rss=0 state=enable refused=link-state (and others)
  *      driver=vfio-pci override=vfio-pci group=7 blocker=0000:01:10.1
  *      pid=12 holder=qemu label=demo/wan
  *
@@ -80,15 +82,52 @@ static inline void pf_word(struct pol_pf *pf, const char *w)
 	} else if (word_value(w, "link", &v)) {
 		pf->set |= POL_HAS_LINK;
 		pf->link_up = !strcmp(v, "up");
+	} else if (word_value(w, "mtu", &v)) {
+		pf->set |= POL_HAS_MTU;
+		pf->mtu = number(v, 10);
+	} else if (word_value(w, "speed", &v)) {
+		pf->speed = number(v, 10);
 	} else {
 		fail_msg("pf: %s?", w);
 	}
+}
+
+static inline void set_link_state(struct pol_vf *vf, const char *v)
+{
+	vf->set |= POL_HAS_LINK_STATE;
+	while (strcmp(v, pol_link_state_name(vf->link_state)) != 0)
+		vf->link_state++;
+}
+
+static inline bool vf_knob(struct pol_vf *vf, const char *w)
+{
+	const char *v;
+
+	if (word_value(w, "rate", &v)) {
+		vf->set |= POL_HAS_RATE;
+		vf->rate_min = number(v, 10);
+		vf->rate_max = number(strchr(v, '-') + 1, 10);
+	} else if (word_value(w, "rss", &v)) {
+		vf->set |= POL_HAS_RSS;
+		vf->rss = *v == '1';
+	} else if (word_value(w, "state", &v)) {
+		set_link_state(vf, v);
+	} else if (word_value(w, "refused", &v)) {
+		vf->refused |= !strcmp(v, "link-state") ? POL_HAS_LINK_STATE
+		               : !strcmp(v, "tx-rate")  ? POL_HAS_RATE
+		                                        : POL_HAS_RSS;
+	} else {
+		return false;
+	}
+	return true;
 }
 
 static inline void vf_word(struct pol_vf *vf, const char *w)
 {
 	const char *v;
 
+	if (vf_knob(vf, w))
+		return;
 	if (word_value(w, "mac", &v)) {
 		vf->set |= POL_HAS_MAC;
 		assert_int_equal(mac_parse(v, vf->mac), 0);
@@ -271,19 +310,21 @@ static inline void state_print(struct text *t, const struct pol_state *s)
 	for (size_t i = 0; i < s->n_pfs; i++) {
 		const struct pol_pf *pf = &s->pf[i];
 
-		text_add(t, "pf %s vfs=%u autoprobe=%d link=%d\n",
+		text_add(t, "pf %s vfs=%u autoprobe=%d link=%d mtu=%u\n",
 		         bdf_format(pf->bdf, b), pf->num_vfs, pf->autoprobe,
-		         pf->link_up);
+		         pf->link_up, pf->mtu);
 		for (size_t j = 0; j < pf->n_vfs; j++) {
 			const struct pol_vf *v = &pf->vf[j];
 
 			text_add(t,
 			         "vf %u %s mac=%s vlan=%u/%u/%04x spoof=%d "
-			         "trust=%d driver=%s override=%s\n",
+			         "trust=%d rate=%u-%u rss=%d state=%d "
+			         "driver=%s override=%s\n",
 			         v->index, bdf_format(v->bdf, b),
 			         mac_format(v->mac, m), v->vlan, v->qos,
 			         v->vlan ? v->proto : 0, v->spoof, v->trust,
-			         v->driver, v->override);
+			         v->rate_min, v->rate_max, v->rss,
+			         v->link_state, v->driver, v->override);
 		}
 	}
 }
@@ -296,8 +337,9 @@ static inline void plan_print(struct text *t, const struct pol_plan *plan)
 		const struct pol_action *a = &plan->action[i];
 
 		pol_action_text(a, buf, sizeof(buf));
-		text_add(t, "%s (%s): %s\n", pol_op_name(a->op),
-		         pol_disruption_name(a->disruption), buf);
+		text_add(t, "%s (%s%s): %s\n", pol_op_name(a->op),
+		         pol_disruption_name(a->disruption),
+		         a->may_fail ? ", may fail" : "", buf);
 		pol_action_command(a, buf, sizeof(buf));
 		text_add(t, "    %s\n", buf);
 	}

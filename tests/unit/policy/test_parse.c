@@ -170,10 +170,10 @@ static void test_base(void **state)
 	assert_int_equal(p->nic[0].vf_count_pos.line, 5);
 	assert_int_equal(p->nic[0].autoprobe.given, POL_ABSENT);
 	assert_int_equal(p->nic[0].link_up.given, POL_ABSENT);
-	assert_int_equal(p->network[0].vlan.id, 100);
-	assert_int_equal(p->network[0].vlan.qos, 3);
-	assert_int_equal(p->network[0].vlan.proto, 0x8100);
-	assert_int_equal(p->network[0].trust.given, POL_ABSENT);
+	assert_int_equal(p->network[0].set.vlan.id, 100);
+	assert_int_equal(p->network[0].set.vlan.qos, 3);
+	assert_int_equal(p->network[0].set.vlan.proto, 0x8100);
+	assert_int_equal(p->network[0].set.trust.given, POL_ABSENT);
 	assert_int_equal(p->pool[0].n_fn, 4);
 	assert_int_equal(p->pool[0].fn[3].vf, 3);
 	assert_string_equal(p->pool[0].driver, "vfio");
@@ -189,6 +189,43 @@ static void test_base(void **state)
 	assert_int_equal(g->nic[0].network, 0);
 	assert_int_equal(g->nic[0].slot, 1);
 	assert_int_equal(g->nic[0].fn.vf, 0);
+	pol_free(p);
+}
+
+static void test_attributes(void **state)
+{
+	struct pol_policy *p =
+		parse("tests/golden/policy/good/attributes.yaml");
+	const struct pol_attributes *a = &p->network[0].set;
+	const struct pol_guest *g = &p->guest[0];
+	struct pol_attributes set;
+	uint8_t mac[6];
+
+	(void)state;
+	assert_int_equal(p->nic[0].mtu.v, 9000);
+	assert_int_equal(a->link_state.v, POL_LINK_ENABLE);
+	assert_int_equal(a->rate.min, 100);
+	assert_int_equal(a->rate.max, 10000);
+	assert_int_equal(a->query_rss.given, POL_GIVEN);
+	assert_int_equal(a->unsupported, POL_UNSUPPORTED_FAIL);
+	assert_int_equal(a->mtu.v, 9000);
+	a = &p->network[1].set;
+	assert_int_equal(a->link_state.given, POL_DEFAULT);
+	assert_int_equal(a->rate.given, POL_DEFAULT);
+	assert_int_equal(a->query_rss.given, POL_DEFAULT);
+	assert_int_equal(a->mtu.given, POL_ABSENT);
+	/* Each key by itself: the override's, else the network's. */
+	pol_guest_nic_set(p, &g->nic[0], &set);
+	assert_int_equal(set.rate.min, 0);
+	assert_int_equal(set.rate.max, 500);
+	assert_int_equal(set.vlan.given, POL_DEFAULT);
+	assert_int_equal(set.link_state.v, POL_LINK_ENABLE);
+	assert_true(pol_guest_nic_mac(p, g, &g->nic[0], mac));
+	assert_memory_equal(mac, "\x02\x5a\x10\x00\x00\x03", 6);
+	assert_null(pol_override_find(p, (struct pol_fn){ 0, 2 }));
+	assert_int_equal(
+		pol_override_find(p, (struct pol_fn){ 0, 3 })->mac.given,
+		POL_DEFAULT);
 	pol_free(p);
 }
 
@@ -221,12 +258,12 @@ static void test_nulls(void **state)
 	assert_int_equal(p->nic[0].autoprobe.given, POL_DEFAULT);
 	assert_int_equal(p->nic[0].link_up.given, POL_GIVEN);
 	assert_false(p->nic[0].link_up.v);
-	assert_int_equal(p->network[0].vlan.given, POL_DEFAULT);
-	assert_int_equal(p->network[0].spoof_check.given, POL_DEFAULT);
-	assert_int_equal(p->network[0].trust.given, POL_DEFAULT);
-	assert_int_equal(p->network[1].vlan.given, POL_GIVEN);
-	assert_int_equal(p->network[1].spoof_check.given, POL_GIVEN);
-	assert_false(p->network[1].spoof_check.v);
+	assert_int_equal(p->network[0].set.vlan.given, POL_DEFAULT);
+	assert_int_equal(p->network[0].set.spoof_check.given, POL_DEFAULT);
+	assert_int_equal(p->network[0].set.trust.given, POL_DEFAULT);
+	assert_int_equal(p->network[1].set.vlan.given, POL_GIVEN);
+	assert_int_equal(p->network[1].set.spoof_check.given, POL_GIVEN);
+	assert_false(p->network[1].set.spoof_check.v);
 	assert_string_equal(p->pool[0].driver, "netdev");
 	assert_string_equal(p->pool[1].driver, "");
 	assert_int_equal(p->pool[1].mac_assign, POL_MAC_STABLE);
@@ -595,6 +632,7 @@ int main(void)
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_scrub),
 		cmocka_unit_test(test_base),
+		cmocka_unit_test(test_attributes),
 		cmocka_unit_test(test_any_order),
 		cmocka_unit_test(test_nulls),
 		cmocka_unit_test(test_slots),

@@ -139,7 +139,7 @@ static void test_golden(void **state)
 		FL_POL_TOTAL,      FL_POL_IN_USE,   FL_POL_PF_DRIVER,
 		FL_POL_GROUP,      FL_POL_NO_IOMMU, FL_POL_NO_IR,
 		FL_POL_ADDRESS,    FL_POL_HOST_USE, FL_POL_HAS_VFS,
-		FL_POL_COMPANIONS,
+		FL_POL_COMPANIONS, FL_POL_MTU,      FL_POL_RATE,
 	};
 
 	(void)state;

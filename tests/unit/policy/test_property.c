@@ -33,8 +33,7 @@ static void random_vf(struct pol_vf *v)
 {
 	static const char *const drivers[] = { "", "igbvf", "vfio-pci" };
 
-	v->set = POL_HAS_MAC | POL_HAS_VLAN | POL_HAS_SPOOF | POL_HAS_TRUST |
-	         POL_HAS_DRIVER | POL_HAS_OVERRIDE;
+	v->set = POL_HAS_KNOBS | POL_HAS_DRIVER | POL_HAS_OVERRIDE;
 	v->group = 10 + v->index;
 	if (pick(2)) {
 		v->mac[0] = 2;
@@ -45,6 +44,10 @@ static void random_vf(struct pol_vf *v)
 	v->proto = v->vlan && pick(2) ? 0x88a8 : 0x8100;
 	v->spoof = pick(2);
 	v->trust = pick(2);
+	v->rss = pick(2);
+	v->rate_max = 100 * pick(3);
+	v->rate_min = v->rate_max ? 50 * pick(2) : 0;
+	v->link_state = (enum pol_link_state)pick(POL_LINK_MAX);
 	set_text(v->driver, sizeof(v->driver), drivers[pick(3)]);
 	set_text(v->override, sizeof(v->override), drivers[pick(3)]);
 }
@@ -60,7 +63,9 @@ static struct pol_state *random_machine(void)
 		snprintf(bdf, sizeof(bdf), "0000:%02x:00.0", i + 1);
 		struct pol_pf *pf = add_pf(s, bdf);
 
-		pf->set = POL_HAS_AUTOPROBE | POL_HAS_NUMVFS | POL_HAS_LINK;
+		pf->set = POL_HAS_AUTOPROBE | POL_HAS_NUMVFS | POL_HAS_LINK |
+		          POL_HAS_MTU;
+		pf->mtu = 1500 + 1000 * pick(3);
 		pf->total_vfs = 7;
 		pf->vf_offset = 128;
 		pf->vf_stride = 2;
@@ -114,8 +119,7 @@ static void sim_numvfs(struct pol_pf *pf, uint32_t n)
 	for (unsigned i = 0; i < n; i++) {
 		struct pol_vf *v = add_seen_vf(pf, i);
 
-		v->set = POL_HAS_MAC | POL_HAS_VLAN | POL_HAS_SPOOF |
-		         POL_HAS_TRUST | POL_HAS_DRIVER | POL_HAS_OVERRIDE;
+		v->set = POL_HAS_KNOBS | POL_HAS_DRIVER | POL_HAS_OVERRIDE;
 		v->group = 10 + (int)i;
 		v->proto = 0x8100;
 		v->spoof = true;
@@ -159,6 +163,16 @@ static void sim_vf(struct pol_pf *pf, const struct pol_action *a)
 	case POL_OP_VF_TRUST:
 		v->trust = a->number;
 		break;
+	case POL_OP_VF_RATE:
+		v->rate_min = a->rate_min;
+		v->rate_max = a->rate_max;
+		break;
+	case POL_OP_VF_RSS:
+		v->rss = a->number;
+		break;
+	case POL_OP_VF_LINK:
+		v->link_state = (enum pol_link_state)a->number;
+		break;
 	case POL_OP_VF_DRIVER:
 		if (strcmp(a->driver_from, "?") != 0)
 			assert_string_equal(a->driver_from, v->driver);
@@ -177,6 +191,10 @@ static void sim(struct pol_state *s, const struct pol_action *a)
 	case POL_OP_AUTOPROBE:
 		assert_int_equal(a->number_from, pf->autoprobe);
 		pf->autoprobe = a->number;
+		break;
+	case POL_OP_PF_MTU:
+		assert_int_equal(a->number_from, pf->mtu);
+		pf->mtu = a->number;
 		break;
 	case POL_OP_NUMVFS:
 		assert_int_equal(a->number_from, pf->num_vfs);
@@ -213,6 +231,40 @@ static void random_nic(struct text *t, unsigned i, unsigned vfs)
 		text_add(t, "    drivers-autoprobe: %s\n", probe[p]);
 	if (pick(2))
 		text_add(t, "    link: %s\n", pick(2) ? "up" : "down");
+	if (pick(2))
+		text_add(t, "    mtu: %u\n", 1500 + 1000 * pick(3));
+}
+
+static void random_knobs(struct text *t, const char *in)
+{
+	static const char *const rate[] = { "null", "{ max: 100mbit }",
+		                            "{ min: 50mbit, max: 200mbit }" };
+	static const char *const link[] = { "null", "auto", "enable",
+		                            "disable" };
+
+	if (pick(2))
+		text_add(t, "%stx-rate: %s\n", in, rate[pick(3)]);
+	if (pick(2))
+		text_add(t, "%slink-state: %s\n", in, link[pick(4)]);
+	if (pick(2))
+		text_add(t, "%squery-rss: %s\n", in, pick(2) ? "true" : "null");
+}
+
+static void random_override(struct text *t, const unsigned vfs[PFS])
+{
+	text_add(t, "overrides:\n");
+	for (unsigned i = 0; i < PFS; i++) {
+		if (!vfs[i])
+			continue;
+		text_add(t, "  - nic: n%u\n    vfs:\n      - id: %u\n", i,
+		         pick(vfs[i]));
+		if (pick(2))
+			text_add(
+				t,
+				"        mac-address: \"02:00:00:00:00:%02x\"\n",
+				i);
+		random_knobs(t, "        ");
+	}
 }
 
 static void random_network(struct text *t, unsigned i)
@@ -228,6 +280,7 @@ static void random_network(struct text *t, unsigned i)
 		         pick(2) ? "true" : "false");
 	if (pick(2))
 		text_add(t, "    trust: %s\n", pick(2) ? "true" : "null");
+	random_knobs(t, "    ");
 }
 
 static void random_pool(struct text *t, unsigned i, unsigned vfs)
@@ -275,6 +328,8 @@ static void random_policy(struct text *t)
 		random_pool(t, i, vfs[i]);
 		used[i] = number(strrchr(t->buf, '#') + 1, 10);
 	}
+	if (vfs[0] + vfs[1] && pick(2))
+		random_override(t, vfs);
 	if (used[0] + used[1])
 		random_guests(t, used);
 }
@@ -306,6 +361,14 @@ static void check_vf(const struct pol_vf *w, const struct pol_vf *v)
 		assert_int_equal(w->spoof, v->spoof);
 	if (w->set & POL_HAS_TRUST)
 		assert_int_equal(w->trust, v->trust);
+	if (w->set & POL_HAS_RATE) {
+		assert_int_equal(w->rate_min, v->rate_min);
+		assert_int_equal(w->rate_max, v->rate_max);
+	}
+	if (w->set & POL_HAS_RSS)
+		assert_int_equal(w->rss, v->rss);
+	if (w->set & POL_HAS_LINK_STATE)
+		assert_int_equal(w->link_state, v->link_state);
 	if (w->set & POL_HAS_OVERRIDE)
 		assert_string_equal(w->override, v->override);
 	if (w->set & POL_HAS_DRIVER)
@@ -331,6 +394,8 @@ static void check_reached(const struct pol_state *want, struct pol_state *s)
 			assert_int_equal(w->autoprobe, pf->autoprobe);
 		if (w->set & POL_HAS_LINK)
 			assert_int_equal(w->link_up, pf->link_up);
+		if (w->set & POL_HAS_MTU)
+			assert_int_equal(w->mtu, pf->mtu);
 		for (size_t j = 0; j < w->n_vfs; j++)
 			check_vf(&w->vf[j], &pf->vf[w->vf[j].index]);
 	}

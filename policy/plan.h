@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef FL_POLICY_PLAN_H
+#define FL_POLICY_PLAN_H
+
+/*
+ * Between plan.c (the order, the PF, drivers) and plan-vf.c (what a VF may do
+ * on the wire): one PF being planned. Actions are appended in the order in
+ * which the stages run; pol_plan() has made room for one of each kind a VF.
+ */
+
+#include "policy/priv.h"
+
+struct job {
+	const struct pol_pf *want, *seen;
+	bool fresh; /* numvfs changes: no VF seen will be there */
+	bool hold;  /* autoprobe stays off until the end */
+	struct pol_plan *plan;
+	struct diag *d;
+};
+struct pol_action *plan_add(struct job *j, enum pol_op op,
+                            enum pol_disruption disruption);
+struct pol_action *plan_add_vf(struct job *j, enum pol_op op,
+                               enum pol_disruption disruption,
+                               const struct pol_vf *w);
+/* Somebody has it; -EBUSY FL_POL_IN_USE: "... is in use: CHANGE". */
+bool plan_held(const struct pol_vf *vf);
+_must_check_ int plan_in_use(struct job *j, const struct pol_vf *vf,
+                             const char *change);
+/* Kinds of actions that plan_attributes() may add to a VF. */
+#define PLAN_VF_ATTRIBUTES 7
+_must_check_ int plan_attributes(struct job *j);
+
+#endif
