@@ -64,6 +64,17 @@ static void print_knobs(const json_t *vf)
 		putchar('\n');
 }
 
+static void print_refused(const json_t *list)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *o = json_array_get(list, i);
+
+		printf("         left out: %s %s: %s\n",
+		       cli_text(o, "setting", "?"), cli_text(o, "value", "?"),
+		       cli_text(o, "why", "?"));
+	}
+}
+
 static void print_vf(const json_t *vf)
 {
 	static const struct {
@@ -82,6 +93,7 @@ static void print_vf(const json_t *vf)
 		       scalar(vf, columns[i].key, b));
 	putchar('\n');
 	print_knobs(vf);
+	print_refused(json_object_get(vf, "refused"));
 }
 
 static void print_pf(const json_t *pf)

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "netd/priv.h"
+#include "netd/refused.h"
 
 #define BOOT_ID "proc/sys/kernel/random/boot_id"
 #define BOOT_ID_LEN 64
@@ -33,7 +33,9 @@ static int put_away(int state_fd, struct diag *d)
 		          JOURNAL_APPLIED_FILE);
 		return -errno;
 	}
-	r = journal_drop(state_fd, JOURNAL_ORIGINAL, d);
+	r = refused_forget_all(state_fd, d);
+	if (!r)
+		r = journal_drop(state_fd, JOURNAL_ORIGINAL, d);
 	return r ? r : journal_drop(state_fd, JOURNAL_INTENT, d);
 }
 

@@ -45,6 +45,7 @@ SRCS_netd := \
 	ops.c \
 	permit.c \
 	record.c \
+	refused.c \
 	reply.c \
 	rtnl-fdb.c \
 	rtnl-link.c \

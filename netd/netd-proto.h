@@ -216,6 +216,7 @@ enum {
 	FL_NETD_TAP = 720,         /* an interface cannot be made */
 	FL_NETD_CONTROL = 721,     /* nor a guest's control socket */
 	FL_NETD_NO_LOG = 724,      /* nothing is kept of what a guest said */
+	FL_NETD_UNSUPPORTED = 725, /* a driver does not do it: left out */
 	FL_NETD_DEVLINK = 732,     /* refused over devlink */
 	FL_NETD_BRIDGE = 735,      /* an interface cannot be put into it */
 	FL_NETD_VLAN = 738,        /* a tap cannot be in its network's VLAN */

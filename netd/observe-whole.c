@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "iommu/iommu.h"
-#include "netd/priv.h"
+#include "netd/refused.h"
 
 /* PCI Code and ID Assignment 1.11: base class and subclass. */
 #define CLASS_HOST_BRIDGE 0x0600
@@ -144,6 +144,7 @@ int observe_overrides(const struct env *e, struct pol_state *seen,
 		snprintf(w->override, sizeof(w->override), "%s", f.override);
 		w->set |= POL_HAS_OVERRIDE;
 	}
+	refused_see(e->state_fd, seen, want);
 	return 0;
 }
 

@@ -166,13 +166,13 @@ static int read_pf(struct observer *o, struct bdf b)
 }
 
 /* A link that is down has none (EINVAL, or -1). */
-static uint32_t read_speed(struct observer *o, const char *ifname)
+uint32_t observe_speed(const struct env *e, const char *ifname)
 {
 	char path[64], text[24];
 	uint64_t v;
 
 	snprintf(path, sizeof(path), "sys/class/net/%.15s/speed", ifname);
-	return sysfs_read(o->env->root_fd, path, text, sizeof(text)) >= 0 &&
+	return sysfs_read(e->root_fd, path, text, sizeof(text)) >= 0 &&
 	                       !parse_u64(text, INT32_MAX, &v)
 	               ? (uint32_t)v
 	               : 0;
@@ -188,7 +188,7 @@ static void see_link(struct observer *o, struct pol_pf *p)
 	p->link_up = o->link.up;
 	p->mtu = o->link.mtu;
 	p->set |= POL_HAS_LINK | (p->mtu ? POL_HAS_MTU : 0u);
-	p->speed = p->link_up ? read_speed(o, p->ifname) : 0;
+	p->speed = p->link_up ? observe_speed(o->env, p->ifname) : 0;
 }
 
 static int see_pf(struct observer *o, struct pol_pf *p)

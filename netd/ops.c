@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "netd/priv.h"
+#include "netd/refused.h"
 
 static int op_autoprobe(void *ctx, const struct pol_action *a, struct diag *d)
 {
@@ -20,30 +20,100 @@ static int op_autoprobe(void *ctx, const struct pol_action *a, struct diag *d)
 static int op_numvfs(void *ctx, const struct pol_action *a, struct diag *d)
 {
 	const struct machine *m = ctx;
+	int r = refused_forget(m->env->state_fd, a->pf, d);
 
-	return sriov_set_numvfs(m->env->root_fd, a->pf, a->number, d);
+	return r ? r : sriov_set_numvfs(m->env->root_fd, a->pf, a->number, d);
+}
+
+/* A PF that a driver has just been given back to had no interface when the
+ * plan was made. */
+static struct pol_action *with_ifname(const struct pol_action *a, size_t n,
+                                      const struct sriov_fn *f)
+{
+	struct pol_action *named = reallocarray(NULL, n, sizeof(*named));
+
+	for (size_t i = 0; named && i < n; i++) {
+		named[i] = a[i];
+		if (!*named[i].ifname)
+			snprintf(named[i].ifname, sizeof(named[i].ifname), "%s",
+			         f->ifname);
+	}
+	return named;
+}
+
+/* One link and its VFs being set; what it refuses, and may, is noted. */
+struct setting {
+	const struct machine *m;
+	const struct pol_action *a;
+	size_t n;
+	struct sriov_fn f;
+	struct refused refused;
+	bool noted;
+};
+
+static int pass_over(struct setting *s, const struct pol_action *a, int err,
+                     struct diag *d)
+{
+	int state_fd = s->m->env->state_fd, r = 0;
+	struct refused *n = &s->refused;
+
+	if (!a->may_fail || !rtnl_unsupported(a, err))
+		return err;
+	if (!s->noted)
+		r = refused_read(state_fd, a->pf, n);
+	/* Another driver's are nothing to this one. */
+	if (!r && strcmp(n->driver, s->f.driver) != 0)
+		n->n = 0;
+	snprintf(n->driver, sizeof(n->driver), "%s", s->f.driver);
+	if (!r)
+		r = refused_add(n, a, err, observe_speed(s->m->env, a->ifname),
+		                d->why);
+	if (r)
+		return diag_fail(d, r, FL_NETD_MEMORY, "no memory");
+	s->noted = true;
+	memset(d, 0, sizeof(*d));
+	return 0;
+}
+
+static int set_link(struct setting *s, size_t *ret_done, struct diag *d)
+{
+	int r = 0;
+
+	for (*ret_done = 0; !r && *ret_done < s->n;) {
+		const struct pol_action *a = &s->a[*ret_done];
+		size_t done = 0;
+
+		r = rtnl_set(s->m->rtnl, a, s->n - *ret_done, s->f.driver,
+		             &done, d);
+		*ret_done += done;
+		if (r)
+			r = pass_over(s, &a[done], r, d);
+		else
+			continue;
+		*ret_done += !r;
+	}
+	return r;
 }
 
 static int op_many(void *ctx, const struct pol_action *a, size_t n,
                    size_t *ret_done, struct diag *d)
 {
-	const struct machine *m = ctx;
-	_cleanup_free_ struct pol_action *named =
-		reallocarray(NULL, n, sizeof(*named));
-	struct sriov_fn f = { 0 };
+	_cleanup_free_ struct pol_action *named = NULL;
+	struct setting s = { .m = ctx, .n = n };
+	int r, e;
 
+	if (sriov_fn_look(s.m->env->root_fd, a->pf, &s.f))
+		s.f.driver[0] = '\0';
+	named = with_ifname(a, n, &s.f);
 	if (!named)
 		return diag_fail(d, -ENOMEM, FL_NETD_MEMORY, "no memory");
-	memcpy(named, a, n * sizeof(*named));
-	if (sriov_fn_look(m->env->root_fd, a->pf, &f))
-		f.driver[0] = '\0';
-	/* A PF that a driver has just been given back to had none when the
-	 * plan was made. */
-	for (size_t i = 0; i < n; i++)
-		if (!*named[i].ifname)
-			snprintf(named[i].ifname, sizeof(named[i].ifname), "%s",
-			         f.ifname);
-	return rtnl_set(m->rtnl, named, n, f.driver, ret_done, d);
+	s.a = named;
+	r = set_link(&s, ret_done, d);
+	e = s.noted ? refused_write(s.m->env->state_fd, a->pf, &s.refused,
+	                            r ? NULL : d)
+	            : 0;
+	refused_clear(&s.refused);
+	return r ? r : e;
 }
 
 static int op_netlink(void *ctx, const struct pol_action *a, struct diag *d)

@@ -342,6 +342,10 @@ struct nl_msg *rtnl_set_message(const struct pol_action *a, size_t n,
  * message. */
 _must_check_ int rtnl_set(struct rtnl *r, const struct pol_action *a, size_t n,
                           const char *driver, size_t *ret_done, struct diag *d);
+/* A setting of a VF: its key in a policy, and POL_HAS_*. NULL, 0 = `op` sets
+ * none. */
+const char *rtnl_knob_key(enum pol_op op);
+uint32_t rtnl_knob_has(enum pol_op op);
 /* Is `err` a driver's word for "I do not do that"? */
 bool rtnl_unsupported(const struct pol_action *a, int err);
 
@@ -365,7 +369,10 @@ const struct pol_whole *state_find_whole(const struct pol_state *s,
 _must_check_ int observe_wholes(const struct env *e,
                                 const struct sriov_holders *h,
                                 struct pol_state *s);
-/* What observe() leaves out of whole functions, of those in `want`. */
+/* Of a link's, in Mbit/s; 0 = not known. */
+uint32_t observe_speed(const struct env *e, const char *ifname);
+/* What observe() leaves out, of what is in `want`: whole functions' overrides,
+ * and what drivers have refused before (refused.h). */
 _must_check_ int observe_overrides(const struct env *e, struct pol_state *seen,
                                    const struct pol_state *want);
 void foretell_blocker(const struct env *e, struct pol_pf *p);

@@ -136,7 +136,7 @@ struct knob {
 };
 // clang-format off
 static const struct knob knobs[POL_OP_MAX] = {
-	[POL_OP_VF_MAC] = { "a VF's MAC", "the guest nic's mac-address",
+	[POL_OP_VF_MAC] = { "a VF's MAC", "mac-address",
 	                    POL_HAS_MAC, put_mac, has_mac },
 	[POL_OP_VF_VLAN] = { "a VF's VLAN", "vlan",
 	                     POL_HAS_VLAN, put_vlan, has_vlan },
@@ -246,6 +246,16 @@ static const char *knob_text(const struct pol_action *a)
 	return knobs[a->op].name;
 }
 
+const char *rtnl_knob_key(enum pol_op op)
+{
+	return op < POL_OP_MAX ? knobs[op].key : NULL;
+}
+
+uint32_t rtnl_knob_has(enum pol_op op)
+{
+	return op < POL_OP_MAX ? knobs[op].has : 0;
+}
+
 bool rtnl_unsupported(const struct pol_action *a, int err)
 {
 	/* A rate that the link cannot have is refused in this word. */
@@ -271,8 +281,9 @@ static int refused(const struct pol_action *a, int err, const char *driver,
 		         words);
 	if (cannot && knobs[a->op].name)
 		diag_mend(d,
-		          "change or leave out %s in the policy, or see "
-		          "`dmesg | grep %s`",
+		          "change or leave out %s in the policy, or write "
+		          "`unsupported: warn` beside it; see `dmesg | grep "
+		          "%s`",
 		          knobs[a->op].key, *driver ? driver : a->ifname);
 	else
 		diag_mend(d, "see `ip -d link show dev %s` and `dmesg`",

@@ -9,6 +9,7 @@
 #include "iommu/iommu.h"
 #include "irq-remap/irq-remap.h"
 #include "netd/ledger.h"
+#include "netd/refused.h"
 
 static json_t *known(uint32_t set, uint32_t has, json_t *v)
 {
@@ -40,14 +41,14 @@ static json_t *rate_json(const struct pol_vf *v)
 	                 (json_int_t)v->rate_max);
 }
 
-static json_t *vf_json(const struct pol_vf *v)
+static json_t *vf_json(const struct pol_vf *v, const struct refused *r)
 {
 	uint32_t s = v->set;
 	char b[BDF_STRLEN], mac[MAC_STRLEN];
 
 	return json_pack(
 		"{s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
-		"s:o, s:o}",
+		"s:o, s:o, s:o}",
 		"index", v->index, "bdf", bdf_format(v->bdf, b), "driver",
 		v->driver, "mac",
 		known(s, POL_HAS_MAC, json_string(mac_format(v->mac, mac))),
@@ -61,16 +62,21 @@ static json_t *vf_json(const struct pol_vf *v)
 		known(s, POL_HAS_LINK_STATE,
 	              json_string(pol_link_state_name(v->link_state))),
 		"group", v->group < 0 ? json_null() : json_integer(v->group),
-		"holder", holder(v->label, v->holder, v->holder_pid));
+		"refused", refused_json(r, v->index), "holder",
+		holder(v->label, v->holder, v->holder_pid));
 }
 
-static json_t *pf_json(const struct pol_pf *p)
+static json_t *pf_json(const struct env *e, const struct pol_pf *p)
 {
+	_cleanup_refused_ struct refused r = { 0 };
 	json_t *vfs = json_array();
 	char b[BDF_STRLEN];
 
+	(void)!refused_read(e->state_fd, p->bdf, &r);
+	if (strcmp(r.driver, p->driver) != 0)
+		r.n = 0;
 	for (size_t i = 0; i < p->n_vfs; i++)
-		json_array_append_new(vfs, vf_json(&p->vf[i]));
+		json_array_append_new(vfs, vf_json(&p->vf[i], &r));
 	return json_pack(
 		"{s:s, s:s, s:s, s:i, s:i, s:b, s:o, s:o, s:o, s:o}", "bdf",
 		bdf_format(p->bdf, b), "ifname", p->ifname, "driver", p->driver,
@@ -193,7 +199,7 @@ int verb_status(struct work *w)
 	if (!r)
 		r = observe(w->env, m.rtnl, &s, &w->diag);
 	for (size_t i = 0; !r && i < s->n_pfs; i++)
-		json_array_append_new(pfs, pf_json(&s->pf[i]));
+		json_array_append_new(pfs, pf_json(w->env, &s->pf[i]));
 	for (size_t i = 0; !r && i < s->n_wholes; i++)
 		if (is_shown(&s->whole[i]))
 			json_array_append_new(devices,

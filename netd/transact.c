@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "netd/priv.h"
+#include "netd/refused.h"
 
 /* What one run of the machinery needs; freed at once. */
 struct run {
@@ -239,6 +239,8 @@ int transact_policy(struct transaction *t, struct intent *in,
 		e = do_plan(t, in, &r, errs);
 	if (!e)
 		e = commit_policy(t, in);
+	if (!e)
+		refused_tell(t->env->state_fd, r.want, t->reply);
 	run_clear(&r);
 	intent_clear(in);
 	return e;
@@ -286,7 +288,7 @@ static int commit_restore(struct transaction *t)
 {
 	static const char *const files[] = { JOURNAL_APPLIED_FILE,
 		                             JOURNAL_ORIGINAL, JOURNAL_INTENT };
-	int e = 0;
+	int e = refused_forget_all(t->env->state_fd, t->d);
 
 	for (size_t i = 0; !e && i < ARRAY_SIZE(files); i++)
 		e = journal_drop(t->env->state_fd, files[i], t->d);

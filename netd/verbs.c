@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "netd/priv.h"
+#include "netd/refused.h"
 
 /* A device write of a killed netd may take this long to come back. */
 #define LOCK_MS (SRIOV_NUMVFS_MS + 5000u)
@@ -76,6 +76,8 @@ static int plan_policy(struct work *w, const struct machine *m,
 		r = observe_overrides(w->env, seen, want);
 	if (!r)
 		r = pol_plan(want, seen, &plan, &w->diag);
+	if (!r)
+		refused_tell(w->env->state_fd, want, w->reply);
 	if (!r)
 		json_object_set_new(w->reply, "actions",
 		                    pol_plan_to_json(plan));

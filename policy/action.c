@@ -356,6 +356,8 @@ static int write_action(writer *const *table, const struct pol_action *a,
 	table[a->op](a, pf_name(a, b), &o);
 	if (label && *a->label)
 		put(&o, " (%s)", a->label);
+	if (a->may_fail)
+		put(&o, label ? ", if its driver can" : " || true");
 	return (int)o.n;
 }
 

@@ -210,7 +210,7 @@ static READER(read_unsupported)
 {
 	static const struct word word[] = {
 		{ .text = "fail", .value = POL_UNSUPPORTED_FAIL },
-		{ .text = "warn", .later = true },
+		{ .text = "warn", .value = POL_UNSUPPORTED_WARN },
 	};
 	static const struct words words = { word, ARRAY_SIZE(word) };
 	enum pol_unsupported *f = field(k, obj);
