@@ -22,8 +22,6 @@
 
 #include "netd/ledger.h"
 
-#define ZEROED (POL_HAS_MAC | POL_HAS_VLAN | POL_HAS_SPOOF | POL_HAS_TRUST)
-
 struct scrub {
 	const struct scrub_ops *ops;
 	void *ctx;
@@ -128,13 +126,17 @@ static struct one zeroed(const struct one *now)
 {
 	struct one o = *now;
 
-	o.vf.set &= ZEROED;
+	o.vf.set &= POL_HAS_KNOBS;
 	memset(o.vf.mac, 0, sizeof(o.vf.mac));
 	o.vf.vlan = 0;
 	o.vf.qos = 0;
 	o.vf.proto = 0;
 	o.vf.spoof = true;
 	o.vf.trust = false;
+	o.vf.rss = false;
+	o.vf.rate_min = 0;
+	o.vf.rate_max = 0;
+	o.vf.link_state = POL_LINK_AUTO;
 	o.vf.label[0] = '\0';
 	return o;
 }
@@ -178,7 +180,7 @@ static int verify(struct scrub *s, const struct one *before)
 	want.vf.set &= ~(uint32_t)POL_HAS_MAC;
 	if (!r && !one_of(seen, s->vf, &now))
 		r = not_proved(s, "it is gone");
-	if (!r && before->vf.set & ZEROED & ~now.vf.set)
+	if (!r && before->vf.set & POL_HAS_KNOBS & ~now.vf.set)
 		r = not_proved(s, "its driver reports nothing of it any more");
 	if (!r && before->vf.set & POL_HAS_MAC &&
 	    memcmp(now.vf.mac, none, 6) != 0 &&

@@ -196,6 +196,9 @@ static struct sim *used_machine(void)
 	s->vf[1].qos = 3;
 	s->vf[1].spoof = false;
 	s->vf[1].trust = true;
+	s->vf[1].rate_max = 100;
+	s->vf[1].link_state = POL_LINK_ENABLE;
+	s->vf[1].rss = true;
 	strcpy(s->vf[1].driver, "vfio-pci");
 	return s;
 }
@@ -226,6 +229,9 @@ static void test_scrub(void **state)
 	assert_int_equal(s->vf[1].vlan, 0);
 	assert_true(s->vf[1].spoof);
 	assert_false(s->vf[1].trust);
+	assert_int_equal(s->vf[1].rate_max, 0);
+	assert_int_equal(s->vf[1].link_state, POL_LINK_AUTO);
+	assert_false(s->vf[1].rss);
 	assert_string_equal(s->vf[1].driver, "vfio-pci");
 	/* Again: reset, and nothing is written. */
 	s->n = 0;
