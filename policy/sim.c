@@ -6,8 +6,9 @@
  *
  * Where the kernel decides (which driver a VF gets by itself) the state says
  * POL_DRIVER_DEFAULT, which is no vfio driver and no word of a real one. VFs
- * that are made begin as drivers make them: no MAC, no VLAN, spoof check on,
- * trust off; each in a group of its own, unless their PF foretells otherwise.
+ * that are made begin as drivers make them: no MAC, no VLAN, no rate, spoof
+ * check on, trust off, the link of their PF; each in a group of its own, unless
+ * their PF foretells otherwise.
  */
 
 #include <string.h>
@@ -75,8 +76,7 @@ static void new_vf(const struct pol_state *s, const struct pol_pf *pf,
 		              .spoof = true,
 		              .group = s->iommu ? group : -1 };
 	if (*pf->ifname)
-		v->set |= POL_HAS_MAC | POL_HAS_VLAN | POL_HAS_SPOOF |
-		          POL_HAS_TRUST;
+		v->set |= POL_HAS_KNOBS & ~(uint32_t)POL_HAS_RSS;
 	if (vf_address(pf, index, &v->bdf))
 		v->bdf = pf->bdf;
 	copy_text(v->blocker, sizeof(v->blocker), pf->blocker);
@@ -177,6 +177,40 @@ static int act_spoof(struct pol_state *s _unused_, struct pol_pf *pf _unused_,
 	return 0;
 }
 
+static int act_mtu(struct pol_state *s _unused_, struct pol_pf *pf,
+                   struct pol_vf *v _unused_, const struct pol_action *a)
+{
+	pf->mtu = a->number;
+	pf->set |= POL_HAS_MTU;
+	return 0;
+}
+
+static int act_rate(struct pol_state *s _unused_, struct pol_pf *pf _unused_,
+                    struct pol_vf *v, const struct pol_action *a)
+{
+	v->rate_min = a->rate_min;
+	v->rate_max = a->rate_max;
+	v->set |= POL_HAS_RATE;
+	return 0;
+}
+
+static int act_rss(struct pol_state *s _unused_, struct pol_pf *pf _unused_,
+                   struct pol_vf *v, const struct pol_action *a)
+{
+	v->rss = a->number;
+	v->set |= POL_HAS_RSS;
+	return 0;
+}
+
+static int act_link_state(struct pol_state *s _unused_,
+                          struct pol_pf *pf _unused_, struct pol_vf *v,
+                          const struct pol_action *a)
+{
+	v->link_state = (enum pol_link_state)a->number;
+	v->set |= POL_HAS_LINK_STATE;
+	return 0;
+}
+
 static int act_trust(struct pol_state *s _unused_, struct pol_pf *pf _unused_,
                      struct pol_vf *v, const struct pol_action *a)
 {
@@ -228,12 +262,16 @@ static int act_one(struct pol_state *s, const struct pol_action *a)
 {
 	static act *const table[POL_OP_MAX] = {
 		[POL_OP_AUTOPROBE] = act_autoprobe,
+		[POL_OP_PF_MTU] = act_mtu,
 		[POL_OP_NUMVFS] = act_numvfs,
 		[POL_OP_PF_LINK] = act_link,
 		[POL_OP_VF_MAC] = act_mac,
 		[POL_OP_VF_VLAN] = act_vlan,
+		[POL_OP_VF_RATE] = act_rate,
 		[POL_OP_VF_SPOOF] = act_spoof,
 		[POL_OP_VF_TRUST] = act_trust,
+		[POL_OP_VF_RSS] = act_rss,
+		[POL_OP_VF_LINK] = act_link_state,
 		[POL_OP_VF_DRIVER] = act_driver,
 		[POL_OP_DEV_DRIVER] = act_device,
 	};
