@@ -145,7 +145,8 @@ static READER(read_rate)
 	uint64_t n, unit = 0;
 	size_t len;
 
-	if (!want_plain(r, k, v, form))
+	if (told_text(r, v, TOLD_TEXT, "^(0|[1-9][0-9]{0,6})[mg]bit$") ||
+	    !want_plain(r, k, v, form))
 		return;
 	len = strspn(v->text, "0123456789");
 	if (!strcmp(v->text + len, "mbit"))
