@@ -8,9 +8,14 @@ SRCS_cli := \
 	doctor-host.c \
 	doctor.c \
 	explain.c \
+	export-as.c \
 	export.c \
+	formats-json.c \
+	formats-libvirt.c \
 	function.c \
 	guest.c \
+	import-xml.c \
+	import.c \
 	irq-judge.c \
 	irq.c \
 	latency.c \
@@ -29,4 +34,4 @@ SRCS_cli := \
 	status.c \
 	up.c \
 
-LIBS_cli := -ljansson -lseccomp
+LIBS_cli := -lexpat -ljansson -lseccomp

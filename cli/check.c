@@ -72,24 +72,32 @@ static int print_good(const struct cli *c, const struct pol_policy *p,
 	return CLI_OK;
 }
 
-int cli_check(const struct cli *c, char *const *args, unsigned n)
+int cli_policy_read(const struct cli *c, const char *file,
+                    struct pol_policy **ret)
 {
 	_cleanup_free_ struct pol_errors *errs = calloc(1, sizeof(*errs));
 	_cleanup_free_ char *text = NULL;
-	struct pol_policy *p = NULL;
 	struct diag d = { 0 };
 	size_t len = 0;
-	int r;
 
-	(void)n;
 	if (!errs)
 		return CLI_INTERNAL;
-	if (cli_policy_text(args[0], &text, &len, &d) < 0)
+	if (cli_policy_text(file, &text, &len, &d) < 0)
 		return cli_refuse(c, CLI_REFUSED, &d);
-	r = pol_parse(text, len, &p, errs);
-	if (r < 0)
-		return errs->n ? cli_policy_errors(c, errs, args[0])
+	if (pol_parse(text, len, ret, errs) < 0)
+		return errs->n ? cli_policy_errors(c, errs, file)
 		               : CLI_INTERNAL;
+	return CLI_OK;
+}
+
+int cli_check(const struct cli *c, char *const *args, unsigned n)
+{
+	struct pol_policy *p = NULL;
+	int r = cli_policy_read(c, args[0], &p);
+
+	(void)n;
+	if (r != CLI_OK)
+		return r;
 	r = print_good(c, p, args[0]);
 	pol_free(p);
 	return r;

@@ -47,6 +47,8 @@ enum {
 	FL_CLI_RECORD = 212,    /* nor this one recorded */
 	FL_CLI_EXPORT = 213,    /* nor told as a policy */
 	FL_CLI_LISTEN = 220,    /* metrics cannot be served there */
+	FL_CLI_FORMAT = 221,    /* a policy cannot be in another's words */
+	FL_CLI_IMPORT = 222,    /* nor another's be one */
 	FL_CLI_GUEST = 809,     /* a guest's control socket does not answer */
 };
 
@@ -59,9 +61,10 @@ struct cli {
 	const char *grace;         /* stop: seconds */
 	bool read_only, log;       /* console */
 	const char *hold, *device, *attributes; /* lease */
-	const char *sim;           /* plan: a recorded machine */
-	bool anonymize;            /* record */
-	bool serve;                /* metrics */
+	const char *sim;                        /* plan: a recorded machine */
+	bool anonymize;                         /* record */
+	bool serve;                             /* metrics */
+	const char *format;                     /* export */
 	bool json;
 	const char *self; /* argv[0] */
 };
@@ -89,6 +92,7 @@ enum {
 	CLI_OPT_SIM = 1 << 24,
 	CLI_OPT_ANONYMIZE = 1 << 25,
 	CLI_OPT_SERVE = 1 << 20,
+	CLI_OPT_FORMAT = 1 << 21,
 };
 
 /* Each returns an enum cli_exit. */
@@ -118,6 +122,8 @@ int cli_resume(const struct cli *c, char *const *args, unsigned n);
 int cli_console(const struct cli *c, char *const *args, unsigned n);
 int cli_dump(const struct cli *c, char *const *args, unsigned n);
 int cli_metrics(const struct cli *c, char *const *args, unsigned n);
+int cli_export_as(const struct cli *c, const char *file);
+int cli_import(const struct cli *c, char *const *args, unsigned n);
 int cli_schema(const struct cli *c, char *const *args, unsigned n);
 int cli_explain(const struct cli *c, char *const *args, unsigned n);
 
@@ -153,6 +159,10 @@ int cli_transact(const struct cli *c, json_t *request, int policy_fd,
 /* Print the refusal in a reply; returns CLI_REFUSED. */
 int cli_refused_reply(const struct cli *c, json_t *reply, const char *file);
 /* The file's whole text, the caller's to free; refused where it is no file. */
+/* Reads and parses it; what is wrong is printed. An enum cli_exit. */
+struct pol_policy;
+_must_check_ int cli_policy_read(const struct cli *c, const char *file,
+                                 struct pol_policy **ret);
 _must_check_ int cli_policy_text(const char *file, char **ret, size_t *ret_len,
                                  struct diag *d);
 /* The file's text as a sealed memfd: netd need not trust a file that may

@@ -83,10 +83,13 @@ int cli_export(const struct cli *c, char *const *args, unsigned n)
 	_cleanup_free_ char *text = NULL;
 	struct pol_state *seen = NULL;
 	size_t len = 0;
-	int r = inventory_state(c, &seen);
+	int r;
 
-	(void)args;
-	(void)n;
+	if (c->format)
+		return n ? cli_export_as(c, args[0]) : CLI_USAGE;
+	if (n)
+		return CLI_USAGE;
+	r = inventory_state(c, &seen);
 	if (r)
 		return r;
 	r = pol_export(seen, &text, &len);

@@ -38,11 +38,18 @@ static const struct cli_verb verbs[] = {
 	  "As root, with or without the daemon. All that a plan can depend on, a\n"
 	  "line for each PCI function, in DIR/inventory.jsonl; without DIR it is\n"
 	  "printed. No serial numbers; --anonymize also replaces the MACs." },
-	{ "export", "", "this machine as a policy", 0, 0,
-	  CLI_OPT_SOCKET | CLI_OPT_ROOT | CLI_OPT_SIM, cli_export,
+	{ "import", "libvirt FILE", "a libvirt network as a policy", 2, 2,
+	  CLI_OPT_ROOT, cli_import,
+	  "FILE is one network of mode hostdev, as virsh net-dumpxml prints it." },
+	{ "export", "[FILE]", "this machine as a policy", 0, 1,
+	  CLI_OPT_SOCKET | CLI_OPT_ROOT | CLI_OPT_SIM | CLI_OPT_FORMAT,
+	  cli_export,
 	  "As root, with or without the daemon. A plan of what is printed is\n"
 	  "empty on this machine; what no policy can say is in comments. With\n"
-	  "--sim, of the machine that was recorded in DIR." },
+	  "--sim, of the machine that was recorded in DIR. With --format, the\n"
+	  "policy FILE in another program's words: libvirt's XML of networks and\n"
+	  "interfaces, the resourceList of Kubernetes' SR-IOV device plugin, or\n"
+	  "nova's device_spec; what it cannot hold is said." },
 	{ "apply", "[FILE]", "make the machine as the policy says", 0, 1,
 	  CLI_OPT_SOCKET, cli_apply,
 	  "As root. One transaction: on failure what was done is undone. The\n"
@@ -189,6 +196,11 @@ static const struct {
 	  "",
 	  "serve it over HTTP at the policy's host.metrics.listen",
 	  offsetof(struct cli, serve) },
+	{ { "format", required_argument, NULL, 'f' },
+	  CLI_OPT_FORMAT,
+	  " NAME",
+	  "of the policy FILE: libvirt, device-plugin or openstack",
+	  offsetof(struct cli, format) },
 	{ { "read-only", no_argument, NULL, 'o' },
 	  CLI_OPT_READ_ONLY,
 	  "",
