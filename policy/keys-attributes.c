@@ -47,6 +47,8 @@ static READER(read_vlan_protocol)
 
 /* rtnetlink takes a list of tags for a VF (IFLA_VF_VLAN_LIST), and the kernel
  * one entry of it: the rest is a switch's, with a port for each VF. */
+static const char never_tags[] = "a VF of a legacy switch has one tag or none";
+
 static READER(read_tags)
 {
 	struct diag *d =
@@ -54,7 +56,7 @@ static READER(read_tags)
 	                "vlan: '%s' cannot be used outside switchdev", k->name);
 
 	(void)obj;
-	diag_why(d, "a VF of a legacy switch has one tag or none");
+	diag_why(d, "%s", never_tags);
 	diag_mend(d, "write `vlan: { id: N }`; or give the guest a nic that is "
 	             "`emulated`, in a bridge with VLAN filtering");
 }
@@ -81,8 +83,10 @@ static const struct key vlan_keys[] = {
 	{ .name = "id",       .flags = KEY_REQUIRED, .read = read_vlan_id },
 	{ .name = "qos",      .read = read_vlan_qos },
 	{ .name = "protocol", .read = read_vlan_protocol },
-	{ .name = "trunk",  .flags = KEY_NEVER, .read = read_tags },
-	{ .name = "native", .flags = KEY_NEVER, .read = read_tags },
+	{ .name = "trunk", .flags = KEY_NEVER, .read = read_tags,
+	  .arg = never_tags },
+	{ .name = "native", .flags = KEY_NEVER, .read = read_tags,
+	  .arg = never_tags },
 };
 static const struct table vlan_table = {
 	.what = "vlan", .keys = vlan_keys, .n = ARRAY_SIZE(vlan_keys),
