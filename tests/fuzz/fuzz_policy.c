@@ -110,6 +110,30 @@ static void check_guest(const struct pol_policy *p, const struct pol_guest *g)
 	check_own_devices(p, g, slots);
 }
 
+static void check_set(const struct pol_attributes *set)
+{
+	CHECK(set->vlan.id <= 4094);
+	CHECK(set->vlan.qos <= 7);
+	CHECK(set->link_state.v < POL_LINK_MAX);
+	CHECK(set->rate.max <= POL_RATE_MAX);
+	CHECK(!set->rate.max || set->rate.min <= set->rate.max);
+	CHECK(!set->mtu.given ||
+	      (set->mtu.v >= POL_MTU_MIN && set->mtu.v <= POL_MTU_MAX));
+}
+
+static void check_override(const struct pol_policy *p,
+                           const struct pol_override *o)
+{
+	CHECK(o->nic < p->n_nics);
+	for (size_t i = 0; i < o->n_vfs; i++) {
+		CHECK(o->vf[i].id < POL_VFS_MAX);
+		CHECK(!(o->vf[i].mac.v[0] & 1));
+		check_set(&o->vf[i].set);
+		for (size_t j = 0; j < i; j++)
+			CHECK(o->vf[i].id != o->vf[j].id);
+	}
+}
+
 static void check_policy(const struct pol_policy *p)
 {
 	CHECK(p->version == 1);
@@ -117,9 +141,10 @@ static void check_policy(const struct pol_policy *p)
 		check_name(p->nic[i].name);
 	for (size_t i = 0; i < p->n_networks; i++) {
 		check_name(p->network[i].name);
-		CHECK(p->network[i].vlan.id <= 4094);
-		CHECK(p->network[i].vlan.qos <= 7);
+		check_set(&p->network[i].set);
 	}
+	for (size_t i = 0; i < p->n_overrides; i++)
+		check_override(p, &p->override[i]);
 	for (size_t i = 0; i < p->n_pools; i++) {
 		check_name(p->pool[i].name);
 		for (size_t j = 0; j < p->pool[i].n_fn; j++)
