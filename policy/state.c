@@ -38,6 +38,9 @@ bool is_held(int holder_pid, const char *holder, const char *label)
 
 const struct pol_vf *state_vf(const struct pol_pf *pf, unsigned index)
 {
+	/* As a machine is seen. */
+	if (index < pf->n_vfs && pf->vf[index].index == index)
+		return &pf->vf[index];
 	for (size_t i = 0; i < pf->n_vfs; i++)
 		if (pf->vf[i].index == index)
 			return &pf->vf[i];

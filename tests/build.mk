@@ -109,6 +109,14 @@ $(PACKET_COST): $(PACKET_COST_OBJS) $(call archives,vmm)
 	$(if $(Q),@echo "  LD    $@")
 LAB_PROGRAMS += $(PACKET_VMM) $(PACKET_COST)
 
+# Planning the largest host: tests/bench/plan.
+PLAN_COST := $(O)/tests/bench/plan-cost
+$(PLAN_COST): $(PLAN_COST).o $(call archives,policy)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) \
+		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(call libs,policy)
+	$(if $(Q),@echo "  LD    $@")
+LAB_PROGRAMS += $(PLAN_COST)
+
 DENSITY_RUN := $(O)/tests/bench/density-run
 $(DENSITY_RUN): $(DENSITY_RUN).o $(O)/base.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
