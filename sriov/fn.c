@@ -67,6 +67,52 @@ static int first_name(const char *name, void *arg)
 	return 1;
 }
 
+struct netdevs {
+	int root_fd;
+	struct bdf bdf;
+	char *name;
+	unsigned n;
+};
+
+static int count_name(const char *name, void *arg)
+{
+	struct netdevs *v = arg;
+
+	if (!v->n++)
+		snprintf(v->name, SRIOV_NAME, "%.*s", SRIOV_NAME - 1, name);
+	return v->n > 1;
+}
+
+/* A port of the function's switch that faces a VF or a part of a function is
+ * called "pf0vf3", "pf0sf1" or "c1pf0": those are not its own. */
+static int own_name(const char *name, void *arg)
+{
+	char path[SRIOV_PATH], attr[SRIOV_NAME + 24], port[SRIOV_NAME];
+	struct netdevs *v = arg;
+
+	snprintf(attr, sizeof(attr), "net/%.*s/phys_port_name", SRIOV_NAME - 1,
+	         name);
+	if (sysfs_read(v->root_fd, fn_path(path, v->bdf, attr), port,
+	               sizeof(port)) > 0 &&
+	    (!strncmp(port, "pf", 2) || *port == 'c'))
+		return 0;
+	snprintf(v->name, SRIOV_NAME, "%.*s", SRIOV_NAME - 1, name);
+	return 1;
+}
+
+/* The first, where there is one; in switchdev mode there are as many more as
+ * it has VFs. */
+static void read_ifname(int root_fd, struct bdf b, char ret[static SRIOV_NAME])
+{
+	struct netdevs v = { .root_fd = root_fd, .bdf = b, .name = ret };
+	char path[SRIOV_PATH];
+
+	ret[0] = '\0';
+	if (sysfs_each(root_fd, fn_path(path, b, "net"), count_name, &v) <= 0)
+		return;
+	(void)!sysfs_each(root_fd, path, own_name, &v);
+}
+
 static int read_number(int root_fd, struct bdf b, const char *attr)
 {
 	char path[SRIOV_PATH], text[SRIOV_NAME];
@@ -103,9 +149,7 @@ int sriov_fn_look(int root_fd, struct bdf b, struct sriov_fn *ret)
 	f.numa = read_number(root_fd, b, "numa_node");
 	f.group = read_group(root_fd, b);
 	attr_link(root_fd, b, "driver", f.driver);
-	if (sysfs_each(root_fd, fn_path(path, b, "net"), first_name, f.ifname) <
-	    0)
-		f.ifname[0] = '\0';
+	read_ifname(root_fd, b, f.ifname);
 	*ret = f;
 	return 0;
 }
