@@ -103,9 +103,15 @@ int state_add(struct pol_state *s, const struct pol_state *more)
 	if (!w)
 		return -ENOMEM;
 	s->whole = w;
-	for (size_t i = 0; !r && i < more->n_pfs; i++)
-		if (!state_find_pf(s, more->pf[i].bdf))
+	for (size_t i = 0; !r && i < more->n_pfs; i++) {
+		struct pol_pf *have = (struct pol_pf *)(uintptr_t)state_find_pf(
+			s, more->pf[i].bdf);
+
+		if (have)
+			pol_switch_learn(have, &more->pf[i]);
+		else
 			r = copy_pf(&more->pf[i], &s->pf[s->n_pfs++]);
+	}
 	for (size_t i = 0; i < more->n_wholes; i++)
 		if (!state_find_whole(s, more->whole[i].bdf))
 			w[s->n_wholes++] = more->whole[i];

@@ -35,6 +35,7 @@ SRCS_netd := \
 	memlock.c \
 	memory.c \
 	metrics.c \
+	observe-switch.c \
 	observe-whole.c \
 	observe.c \
 	open-disk.c \
@@ -42,6 +43,7 @@ SRCS_netd := \
 	open-own.c \
 	open-tap.c \
 	open.c \
+	ops-switch.c \
 	ops.c \
 	permit.c \
 	record.c \
@@ -58,6 +60,7 @@ SRCS_netd := \
 	server.c \
 	spoofs.c \
 	standby.c \
+	status-switch.c \
 	status.c \
 	tally.c \
 	tenancy.c \

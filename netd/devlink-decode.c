@@ -138,6 +138,7 @@ int devlink_decode_rate(const struct nlmsghdr *h, struct devlink_rate *ret)
 	if (at[DEVLINK_ATTR_RATE_PARENT_NODE_NAME])
 		v.strange |= !get_text(at[DEVLINK_ATTR_RATE_PARENT_NODE_NAME],
 		                       v.parent, sizeof(v.parent));
+	v.group.set = POL_GROUP_ALL;
 	get_u64(at[DEVLINK_ATTR_RATE_TX_SHARE], &v.group.share);
 	get_u64(at[DEVLINK_ATTR_RATE_TX_MAX], &v.group.max);
 	get_u32(at[DEVLINK_ATTR_RATE_TX_PRIORITY], &v.group.priority);

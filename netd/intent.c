@@ -87,6 +87,20 @@ static bool add_missing(json_t *doc, const struct pol_state *have,
 	return any;
 }
 
+/* Settings that this change is the first to touch, of PFs that are in it. */
+static bool learn(const struct pol_state *have, const struct pol_state *fresh)
+{
+	bool any = false;
+
+	for (size_t i = 0; have && i < have->n_pfs; i++) {
+		const struct pol_pf *now =
+			state_find_pf(fresh, have->pf[i].bdf);
+
+		any |= now && pol_switch_learn(&have->pf[i], now);
+	}
+	return any;
+}
+
 int original_add(int state_fd, const struct pol_state *seen,
                  const struct pol_state *want, struct diag *d)
 {
@@ -98,10 +112,12 @@ int original_add(int state_fd, const struct pol_state *seen,
 		return r;
 	r = state_of(seen, want, &fresh);
 	if (!r) {
+		bool learnt = learn(have, fresh);
+
 		doc = have ? pol_state_to_json(have)
 		           : json_pack("{s:i, s:[], s:[]}", "version",
 		                       NETD_PROTO_VERSION, "pfs", "devices");
-		if (add_missing(doc, have, fresh))
+		if (add_missing(doc, have, fresh) || learnt)
 			r = document_write(state_fd, JOURNAL_ORIGINAL, doc, d);
 		else
 			json_decref(doc);

@@ -218,6 +218,8 @@ enum {
 	FL_NETD_NO_LOG = 724,      /* nothing is kept of what a guest said */
 	FL_NETD_UNSUPPORTED = 725, /* a driver does not do it: left out */
 	FL_NETD_DEVLINK = 732,     /* refused over devlink */
+	FL_NETD_NO_DEVLINK = 733,  /* the function has no instance there */
+	FL_NETD_REPRESENTOR = 734, /* none of a VF in time */
 	FL_NETD_BRIDGE = 735,      /* an interface cannot be put into it */
 	FL_NETD_VLAN = 738,        /* a tap cannot be in its network's VLAN */
 	FL_NETD_QUARANTINE = 757,  /* a VF that is not proved to be clean */

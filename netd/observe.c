@@ -13,6 +13,7 @@
 #include "iommu/iommu.h"
 #include "irq-remap/irq-remap.h"
 #include "netd/ledger.h"
+#include "netd/switch.h"
 
 #define MAKING_TRIES 40
 #define MAKING_STEP_NS 50000000l
@@ -280,6 +281,8 @@ static int see_all(struct observer *o)
 	/* No PCI at all is a machine without PFs. */
 	if (r == -ENOENT && !o->s->n_pfs)
 		r = 0;
+	if (!r && o->rtnl)
+		observe_switches(o->rtnl, o->s);
 	if (!r)
 		r = observe_wholes(o->env, o->holders, o->s);
 	ledger_free(&o->book);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "netd/refused.h"
+#include "netd/switch.h"
 
 static int op_autoprobe(void *ctx, const struct pol_action *a, struct diag *d)
 {
@@ -57,6 +58,11 @@ static int pass_over(struct setting *s, const struct pol_action *a, int err,
 	int state_fd = s->m->env->state_fd, r = 0;
 	struct refused *n = &s->refused;
 
+	/* Of some switches a VF's MAC is its port's alone. */
+	if (a->op == POL_OP_VF_MAC && !op_function_mac(s->m, a)) {
+		memset(d, 0, sizeof(*d));
+		return 0;
+	}
 	if (!a->may_fail || !rtnl_unsupported(a, err))
 		return err;
 	if (!s->noted)
@@ -179,8 +185,10 @@ static int op_observe_more(void *ctx, struct pol_state *seen,
 	const struct machine *m = ctx;
 	int r = observe_overrides(m->env, seen, want);
 
+	if (!r)
+		r = observe_switch_more(m->rtnl, seen, want);
 	return r ? diag_fail(d, r, FL_NETD_DEVICE,
-	                     "cannot read a device's driver_override: %s",
+	                     "cannot read a device's settings: %s",
 	                     strerror(-r))
 	         : 0;
 }
@@ -190,6 +198,8 @@ const struct apply_ops machine_ops = {
 		[POL_OP_AUTOPROBE] = op_autoprobe,
 		[POL_OP_PF_MTU] = op_netlink,
 		[POL_OP_NUMVFS] = op_numvfs,
+		[POL_OP_PARAM] = op_param,
+		[POL_OP_ESWITCH] = op_eswitch,
 		[POL_OP_PF_LINK] = op_netlink,
 		[POL_OP_VF_MAC] = op_netlink,
 		[POL_OP_VF_VLAN] = op_netlink,
@@ -198,6 +208,11 @@ const struct apply_ops machine_ops = {
 		[POL_OP_VF_TRUST] = op_netlink,
 		[POL_OP_VF_RSS] = op_netlink,
 		[POL_OP_VF_LINK] = op_netlink,
+		[POL_OP_GROUP] = op_group,
+		[POL_OP_VF_GROUP] = op_vf_group,
+		[POL_OP_GROUP_DEL] = op_group_del,
+		[POL_OP_BRIDGE] = op_bridge,
+		[POL_OP_PORT] = op_port,
 		[POL_OP_VF_DRIVER] = op_driver,
 		[POL_OP_DEV_DRIVER] = op_device,
 	},

@@ -10,6 +10,7 @@
 #include "irq-remap/irq-remap.h"
 #include "netd/ledger.h"
 #include "netd/refused.h"
+#include "netd/switch.h"
 
 static json_t *known(uint32_t set, uint32_t has, json_t *v)
 {
@@ -200,6 +201,8 @@ int verb_status(struct work *w)
 		r = observe(w->env, m.rtnl, &s, &w->diag);
 	for (size_t i = 0; !r && i < s->n_pfs; i++)
 		json_array_append_new(pfs, pf_json(w->env, &s->pf[i]));
+	if (!r)
+		status_switches(s, pfs);
 	for (size_t i = 0; !r && i < s->n_wholes; i++)
 		if (is_shown(&s->whole[i]))
 			json_array_append_new(devices,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "netd/refused.h"
+#include "netd/switch.h"
 
 /* A device write of a killed netd may take this long to come back. */
 #define LOCK_MS (SRIOV_NUMVFS_MS + 5000u)
@@ -74,6 +75,8 @@ static int plan_policy(struct work *w, const struct machine *m,
 		r = pol_resolve(p, seen, &want, &w->errs);
 	if (!r)
 		r = observe_overrides(w->env, seen, want);
+	if (!r)
+		r = observe_switch_more(m->rtnl, seen, want);
 	if (!r)
 		r = pol_plan(want, seen, &plan, &w->diag);
 	if (!r)

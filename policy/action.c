@@ -20,6 +20,8 @@ const char *pol_op_name(enum pol_op op)
 		[POL_OP_AUTOPROBE] = "autoprobe",
 		[POL_OP_PF_MTU] = "pf-mtu",
 		[POL_OP_NUMVFS] = "numvfs",
+		[POL_OP_PARAM] = "param",
+		[POL_OP_ESWITCH] = "eswitch",
 		[POL_OP_PF_LINK] = "pf-link",
 		[POL_OP_VF_MAC] = "vf-mac",
 		[POL_OP_VF_VLAN] = "vf-vlan",
@@ -28,6 +30,11 @@ const char *pol_op_name(enum pol_op op)
 		[POL_OP_VF_TRUST] = "vf-trust",
 		[POL_OP_VF_RSS] = "vf-rss",
 		[POL_OP_VF_LINK] = "vf-link",
+		[POL_OP_GROUP] = "group",
+		[POL_OP_VF_GROUP] = "vf-group",
+		[POL_OP_GROUP_DEL] = "group-del",
+		[POL_OP_BRIDGE] = "bridge",
+		[POL_OP_PORT] = "port",
 		[POL_OP_VF_DRIVER] = "vf-driver",
 		[POL_OP_DEV_DRIVER] = "dev-driver",
 	};
@@ -339,6 +346,27 @@ static void command_driver(const struct pol_action *a, const char *pf,
 	}
 }
 
+/* ---- the switch: action-switch.c ------------------------------------------
+ */
+
+#define SWITCH_TEXT 1024
+
+static void text_switch(const struct pol_action *a, const char *pf,
+                        struct out *o)
+{
+	char buf[SWITCH_TEXT];
+
+	put(o, "%s", action_switch_text(a, pf, buf, sizeof(buf)));
+}
+
+static void command_switch(const struct pol_action *a, const char *pf,
+                           struct out *o)
+{
+	char buf[SWITCH_TEXT];
+
+	put(o, "%s", action_switch_command(a, pf, buf, sizeof(buf)));
+}
+
 /* ---- both ---------------------------------------------------------------- */
 
 typedef void writer(const struct pol_action *a, const char *pf, struct out *o);
@@ -375,6 +403,13 @@ int pol_action_text(const struct pol_action *a, char *buf, size_t size)
 		[POL_OP_VF_TRUST] = text_trust,
 		[POL_OP_VF_RSS] = text_rss,
 		[POL_OP_VF_LINK] = text_vf_link,
+		[POL_OP_PARAM] = text_switch,
+		[POL_OP_ESWITCH] = text_switch,
+		[POL_OP_GROUP] = text_switch,
+		[POL_OP_VF_GROUP] = text_switch,
+		[POL_OP_GROUP_DEL] = text_switch,
+		[POL_OP_BRIDGE] = text_switch,
+		[POL_OP_PORT] = text_switch,
 		[POL_OP_VF_DRIVER] = text_driver,
 		[POL_OP_DEV_DRIVER] = text_driver,
 	};
@@ -396,6 +431,13 @@ int pol_action_command(const struct pol_action *a, char *buf, size_t size)
 		[POL_OP_VF_TRUST] = command_trust,
 		[POL_OP_VF_RSS] = command_rss,
 		[POL_OP_VF_LINK] = command_vf_link,
+		[POL_OP_PARAM] = command_switch,
+		[POL_OP_ESWITCH] = command_switch,
+		[POL_OP_GROUP] = command_switch,
+		[POL_OP_VF_GROUP] = command_switch,
+		[POL_OP_GROUP_DEL] = command_switch,
+		[POL_OP_BRIDGE] = command_switch,
+		[POL_OP_PORT] = command_switch,
 		[POL_OP_VF_DRIVER] = command_driver,
 		[POL_OP_DEV_DRIVER] = command_driver,
 	};

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # One file a line: several hands edit this list.
 SRCS_policy := \
+	action-switch.c \
 	action.c \
 	anonymize.c \
 	cpus.c \
@@ -9,6 +10,7 @@ SRCS_policy := \
 	export-devices.c \
 	export-vfs.c \
 	export.c \
+	fields-switch.c \
 	fields.c \
 	inventory-read.c \
 	inventory.c \
@@ -26,6 +28,7 @@ SRCS_policy := \
 	keys-scrub.c \
 	keys-slot.c \
 	keys-smbios.c \
+	keys-switch.c \
 	keys-watch.c \
 	keys.c \
 	mac.c \
@@ -37,13 +40,16 @@ SRCS_policy := \
 	own.c \
 	parse.c \
 	plan-json.c \
+	plan-switch.c \
 	plan-vf.c \
 	plan-whole.c \
 	plan.c \
+	resolve-switch.c \
 	resolve-vf.c \
 	resolve.c \
 	scalar.c \
 	schema.c \
+	sim-switch.c \
 	sim.c \
 	state.c \
 	vf-json.c \

@@ -45,22 +45,6 @@ static READER(read_vlan_protocol)
 		vlan->proto = (uint16_t)proto;
 }
 
-/* rtnetlink takes a list of tags for a VF (IFLA_VF_VLAN_LIST), and the kernel
- * one entry of it: the rest is a switch's, with a port for each VF. */
-static const char never_tags[] = "a VF of a legacy switch has one tag or none";
-
-static READER(read_tags)
-{
-	struct diag *d =
-		pol_err(r->errs, v->key->pos, FL_POL_CONFLICT,
-	                "vlan: '%s' cannot be used outside switchdev", k->name);
-
-	(void)obj;
-	diag_why(d, "%s", never_tags);
-	diag_mend(d, "write `vlan: { id: N }`; or give the guest a nic that is "
-	             "`emulated`, in a bridge with VLAN filtering");
-}
-
 /* Id 0 is "no VLAN" to the kernel, so it can carry no priority. */
 static void vlan_done(struct read *r, const struct node *map, void *obj)
 {
@@ -70,6 +54,7 @@ static void vlan_done(struct read *r, const struct node *map, void *obj)
 
 	if (!vlan->proto)
 		vlan->proto = ETH_P_8021Q;
+	check_trunk(r, map, vlan);
 	if (!id || id->kind != NODE_SCALAR || strcmp(id->text, "0") != 0 ||
 	    !vlan->qos)
 		return;
@@ -80,13 +65,11 @@ static void vlan_done(struct read *r, const struct node *map, void *obj)
 
 // clang-format off
 static const struct key vlan_keys[] = {
-	{ .name = "id",       .flags = KEY_REQUIRED, .read = read_vlan_id },
+	{ .name = "id",       .read = read_vlan_id },
 	{ .name = "qos",      .read = read_vlan_qos },
 	{ .name = "protocol", .read = read_vlan_protocol },
-	{ .name = "trunk", .flags = KEY_NEVER, .read = read_tags,
-	  .arg = never_tags },
-	{ .name = "native", .flags = KEY_NEVER, .read = read_tags,
-	  .arg = never_tags },
+	{ .name = "trunk",    .read = read_trunk },
+	{ .name = "native",   .read = read_native },
 };
 static const struct table vlan_table = {
 	.what = "vlan", .keys = vlan_keys, .n = ARRAY_SIZE(vlan_keys),
@@ -104,6 +87,7 @@ static READER(read_vlan)
 		return;
 	}
 	vlan->given = POL_GIVEN;
+	vlan->pos = v->pos;
 	read_map(r, v, &vlan_table, vlan);
 }
 
@@ -140,18 +124,18 @@ static READER(read_link_state)
 
 /* rtnetlink has whole Mbit/s (struct ifla_vf_rate), of an int to the driver;
  * mbit and gbit are decimal, as tc(8) has them. */
-static READER(read_rate)
+bool scalar_rate(struct read *r, const struct key *k, const struct node *v,
+                 uint32_t *ret)
 {
 	static const char form[] = "a whole number of mbit or gbit: 500mbit, "
 				   "10gbit, at most 2000gbit";
-	uint32_t *f = field(k, obj);
 	char digits[12] = "";
 	uint64_t n, unit = 0;
 	size_t len;
 
 	if (told_text(r, v, TOLD_TEXT, "^(0|[1-9][0-9]{0,6})[mg]bit$") ||
 	    !want_plain(r, k, v, form))
-		return;
+		return false;
 	len = strspn(v->text, "0123456789");
 	if (!strcmp(v->text + len, "mbit"))
 		unit = 1;
@@ -160,10 +144,17 @@ static READER(read_rate)
 	if (len < sizeof(digits))
 		memcpy(digits, v->text, len);
 	if (!unit || !len || (len > 1 && digits[0] == '0') ||
-	    parse_u64(digits, POL_RATE_MAX, &n) || n * unit > POL_RATE_MAX)
+	    parse_u64(digits, POL_RATE_MAX, &n) || n * unit > POL_RATE_MAX) {
 		bad_value(r, k, v, form);
-	else
-		*f = (uint32_t)(n * unit);
+		return false;
+	}
+	*ret = (uint32_t)(n * unit);
+	return true;
+}
+
+static READER(read_rate)
+{
+	(void)!scalar_rate(r, k, v, field(k, obj));
 }
 
 static void rate_done(struct read *r, const struct node *map, void *obj)
@@ -341,7 +332,7 @@ static const struct key override_vf_keys[] = {
 	  .at = offsetof(struct pol_override_vf, mac) },
 	ATTRIBUTE_KEYS(pol_override_vf),
 	{ .name = "msix-vectors", .flags = KEY_LATER },
-	{ .name = "rate-group",   .flags = KEY_LATER },
+	{ .name = "rate-group", .flags = KEY_NULL, .read = read_vf_group },
 };
 static const struct table override_vf_table = {
 	.what = "override", .keys = override_vf_keys,

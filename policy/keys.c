@@ -37,7 +37,7 @@ static void nic_done(struct read *r, const struct node *map, void *obj)
 	const struct pol_nic *nic = obj;
 	char text[BDF_STRLEN];
 
-	(void)map;
+	check_nic_switch(r, map, nic);
 	for (const struct pol_nic *o = r->policy->nic; o < nic; o++) {
 		if (!nic->match.by_pci || !o->match.by_pci ||
 		    !bdf_equal(nic->match.pci, o->match.pci))
@@ -71,11 +71,14 @@ static const struct key nic_keys[] = {
 	  .at = offsetof(struct pol_nic, mtu) },
 	{ .name = "ifname",               .flags = KEY_LATER },
 	{ .name = "manage",               .flags = KEY_LATER },
-	{ .name = "embedded-switch-mode", .flags = KEY_LATER },
-	{ .name = "devlink-params",       .flags = KEY_LATER },
-	{ .name = "rate-groups",          .flags = KEY_LATER },
+	{ .name = "embedded-switch-mode", .flags = KEY_NULL,
+	  .read = read_switch_mode },
+	{ .name = "devlink-params", .flags = KEY_NULL, .read = read_list,
+	  .arg = &list_params, .at = offsetof(struct pol_nic, param) },
+	{ .name = "rate-groups", .flags = KEY_NULL, .read = read_rate_groups },
+	{ .name = "bridge", .read = read_nic_bridge,
+	  .at = offsetof(struct pol_nic, bridge) },
 	{ .name = "msix-budget",          .flags = KEY_LATER },
-	{ .name = "bridge",               .flags = KEY_LATER },
 };
 static const struct table nic_table = {
 	.what = "nic", .keys = nic_keys, .n = ARRAY_SIZE(nic_keys),

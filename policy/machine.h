@@ -29,12 +29,16 @@ enum { /* pol_vf.set, pol_pf.set: which fields are stated */
 	POL_HAS_KNOBS = POL_HAS_MAC | POL_HAS_VLAN | POL_HAS_SPOOF |
 	                POL_HAS_TRUST | POL_HAS_RATE | POL_HAS_RSS |
 	                POL_HAS_LINK_STATE,
-	/* Of an interface at a PF's switch: its bridge, its VLANs there. */
+	/* The switch in the function. Of a PF: */
+	POL_HAS_ESWITCH = 1 << 20,
+	POL_HAS_PARAMS = 1 << 21,
+	POL_HAS_GROUPS = 1 << 22,
+	POL_HAS_BRIDGE = 1 << 23,
+	POL_HAS_FILTERING = 1 << 27,
+	POL_HAS_GROUP = 1 << 24, /* of a VF */
+	/* Of both, the interface at the switch: its bridge, its VLANs there. */
 	POL_HAS_PORT = 1 << 25,
 	POL_HAS_PORT_VLAN = 1 << 26,
-};
-struct pol_vlan_range {
-	uint16_t first, last;
 };
 /* An interface of the host at the switch: the PF's own, or a VF's
  * representor. */
@@ -52,6 +56,21 @@ struct pol_param_value { /* of devlink */
 	char name[POL_NAME], value[POL_PARAM_VALUE];
 	bool init; /* cmode driverinit: has effect after a reload */
 };
+/* What devlink tells of a PF, and the bridge it is put into. */
+struct pol_switch {
+	bool instance;  /* observed: it has one */
+	bool switchdev; /* else legacy */
+	/* Observed: of those that are wanted, the ones that it has. */
+	struct pol_param_value param[POL_PARAMS_MAX];
+	uint8_t n_params;
+	struct pol_group group[POL_GROUPS_MAX];
+	uint8_t n_groups;
+	/* Wanted, and of that name seen. */
+	char bridge[POL_IFNAME];
+	bool bridge_there; /* wanted: it must be */
+	bool filtering;
+	struct pol_port port; /* the PF's own interface */
+};
 struct pol_vf {
 	uint32_t set;
 	uint16_t index;
@@ -65,6 +84,8 @@ struct pol_vf {
 	/* Bound driver and driver_override, "" = none. A wanted driver of
 	 * POL_DRIVER_DEFAULT is whatever the kernel binds by itself. */
 	char driver[POL_NAME], override[POL_NAME];
+	char rate_group[POL_NAME]; /* "" = in none */
+	struct pol_port port;      /* its representor */
 	/* observed only */
 	int group;        /* -1 = none */
 	char blocker[96]; /* group member bound to a host driver, "" = none */
@@ -92,6 +113,7 @@ struct pol_pf {
 	uint32_t mtu;
 	struct pol_vf *vf; /* observed: num_vfs of them; wanted: those stated */
 	size_t n_vfs;
+	struct pol_switch sw;
 	/* observed only */
 	uint16_t vendor, device;
 	uint32_t total_vfs;
@@ -145,6 +167,8 @@ enum pol_op {
 	POL_OP_AUTOPROBE,
 	POL_OP_PF_MTU,
 	POL_OP_NUMVFS,
+	POL_OP_PARAM,
+	POL_OP_ESWITCH,
 	POL_OP_PF_LINK,
 	POL_OP_VF_MAC,
 	POL_OP_VF_VLAN,
@@ -153,6 +177,11 @@ enum pol_op {
 	POL_OP_VF_TRUST,
 	POL_OP_VF_RSS,
 	POL_OP_VF_LINK,
+	POL_OP_GROUP, /* a rate group: made or set */
+	POL_OP_VF_GROUP,
+	POL_OP_GROUP_DEL,
+	POL_OP_BRIDGE, /* its VLAN filtering */
+	POL_OP_PORT,   /* the PF's own interface, or a VF's representor */
 	POL_OP_VF_DRIVER,
 	POL_OP_DEV_DRIVER, /* of a whole function: pf is its address */
 	POL_OP_MAX,
@@ -175,7 +204,8 @@ struct pol_action {
 	                          say otherwise once numvfs has changed: read it
 	                          back); the PF's own = not known */
 	uint32_t number; /* AUTOPROBE, NUMVFS, PF_MTU, PF_LINK, SPOOF, TRUST,
-	                    RSS, VF_LINK: new value */
+	                    RSS, VF_LINK, ESWITCH (1 = switchdev), BRIDGE:
+	                    new value; GROUP: 1 = it is there */
 	uint32_t number_from; /* value before */
 	uint32_t rate_min, rate_max;
 	bool may_fail; /* a driver that does not do it is no failure */
@@ -186,6 +216,12 @@ struct pol_action {
 	 * POL_DRIVER_DEFAULT. driver_from: bound before, "?" = not known. */
 	char driver[POL_NAME], override[POL_NAME], driver_from[POL_NAME];
 	char label[2 * POL_NAME];
+	union {
+		struct pol_param_value param;
+		struct pol_group group; /* GROUP; of the other two its name */
+		struct pol_port port;   /* PORT; BRIDGE: the bridge alone */
+	};
+	uint32_t port_set; /* PORT: with POL_HAS_PORT_VLAN its VLANs, too */
 };
 struct pol_plan {
 	struct pol_action *action;

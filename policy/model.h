@@ -48,6 +48,8 @@
 #define POL_MEMORY_NODES_MAX 8 /* memory nodes of a guest */
 #define POL_HOST_NODES 1024    /* numbers that nodes of the host may have */
 #define POL_SMBIOS_TEXT 128
+#define POL_PARAMS_MAX 16      /* of a physical function */
+#define POL_GROUPS_MAX 32      /* rate groups of one */
 #define POL_PARAM_VALUE 33     /* devlink's longest text and a NUL */
 #define POL_VLAN_RANGES_MAX 16 /* of a trunk */
 
@@ -88,6 +90,7 @@ enum { /* pol_group.set */
 	POL_GROUP_MAX = 1 << 1,
 	POL_GROUP_PRIORITY = 1 << 2,
 	POL_GROUP_WEIGHT = 1 << 3,
+	POL_GROUP_ALL = 15,
 };
 struct pol_group { /* VFs that share a rate, in a PF's own switch */
 	char name[POL_NAME];
@@ -95,6 +98,17 @@ struct pol_group { /* VFs that share a rate, in a PF's own switch */
 	uint32_t set;        /* which are stated */
 	uint64_t share, max; /* bytes a second; 0 = no limit */
 	uint32_t priority, weight;
+};
+struct pol_param { /* of devlink */
+	char name[POL_NAME];
+	struct pol_pos pos;
+	char value[POL_PARAM_VALUE]; /* as devlink(8) prints it */
+	bool init;                   /* cmode driverinit; else runtime */
+};
+struct pol_nic_bridge { /* of its own interface and its VFs' representors */
+	char name[POL_IFNAME]; /* "" = none stated */
+	struct pol_bool filtering;
+	struct pol_pos pos;
 };
 struct pol_nic { /* a physical function that has VFs */
 	char name[POL_NAME];
@@ -105,6 +119,14 @@ struct pol_nic { /* a physical function that has VFs */
 	struct pol_bool link_up;   /* link: up | down */
 	struct pol_u32 mtu;
 	struct pol_pos vf_count_pos;
+	struct pol_bool switchdev; /* embedded-switch-mode */
+	struct pol_pos switchdev_pos;
+	struct pol_param *param; /* devlink-params */
+	size_t n_params;
+	struct pol_group *rates; /* rate-groups */
+	size_t n_rates;
+	bool rates_given; /* the list is all of them */
+	struct pol_nic_bridge bridge;
 };
 enum pol_companions {
 	POL_ALONE, /* refused where its IOMMU group has others */
@@ -131,11 +153,19 @@ struct pol_device { /* a whole function, with its companions or alone */
 	enum pol_on_fault on_fault;
 	bool take; /* in-use: take */
 };
+struct pol_vlan_range {
+	uint16_t first, last;
+};
 struct pol_vlan {
 	enum pol_given given; /* DEFAULT = no VLAN */
 	uint16_t id;          /* 0..4094 */
 	uint8_t qos;          /* 0..7 */
 	uint16_t proto;       /* ETH_P_8021Q or ETH_P_8021AD, host order */
+	/* trunk: then no id; `native` of it goes untagged, 0 = none does */
+	struct pol_vlan_range trunk[POL_VLAN_RANGES_MAX];
+	uint8_t n_trunk;
+	uint16_t native;
+	struct pol_pos pos;
 };
 /* As IFLA_VF_LINK_STATE_*: what the VF's driver is told of the wire. */
 enum pol_link_state {
@@ -177,6 +207,8 @@ struct pol_override_vf {
 	uint32_t id;
 	struct pol_mac mac;
 	struct pol_attributes set;
+	enum pol_given group_given; /* rate-group; null = in none */
+	char group[POL_NAME];
 };
 struct pol_override {
 	char name[POL_NAME]; /* nic: that one's */

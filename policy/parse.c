@@ -24,6 +24,8 @@ static int read_policy(const struct node *root, struct pol_policy *p,
 	if (!errs->n)
 		check_mtus(&r);
 	if (!errs->n)
+		check_switches(&r);
+	if (!errs->n)
 		check_own(&r);
 	free(r.taken);
 	if (r.oom)
@@ -69,6 +71,10 @@ void pol_free(struct pol_policy *p)
 		free(p->guest[i].device);
 		free(p->guest[i].disk);
 		free(p->guest[i].node);
+	}
+	for (size_t i = 0; i < p->n_nics; i++) {
+		free(p->nic[i].param);
+		free(p->nic[i].rates);
 	}
 	free(p->nic);
 	free(p->device);

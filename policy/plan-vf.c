@@ -18,8 +18,8 @@
  * running guest must not become another's. Who has it may be unknown (its
  * lease was given by a netd that has ended): then nothing may change.
  */
-static int check_owner(struct job *j, const struct pol_vf *w,
-                       const struct pol_vf *s)
+int plan_check_owner(struct job *j, const struct pol_vf *w,
+                     const struct pol_vf *s)
 {
 	if (plan_held(s) && (!*s->label || strcmp(s->label, w->label) != 0))
 		return plan_in_use(j, s,
@@ -139,7 +139,7 @@ static int plan_attribute(struct job *j, const struct attribute *t,
 	/* No guest looks at its MAC twice. */
 	if (t->op == POL_OP_VF_MAC && plan_held(s))
 		return plan_in_use(j, s, "its MAC would change");
-	if (check_owner(j, w, s))
+	if (plan_check_owner(j, w, s))
 		return -EBUSY;
 	a = plan_add_vf(
 		j, t->op,

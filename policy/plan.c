@@ -114,7 +114,8 @@ static int plan_release(struct job *j)
 	return 0;
 }
 
-static int plan_numvfs(struct job *j)
+/* The kernel refuses n -> m: through 0. */
+static int plan_vfs_away(struct job *j)
 {
 	struct pol_action *a;
 
@@ -124,16 +125,19 @@ static int plan_numvfs(struct job *j)
 		if (plan_held(&j->seen->vf[i]))
 			return plan_in_use(j, &j->seen->vf[i],
 			                   "the VFs would be removed");
-	/* The kernel refuses n -> m: through 0. */
 	if (j->seen->num_vfs) {
 		a = plan_add(j, POL_OP_NUMVFS, POL_DIS_VF_LOST);
 		a->number_from = j->seen->num_vfs;
 	}
-	/* Drivers reset the PF's port to make room for the VFs. */
-	if (j->want->num_vfs) {
-		a = plan_add(j, POL_OP_NUMVFS, POL_DIS_LINK);
-		a->number = j->want->num_vfs;
-	}
+	return 0;
+}
+
+/* Drivers reset the PF's port to make room for the VFs. */
+static int plan_vfs_made(struct job *j)
+{
+	if (j->fresh && j->want->num_vfs)
+		plan_add(j, POL_OP_NUMVFS, POL_DIS_LINK)->number =
+			j->want->num_vfs;
 	return 0;
 }
 
@@ -302,27 +306,38 @@ static int check_indexes(struct job *j)
 static int plan_pf(struct job *j)
 {
 	static int (*const stages[])(struct job *) = {
-		check_indexes, plan_autoprobe,  plan_mtu,     plan_numvfs,
-		plan_link,     plan_attributes, plan_drivers, plan_release,
+		check_indexes, plan_autoprobe,     plan_mtu,
+		plan_vfs_away, plan_switch_before, plan_vfs_made,
+		plan_link,     plan_switch_after,  plan_attributes,
+		plan_groups,   plan_ports,         plan_drivers,
+		plan_release,
 	};
 	int r = 0;
 
-	j->fresh = j->want->set & POL_HAS_NUMVFS &&
-	           j->want->num_vfs != j->seen->num_vfs;
+	j->fresh = (j->want->set & POL_HAS_NUMVFS &&
+	            j->want->num_vfs != j->seen->num_vfs) ||
+	           plan_mode_changes(j);
 	j->hold = must_hold(j);
 	for (size_t i = 0; !r && i < ARRAY_SIZE(stages); i++)
 		r = stages[i](j);
 	return r;
 }
 
-/* At most: autoprobe three times, MTU, numvfs twice, link; for each VF its
- * attributes and its driver; one for each whole function. */
-static size_t most_actions(const struct pol_state *want)
+/* At most: autoprobe three times, MTU, numvfs twice, link, what the switch
+ * has; for each VF its attributes, its part in the switch and its driver; one
+ * for each whole function. */
+static size_t most_actions(const struct pol_state *want,
+                           const struct pol_state *seen)
 {
 	size_t n = 1;
 
 	for (size_t i = 0; i < want->n_pfs; i++)
-		n += 7 + (PLAN_VF_ATTRIBUTES + 1) * want->pf[i].n_vfs;
+		n += 7 + PLAN_PF_SWITCH +
+		     (PLAN_VF_ATTRIBUTES + PLAN_VF_SWITCH + 1) *
+		             want->pf[i].n_vfs;
+	/* Those seen leave groups that go. */
+	for (size_t i = 0; i < seen->n_pfs; i++)
+		n += seen->pf[i].n_vfs;
 	return n + want->n_wholes;
 }
 
@@ -357,7 +372,7 @@ int pol_plan(const struct pol_state *want, const struct pol_state *seen,
 
 	if (plan)
 		plan->action =
-			calloc(most_actions(want), sizeof(*plan->action));
+			calloc(most_actions(want, seen), sizeof(*plan->action));
 	if (plan && plan->action)
 		r = plan_all(want, seen, plan, d);
 	if (r) {

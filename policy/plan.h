@@ -3,9 +3,10 @@
 #define FL_POLICY_PLAN_H
 
 /*
- * Between plan.c (the order, the PF, drivers) and plan-vf.c (what a VF may do
- * on the wire): one PF being planned. Actions are appended in the order in
- * which the stages run; pol_plan() has made room for one of each kind a VF.
+ * Between plan.c (the order, the PF, drivers), plan-vf.c (what a VF may do on
+ * the wire) and plan-switch.c: one PF being planned. Actions are appended in
+ * the order in which the stages run; pol_plan() has made room for one of each
+ * kind a VF.
  */
 
 #include "policy/priv.h"
@@ -29,5 +30,18 @@ _must_check_ int plan_in_use(struct job *j, const struct pol_vf *vf,
 /* Kinds of actions that plan_attributes() may add to a VF. */
 #define PLAN_VF_ATTRIBUTES 7
 _must_check_ int plan_attributes(struct job *j);
+/* A VF that somebody has changes only for him; -EBUSY. */
+_must_check_ int plan_check_owner(struct job *j, const struct pol_vf *w,
+                                  const struct pol_vf *s);
+
+/* plan-switch.c: while there are no VFs, when they are made, and when they have
+ * their attributes. Beside one of each a PF, at most: */
+#define PLAN_VF_SWITCH 3 /* into a group, out of it, a port; for each VF */
+#define PLAN_PF_SWITCH (3 + POL_PARAMS_MAX + 2 * POL_GROUPS_MAX)
+bool plan_mode_changes(const struct job *j);
+_must_check_ int plan_switch_before(struct job *j);
+_must_check_ int plan_switch_after(struct job *j);
+_must_check_ int plan_groups(struct job *j);
+_must_check_ int plan_ports(struct job *j);
 
 #endif

@@ -29,6 +29,7 @@
  *     autoprobe   before the VFs exist, so that no netdev is ever born
  *     PF MTU      before the VFs exist: drivers read their largest frame once
  *     numvfs      0 first where it changes from another value
+ *     parameters, and the mode of the PF's switch: plan-switch.c
  *     PF link     a VF of a PF that is down has no link; some drivers know no
  *                 rate without it
  *     VF MAC      before the driver: else the guest sees a random or zero MAC;
@@ -94,8 +95,12 @@ enum {
 	FL_POL_MTU = 131,  /* a network's is more than its physical function's
 	                    */
 	FL_POL_RATE = 132, /* more promised to VFs than the link has */
-	FL_POL_DATAPATH = 149,        /* a nic cannot be what `datapath` says */
-	FL_POL_INVENTORY = 157,       /* a line of it is not understood */
+	FL_POL_SWITCHDEV = 143, /* stated, and only switchdev has it */
+	FL_POL_DEVLINK = 144,   /* the device has no such thing to set */
+	FL_POL_BRIDGE = 145,    /* not there; or not ours to change */
+	FL_POL_VFS_BOUND = 146, /* VFs would be bound while the mode changes */
+	FL_POL_DATAPATH = 149,  /* a nic cannot be what `datapath` says */
+	FL_POL_INVENTORY = 157, /* a line of it is not understood */
 	FL_POL_INVENTORY_LACKS = 158, /* it does not say what a plan needs */
 	FL_POL_SIM = 159,             /* an action of a plan would fail */
 	FL_POL_CPU = 160,      /* a CPU that the host has not, or is offline */
@@ -250,6 +255,10 @@ pol_resolve_guest(const struct pol_policy *p, const struct pol_guest *g,
  * but pol_plan's stands before it: what was so once may be so again. */
 _must_check_ int pol_want_from_state(const struct pol_state *saved,
                                      struct pol_state **ret_want);
+
+/* What is seen of a switch only when it is wanted (parameters, the bridge), and
+ * was not before: into the older state. False = nothing new. */
+bool pol_switch_learn(struct pol_pf *have, const struct pol_pf *now);
 
 /* Whole functions go back to drivers of the host before PFs are touched, and
  * to vfio after: a PF has neither VFs nor a link without its driver.

@@ -253,6 +253,24 @@ void check_numa(struct read *r, const struct node *map,
 READER(read_smbios); /* struct pol_smbios */
 void guest_init(void *item);
 
+/* keys-attributes.c: "10gbit", in Mbit/s */
+bool scalar_rate(struct read *r, const struct key *k, const struct node *v,
+                 uint32_t *ret);
+/* keys-switch.c */
+READER(read_switch_mode); /* of a struct pol_nic */
+READER(read_rate_groups); /* of a struct pol_nic */
+READER(read_nic_bridge);  /* struct pol_nic_bridge */
+READER(read_trunk);       /* of a struct pol_vlan */
+READER(read_native);
+READER(read_vf_group); /* of a struct pol_override_vf */
+extern const struct list list_params;
+void check_nic_switch(struct read *r, const struct node *map,
+                      const struct pol_nic *nic);
+void check_trunk(struct read *r, const struct node *map,
+                 const struct pol_vlan *vlan);
+/* What the policy's nics carry, or cannot. */
+void check_switches(struct read *r);
+
 /* ---- mac.c --------------------------------------------------------------- */
 
 bool mac_is_zero(const uint8_t mac[static 6]);
@@ -313,6 +331,29 @@ bool concerns(const struct resolve *r, const struct pol_guest *g,
 _must_check_ int resolve_devices(struct resolve *r);
 bool match_fits(const struct pol_match *m, struct bdf b, uint16_t vendor,
                 uint16_t device, const char *driver);
+/* resolve-switch.c: what nic `i` says of its switch; then of each VF, whose
+ * VLAN may be its representor's; in the end the PFs' own interfaces. */
+void resolve_switch(struct resolve *r, size_t i, const struct pol_pf *pf,
+                    struct pol_pf *w);
+void want_port(const struct resolve *r, size_t i, struct pol_vf *w,
+               const struct pol_vlan *vlan);
+void want_group(struct pol_vf *w, const struct pol_override_vf *o);
+void resolve_uplinks(struct resolve *r);
+/* plan-switch.c */
+struct switch_order {
+	const char *driver;
+	bool mode_first; /* switchdev while there are no VFs */
+	bool unbound;    /* else with VFs that no driver has */
+};
+const struct switch_order *switch_order(const char *driver);
+/* action-switch.c: return buf. */
+const char *action_switch_text(const struct pol_action *a, const char *pf,
+                               char *buf, size_t size);
+const char *action_switch_command(const struct pol_action *a, const char *pf,
+                                  char *buf, size_t size);
+/* sim-switch.c: what sim.c leaves to it; and a port as a new VF has it. */
+int sim_switch(struct pol_pf *pf, struct pol_vf *v, const struct pol_action *a);
+void sim_new_port(const struct pol_pf *pf, struct pol_vf *v);
 /* Actions for whole functions that go to the host (or to vfio). */
 _must_check_ int plan_wholes(const struct pol_state *want,
                              const struct pol_state *seen, bool to_host,

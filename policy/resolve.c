@@ -179,6 +179,7 @@ static void want_itself(struct resolve *r, size_t i, const struct pol_pf *pf,
 	w->set |= nic->link_up.given ? POL_HAS_LINK : 0;
 	w->mtu = nic->mtu.v;
 	w->set |= nic->mtu.given ? POL_HAS_MTU : 0;
+	resolve_switch(r, i, pf, w);
 }
 
 static int resolve_nic(struct resolve *r, size_t i)
@@ -381,6 +382,7 @@ static void resolve_guest_nic(struct resolve *r, const struct pol_guest *g,
 		w->set |= POL_HAS_MAC;
 	pol_guest_nic_set(r->p, n, &set);
 	want_attributes(w, &set);
+	want_port(r, n->fn.nic, w, &set.vlan);
 	check_mtu(r->errs, r->p, n->fn.nic, r->at[n->fn.nic], &set);
 	if (w->set & POL_HAS_KNOBS)
 		need_ifname(r, n->fn.nic, n->pos, "what this guest nic says");
@@ -447,6 +449,7 @@ static int resolve_all(struct resolve *r)
 	for (size_t g = 0; g < r->p->n_guests; g++)
 		resolve_guest(r, &r->p->guest[g]);
 	check_rates(r);
+	resolve_uplinks(r);
 	err = resolve_devices(r);
 	if (err)
 		return err;

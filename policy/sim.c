@@ -79,6 +79,7 @@ static void new_vf(const struct pol_state *s, const struct pol_pf *pf,
 		v->set |= POL_HAS_KNOBS & ~(uint32_t)POL_HAS_RSS;
 	if (vf_address(pf, index, &v->bdf))
 		v->bdf = pf->bdf;
+	sim_new_port(pf, v);
 	copy_text(v->blocker, sizeof(v->blocker), pf->blocker);
 	if (pf->autoprobe)
 		copy_text(v->driver, sizeof(v->driver), POL_DRIVER_DEFAULT);
@@ -278,8 +279,6 @@ static int act_one(struct pol_state *s, const struct pol_action *a)
 	struct pol_pf *pf = find_pf(s, a->pf);
 	struct pol_vf *v = NULL;
 
-	if (a->op >= POL_OP_MAX || !table[a->op])
-		return -EOPNOTSUPP;
 	if (!pf && a->op != POL_OP_DEV_DRIVER)
 		return -ENODEV;
 	if (a->vf >= 0) {
@@ -287,6 +286,8 @@ static int act_one(struct pol_state *s, const struct pol_action *a)
 			return -ENODEV;
 		v = &pf->vf[a->vf];
 	}
+	if (a->op >= POL_OP_MAX || !table[a->op])
+		return pf ? sim_switch(pf, v, a) : -EOPNOTSUPP;
 	return table[a->op](s, pf, v, a);
 }
 

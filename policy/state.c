@@ -122,7 +122,18 @@ static void want_vf(const struct pol_vf *saved, struct pol_vf *w)
 	w->link_state = saved->link_state;
 	copy_text(w->driver, sizeof(w->driver), saved->driver);
 	copy_text(w->override, sizeof(w->override), saved->override);
+	copy_text(w->rate_group, sizeof(w->rate_group), saved->rate_group);
+	w->port = saved->port;
 	w->group = -1;
+}
+
+/* The bridge may have gone since: then it need not come back. */
+static void want_switch(const struct pol_pf *saved, struct pol_pf *w)
+{
+	w->sw = saved->sw;
+	w->sw.bridge_there = false;
+	if (saved->set & POL_HAS_BRIDGE && saved->sw.bridge_there)
+		w->set |= POL_HAS_FILTERING;
 }
 
 static int want_pf(const struct pol_pf *saved, struct pol_pf *w)
@@ -134,6 +145,7 @@ static int want_pf(const struct pol_pf *saved, struct pol_pf *w)
 	w->link_up = saved->link_up;
 	w->mtu = saved->mtu;
 	copy_text(w->name, sizeof(w->name), saved->name);
+	want_switch(saved, w);
 	if (!saved->n_vfs)
 		return 0;
 	w->vf = calloc(saved->n_vfs, sizeof(*w->vf));
@@ -189,4 +201,37 @@ int pol_want_from_state(const struct pol_state *saved,
 	}
 	*ret_want = w;
 	return 0;
+}
+
+static bool knows_param(const struct pol_switch *sw,
+                        const struct pol_param_value *p)
+{
+	for (unsigned i = 0; i < sw->n_params; i++)
+		if (!strcmp(sw->param[i].name, p->name) &&
+		    sw->param[i].init == p->init)
+			return true;
+	return false;
+}
+
+bool pol_switch_learn(struct pol_pf *have, const struct pol_pf *now)
+{
+	struct pol_switch *sw = &have->sw;
+	bool any = false;
+
+	for (unsigned i = 0; now->set & POL_HAS_PARAMS && i < now->sw.n_params;
+	     i++) {
+		if (knows_param(sw, &now->sw.param[i]) ||
+		    sw->n_params == POL_PARAMS_MAX)
+			continue;
+		sw->param[sw->n_params++] = now->sw.param[i];
+		have->set |= POL_HAS_PARAMS;
+		any = true;
+	}
+	if (have->set & POL_HAS_BRIDGE || !(now->set & POL_HAS_BRIDGE))
+		return any;
+	copy_text(sw->bridge, sizeof(sw->bridge), now->sw.bridge);
+	sw->bridge_there = now->sw.bridge_there;
+	sw->filtering = now->sw.filtering;
+	have->set |= POL_HAS_BRIDGE;
+	return true;
 }

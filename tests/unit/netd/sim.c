@@ -115,6 +115,13 @@ static void act(struct sim *s, const struct pol_action *a)
 		strcpy(s->whole[a->pf.fn].driver, a->driver);
 		strcpy(s->whole[a->pf.fn].override, a->override);
 		break;
+	case POL_OP_PARAM:
+	case POL_OP_ESWITCH:
+	case POL_OP_GROUP:
+	case POL_OP_VF_GROUP:
+	case POL_OP_GROUP_DEL:
+	case POL_OP_BRIDGE:
+	case POL_OP_PORT: /* of a switch that this machine has not */
 	case POL_OP_MAX:
 		abort();
 	}

@@ -14,6 +14,12 @@
  *      driver=vfio-pci override=vfio-pci group=7 blocker=0000:01:10.1
  *      pid=12 holder=qemu label=demo/wan
  *
+ *   Of switches, in a pf line: mode=switchdev (or legacy; it has a devlink
+ *   instance then) param=NAME:VALUE group=NAME:SHARE:MAX:PRIORITY:WEIGHT (all
+ *   of them; group= is none) bridge=NAME:FILTERING (the one that is wanted
+ *   is there). In both, in=BRIDGE:UNTAGGED tagged=FIRST-LAST up=1 strange=1;
+ *   in a vf line rate-group=NAME.
+ *
  *   dev 0000:03:00.0 id=1b36:0010 class=0108 driver=nvme override= group=5
  *      vf=1 bridge=1 vfs=2 vf-user=text_with_underlines use=the_same (again
  *      and again) pid=12 holder=qemu label=demo/disk
@@ -52,11 +58,88 @@ static inline void set_words(char *to, size_t size, const char *from)
 			*to = ' ';
 }
 
+static inline bool port_word(struct pol_port *p, uint32_t *set, const char *w)
+{
+	const char *v;
+	unsigned a, b;
+	int n = 0;
+
+	if (word_value(w, "in", &v)) {
+		*set |= POL_HAS_PORT;
+		if (sscanf(v, "%15[^:]:%n%u", p->bridge, &n, &a) == 2) {
+			*set |= POL_HAS_PORT_VLAN;
+			p->pvid = (uint16_t)a;
+		}
+	} else if (word_value(w, "tagged", &v)) {
+		assert_int_equal(sscanf(v, "%u-%u", &a, &b), 2);
+		p->tagged[p->n_tagged++] =
+			(struct pol_vlan_range){ (uint16_t)a, (uint16_t)b };
+	} else if (word_value(w, "up", &v)) {
+		p->up = *v == '1';
+	} else if (word_value(w, "strange", &v)) {
+		p->strange = *v == '1';
+		set_text(p->ifname, sizeof(p->ifname), "eth9");
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static inline void group_word(struct pol_switch *sw, const char *v)
+{
+	struct pol_group *g = &sw->group[sw->n_groups];
+	unsigned long long share, max;
+
+	if (!*v)
+		return;
+	sw->n_groups++;
+	assert_int_equal(sscanf(v, "%31[^:]:%llu:%llu:%u:%u", g->name, &share,
+	                        &max, &g->priority, &g->weight),
+	                 5);
+	g->share = share;
+	g->max = max;
+	g->set = POL_GROUP_ALL;
+}
+
+static inline bool switch_word(struct pol_pf *pf, const char *w)
+{
+	struct pol_switch *sw = &pf->sw;
+	const char *v;
+	unsigned on;
+
+	if (port_word(&sw->port, &pf->set, w))
+		return true;
+	if (word_value(w, "mode", &v)) {
+		pf->set |= POL_HAS_ESWITCH;
+		sw->instance = true;
+		sw->switchdev = !strcmp(v, "switchdev");
+	} else if (word_value(w, "param", &v)) {
+		struct pol_param_value *p = &sw->param[sw->n_params++];
+
+		pf->set |= POL_HAS_PARAMS;
+		assert_int_equal(sscanf(v, "%31[^:]:%32s", p->name, p->value),
+		                 2);
+	} else if (word_value(w, "group", &v)) {
+		pf->set |= POL_HAS_GROUPS;
+		group_word(sw, v);
+	} else if (word_value(w, "bridge", &v)) {
+		pf->set |= POL_HAS_BRIDGE;
+		assert_int_equal(sscanf(v, "%15[^:]:%u", sw->bridge, &on), 2);
+		sw->bridge_there = true;
+		sw->filtering = on;
+	} else {
+		return false;
+	}
+	return true;
+}
+
 static inline void pf_word(struct pol_pf *pf, const char *w)
 {
 	const char *v;
 	unsigned a, b;
 
+	if (switch_word(pf, w))
+		return;
 	if (word_value(w, "id", &v)) {
 		assert_int_equal(sscanf(v, "%x:%x", &a, &b), 2);
 		pf->vendor = (uint16_t)a;
@@ -126,9 +209,12 @@ static inline void vf_word(struct pol_vf *vf, const char *w)
 {
 	const char *v;
 
-	if (vf_knob(vf, w))
+	if (vf_knob(vf, w) || port_word(&vf->port, &vf->set, w))
 		return;
-	if (word_value(w, "mac", &v)) {
+	if (word_value(w, "rate-group", &v)) {
+		vf->set |= POL_HAS_GROUP;
+		set_text(vf->rate_group, sizeof(vf->rate_group), v);
+	} else if (word_value(w, "mac", &v)) {
 		vf->set |= POL_HAS_MAC;
 		assert_int_equal(mac_parse(v, vf->mac), 0);
 	} else if (word_value(w, "vlan", &v)) {

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef FL_NETD_SWITCH_H
+#define FL_NETD_SWITCH_H
+
+/*
+ * Inside netd: the switch in a PF as a state has it, and actions on it; over
+ * devlink.h and bridge.h. A worker's.
+ *
+ * Representors come some time after the mode has changed or VFs were made,
+ * and are renamed by udev then. An action on one waits for it, by its port in
+ * the switch, and from there on goes by its index.
+ */
+
+#include "netd/priv.h"
+
+/* observe-switch.c: into the PFs of `s`. What cannot be read is not known. */
+void observe_switches(struct rtnl *rtnl, struct pol_state *s);
+/* Of those PFs in `want`: the parameters and the bridge that it names. */
+_must_check_ int observe_switch_more(struct rtnl *rtnl, struct pol_state *seen,
+                                     const struct pol_state *want);
+
+/* status-switch.c: into status's "pfs", in the state's order. */
+void status_switches(const struct pol_state *s, json_t *pfs);
+
+/* ops-switch.c */
+int op_param(void *ctx, const struct pol_action *a, struct diag *d);
+int op_eswitch(void *ctx, const struct pol_action *a, struct diag *d);
+int op_group(void *ctx, const struct pol_action *a, struct diag *d);
+int op_vf_group(void *ctx, const struct pol_action *a, struct diag *d);
+int op_group_del(void *ctx, const struct pol_action *a, struct diag *d);
+int op_bridge(void *ctx, const struct pol_action *a, struct diag *d);
+int op_port(void *ctx, const struct pol_action *a, struct diag *d);
+/* The MAC of the function behind the VF's port, where it has one. */
+_must_check_ int op_function_mac(const struct machine *m,
+                                 const struct pol_action *a);
+
+#endif

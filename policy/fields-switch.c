@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a machine has to tell of its switches, as JSON and back: the forms that
+ * are no single number or text. fields.h has the rules.
+ */
+
+#include "policy/fields.h"
+
+#include <string.h>
+
+static const void *at(const struct field *f, const void *obj)
+{
+	return (const char *)obj + f->at;
+}
+
+static void *at_mut(const struct field *f, void *obj)
+{
+	return (char *)obj + f->at;
+}
+
+static bool get_text(const json_t *o, const char *key, char *to, size_t size)
+{
+	const json_t *v = json_object_get(o, key);
+
+	if (!json_is_string(v) || json_string_length(v) >= size)
+		return false;
+	memcpy(to, json_string_value(v), json_string_length(v) + 1);
+	return true;
+}
+
+static bool get_number(const json_t *o, const char *key, uint64_t max,
+                       uint64_t *to)
+{
+	const json_t *v = json_object_get(o, key);
+
+	if (!json_is_integer(v) || json_integer_value(v) < 0 ||
+	    (uint64_t)json_integer_value(v) > max)
+		return false;
+	*to = (uint64_t)json_integer_value(v);
+	return true;
+}
+
+/* ---- the mode ------------------------------------------------------------ */
+
+static json_t *put_eswitch(const struct field *f, const void *obj)
+{
+	const bool *switchdev = at(f, obj);
+
+	return json_string(*switchdev ? "switchdev" : "legacy");
+}
+
+static bool get_eswitch(const struct field *f, const json_t *v, void *obj)
+{
+	const char *text = json_string_value(v);
+	bool switchdev = text && !strcmp(text, "switchdev");
+
+	*(bool *)at_mut(f, obj) = switchdev;
+	return text && (switchdev || !strcmp(text, "legacy"));
+}
+const struct form form_eswitch = { put_eswitch, get_eswitch,
+	                           "legacy or switchdev" };
+
+/* ---- parameters ---------------------------------------------------------- */
+
+static json_t *put_params(const struct field *f, const void *obj)
+{
+	const struct pol_switch *sw = at(f, obj);
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < sw->n_params; i++)
+		json_array_append_new(list,
+		                      json_pack("{s:s, s:s, s:s}", "name",
+		                                sw->param[i].name, "value",
+		                                sw->param[i].value, "cmode",
+		                                sw->param[i].init ? "driverinit"
+		                                                  : "runtime"));
+	return list;
+}
+
+static bool get_params(const struct field *f, const json_t *v, void *obj)
+{
+	struct pol_switch *sw = at_mut(f, obj);
+	size_t n = json_array_size(v);
+	char cmode[16];
+
+	if (!json_is_array(v) || n > POL_PARAMS_MAX)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		struct pol_param_value *p = &sw->param[i];
+		const json_t *o = json_array_get(v, i);
+
+		if (!get_text(o, "name", p->name, sizeof(p->name)) ||
+		    !get_text(o, "value", p->value, sizeof(p->value)) ||
+		    !get_text(o, "cmode", cmode, sizeof(cmode)))
+			return false;
+		p->init = !strcmp(cmode, "driverinit");
+	}
+	sw->n_params = (uint8_t)n;
+	return true;
+}
+const struct form form_params = {
+	put_params, get_params,
+	"[{\"name\": \"x\", \"value\": \"1\", \"cmode\": \"runtime\"}]"
+};
+
+/* ---- rate groups --------------------------------------------------------- */
+
+static json_t *put_groups(const struct field *f, const void *obj)
+{
+	const struct pol_switch *sw = at(f, obj);
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < sw->n_groups; i++) {
+		const struct pol_group *g = &sw->group[i];
+
+		json_array_append_new(list,
+		                      json_pack("{s:s, s:I, s:I, s:i, s:i}",
+		                                "name", g->name, "tx-share",
+		                                (json_int_t)g->share, "tx-max",
+		                                (json_int_t)g->max,
+		                                "tx-priority", (int)g->priority,
+		                                "tx-weight", (int)g->weight));
+	}
+	return list;
+}
+
+static bool get_group(const json_t *o, struct pol_group *g)
+{
+	uint64_t priority, weight;
+
+	if (!get_text(o, "name", g->name, sizeof(g->name)) ||
+	    !get_number(o, "tx-share", INT64_MAX, &g->share) ||
+	    !get_number(o, "tx-max", INT64_MAX, &g->max) ||
+	    !get_number(o, "tx-priority", UINT32_MAX, &priority) ||
+	    !get_number(o, "tx-weight", UINT32_MAX, &weight))
+		return false;
+	g->priority = (uint32_t)priority;
+	g->weight = (uint32_t)weight;
+	g->set = POL_GROUP_ALL;
+	return true;
+}
+
+static bool get_groups(const struct field *f, const json_t *v, void *obj)
+{
+	struct pol_switch *sw = at_mut(f, obj);
+	size_t n = json_array_size(v);
+
+	if (!json_is_array(v) || n > POL_GROUPS_MAX)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!get_group(json_array_get(v, i), &sw->group[i]))
+			return false;
+	sw->n_groups = (uint8_t)n;
+	return true;
+}
+const struct form form_groups = {
+	put_groups, get_groups,
+	"[{\"name\": \"x\", \"tx-share\": 0, \"tx-max\": 0, \"tx-priority\": "
+	"0, \"tx-weight\": 0}]"
+};
+
+/* ---- the bridge ---------------------------------------------------------- */
+
+static json_t *put_bridge(const struct field *f, const void *obj)
+{
+	const struct pol_switch *sw = at(f, obj);
+
+	return json_pack("{s:s, s:b, s:b}", "name", sw->bridge, "there",
+	                 sw->bridge_there, "vlan-filtering", sw->filtering);
+}
+
+static bool get_bridge(const struct field *f, const json_t *v, void *obj)
+{
+	struct pol_switch *sw = at_mut(f, obj);
+	const json_t *there = json_object_get(v, "there");
+	const json_t *filtering = json_object_get(v, "vlan-filtering");
+
+	sw->bridge_there = json_is_true(there);
+	sw->filtering = json_is_true(filtering);
+	return get_text(v, "name", sw->bridge, sizeof(sw->bridge)) &&
+	       json_is_boolean(there) && json_is_boolean(filtering);
+}
+const struct form form_bridge = {
+	put_bridge, get_bridge,
+	"{\"name\": \"br0\", \"there\": true, \"vlan-filtering\": true}"
+};
+
+/* ---- a port -------------------------------------------------------------- */
+
+/* POL_HAS_PORT_VLAN: its VLANs are known, too. */
+static json_t *put_port(const struct field *f, const void *obj)
+{
+	const struct pol_port *p = at(f, obj);
+	json_t *o = json_pack("{s:s, s:b}", "bridge", p->bridge, "up", p->up);
+	json_t *list;
+	uint32_t set;
+
+	memcpy(&set, obj, sizeof(set));
+	if (!(set & POL_HAS_PORT_VLAN))
+		return o;
+	list = json_array();
+	for (unsigned i = 0; i < p->n_tagged; i++)
+		json_array_append_new(list,
+		                      json_pack("[i, i]", p->tagged[i].first,
+		                                p->tagged[i].last));
+	json_object_set_new(o, "untagged", json_integer(p->pvid));
+	json_object_set_new(o, "tagged", list);
+	return o;
+}
+
+static bool get_tagged(const json_t *list, struct pol_port *p)
+{
+	size_t n = json_array_size(list);
+
+	if (!json_is_array(list) || n > POL_VLAN_RANGES_MAX)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		const json_t *v = json_array_get(list, i);
+		json_int_t a = json_integer_value(json_array_get(v, 0));
+		json_int_t b = json_integer_value(json_array_get(v, 1));
+
+		if (a < 1 || b < a || b > 4094)
+			return false;
+		p->tagged[i] =
+			(struct pol_vlan_range){ (uint16_t)a, (uint16_t)b };
+	}
+	p->n_tagged = (uint8_t)n;
+	return true;
+}
+
+static bool get_port(const struct field *f, const json_t *v, void *obj)
+{
+	struct pol_port *p = at_mut(f, obj);
+	const json_t *up = json_object_get(v, "up");
+	uint64_t pvid;
+	uint32_t set;
+
+	p->up = json_is_true(up);
+	if (!json_is_boolean(up) ||
+	    !get_text(v, "bridge", p->bridge, sizeof(p->bridge)))
+		return false;
+	if (!json_object_get(v, "tagged"))
+		return true;
+	if (!get_number(v, "untagged", 4094, &pvid) ||
+	    !get_tagged(json_object_get(v, "tagged"), p))
+		return false;
+	p->pvid = (uint16_t)pvid;
+	memcpy(&set, obj, sizeof(set));
+	set |= POL_HAS_PORT_VLAN;
+	memcpy(obj, &set, sizeof(set));
+	return true;
+}
+const struct form form_port = {
+	put_port, get_port,
+	"{\"bridge\": \"br0\", \"up\": true, \"untagged\": 1, \"tagged\": "
+	"[[20, 29]]}"
+};
