@@ -1,0 +1,181 @@
+#!/bin/bash
+# A switch goes to switchdev: representors in a bridge with VLANs, rate groups, parameters; read back by iproute2; restore.
+# lab: devices=netdevsim timeout=240
+# check: long
+. "$LAB_DIR/lib.sh"
+. "$LAB_DIR/lib-fairlead.sh"
+
+POLICY=$LAB_LOG/policy.yaml
+ROOT=/tmp/root
+PF=0000:7e:00.0
+SIM=/sys/bus/netdevsim/devices/netdevsim1
+DEV=netdevsim/netdevsim1
+
+# netdevsim is no PCI function. So netd is shown a tree in which it is one, with the kernel's own files for what is written;
+# netlink is the real one. VFs come and go as their number does.
+make_root() {
+	local d=$ROOT/sys/bus/pci/devices i
+	mkdir -p "$d/$PF" "$ROOT/sys/bus/pci/drivers/netdevsim"
+	ln -s /proc /dev "$ROOT"
+	ln -s /sys/class /sys/kernel /sys/module "$ROOT/sys"
+	ln -s "$SIM/sriov_numvfs" "$SIM/net" "$d/$PF"
+	echo 4 >"$d/$PF/sriov_totalvfs"
+	echo 0 >"$d/$PF/sriov_drivers_autoprobe"
+	ln -s ../../drivers/netdevsim "$d/$PF/driver"
+	for i in 0 1 2 3; do
+		mkdir "$d/0000:7e:10.$i"
+		ln -s "../$PF" "$d/0000:7e:10.$i/physfn"
+	done
+	for i in "$d"/*; do
+		echo 0x1d0f >"$i/vendor"
+		echo 0x0001 >"$i/device"
+		echo 0x020000 >"$i/class"
+	done
+}
+follow_vfs() {
+	local d=$ROOT/sys/bus/pci/devices/$PF n i
+	while :; do
+		n=$(cat "$SIM/sriov_numvfs")
+		for i in 0 1 2 3; do
+			if [ "$i" -lt "$n" ]; then
+				[ -L "$d/virtfn$i" ] || ln -s "../0000:7e:10.$i" "$d/virtfn$i"
+			else
+				rm -f "$d/virtfn$i"
+			fi
+		done
+		sleep 0.05
+	done
+}
+
+status() { "$FAIRLEAD" -j status | jq -r ".pfs[0] | $1"; }
+rep() { # VF: the name that the kernel's port has
+	devlink -j port | jq -r ".port | to_entries[] | select((.key | startswith(\"$DEV/\")) and .value.flavour == \"pcivf\" and .value.vfnum == $1) | .value.netdev"
+}
+vlans() { # IFNAME: "10:u 20-29" as bridge(8) has them
+	bridge -compressvlans -j vlan show dev "$1" | jq -r '[.[0].vlans[]? | "\(.vlan)\(if .vlanEnd then "-\(.vlanEnd)" else "" end)\(if (.flags // []) | index("PVID") then ":u" else "" end)"] | join(" ")'
+}
+groups() { devlink -j port function rate | jq -cS '.rate | with_entries(select(.key | test("/[a-z]+$")))'; }
+parent() { # VF
+	devlink -j port function rate show "$(devlink -j port | jq -r ".port | to_entries[] | select((.key | startswith(\"$DEV/\")) and .value.vfnum == $1) | .key")" |
+		jq -r '.rate[].parent // "none"'
+}
+# All that may change, but what the kernel draws anew: the representors' own MACs.
+picture() {
+	cat "$SIM/sriov_numvfs"
+	devlink -j dev eswitch show "$DEV"
+	devlink -j dev param show "$DEV" name max_macs
+	devlink -j port | jq -S '.port | map_values(del(.netdev))'
+	groups
+	ip -d link show dev "$ifname" | sed 's/ state [A-Z]*//; s/ qdisc [a-z]*//'
+	ip -d link show dev br-fast | grep -o 'vlan_filtering [01]'
+	bridge vlan show
+}
+
+step "a netdevsim, and a bridge"
+modprobe bridge 2>/dev/null || true
+echo "1 1" >/sys/bus/netdevsim/new_device
+ifname=$(ls "$SIM/net")
+ip link set "$ifname" up
+ip link add br-fast type bridge
+ip link set br-fast up
+make_root
+follow_vfs &
+follower=$!
+at_end kill "$follower"
+netd_start --root "$ROOT"
+equal "mode" "$(status '."embedded-switch-mode"')" legacy
+picture >"$LAB_LOG/before"
+
+cat >"$POLICY" <<YAML
+version: 1
+nics:
+  - name: sim0
+    match: { pci: "$PF" }
+    virtual-function-count: 3
+    embedded-switch-mode: switchdev
+    devlink-params:
+      - { name: max_macs, value: 48, cmode: driverinit }
+    rate-groups:
+      - { name: gold, tx-share: 1gbit, tx-max: 2gbit }
+      - { name: silver, tx-max: 500mbit }
+    bridge: { type: linux, name: br-fast, vlan-filtering: true }
+networks:
+  - { name: tenant, vlan: { id: 100 } }
+  - { name: trunk, vlan: { trunk: [10, 20-29], native: 10 } }
+  - { name: plain, vlan: null }
+pools:
+  - { name: sim, functions: ["sim0#0-2"], mac: { prefix: "02:5a:10" } }
+overrides:
+  - nic: sim0
+    vfs:
+      - { id: 0, rate-group: gold }
+      - { id: 1, rate-group: silver }
+guests:
+  - name: demo
+    memory: 512M
+    kernel: /boot/vmlinuz
+    nics:
+      - { name: a, pool: sim, network: tenant, mac-address: "02:5a:10:00:00:07" }
+      - { name: b, pool: sim, network: trunk }
+      - { name: c, pool: sim, network: plain }
+YAML
+
+step "apply"
+"$FAIRLEAD" plan "$POLICY" >"$LAB_LOG/plan" 2>&1 || fail "$(cat "$LAB_LOG/plan")"
+"$FAIRLEAD" apply "$POLICY" >"$LAB_LOG/apply" 2>&1 || fail "$(cat "$LAB_LOG/apply")"
+equal "mode" "$(devlink -j dev eswitch show "$DEV" | jq -r '.dev[].mode')" switchdev
+equal "parameter" "$(devlink -j dev param show "$DEV" name max_macs | jq '.param[][0].values[] | select(.cmode == "driverinit") | .value')" 48
+equal "VLANs of VF 0" "$(vlans "$(rep 0)")" "100:u"
+equal "VLANs of VF 1" "$(vlans "$(rep 1)")" "10:u 20-29"
+equal "VLANs of VF 2" "$(vlans "$(rep 2)")" "1:u"
+equal "VLANs of the uplink" "$(vlans "$ifname")" "1:u 10 20-29 100"
+for i in 0 1 2; do
+	equal "bridge of VF $i" "$(ip -j link show dev "$(rep $i)" | jq -r '.[0] | "\(.master) \(.flags | index("UP") != null)"')" "br-fast true"
+done
+equal "filtering" "$(ip -d -j link show dev br-fast | jq '.[0].linkinfo.info_data.vlan_filtering')" 1
+groups >"$LAB_LOG/groups"
+equal "gold" "$(jq -c ".\"$DEV/gold\" | [.tx_share, .tx_max]" "$LAB_LOG/groups")" "[125000000,250000000]"
+equal "silver" "$(jq -c ".\"$DEV/silver\".tx_max" "$LAB_LOG/groups")" 62500000
+equal "groups of VFs" "$(parent 0) $(parent 1) $(parent 2)" "gold silver none"
+equal "MAC of VF 0" "$(ip -j link show dev "$ifname" | jq -r '.[0].vfinfo_list[0].address')" 02:5a:10:00:00:07
+
+step "status agrees"
+equal "mode" "$(status '."embedded-switch-mode"')" switchdev
+equal "VF 1" "$(status '.vfs[1] | "\(."rate-group") \(.representor.bridge) \(.representor.untagged) \(.representor.tagged)"')" 'silver br-fast 10 [[20,29]]'
+equal "representor" "$(status '.vfs[0].representor.ifname')" "$(rep 0)"
+equal "health" "$(status '[.health[].reporter] | sort | join(" ")')" "dummy empty"
+
+step "again: nothing to do; a representor that udev has renamed is still the same; drift is planned back"
+equal "actions" "$("$FAIRLEAD" -j plan "$POLICY" | jq -r '[.actions[].op] | join(" ")')" ""
+r=$(rep 1)
+ip link set "$r" down
+ip link set "$r" name renamed1
+ip link set renamed1 up
+bridge vlan add dev renamed1 vid 77
+devlink port function rate set "$DEV/gold" tx_max 4gbit
+equal "drift" "$("$FAIRLEAD" -j plan "$POLICY" | jq -r '[.actions[].op] | join(" ")')" "group port"
+"$FAIRLEAD" apply "$POLICY" >"$LAB_LOG/apply" 2>&1 || fail "$(cat "$LAB_LOG/apply")"
+equal "VLANs of VF 1" "$(vlans renamed1)" "10:u 20-29"
+
+step "what the kernel refuses is in its words, and undone"
+picture >"$LAB_LOG/good"
+sed 's/tx-max: 2gbit/tx-max: 90gbit/' "$POLICY" >"$LAB_LOG/bad.yaml"
+"$FAIRLEAD" apply "$LAB_LOG/bad.yaml" >"$LAB_LOG/refused" 2>&1 && fail "90 Gbit/s were taken"
+expect "its words" grep -q "exceed link maximum speed" "$LAB_LOG/refused"
+picture >"$LAB_LOG/undone"
+diff "$LAB_LOG/good" "$LAB_LOG/undone" || fail "not undone"
+
+step "back to legacy, with the VLAN where it belongs there"
+sed -e 's/mode: switchdev/mode: legacy/' -e '/rate-groups:/,/silver/d' -e '/bridge:/d' -e '/^overrides/,/silver }/d' \
+	-e 's/trunk: \[10, 20-29\], native: 10/id: 10/' "$POLICY" >"$LAB_LOG/legacy.yaml"
+"$FAIRLEAD" apply "$LAB_LOG/legacy.yaml" >"$LAB_LOG/apply" 2>&1 || fail "$(cat "$LAB_LOG/apply")"
+equal "mode" "$(devlink -j dev eswitch show "$DEV" | jq -r '.dev[].mode')" legacy
+equal "VLAN of VF 0" "$(ip -j -d link show dev "$ifname" | jq '.[0].vfinfo_list[0].vlan_list[0].vlan')" 100
+equal "representors" "$(devlink -j port | jq '[.port[] | select(.flavour == "pcivf")] | length')" 0
+
+step "restore: as it was"
+"$FAIRLEAD" apply "$POLICY" >"$LAB_LOG/apply" 2>&1 || fail "$(cat "$LAB_LOG/apply")"
+"$FAIRLEAD" restore >"$LAB_LOG/restore" 2>&1 || fail "$(cat "$LAB_LOG/restore")"
+picture >"$LAB_LOG/after"
+diff "$LAB_LOG/before" "$LAB_LOG/after" || fail "restore left something"
+netd_stop
