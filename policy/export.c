@@ -6,9 +6,10 @@
  * file holds all when it does not.
  *
  * Each PF with a driver is a nic, matched by address and ids; its VFs are in a
- * pool for each driver that they have. Functions that vfio-pci has by their
- * driver_override are devices, with their companions where their group needs
- * it. What is left out is left alone by the policy, too.
+ * pool for each driver that they have, what is set on them in `overrides`.
+ * Functions that vfio-pci has by their driver_override are devices, with their
+ * companions where their group needs it. What is left out is left alone by the
+ * policy, too.
  */
 
 #include <stdarg.h>
@@ -16,6 +17,9 @@
 #include <string.h>
 
 #include "policy/export.h"
+
+/* What every Ethernet interface begins with. */
+#define MTU_USUAL 1500
 
 /* ---- text ---------------------------------------------------------------- */
 
@@ -169,7 +173,6 @@ static void put_nic(struct export *e, const struct pol_pf *pf)
 		    pf->autoprobe ? "true" : "false");
 	if (pf->set & POL_HAS_LINK && *pf->ifname)
 		put(e, "    link: %s\n", pf->link_up ? "up" : "down");
-	export_vfs(e, pf);
 }
 
 /* ---- pools --------------------------------------------------------------- */
@@ -285,6 +288,7 @@ int pol_export(const struct pol_state *s, char **ret, size_t *ret_len)
 			put_nic(e, &s->pf[i]);
 	for (size_t i = 0; i < e->n_nics; i++)
 		put_pools(e, &e->nic[i]);
+	export_vfs(e);
 	export_devices(e);
 	r = e->err;
 	if (r) {

@@ -17,7 +17,9 @@ struct export
 	size_t n, room;
 	int err; /* from then on nothing more is written */
 	struct export_nic nic[POL_NICS_MAX];
-	size_t n_nics, n_pools, n_devices;
+	size_t n_nics, n_pools, n_devices, n_overrides;
+	uint8_t(*mac)[6]; /* of all VFs, in their order */
+	size_t n_macs;
 };
 
 void put(struct export *e, const char *fmt, ...) _printf_(2, 3);
@@ -27,8 +29,8 @@ void not_said(struct export *e, struct bdf b, const char *fmt, ...)
 void put_match(struct export *e, struct bdf b, uint16_t vendor,
                uint16_t device);
 bool is_name(const char *s);
-/* export-vfs.c: what is set on its VFs, in the nic. */
-void export_vfs(struct export *e, const struct pol_pf *pf);
+/* export-vfs.c: what is set on the VFs of the nics. */
+void export_vfs(struct export *e);
 /* export-devices.c: whole functions. */
 void export_devices(struct export *e);
 
