@@ -63,6 +63,16 @@ static int copy_wholes(struct pol_state *to, const struct pol_state *from,
 	return 0;
 }
 
+/* What another sets up is not ours to put back. */
+static void forget_foreign(struct pol_pf *p, enum pol_manage manage)
+{
+	p->manage = manage;
+	if (manage != POL_MANAGE_FULL)
+		p->set &= ~(uint32_t)POL_HAS_NUMVFS;
+	if (manage == POL_MANAGE_FUNCTIONS)
+		p->set &= POL_HAS_NODE | POL_HAS_DSN | POL_HAS_PERM_MAC;
+}
+
 int state_of(const struct pol_state *s, const struct pol_state *keep,
              struct pol_state **ret)
 {
@@ -77,9 +87,16 @@ int state_of(const struct pol_state *s, const struct pol_state *keep,
 	}
 	c->iommu = s->iommu;
 	c->remapping = s->remapping;
-	for (size_t i = 0; !r && i < s->n_pfs; i++)
-		if (state_find_pf(keep, s->pf[i].bdf))
-			r = copy_pf(&s->pf[i], &c->pf[c->n_pfs++]);
+	for (size_t i = 0; !r && i < s->n_pfs; i++) {
+		const struct pol_pf *want = state_find_pf(keep, s->pf[i].bdf);
+		struct pol_pf *to = &c->pf[c->n_pfs];
+
+		if (!want)
+			continue;
+		c->n_pfs++;
+		r = copy_pf(&s->pf[i], to);
+		forget_foreign(to, want->manage);
+	}
 	if (!r)
 		r = copy_wholes(c, s, keep);
 	if (r)
@@ -118,13 +135,29 @@ int state_add(struct pol_state *s, const struct pol_state *more)
 	return r;
 }
 
+/* Where another says how many VFs there are, there may be fewer by now. */
+static void drop_gone_vfs(struct pol_pf *want, const struct pol_pf *now)
+{
+	size_t n = 0;
+
+	if (want->set & POL_HAS_NUMVFS)
+		return;
+	for (size_t i = 0; i < want->n_vfs; i++)
+		if (want->vf[i].index < now->num_vfs)
+			want->vf[n++] = want->vf[i];
+	want->n_vfs = n;
+}
+
 void state_drop_gone(struct pol_state *want, const struct pol_state *seen,
                      void (*gone)(struct bdf b, void *arg), void *arg)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < want->n_pfs; i++) {
-		if (state_find_pf(seen, want->pf[i].bdf)) {
+		const struct pol_pf *now = state_find_pf(seen, want->pf[i].bdf);
+
+		if (now) {
+			drop_gone_vfs(&want->pf[i], now);
 			want->pf[n++] = want->pf[i];
 			continue;
 		}

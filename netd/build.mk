@@ -57,6 +57,7 @@ SRCS_netd := \
 	rtnl-vlan.c \
 	rtnl.c \
 	scrub.c \
+	serials.c \
 	server.c \
 	spoofs.c \
 	standby.c \

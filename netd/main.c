@@ -32,6 +32,7 @@
 #include "netd/audit.h"
 #include "netd/kernels.h"
 #include "netd/record.h"
+#include "netd/serials.h"
 
 #define STATE_DIR "/var/lib/fairlead"
 #define CACHE_DIR "/var/cache/fairlead/kernels"
@@ -195,6 +196,7 @@ static int serve(const struct options *o, struct env *e, struct diag *d)
 		r = journal_boot(e, d);
 	if (!r) {
 		load_vfio(e);
+		e->serials = serials_read(e->root_fd);
 		open_cache(o->cache, e);
 	}
 	if (!r)
@@ -209,6 +211,7 @@ static int serve(const struct options *o, struct env *e, struct diag *d)
 			          strerror(-r));
 	}
 	server_close(s);
+	serials_free(e->serials);
 	close_fd(&e->cache_fd);
 	words_clear(&e->words);
 	close_fd(&e->guests_fd);

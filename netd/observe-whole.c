@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include "iommu/iommu.h"
+#include "netd/priv.h"
 #include "netd/refused.h"
+#include "netd/serials.h"
 
 /* PCI Code and ID Assignment 1.11: base class and subclass. */
 #define CLASS_HOST_BRIDGE 0x0600
@@ -60,6 +62,18 @@ static void see_uses(const struct whole_walk *k, struct pol_whole *w)
 		snprintf(w->use[w->n_uses++], sizeof(w->use[0]), "%s", text);
 }
 
+void see_ident(const struct env *e, const struct sriov_fn *f,
+               struct pol_ident *ret, uint32_t *set)
+{
+	ret->subvendor = f->subvendor;
+	ret->subdevice = f->subdevice;
+	if (f->numa >= 0 && f->numa < POL_HOST_NODES) {
+		ret->node = (uint16_t)f->numa;
+		*set |= POL_HAS_NODE;
+	}
+	serials_find(e->serials, e->root_fd, f->bdf, ret, set);
+}
+
 static int see_whole(struct whole_walk *k, struct bdf b, struct pol_whole *w)
 {
 	const struct pol_pf *itself = state_find_pf(k->s, b);
@@ -81,6 +95,7 @@ static int see_whole(struct whole_walk *k, struct bdf b, struct pol_whole *w)
 	w->bridge = w->class_code == CLASS_HOST_BRIDGE ||
 	            w->class_code == CLASS_PCI_BRIDGE;
 	snprintf(w->driver, sizeof(w->driver), "%s", f.driver);
+	see_ident(k->env, &f, &w->id, &w->set);
 	if (itself)
 		pol_whole_of_pf(w, itself);
 	see_uses(k, w);

@@ -190,6 +190,10 @@ static void see_link(struct observer *o, struct pol_pf *p)
 	p->mtu = o->link.mtu;
 	p->set |= POL_HAS_LINK | (p->mtu ? POL_HAS_MTU : 0u);
 	p->speed = p->link_up ? observe_speed(o->env, p->ifname) : 0;
+	p->set |= POL_HAS_LINK;
+	memcpy(p->altname, o->link.altname, sizeof(p->altname));
+	memcpy(p->id.mac, o->link.perm_mac, sizeof(p->id.mac));
+	p->set |= o->link.has_perm_mac ? POL_HAS_PERM_MAC : 0;
 }
 
 static int see_pf(struct observer *o, struct pol_pf *p)
@@ -208,6 +212,7 @@ static int see_pf(struct observer *o, struct pol_pf *p)
 		              .vf_stride = pf->stride };
 	snprintf(p->driver, sizeof(p->driver), "%s", pf->fn.driver);
 	snprintf(p->ifname, sizeof(p->ifname), "%s", pf->fn.ifname);
+	see_ident(o->env, &pf->fn, &p->id, &p->set);
 	see_link(o, p);
 	foretell_blocker(o->env, p);
 	if (!p->num_vfs)
@@ -252,6 +257,21 @@ static int add_pf(struct bdf b, void *arg)
 /* ---- all -------------------------------------------------------------------
  */
 
+/* Which machine this is, for policies that are for one only. What cannot be
+ * read is not known, and such a policy is then refused. */
+static void see_machine(struct observer *o)
+{
+	struct pol_machine *m = &o->s->machine;
+	char id[40];
+
+	if (sysfs_read(o->env->root_fd, "proc/sys/kernel/hostname", m->hostname,
+	               sizeof(m->hostname)) < 0)
+		m->hostname[0] = '\0';
+	if (sysfs_read(o->env->root_fd, "etc/machine-id", id, sizeof(id)) < 0 ||
+	    !pol_machine_id(id, m->id))
+		m->id[0] = '\0';
+}
+
 /* Where remapping cannot be told the kernel decides at the attach. */
 static void see_host(struct observer *o)
 {
@@ -275,6 +295,7 @@ static int see_all(struct observer *o)
 		return r;
 	}
 	r = ledger_read(o->env, &o->book, o->d);
+	see_machine(o);
 	see_host(o);
 	if (!r)
 		r = sriov_each_pf(o->env->root_fd, add_pf, o);

@@ -223,6 +223,7 @@ struct env {
 	const struct log *log;
 	const char *journal; /* systemd's, for audit.h; NULL = it is not there
 	                      */
+	struct serials *serials; /* serials.h; NULL = none are known */
 	struct leases leases;
 	struct words words;
 	struct faults faults;
@@ -321,6 +322,9 @@ struct rtnl_link {
 	int ifindex;
 	bool up;
 	uint32_t mtu; /* 0 = not told */
+	bool has_perm_mac;
+	uint8_t perm_mac[6];
+	char altname[POL_ALTNAMES][POL_ALTNAME]; /* "" from the end on */
 	struct rtnl_vf vf[POL_VFS_MAX];
 };
 /* -ENODEV where `ifindex` is 0. */
@@ -362,6 +366,10 @@ _must_check_ int rtnl_fdb(struct rtnl *r, const char *ifname,
 /* `rtnl` may be NULL: then nothing is known that netlink tells. */
 _must_check_ int observe(const struct env *e, struct rtnl *rtnl,
                          struct pol_state **ret, struct diag *d);
+/* observe-whole.c: what tells the function from others of its kind. */
+struct sriov_fn;
+void see_ident(const struct env *e, const struct sriov_fn *f,
+               struct pol_ident *ret, uint32_t *set);
 const struct pol_pf *state_find_pf(const struct pol_state *s, struct bdf b);
 const struct pol_whole *state_find_whole(const struct pol_state *s,
                                          struct bdf b);

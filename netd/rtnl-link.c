@@ -106,6 +106,35 @@ static void decode_vf(struct nlattr *info, struct rtnl_link *l)
 	l->vf[mac->vf] = vf;
 }
 
+/* Of an Ethernet device; the kernel tells it where the driver set one. */
+static void decode_permanent(struct nlattr *at, struct rtnl_link *l)
+{
+	static const uint8_t none[6];
+
+	if (!at || nla_len(at) != sizeof(l->perm_mac) ||
+	    !memcmp(nla_data(at), none, sizeof(none)))
+		return;
+	memcpy(l->perm_mac, nla_data(at), sizeof(l->perm_mac));
+	l->has_perm_mac = true;
+}
+
+static void decode_altnames(struct nlattr *props, struct rtnl_link *l)
+{
+	struct nlattr *at;
+	size_t n = 0;
+	int left;
+
+	if (!props)
+		return;
+	nla_for_each_nested(at, props, left)
+	{
+		if (nla_type(at) != IFLA_ALT_IFNAME || n == POL_ALTNAMES)
+			continue;
+		nla_strlcpy(l->altname[n], at, sizeof(l->altname[n]));
+		n += *l->altname[n] != '\0';
+	}
+}
+
 int rtnl_link_decode(struct nlmsghdr *h, struct rtnl_link *ret)
 {
 	const struct ifinfomsg *i = nlmsg_data(h);
@@ -120,6 +149,9 @@ int rtnl_link_decode(struct nlmsghdr *h, struct rtnl_link *ret)
 	mtu = nlmsg_find_attr(h, sizeof(*i), IFLA_MTU);
 	if (mtu && nla_len(mtu) >= (int)sizeof(uint32_t))
 		ret->mtu = nla_get_u32(mtu);
+	decode_permanent(nlmsg_find_attr(h, sizeof(*i), IFLA_PERM_ADDRESS),
+	                 ret);
+	decode_altnames(nlmsg_find_attr(h, sizeof(*i), IFLA_PROP_LIST), ret);
 	list = nlmsg_find_attr(h, sizeof(*i), IFLA_VFINFO_LIST);
 	if (!list)
 		return 0;

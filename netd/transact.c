@@ -110,7 +110,8 @@ static int check_links(const struct pol_state *now, struct diag *d)
 	for (size_t i = 0; i < now->n_pfs; i++) {
 		const struct pol_pf *p = &now->pf[i];
 
-		if (!*p->ifname || p->set & POL_HAS_LINK)
+		if (!*p->ifname || p->set & POL_HAS_LINK ||
+		    p->manage == POL_MANAGE_FUNCTIONS)
 			continue;
 		diag_fail(d, -EIO, FL_NETD_LINK,
 		          "cannot read the link %s before changing it",

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # One file a line: several hands edit this list.
 SRCS_policy := \
+	host.c \
+	keys-host.c \
 	action-switch.c \
 	action.c \
 	anonymize.c \

@@ -11,6 +11,7 @@ int pol_code_errno(int code)
 {
 	switch (code) {
 	case FL_POL_NO_MATCH:
+	case FL_POL_IDENTITY:
 	case FL_POL_PF_DRIVER:
 	case FL_POL_NO_IOMMU:
 	case FL_POL_CPU:
@@ -19,6 +20,8 @@ int pol_code_errno(int code)
 	case FL_POL_NODE_MEMORY:
 		return -ENOMEM;
 	case FL_POL_NO_IR:
+	case FL_POL_HOST:
+	case FL_POL_UNLISTED:
 		return -EPERM;
 	case FL_POL_TOTAL:
 	case FL_POL_ADDRESS:

@@ -247,39 +247,64 @@ static bool get_link_state(const struct field *f, const json_t *v, void *obj)
 }
 const struct form form_link_state = { put_link_state, get_link_state,
 	                              "auto, enable or disable" };
+/* Rows of texts, of which the first that is empty is the end. */
+static json_t *put_texts(const char *row, size_t width, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n && row[i * width]; i++)
+		json_array_append_new(list, json_string(row + i * width));
+	return list;
+}
+
+static bool get_texts(const json_t *v, char *row, size_t width, size_t max)
+{
+	size_t n = json_array_size(v);
+
+	if (!json_is_array(v) || n > max)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		const char *text = text_of(json_array_get(v, i), width);
+
+		if (!text)
+			return false;
+		memcpy(row + i * width, text, strlen(text) + 1);
+	}
+	return true;
+}
 
 static json_t *put_uses(const struct field *f, const void *obj)
 {
 	const struct pol_whole *w = obj;
-	json_t *list = json_array();
 
 	(void)f;
-	for (size_t i = 0; i < w->n_uses; i++)
-		json_array_append_new(list, json_string(w->use[i]));
-	return list;
+	return put_texts(w->use[0], sizeof(w->use[0]), w->n_uses);
 }
 
 static bool get_uses(const struct field *f, const json_t *v, void *obj)
 {
 	struct pol_whole *w = obj;
-	size_t n = json_array_size(v);
 
 	(void)f;
-	if (!json_is_array(v) || n > POL_USES)
+	if (!get_texts(v, w->use[0], sizeof(w->use[0]), POL_USES))
 		return false;
-	for (size_t i = 0; i < n; i++) {
-		const char *text =
-			text_of(json_array_get(v, i), sizeof(w->use[0]));
-
-		if (!text)
-			return false;
-		memcpy(w->use[i], text, strlen(text) + 1);
-	}
-	w->n_uses = n;
+	w->n_uses = json_array_size(v);
 	return true;
 }
 const struct form form_uses = { put_uses, get_uses,
 	                        "a list of 4 short texts at most" };
+
+static json_t *put_names(const struct field *f, const void *obj)
+{
+	return put_texts(at(f, obj), POL_ALTNAME, f->size / POL_ALTNAME);
+}
+
+static bool get_names(const struct field *f, const json_t *v, void *obj)
+{
+	return get_texts(v, at_mut(f, obj), POL_ALTNAME, f->size / POL_ALTNAME);
+}
+const struct form form_names = { put_names, get_names,
+	                         "a list of 4 interface names at most" };
 
 /* ---- objects ------------------------------------------------------------- */
 
@@ -289,7 +314,7 @@ static bool is_empty(const struct field *f, const void *obj)
 
 	if (f->form == &form_uses)
 		return !w->n_uses;
-	if (f->form == &form_text)
+	if (f->form == &form_text || f->form == &form_names)
 		return !*(const char *)at(f, obj);
 	if (f->form == &form_group)
 		return *(const int *)at(f, obj) < 0;
@@ -297,7 +322,7 @@ static bool is_empty(const struct field *f, const void *obj)
 		return !*(const int *)at(f, obj);
 	if (f->form == &form_flag)
 		return !*(const bool *)at(f, obj);
-	if (f->form == &form_number)
+	if (f->form == &form_number || f->form == &form_hex)
 		return !load(f, obj);
 	return false;
 }

@@ -61,6 +61,65 @@ static READER(read_device)
 	m->by_device = read_id(r, k, v, id_form, &m->device);
 }
 
+static READER(read_subvendor)
+{
+	struct pol_match *m = obj;
+
+	m->by_subvendor = read_id(r, k, v, id_form, &m->subvendor);
+}
+
+static READER(read_subdevice)
+{
+	struct pol_match *m = obj;
+
+	m->by_subdevice = read_id(r, k, v, id_form, &m->subdevice);
+}
+
+/* The device serial number as lspci shows it, or the SN of its VPD: which of
+ * the two it is shows when a device has it. */
+static READER(read_serial)
+{
+	struct pol_match *m = obj;
+	bool ok = v->len && v->len < sizeof(m->serial);
+
+	if (told_text(r, v, TOLD_TEXT, "^[!#-\\[\\]-~]{1,63}$") ||
+	    !want_quoted(r, k, v))
+		return;
+	for (size_t i = 0; ok && i < v->len; i++)
+		ok = v->text[i] > ' ' && v->text[i] < 0x7f &&
+		     v->text[i] != '"' && v->text[i] != '\\';
+	if (!ok) {
+		bad_value(r, k, v,
+		          "a serial number: 1 to 63 printable characters "
+		          "without blanks, quotes and backslashes");
+		return;
+	}
+	memcpy(m->serial, v->text, v->len + 1);
+	m->by_serial = true;
+}
+
+static READER(read_match_mac)
+{
+	struct pol_match *m = obj;
+	struct pol_mac mac = { 0 };
+	struct key at_zero = *k;
+
+	at_zero.at = 0;
+	read_mac(r, &at_zero, v, &mac);
+	m->by_mac = mac.given == POL_GIVEN;
+	memcpy(m->mac, mac.v, sizeof(m->mac));
+}
+
+static READER(read_match_node)
+{
+	static const struct range range = { 0, POL_HOST_NODES - 1 };
+	struct pol_match *m = obj;
+	uint32_t node;
+
+	m->by_node = scalar_u32(r, k, v, &range, &node);
+	m->node = m->by_node ? (uint16_t)node : 0;
+}
+
 static READER(read_match_driver)
 {
 	struct pol_match *m = obj;
@@ -68,22 +127,28 @@ static READER(read_match_driver)
 	m->by_driver = scalar_name(r, k, v, m->driver);
 }
 
-/* As the kernel's dev_valid_name() has it: up to 15 bytes, no '/', no ':',
- * no blank, not "." nor "..". */
+/* As the kernel's dev_valid_name() has it: no '/', no ':', no blank, not "."
+ * nor ".."; as long as an alternative name may be. */
+READER(read_altname)
+{
+	if (told_text(r, v, TOLD_LOOSE, "^(?![.]{1,2}$)[^/: \\t]{1,127}$") ||
+	    !want_scalar(r, k, v))
+		return;
+	if (!v->len || v->len >= POL_ALTNAME || strpbrk(v->text, "/: \t") ||
+	    !strcmp(v->text, ".") || !strcmp(v->text, ".."))
+		bad_value(r, k, v, "a network interface's name");
+	else
+		memcpy(field(k, obj), v->text, v->len + 1);
+}
+
 static READER(read_match_ifname)
 {
 	struct pol_match *m = obj;
+	struct key at = *k;
 
-	if (told_text(r, v, TOLD_LOOSE, "^[^/: \\t]{1,15}$") ||
-	    !want_scalar(r, k, v))
-		return;
-	if (!v->len || v->len > 15 || strpbrk(v->text, "/: \t") ||
-	    !strcmp(v->text, ".") || !strcmp(v->text, "..")) {
-		bad_value(r, k, v, "a network interface's name");
-		return;
-	}
-	memcpy(m->ifname, v->text, v->len + 1);
-	m->by_ifname = true;
+	at.at = offsetof(struct pol_match, ifname);
+	read_altname(r, &at, v, obj);
+	m->by_ifname = *m->ifname;
 }
 
 /* Nothing to match by would match everything. Whether it is so is asked of
@@ -104,6 +169,13 @@ static void match_done(struct read *r, const struct node *map, void *obj)
 		            FL_POL_MISSING,
 		            "'device-id' needs 'vendor-id' beside it");
 		diag_why(d, "each vendor numbers its devices by itself");
+	} else if (node_get(map, "subsystem-id") &&
+	           !node_get(map, "subsystem-vendor-id")) {
+		d = pol_err(r->errs, node_get(map, "subsystem-id")->key->pos,
+		            FL_POL_MISSING,
+		            "'subsystem-id' needs 'subsystem-vendor-id' beside "
+		            "it");
+		diag_why(d, "each vendor numbers its boards by itself");
 	}
 }
 
@@ -117,21 +189,26 @@ static READER(read_class)
 }
 
 // clang-format off
+#define COMMON_KEYS \
+	{ .name = "driver",    .read = read_match_driver }, \
+	{ .name = "subsystem-vendor-id", .read = read_subvendor }, \
+	{ .name = "subsystem-id", .read = read_subdevice }, \
+	{ .name = "serial",    .read = read_serial }, \
+	{ .name = "numa",      .read = read_match_node }
 static const struct key nic_keys[] = {
 	{ .name = "pci",       .read = read_pci },
 	{ .name = "vendor-id", .read = read_vendor },
 	{ .name = "device-id", .read = read_device },
-	{ .name = "driver",    .read = read_match_driver },
+	COMMON_KEYS,
 	{ .name = "ifname",    .read = read_match_ifname },
-	{ .name = "serial",    .flags = KEY_LATER },
+	{ .name = "mac-address", .read = read_match_mac },
 };
 static const struct key device_keys[] = {
 	{ .name = "pci",       .read = read_pci },
 	{ .name = "vendor-id", .read = read_vendor },
 	{ .name = "device-id", .read = read_device },
 	{ .name = "class",     .read = read_class },
-	{ .name = "driver",    .read = read_match_driver },
-	{ .name = "serial",    .flags = KEY_LATER },
+	COMMON_KEYS,
 };
 // clang-format on
 const struct table table_match_nic = {

@@ -31,6 +31,61 @@ static READER(read_link)
 		*f = (struct pol_bool){ POL_GIVEN, up };
 }
 
+static READER(read_nic_ifname)
+{
+	struct pol_nic *nic = obj;
+
+	nic->ifname_pos = v->pos;
+	read_altname(r, k, v, obj);
+}
+
+static READER(read_manage)
+{
+	static const struct word word[] = {
+		{ .text = "full", .value = POL_MANAGE_FULL },
+		{ .text = "adopt", .value = POL_MANAGE_ADOPT },
+		{ .text = "functions-only", .value = POL_MANAGE_FUNCTIONS },
+	};
+	static const struct words words = { word, ARRAY_SIZE(word) };
+	struct pol_nic *nic = obj;
+	unsigned value;
+
+	if (scalar_word(r, k, v, &words, &value))
+		nic->manage = (enum pol_manage)value;
+}
+
+/* What is another's is not stated here. Of a function that another carves, no
+ * key is ours but those that say which one it is. */
+static void check_manage(struct read *r, const struct node *map,
+                         const struct pol_nic *nic)
+{
+	static const char *const ours[] = { "name", "match", "ifname",
+		                            "manage" };
+	bool functions = nic->manage == POL_MANAGE_FUNCTIONS;
+
+	if (nic->manage == POL_MANAGE_FULL)
+		return;
+	for (const struct node *v = map->first; v; v = v->next) {
+		bool is_ours = !functions &&
+		               strcmp(v->key->text, "virtual-function-count");
+
+		for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
+			is_ours |= !strcmp(v->key->text, ours[i]);
+		if (is_ours)
+			continue;
+		struct diag *d = pol_err(
+			r->errs, v->key->pos, FL_POL_CONFLICT,
+			"nic %s: '%s' beside `manage: %s`", nic->name,
+			v->key->text, functions ? "functions-only" : "adopt");
+		diag_why(d, functions
+		                    ? "another sets this function up; only the "
+		                      "VFs of pools are fairlead's"
+		                    : "how many VFs there are is another's to "
+		                      "say");
+		diag_mend(d, "remove it, or write `manage: full`");
+	}
+}
+
 /* The statement that `nic` and one before it are the same device. */
 static void nic_done(struct read *r, const struct node *map, void *obj)
 {
@@ -38,6 +93,7 @@ static void nic_done(struct read *r, const struct node *map, void *obj)
 	char text[BDF_STRLEN];
 
 	check_nic_switch(r, map, nic);
+	check_manage(r, map, nic);
 	for (const struct pol_nic *o = r->policy->nic; o < nic; o++) {
 		if (!nic->match.by_pci || !o->match.by_pci ||
 		    !bdf_equal(nic->match.pci, o->match.pci))
@@ -69,8 +125,6 @@ static const struct key nic_keys[] = {
 	  .at = offsetof(struct pol_nic, link_up) },
 	{ .name = "mtu", .read = read_u32, .arg = &range_mtu,
 	  .at = offsetof(struct pol_nic, mtu) },
-	{ .name = "ifname",               .flags = KEY_LATER },
-	{ .name = "manage",               .flags = KEY_LATER },
 	{ .name = "embedded-switch-mode", .flags = KEY_NULL,
 	  .read = read_switch_mode },
 	{ .name = "devlink-params", .flags = KEY_NULL, .read = read_list,
@@ -78,6 +132,10 @@ static const struct key nic_keys[] = {
 	{ .name = "rate-groups", .flags = KEY_NULL, .read = read_rate_groups },
 	{ .name = "bridge", .read = read_nic_bridge,
 	  .at = offsetof(struct pol_nic, bridge) },
+	{ .name = "ifname", .read = read_nic_ifname,
+	  .at = offsetof(struct pol_nic, ifname) },
+	{ .name = "manage", .read = read_manage,
+	  .at = offsetof(struct pol_nic, manage) },
 	{ .name = "msix-budget",          .flags = KEY_LATER },
 };
 static const struct table nic_table = {
@@ -128,6 +186,8 @@ static READER(read_version)
 // clang-format off
 static const struct key policy_keys[] = {
 	{ .name = "version", .flags = KEY_REQUIRED, .read = read_version },
+	{ .name = "host", .read = read_the_host,
+	  .at = offsetof(struct pol_policy, host) },
 	{ .name = "nics", .flags = KEY_NULL, .read = read_list, .arg = &nics,
 	  .at = offsetof(struct pol_policy, nic) },
 	{ .name = "networks", .flags = KEY_NULL, .read = read_list,
@@ -140,7 +200,6 @@ static const struct key policy_keys[] = {
 	  .arg = &devices, .at = offsetof(struct pol_policy, device) },
 	{ .name = "guests", .flags = KEY_NULL, .read = read_list,
 	  .arg = &guests, .at = offsetof(struct pol_policy, guest) },
-	{ .name = "host",      .flags = KEY_LATER },
 	{ .name = "gpus",      .flags = KEY_LATER },
 	{ .name = "nvme",      .flags = KEY_LATER },
 };

@@ -51,6 +51,13 @@ static const struct field vf_rows[] = {
 };
 const struct fields vf_fields = TABLE(vf_rows);
 
+#define IDENT(type)                                                            \
+	{ ROW(type, id.subvendor, "subsystem-vendor-id", hex, 0, FIELD_SEEN) }, \
+	{ ROW(type, id.subdevice, "subsystem-id", hex, 0, FIELD_SEEN) },       \
+	{ ROW(type, id.node, "numa-node", number, POL_HAS_NODE, FIELD_SEEN),   \
+	  .max = POL_HOST_NODES - 1 },                                         \
+	{ ROW(type, id.dsn, "serial-dsn", text, POL_HAS_DSN, FIELD_SEEN) },    \
+	{ ROW(type, id.vpd, "serial-vpd", text, 0, FIELD_SEEN) }
 #define PF(...) { ROW(pol_pf, __VA_ARGS__) }
 static const struct field pf_rows[] = {
 	PF(bdf, "bdf", bdf, 0, FIELD_BOTH | FIELD_MUST | FIELD_ALWAYS),
@@ -75,6 +82,9 @@ static const struct field pf_rows[] = {
 	PF(vf_offset, "vf-offset", number, 0, FIELD_SEEN),
 	PF(vf_stride, "vf-stride", number, 0, FIELD_SEEN),
 	PF(blocker, "group-blocker", text, 0, FIELD_SEEN),
+	IDENT(pol_pf),
+	PF(id.mac, "permanent-mac", mac, POL_HAS_PERM_MAC, FIELD_SEEN),
+	PF(altname, "altnames", names, 0, FIELD_SEEN),
 };
 const struct fields pf_fields = TABLE(pf_rows);
 
@@ -89,6 +99,7 @@ static const struct field whole_rows[] = {
 	WHOLE(override, "driver-override", text, POL_HAS_OVERRIDE, FIELD_BOTH),
 	WHOLE(virtual_fn, "virtual-function", flag, 0, FIELD_SEEN),
 	WHOLE(group, "group", group, 0, FIELD_SEEN),
+	IDENT(pol_whole),
 	WHOLE(use, "used-as", uses, 0, FIELD_SEEN),
 	WHOLE(holder_pid, "holder-pid", pid, 0, FIELD_SEEN),
 	WHOLE(holder, "holder", text, 0, FIELD_SEEN),
@@ -98,6 +109,8 @@ const struct fields whole_fields = TABLE(whole_rows);
 
 #define HOST(...) { ROW(pol_state, __VA_ARGS__) }
 static const struct field host_rows[] = {
+	HOST(machine.hostname, "hostname", text, 0, FIELD_SEEN),
+	HOST(machine.id, "machine-id", text, 0, FIELD_SEEN),
 	HOST(iommu, "iommu", flag, 0, FIELD_SEEN | FIELD_MUST_SEEN),
 	HOST(remapping, "interrupt-remapping", flag, 0, FIELD_SEEN | FIELD_MUST_SEEN),
 };

@@ -36,6 +36,10 @@ enum { /* pol_vf.set, pol_pf.set: which fields are stated */
 	POL_HAS_BRIDGE = 1 << 23,
 	POL_HAS_FILTERING = 1 << 27,
 	POL_HAS_GROUP = 1 << 24, /* of a VF */
+	/* struct pol_ident; observed only */
+	POL_HAS_NODE = 1 << 28,
+	POL_HAS_DSN = 1 << 29,
+	POL_HAS_PERM_MAC = 1 << 30,
 	/* Of both, the interface at the switch: its bridge, its VLANs there. */
 	POL_HAS_PORT = 1 << 25,
 	POL_HAS_PORT_VLAN = 1 << 26,
@@ -104,6 +108,15 @@ struct pol_vf {
 #define POL_DRIVER_DEFAULT "netdev"
 /* vfio-pci or a variant of it ("mlx5_vfio_pci"). */
 bool pol_driver_is_vfio(const char *driver);
+/* What tells one card from another of its kind. Observed only. */
+struct pol_ident {
+	uint16_t subvendor, subdevice;
+	uint16_t node;            /* of the host's memory */
+	char dsn[24];             /* PCIe 6.0 7.9.3, as lspci: "00-1b-21-.." */
+	char vpd[POL_DEV_SERIAL]; /* the SN of its VPD, "" = not known */
+	uint8_t mac[6];           /* the interface's permanent address */
+};
+#define POL_ALTNAMES 4
 struct pol_pf {
 	uint32_t set;
 	struct bdf bdf;
@@ -121,11 +134,15 @@ struct pol_pf {
 	uint16_t vf_offset, vf_stride; /* PCIe 6.0 9.3.3.9, 9.3.3.10: foretell
 	                                  VF addresses; both 0 = not known */
 	char driver[POL_NAME], ifname[POL_NAME];
+	char altname[POL_ALTNAMES][POL_ALTNAME]; /* "" from the end on */
+	struct pol_ident id;
 	/* Who will block the VFs' IOMMU group once they are there, as far as
 	 * that can be foretold: "" = nobody */
 	char blocker[96];
 	/* wanted only */
 	struct pol_pos pos;
+	enum pol_manage manage; /* what of it is never put back, not being ours
+	                         */
 };
 #define POL_USES 4
 /* A whole function. Observed: every one that is no bridge. Wanted: those that
@@ -139,6 +156,7 @@ struct pol_whole {
 	char label[2 * POL_NAME];
 	/* observed only */
 	uint16_t vendor, device, class_code;
+	struct pol_ident id; /* without MAC */
 	bool virtual_fn;
 	bool bridge; /* of a kind that is never assigned */
 	int group;
@@ -153,7 +171,13 @@ struct pol_whole {
 	size_t owner;     /* of pol_policy.device */
 	uint8_t function; /* in the guest's slot */
 };
+/* Which machine it is; observed only. */
+struct pol_machine {
+	char hostname[POL_HOSTNAME]; /* "" = cannot be told */
+	char id[POL_MACHINE_ID];     /* /etc/machine-id; the same */
+};
 struct pol_state {
+	struct pol_machine machine;
 	struct pol_pf *pf;
 	size_t n_pfs;
 	struct pol_whole *whole;

@@ -52,6 +52,10 @@
 #define POL_GROUPS_MAX 32      /* rate groups of one */
 #define POL_PARAM_VALUE 33     /* devlink's longest text and a NUL */
 #define POL_VLAN_RANGES_MAX 16 /* of a trunk */
+#define POL_DEV_SERIAL 64      /* of a function of the host */
+#define POL_ALTNAME 128        /* the kernel's ALTIFNAMSIZ */
+#define POL_MACHINE_ID 33
+#define POL_HOSTNAME 65 /* the kernel's __NEW_UTS_LEN, and its end */
 
 struct pol_pos {
 	unsigned line, column; /* from 1; 0 = none */
@@ -77,12 +81,68 @@ struct pol_mac {
 	uint8_t v[6];
 };
 
+/* host: which machine this is for, and how the daemon goes about it. Without it
+ * in the file all of it is as host_init() has it. */
+enum pol_mode {
+	POL_MODE_ENFORCE,
+	POL_MODE_OBSERVE, /* what drifts is told, never repaired */
+};
+enum pol_drift { /* what becomes of a difference */
+	POL_DRIFT_REPAIR,
+	POL_DRIFT_REPORT,
+	POL_DRIFT_IGNORE,
+};
+struct pol_reconcile {
+	bool on_event;
+	uint32_t interval_ms;            /* 0 = no sweep */
+	enum pol_drift safe, disruptive; /* the latter is never REPAIR */
+};
+enum pol_budget { /* what an apply may disrupt */
+	POL_BUDGET_NONE,
+	POL_BUDGET_NONE_IN_USE,
+	POL_BUDGET_ALLOW,
+};
+struct pol_apply {
+	struct pol_u32 confirm_ms; /* absent = netd decides; 0 = not asked */
+	enum pol_budget budget;
+	struct pol_u32 sysfs_ms; /* absent = netd's own deadline */
+	bool parallel;           /* per-pf-parallel */
+};
+enum pol_metric_names {
+	POL_METRICS_EXPORTER, /* sriov-network-metrics-exporter's, and ours */
+	POL_METRICS_OWN,      /* fairlead_* alone */
+};
+struct pol_metrics {
+	bool given; /* else nothing listens */
+	bool v6;    /* [::1]; else v4, of 127.0.0.0/8 */
+	uint8_t v4[4];
+	uint16_t port;
+	enum pol_metric_names names;
+};
+struct pol_host {
+	struct pol_pos pos;              /* line 0 = the file has none */
+	char hostname[POL_HOSTNAME];     /* match; "" = any */
+	char machine_id[POL_MACHINE_ID]; /* in lower case; "" = any */
+	struct pol_pos match_pos;
+	enum pol_mode mode;
+	bool deny_unlisted; /* unlisted-devices: deny */
+	struct pol_pos unlisted_pos;
+	struct pol_reconcile reconcile;
+	struct pol_apply apply;
+	struct pol_metrics metrics;
+};
+
 struct pol_match { /* AND of what is given; must match exactly one device */
 	bool by_pci, by_vendor, by_device, by_driver, by_ifname, by_class;
+	bool by_subvendor, by_subdevice, by_serial, by_mac, by_node;
 	struct bdf pci;
-	uint16_t vendor, device;
+	uint16_t vendor, device, subvendor, subdevice;
 	uint16_t class_code; /* base class and subclass: 0108 */
-	char driver[POL_NAME], ifname[POL_NAME];
+	uint16_t node;       /* of the host's memory: numa */
+	uint8_t mac[6];      /* its interface's permanent address */
+	char driver[POL_NAME];
+	char ifname[POL_ALTNAME]; /* or an alternative name of it */
+	char serial[POL_DEV_SERIAL];
 	struct pol_pos pos;
 };
 enum { /* pol_group.set */
@@ -110,10 +170,18 @@ struct pol_nic_bridge { /* of its own interface and its VFs' representors */
 	struct pol_bool filtering;
 	struct pol_pos pos;
 };
+enum pol_manage { /* whose a physical function is */
+	POL_MANAGE_FULL,
+	POL_MANAGE_ADOPT,     /* how many VFs there are is another's */
+	POL_MANAGE_FUNCTIONS, /* so is all of it but the pools' VFs */
+};
 struct pol_nic { /* a physical function that has VFs */
 	char name[POL_NAME];
 	struct pol_pos pos;
-	struct pol_match match;    /* not by class */
+	struct pol_match match;   /* not by class */
+	char ifname[POL_ALTNAME]; /* asserted of what matched; "" = nothing */
+	struct pol_pos ifname_pos;
+	enum pol_manage manage;
 	struct pol_u32 vf_count;   /* virtual-function-count */
 	struct pol_bool autoprobe; /* drivers-autoprobe */
 	struct pol_bool link_up;   /* link: up | down */
@@ -146,7 +214,7 @@ const char *pol_on_fault_name(enum pol_on_fault f);
 struct pol_device { /* a whole function, with its companions or alone */
 	char name[POL_NAME];
 	struct pol_pos pos;
-	struct pol_match match; /* not by ifname */
+	struct pol_match match; /* not by ifname, not by MAC */
 	enum pol_companions companions;
 	enum pol_rom rom;
 	char rom_file[POL_PATH];
@@ -398,6 +466,7 @@ struct pol_guest {
 };
 struct pol_policy {
 	uint32_t version;
+	struct pol_host host;
 	struct pol_nic *nic;
 	size_t n_nics;
 	struct pol_device *device;

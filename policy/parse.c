@@ -18,6 +18,7 @@ static int read_policy(const struct node *root, struct pol_policy *p,
 	r.taken = calloc(POL_NICS_MAX, sizeof(*r.taken));
 	if (!r.taken)
 		return -ENOMEM;
+	host_init(&p->host);
 	read_map(&r, root, &table_policy, p);
 	if (!errs->n)
 		check_macs(&r);

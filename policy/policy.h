@@ -80,6 +80,9 @@ enum {
 	FL_POL_RANGE = 109, /* VF range beyond the count, overlapping, or a pool
 	                       too small */
 	FL_POL_CONFLICT = 110,  /* two statements that cannot both hold */
+	FL_POL_HOST = 111,      /* the policy is for another machine */
+	FL_POL_UNLISTED = 112,  /* there is more to give away than it names */
+	FL_POL_IDENTITY = 113,  /* another card than the one stated is there */
 	FL_POL_NO_MATCH = 120,  /* no device, or more than one, matches */
 	FL_POL_TOTAL = 121,     /* more VFs than the device has */
 	FL_POL_IN_USE = 122,    /* change would take away a VF that is in use */
@@ -151,6 +154,8 @@ const struct pol_override_vf *pol_override_find(const struct pol_policy *p,
 void pol_guest_nic_set(const struct pol_policy *p,
                        const struct pol_guest_nic *n,
                        struct pol_attributes *ret);
+/* 32 hex digits and nothing else, as machine-id(5) has them, in lower case. */
+bool pol_machine_id(const char *text, char ret[static POL_MACHINE_ID]);
 
 /* ---- cpus.c: lists of CPUs, and a guest's in a host ------------------------
  */

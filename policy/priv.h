@@ -192,7 +192,8 @@ READER(read_cmdline); /* char[POL_CMDLINE] */
 READER(read_mac);     /* struct pol_mac */
 READER(read_match);   /* struct pol_match, arg table */
 READER(read_on_fault);
-READER(read_scrub); /* struct pol_pool */
+READER(read_scrub);   /* struct pol_pool */
+READER(read_altname); /* char[POL_ALTNAME] */
 
 static inline void *field(const struct key *k, void *obj)
 {
@@ -252,6 +253,8 @@ void check_numa(struct read *r, const struct node *map,
                 const struct pol_guest *g);
 READER(read_smbios); /* struct pol_smbios */
 void guest_init(void *item);
+void host_init(struct pol_host *h);
+READER(read_the_host); /* struct pol_host */
 
 /* keys-attributes.c: "10gbit", in Mbit/s */
 bool scalar_rate(struct read *r, const struct key *k, const struct node *v,
@@ -329,8 +332,6 @@ void check_rates(struct resolve *r);
 bool concerns(const struct resolve *r, const struct pol_guest *g,
               const char *name);
 _must_check_ int resolve_devices(struct resolve *r);
-bool match_fits(const struct pol_match *m, struct bdf b, uint16_t vendor,
-                uint16_t device, const char *driver);
 /* resolve-switch.c: what nic `i` says of its switch; then of each VF, whose
  * VLAN may be its representor's; in the end the PFs' own interfaces. */
 void resolve_switch(struct resolve *r, size_t i, const struct pol_pf *pf,
@@ -354,6 +355,23 @@ const char *action_switch_command(const struct pol_action *a, const char *pf,
 /* sim-switch.c: what sim.c leaves to it; and a port as a new VF has it. */
 int sim_switch(struct pol_pf *pf, struct pol_vf *v, const struct pol_action *a);
 void sim_new_port(const struct pol_pf *pf, struct pol_vf *v);
+/* host.c: is this the machine, and is there more on it than there may be? */
+void check_machine(struct resolve *r);
+void check_unlisted(struct resolve *r);
+/* A function, as `match` looks at it. */
+struct subject {
+	struct bdf bdf;
+	uint32_t set; /* POL_HAS_NODE, _DSN, _PERM_MAC */
+	uint16_t vendor, device, class_code;
+	const char *driver;
+	const struct pol_ident *id;
+	const struct pol_pf *pf; /* where its interface is known; NULL */
+};
+bool match_fits(const struct pol_match *m, const struct subject *s);
+/* "serial is ..., not ...; ..." of each key that does not fit. */
+void match_differences(const struct pol_match *m, const struct subject *s,
+                       char *buf, size_t size);
+bool pf_has_name(const struct pol_pf *pf, const char *ifname);
 /* Actions for whole functions that go to the host (or to vfio). */
 _must_check_ int plan_wholes(const struct pol_state *want,
                              const struct pol_state *seen, bool to_host,

@@ -197,6 +197,7 @@ static int resolve_nic(struct resolve *r, size_t i)
 		return 0;
 	w->bdf = pf->bdf;
 	w->pos = nic->pos;
+	w->manage = nic->manage;
 	copy_text(w->name, sizeof(w->name), nic->name);
 	w->num_vfs = final_count(nic, pf);
 	if (!r->only)
@@ -222,8 +223,14 @@ static void check_range(struct resolve *r, const struct pol_pool *pool,
 	            "pool %s: %s has no VF %u", pool->name, nic->name, fn.vf);
 	diag_why(d, "it has %u, and the policy leaves that as it is",
 	         pf->num_vfs);
-	diag_mend(d, "give %s a virtual-function-count of at least %u",
-	          nic->name, fn.vf + 1u);
+	if (nic->manage == POL_MANAGE_FULL)
+		diag_mend(d, "give %s a virtual-function-count of at least %u",
+		          nic->name, fn.vf + 1u);
+	else
+		diag_mend(d,
+		          "have it made by whoever sets %s up, or name VFs "
+		          "that are there",
+		          nic->name);
 }
 
 static void group_blocked(struct resolve *r, const struct pol_pool *pool,
@@ -444,6 +451,7 @@ static int resolve_all(struct resolve *r)
 	}
 	if (err)
 		return err;
+	check_machine(r);
 	resolve_pools(r);
 	resolve_overrides(r);
 	for (size_t g = 0; g < r->p->n_guests; g++)
@@ -453,6 +461,8 @@ static int resolve_all(struct resolve *r)
 	err = resolve_devices(r);
 	if (err)
 		return err;
+	if (!r->only && !r->errs->n)
+		check_unlisted(r);
 	for (size_t i = 0; i < r->want->n_pfs; i++)
 		if (r->want->pf[i].n_vfs)
 			qsort(r->want->pf[i].vf, r->want->pf[i].n_vfs,

@@ -32,14 +32,26 @@ struct set {
 
 /* What has been given to vfio no longer shows the driver that it is known by:
  * it must still be found then. */
+static struct subject subject_of(const struct pol_device *dev,
+                                 const struct pol_whole *w)
+{
+	return (struct subject){
+		.bdf = w->bdf,
+		.set = w->set,
+		.vendor = w->vendor,
+		.device = w->device,
+		.class_code = w->class_code,
+		.driver = pol_driver_is_vfio(w->driver) ? dev->match.driver
+		                                        : w->driver,
+		.id = &w->id,
+	};
+}
+
 static bool fits(const struct pol_device *dev, const struct pol_whole *w)
 {
-	const char *driver =
-		pol_driver_is_vfio(w->driver) ? dev->match.driver : w->driver;
+	const struct subject s = subject_of(dev, w);
 
-	return !w->bridge && !w->virtual_fn &&
-	       match_fits(&dev->match, w->bdf, w->vendor, w->device, driver) &&
-	       (!dev->match.by_class || dev->match.class_code == w->class_code);
+	return !w->bridge && !w->virtual_fn && match_fits(&dev->match, &s);
 }
 
 /* "0000:03:00.0 (1b36:0010, nvme)" */
@@ -69,14 +81,35 @@ static void say_list(struct diag *d, const char *lead,
 	diag_why(d, "%s", line);
 }
 
+static void another_card(struct resolve *r, const struct pol_device *dev,
+                         const struct pol_whole *w)
+{
+	const struct subject s = subject_of(dev, w);
+	char line[DIAG_LINE], one[120];
+	struct diag *d;
+
+	describe(w, one, sizeof(one));
+	d = pol_err(r->errs, dev->match.pos, FL_POL_IDENTITY,
+	            "device %s: at its address is %s, which is another",
+	            dev->name, one);
+	match_differences(&dev->match, &s, line, sizeof(line));
+	diag_why(d, "%s", line);
+	diag_mend(d, "if the card was changed on purpose, change 'match'");
+}
+
 static void none_fits(struct resolve *r, const struct pol_device *dev)
 {
 	const struct pol_whole *w =
 		dev->match.by_pci ? state_whole(r->seen, dev->match.pci) : NULL;
-	char b[BDF_STRLEN] = "", one[120];
-	struct diag *d = pol_err(r->errs, dev->match.pos, FL_POL_NO_MATCH,
-	                         "device %s: no function matches", dev->name);
+	char b[BDF_STRLEN] = "";
+	struct diag *d;
 
+	if (w && !w->virtual_fn && !w->bridge) {
+		another_card(r, dev, w);
+		return;
+	}
+	d = pol_err(r->errs, dev->match.pos, FL_POL_NO_MATCH,
+	            "device %s: no function matches", dev->name);
 	if (dev->match.by_pci)
 		bdf_format(dev->match.pci, b);
 	if (w && w->virtual_fn) {
@@ -85,14 +118,6 @@ static void none_fits(struct resolve *r, const struct pol_device *dev)
 	} else if (w && w->bridge) {
 		diag_why(d, "%s is a bridge: it belongs to the host", b);
 		diag_mend(d, "name a device behind it");
-	} else if (w) {
-		describe(w, one, sizeof(one));
-		diag_why(d,
-		         "at that address is %s, not what the other keys "
-		         "say",
-		         one);
-		diag_mend(d, "if the card was changed on purpose, change "
-		             "'match'");
 	} else {
 		diag_why(d, "nothing of this host is so");
 		diag_mend(d, "see `lspci -Dnnk%s%s` and `fairlead doctor`",

@@ -64,6 +64,17 @@ _must_check_ int sriov_fn_read(int root_fd, struct bdf b, struct sriov_fn *ret);
  * being bound or unbound before it tells that. */
 _must_check_ int sriov_fn_look(int root_fd, struct bdf b, struct sriov_fn *ret);
 
+/* What a card's maker numbered it by; "" = has none, or may not be read. */
+#define SRIOV_DSN 24 /* "00-1b-21-ff-ff-00-00-01", as lspci has it */
+#define SRIOV_VPD 64
+struct sriov_serial {
+	char dsn[SRIOV_DSN], vpd[SRIOV_VPD];
+};
+/* One of the two, into its field: the DSN is quick, the VPD may take a good
+ * part of a second. */
+void sriov_serial_read(int root_fd, struct bdf b, bool vpd,
+                       struct sriov_serial *ret);
+
 struct sriov_pf {
 	struct sriov_fn fn;
 	unsigned total_vfs, num_vfs;

@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -181,6 +182,38 @@ static void test_other_message(void **state)
 	nlmsg_free(m);
 }
 
+/* What the card was made with, and other names that it answers to. */
+static void test_identity(void **state)
+{
+	static const uint8_t mac[] = { 0x52, 0x54, 0, 0, 0, 1 };
+	struct ifinfomsg i = { .ifi_index = 7 };
+	struct nl_msg *m = nlmsg_alloc_simple(RTM_NEWLINK, 0);
+	struct rtnl_link *l = calloc(1, sizeof(*l));
+	struct nlattr *list;
+	char name[16];
+
+	(void)state;
+	nlmsg_append(m, &i, sizeof(i), NLMSG_ALIGNTO);
+	nla_put(m, IFLA_PERM_ADDRESS, sizeof(mac), mac);
+	list = nla_nest_start(m, IFLA_PROP_LIST);
+	for (unsigned n = 0; n < POL_ALTNAMES + 1; n++) {
+		snprintf(name, sizeof(name), "alt%u", n);
+		nla_put_string(m, IFLA_ALT_IFNAME, name);
+	}
+	nla_nest_end(m, list);
+	assert_int_equal(rtnl_link_decode(nlmsg_hdr(m), l), 0);
+	assert_true(l->has_perm_mac);
+	assert_memory_equal(l->perm_mac, mac, sizeof(mac));
+	assert_string_equal(l->altname[0], "alt0");
+	assert_string_equal(l->altname[POL_ALTNAMES - 1], "alt3");
+	nlmsg_free(m);
+	free(l);
+	/* An InfiniBand address is longer, and is no MAC. */
+	l = decoded(NULL, 0);
+	assert_true(!l->has_perm_mac && !*l->altname[0]);
+	free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -189,6 +222,7 @@ int main(void)
 		cmocka_unit_test(test_beyond),
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_other_message),
+		cmocka_unit_test(test_identity),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

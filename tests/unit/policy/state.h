@@ -5,7 +5,7 @@
 /*
  * A machine in a few lines of text, and back:
  *
- *   host iommu remapping
+ *   host iommu remapping name=nfv-a1 id=(32 hex digits)
  *   pf 0000:01:00.0 id=8086:10c9 driver=igb ifname=ens1f0 total=7 vfs=2
  *      offset=128 stride=2 autoprobe=1 link=up mtu=1500
  *      speed=1000                                         (all on one line)
@@ -23,6 +23,9 @@
  *   dev 0000:03:00.0 id=1b36:0010 class=0108 driver=nvme override= group=5
  *      vf=1 bridge=1 vfs=2 vf-user=text_with_underlines use=the_same (again
  *      and again) pid=12 holder=qemu label=demo/disk
+ *
+ *   pf and dev: subsystem=8086:a03c node=0 dsn=00-1b-21-ff-ff-00-00-01
+ *   vpd=MT2135X0; pf: perm=52:54:00:00:00:01 alt=enp1s0np0 (again and again)
  *
  * A vf belongs to the pf above it. What is left out of a pf or vf line is not
  * stated (the flag is not set).
@@ -133,6 +136,53 @@ static inline bool switch_word(struct pol_pf *pf, const char *w)
 	return true;
 }
 
+static inline void host_word(struct pol_machine *m, const char *w)
+{
+	const char *v;
+
+	if (word_value(w, "name", &v))
+		set_text(m->hostname, sizeof(m->hostname), v);
+	else if (word_value(w, "id", &v))
+		assert_true(pol_machine_id(v, m->id));
+}
+
+/* What a PF and a whole function have alike. */
+static inline bool ident_word(struct pol_ident *id, uint32_t *set,
+                              const char *w)
+{
+	const char *v;
+	unsigned a, b;
+
+	if (word_value(w, "subsystem", &v)) {
+		assert_int_equal(sscanf(v, "%x:%x", &a, &b), 2);
+		id->subvendor = (uint16_t)a;
+		id->subdevice = (uint16_t)b;
+	} else if (word_value(w, "node", &v)) {
+		*set |= POL_HAS_NODE;
+		id->node = (uint16_t)number(v, 10);
+	} else if (word_value(w, "dsn", &v)) {
+		*set |= POL_HAS_DSN;
+		set_text(id->dsn, sizeof(id->dsn), v);
+	} else if (word_value(w, "vpd", &v)) {
+		set_text(id->vpd, sizeof(id->vpd), v);
+	} else if (word_value(w, "perm", &v)) {
+		*set |= POL_HAS_PERM_MAC;
+		assert_int_equal(mac_parse(v, id->mac), 0);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static inline void pf_altname(struct pol_pf *pf, const char *name)
+{
+	size_t i = 0;
+
+	while (*pf->altname[i])
+		i++;
+	set_text(pf->altname[i], sizeof(pf->altname[i]), name);
+}
+
 static inline void pf_word(struct pol_pf *pf, const char *w)
 {
 	const char *v;
@@ -170,7 +220,9 @@ static inline void pf_word(struct pol_pf *pf, const char *w)
 		pf->mtu = number(v, 10);
 	} else if (word_value(w, "speed", &v)) {
 		pf->speed = number(v, 10);
-	} else {
+	} else if (word_value(w, "alt", &v)) {
+		pf_altname(pf, v);
+	} else if (!ident_word(&pf->id, &pf->set, w)) {
 		fail_msg("pf: %s?", w);
 	}
 }
@@ -287,7 +339,7 @@ static inline void dev_word(struct pol_whole *d, const char *w)
 		set_text(d->holder, sizeof(d->holder), v);
 	} else if (word_value(w, "label", &v)) {
 		set_text(d->label, sizeof(d->label), v);
-	} else {
+	} else if (!ident_word(&d->id, &d->set, w)) {
 		fail_msg("dev: %s?", w);
 	}
 }
@@ -353,6 +405,7 @@ static inline void state_line(struct pol_state *s, char *line)
 		while ((w = strtok_r(NULL, " ", &save))) {
 			s->iommu |= !strcmp(w, "iommu");
 			s->remapping |= !strcmp(w, "remapping");
+			host_word(&s->machine, w);
 		}
 		return;
 	}

@@ -275,6 +275,77 @@ static void test_nulls(void **state)
 	pol_free(p);
 }
 
+static void test_match(void **state)
+{
+	struct pol_policy *p = parse("tests/golden/policy/good/match.yaml");
+	const struct pol_match *m = &p->nic[0].match;
+
+	(void)state;
+	assert_true(m->by_subvendor && m->by_subdevice && m->by_serial &&
+	            m->by_mac && m->by_node && m->by_ifname);
+	assert_int_equal(m->subvendor, 0x8086);
+	assert_int_equal(m->subdevice, 0xa03c);
+	assert_string_equal(m->serial, "00-1b-21-ff-ff-00-00-01");
+	assert_int_equal(m->node, 1);
+	assert_memory_equal(m->mac, "\x52\x54\0\0\0\x01", 6);
+	assert_string_equal(p->nic[0].ifname,
+	                    "the-one-with-a-name-that-is-longer");
+	assert_int_equal(p->nic[0].manage, POL_MANAGE_ADOPT);
+	assert_int_equal(p->nic[1].manage, POL_MANAGE_FUNCTIONS);
+	assert_false(p->nic[1].match.by_mac || p->nic[1].match.by_node);
+	assert_true(p->device[0].match.by_node && p->device[0].match.by_serial);
+	pol_free(p);
+}
+
+static void test_host(void **state)
+{
+	struct pol_policy *p = parse("tests/golden/policy/good/host.yaml");
+	const struct pol_host *h = &p->host;
+
+	(void)state;
+	assert_int_equal(h->pos.line, 3);
+	assert_string_equal(h->hostname, "nfv-a1");
+	assert_string_equal(h->machine_id, "00112233445566778899aabbccddeeff");
+	assert_int_equal(h->mode, POL_MODE_OBSERVE);
+	assert_true(h->deny_unlisted);
+	assert_false(h->reconcile.on_event);
+	assert_int_equal(h->reconcile.interval_ms, 300000);
+	assert_int_equal(h->reconcile.safe, POL_DRIFT_REPORT);
+	assert_int_equal(h->reconcile.disruptive, POL_DRIFT_IGNORE);
+	assert_int_equal(h->apply.confirm_ms.given, POL_GIVEN);
+	assert_int_equal(h->apply.confirm_ms.v, 120000);
+	assert_int_equal(h->apply.budget, POL_BUDGET_ALLOW);
+	assert_int_equal(h->apply.sysfs_ms.v, 1500);
+	assert_false(h->apply.parallel);
+	assert_true(h->metrics.given && !h->metrics.v6);
+	assert_memory_equal(h->metrics.v4, "\x7f\0\0\x05", 4);
+	assert_int_equal(h->metrics.port, 9808);
+	assert_int_equal(h->metrics.names, POL_METRICS_OWN);
+	pol_free(p);
+}
+
+/* What a policy without `host` has. */
+static void test_host_defaults(void **state)
+{
+	struct pol_policy *p = parse("tests/golden/policy/good/base.yaml");
+	const struct pol_host *h = &p->host;
+
+	(void)state;
+	assert_int_equal(h->pos.line, 0);
+	assert_true(!*h->hostname && !*h->machine_id && !h->deny_unlisted);
+	assert_int_equal(h->mode, POL_MODE_ENFORCE);
+	assert_true(h->reconcile.on_event);
+	assert_int_equal(h->reconcile.interval_ms, 30000);
+	assert_int_equal(h->reconcile.safe, POL_DRIFT_REPAIR);
+	assert_int_equal(h->reconcile.disruptive, POL_DRIFT_REPORT);
+	assert_int_equal(h->apply.confirm_ms.given, POL_ABSENT);
+	assert_int_equal(h->apply.budget, POL_BUDGET_NONE_IN_USE);
+	assert_int_equal(h->apply.sysfs_ms.given, POL_ABSENT);
+	assert_true(h->apply.parallel);
+	assert_false(h->metrics.given);
+	pol_free(p);
+}
+
 static void test_slots(void **state)
 {
 	static const uint8_t slots[] = { 2, 1, 31, 3 };
@@ -635,6 +706,9 @@ int main(void)
 		cmocka_unit_test(test_attributes),
 		cmocka_unit_test(test_any_order),
 		cmocka_unit_test(test_nulls),
+		cmocka_unit_test(test_match),
+		cmocka_unit_test(test_host),
+		cmocka_unit_test(test_host_defaults),
 		cmocka_unit_test(test_slots),
 		cmocka_unit_test(test_devices),
 		cmocka_unit_test(test_nodes),
