@@ -108,6 +108,7 @@ install: all
 	install -D -m 755 $(O)/fairlead $(DESTDIR)$(PREFIX)/bin/fairlead
 	install -D -m 755 $(O)/fairlead-netd $(DESTDIR)$(PREFIX)/sbin/fairlead-netd
 	install -D -m 755 $(O)/fairlead-vmm $(DESTDIR)$(PREFIX)/libexec/fairlead/fairlead-vmm
+	ln -sfn ../../bin/fairlead $(DESTDIR)$(PREFIX)/libexec/fairlead/fairlead-cni
 	for page in $(wildcard docs/*.[1-8]); do \
 		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; \
 	done

@@ -2,6 +2,10 @@ SRCS_cli := \
 	attach.c \
 	check.c \
 	client.c \
+	cni-conf.c \
+	cni-link.c \
+	cni-verbs.c \
+	cni.c \
 	console.c \
 	control.c \
 	doctor-device.c \

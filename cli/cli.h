@@ -122,6 +122,8 @@ int cli_resume(const struct cli *c, char *const *args, unsigned n);
 int cli_console(const struct cli *c, char *const *args, unsigned n);
 int cli_dump(const struct cli *c, char *const *args, unsigned n);
 int cli_metrics(const struct cli *c, char *const *args, unsigned n);
+/* cni.c: the plugin, of which this program has the name. */
+int cni_main(void);
 int cli_export_as(const struct cli *c, const char *file);
 int cli_import(const struct cli *c, char *const *args, unsigned n);
 int cli_schema(const struct cli *c, char *const *args, unsigned n);

@@ -25,10 +25,8 @@ static void left_out(struct format *f, const char *what, const char *name,
 }
 
 static void say_vlan(const struct format *f, const char *indent,
-                     const struct pol_network *n)
+                     const struct pol_vlan *v)
 {
-	const struct pol_vlan *v = &n->set.vlan;
-
 	if (v->given == POL_GIVEN && v->id)
 		fprintf(f->out, "%s<vlan><tag id='%u'/></vlan>\n", indent,
 		        v->id);
@@ -37,7 +35,7 @@ static void say_vlan(const struct format *f, const char *indent,
 static void say_portgroup(struct format *f, const struct pol_network *n)
 {
 	fprintf(f->out, "    <portgroup name='%s'>\n", n->name);
-	say_vlan(f, "      ", n);
+	say_vlan(f, "      ", &n->set.vlan);
 	fputs("    </portgroup>\n", f->out);
 }
 
@@ -96,6 +94,7 @@ static int say_nic(struct format *f, const struct pol_guest *g,
                    const struct pol_guest_nic *nic)
 {
 	char name[2 * POL_NAME + 8], mac[MAC_STRLEN];
+	struct pol_attributes set;
 	uint8_t address[6];
 	struct bdf b;
 	int r;
@@ -118,8 +117,8 @@ static int say_nic(struct format *f, const struct pol_guest *g,
 	if (pol_guest_nic_mac(f->p, g, nic, address))
 		fprintf(f->out, "    <mac address='%s'/>\n",
 		        mac_format(address, mac));
-	if (nic->network != SIZE_MAX)
-		say_vlan(f, "    ", &f->p->network[nic->network]);
+	pol_guest_nic_set(f->p, nic, &set);
+	say_vlan(f, "    ", &set.vlan);
 	fputs("  </interface>\n", f->out);
 	left_out(f, "guest", name, "slot");
 	return 0;

@@ -359,6 +359,9 @@ int main(int argc, char **argv)
 	};
 	const struct cli_verb *v;
 
+	if (!strcmp(strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0],
+	            "fairlead-cni"))
+		return end(cni_main());
 	if (parse(argc, argv, &p) < 0)
 		return CLI_USAGE;
 	if (p.version) {
