@@ -59,6 +59,8 @@ READER(read_scrub)
 {
 	struct pol_pool *pool = obj;
 
+	if (v->kind == NODE_SCALAR && told_text(r, v, TOLD_TEXT, "^none$"))
+		return;
 	pool->scrub_given = POL_GIVEN;
 	if (node_is_null(v) || (v->kind == NODE_LIST && !v->n))
 		pool->scrub = POL_SCRUB_ALL;
