@@ -302,7 +302,8 @@ int metrics_text(const json_t *reply, char **ret, size_t *ret_len)
 	series(&o, "fairlead_up", NULL);
 	whole(&o, reply != NULL);
 	if (reply) {
-		say_vfs(&o);
+		if (strcmp(cli_text(reply, "names", ""), "fairlead") != 0)
+			say_vfs(&o);
 		say_pf_number(&o, "fairlead_pf_vfs", "num-vfs",
 		              "VFs that the PF has now.");
 		say_pf_number(&o, "fairlead_pf_total_vfs", "total-vfs",

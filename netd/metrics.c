@@ -83,6 +83,33 @@ static int add_pf(struct bdf b, void *arg)
 	return 0;
 }
 
+/* Where the endpoint is to listen, and what it is to tell. A policy that cannot
+ * be read any more says neither. */
+static void add_policy(struct work *w)
+{
+	_cleanup_free_ struct pol_errors *errs = calloc(1, sizeof(*errs));
+	struct pol_policy *p = NULL;
+	const struct pol_metrics *m;
+	struct diag d = { 0 };
+
+	if (!errs || policy_applied(w->env, &p, errs, &d))
+		return;
+	m = &p->host.metrics;
+	if (m->given && m->v6)
+		json_object_set_new(w->reply, "listen",
+		                    json_sprintf("[::1]:%u", m->port));
+	else if (m->given)
+		json_object_set_new(w->reply, "listen",
+		                    json_sprintf("%u.%u.%u.%u:%u", m->v4[0],
+		                                 m->v4[1], m->v4[2], m->v4[3],
+		                                 m->port));
+	json_object_set_new(w->reply, "names",
+	                    json_string(m->names == POL_METRICS_OWN
+	                                        ? "fairlead"
+	                                        : "sriov-exporter"));
+	pol_free(p);
+}
+
 static json_t *leases_json(const struct leases *all)
 {
 	json_t *list = json_array();
@@ -119,6 +146,7 @@ int verb_metrics(struct work *w)
 	rtnl_close(s->rtnl);
 	json_object_set_new(w->reply, "pfs", s->pfs);
 	free(s);
+	add_policy(w);
 	json_object_set_new(w->reply, "leases", leases_json(&w->env->leases));
 	json_object_set_new(w->reply, "requests", tally_json(&w->env->tally));
 	json_object_set_new(w->reply, "spoofs", spoofs_json(&w->env->spoofs));

@@ -186,6 +186,42 @@ static void test_verb(void **state)
 	json_decref(doc);
 }
 
+/* Where to listen, and by which names, is the applied policy's. */
+static void test_listen(void **state)
+{
+	static const struct {
+		const char *policy, *listen, *names;
+	} t[] = {
+		{ "version: 1\n", NULL, "sriov-exporter" },
+		{ "version: 1\nhost:\n  metrics: { listen: "
+		  "\"127.0.0.2:9808\" }\n",
+		  "127.0.0.2:9808", "sriov-exporter" },
+		{ "version: 1\nhost:\n  metrics: { listen: \"[::1]:80\", "
+		  "names: fairlead }\n",
+		  "[::1]:80", "fairlead" },
+		{ "version: 2\n", NULL, NULL },
+	};
+	struct daemon *d = *state;
+	char path[160];
+
+	snprintf(path, sizeof(path), "%s/state/applied.yaml", d->dir.path);
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		FILE *f = fopen(path, "w");
+		json_t *doc;
+		const char *s;
+
+		assert_non_null(f);
+		fputs(t[i].policy, f);
+		fclose(f);
+		doc = ask_metrics(d);
+		s = json_string_value(json_object_get(doc, "listen"));
+		assert_string_equal(s ? s : "", t[i].listen ? t[i].listen : "");
+		s = json_string_value(json_object_get(doc, "names"));
+		assert_string_equal(s ? s : "", t[i].names ? t[i].names : "");
+		json_decref(doc);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,6 +231,7 @@ int main(void)
 		cmocka_unit_test(test_spoof_words),
 		cmocka_unit_test(test_spoof_table),
 		cmocka_unit_test_setup_teardown(test_verb, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_listen, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
