@@ -120,6 +120,17 @@ void sriov_uses_free(struct sriov_uses *u);
 const char *sriov_uses_next(const struct sriov_uses *u, struct bdf b,
                             size_t *at);
 
+/* Who else says how it is to be (its drivers, its VFs): driverctl, libvirt,
+ * NetworkManager, networkd, netplan, the SR-IOV operator, as far as their files
+ * tell. `ifname`: its interface, "" = none. */
+#define SRIOV_OWNERS 4
+struct sriov_owner {
+	const char *who, *what, *mend;
+	char file[128];
+};
+size_t sriov_owners(int root_fd, struct bdf b, const char *ifname,
+                    struct sriov_owner *ret, size_t max);
+
 #define SRIOV_WRITE_MS 10000u
 /* Drivers take up to a second for each VF that comes or goes. */
 #define SRIOV_VF_MS 1000u
