@@ -60,6 +60,7 @@ struct cli {
 	bool now;                  /* detach, stop */
 	const char *grace;         /* stop: seconds */
 	bool read_only, log;       /* console */
+	bool force;                /* apply */
 	const char *hold, *device, *attributes; /* lease */
 	const char *sim;                        /* plan: a recorded machine */
 	bool anonymize;                         /* record */
@@ -93,6 +94,7 @@ enum {
 	CLI_OPT_ANONYMIZE = 1 << 25,
 	CLI_OPT_SERVE = 1 << 20,
 	CLI_OPT_FORMAT = 1 << 21,
+	CLI_OPT_FORCE = 1 << 12,
 };
 
 /* Each returns an enum cli_exit. */

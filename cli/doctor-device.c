@@ -77,6 +77,20 @@ static void check_holder(int root_fd, struct bdf b, json_t *list)
 		            strerror(-r));
 }
 
+static void check_owners(int root_fd, struct bdf b, json_t *list)
+{
+	struct sriov_owner o[SRIOV_OWNERS];
+	struct sriov_fn f = { 0 };
+	size_t n;
+
+	if (sriov_fn_look(root_fd, b, &f))
+		f.ifname[0] = '\0';
+	n = sriov_owners(root_fd, b, f.ifname, o, ARRAY_SIZE(o));
+	for (size_t i = 0; i < n; i++)
+		finding_add(list, FINDING_NOTE, "other owner", o[i].mend,
+		            "%s %s: %s", o[i].who, o[i].what, o[i].file);
+}
+
 static void tell_sriov(int root_fd, struct bdf b, json_t *list)
 {
 	_cleanup_free_ struct sriov_pf *pf = calloc(1, sizeof(*pf));
@@ -183,6 +197,7 @@ int doctor_device(int root_fd, struct bdf b, json_t *list, struct diag *d)
 		tell_quirks(&f->layout, list);
 	check_group(root_fd, b, list);
 	check_holder(root_fd, b, list);
+	check_owners(root_fd, b, list);
 	check_reset(root_fd, b, list);
 	return 0;
 }

@@ -51,7 +51,7 @@ static const struct cli_verb verbs[] = {
 	  "interfaces, the resourceList of Kubernetes' SR-IOV device plugin, or\n"
 	  "nova's device_spec; what it cannot hold is said." },
 	{ "apply", "[FILE]", "make the machine as the policy says", 0, 1,
-	  CLI_OPT_SOCKET, cli_apply,
+	  CLI_OPT_SOCKET | CLI_OPT_FORCE, cli_apply,
 	  "As root. One transaction: on failure what was done is undone. The\n"
 	  "state found before the first apply is kept for `fairlead restore`.\n"
 	  "FILE defaults to " POLICY "." },
@@ -211,6 +211,11 @@ static const struct {
 	  "",
 	  "print what the console said last (64 KiB), and end",
 	  offsetof(struct cli, log) },
+	{ { "force", no_argument, NULL, 'f' },
+	  CLI_OPT_FORCE,
+	  "",
+	  "change what another program sets, too",
+	  offsetof(struct cli, force) },
 	{ { "hold", required_argument, NULL, 'H' },
 	  CLI_OPT_HOLD,
 	  " NAME",

@@ -81,6 +81,8 @@ static int with_policy(const struct cli *c, const char *verb, const char *file,
 		return cli_refuse(c, CLI_REFUSED, &d);
 	req = request(verb);
 	json_object_set_new(req, "file", json_string(file));
+	if (c->force)
+		json_object_set_new(req, "force", json_true());
 	return cli_transact(c, req, fd, file, ret);
 }
 

@@ -18,6 +18,8 @@ SRCS_netd := \
 	devlink-decode.c \
 	devlink-set.c \
 	devlink.c \
+	drift.c \
+	events.c \
 	faults.c \
 	frame.c \
 	grant-find.c \
@@ -45,9 +47,12 @@ SRCS_netd := \
 	open.c \
 	ops-switch.c \
 	ops.c \
+	owners.c \
 	permit.c \
 	record.c \
 	refused.c \
+	reconcile.c \
+	reload.c \
 	reply.c \
 	rtnl-fdb.c \
 	rtnl-link.c \
@@ -73,5 +78,5 @@ SRCS_netd := \
 	words.c \
 	worker.c \
 
-LIBS_netd := -lcap-ng -lgcrypt -ljansson -llz4 -llzma -lnl-3 -lseccomp -lsystemd -lz -lzstd
+LIBS_netd := -lcap-ng -lgcrypt -ljansson -llz4 -llzma -lnl-3 -lnl-genl-3 -lseccomp -lsystemd -lz -lzstd
 $(O)/netd/%.o: override CPPFLAGS += -isystem /usr/include/libnl3

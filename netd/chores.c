@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "netd/reload.h"
 #include "netd/server.h"
 
 static struct request request_of(const char *verb, const char *guest,
@@ -84,6 +85,28 @@ void chore_return(struct server *s, const char *holder)
 	struct request r = request_of("return", "", "");
 
 	snprintf(r.holder, sizeof(r.holder), "%s", holder);
+	submit(s, &r, -1);
+}
+
+void chore_reload(struct server *s, bool now)
+{
+	struct request r = request_of("reload", "", "");
+
+	r.now = now;
+	if (*s->env->reload->path)
+		submit(s, &r, -1);
+	else
+		log_line(s->env->log, LOG_LVL_WARN,
+		         "nothing to reload: start it with --policy FILE");
+}
+
+void chore_reconcile(struct server *s)
+{
+	const struct request r = request_of("reconcile", "", "");
+
+	for (const struct job *j = s->jobs; j; j = j->next)
+		if (!strcmp(j->permit->verb, r.verb) && j->state == JOB_WAITING)
+			return;
 	submit(s, &r, -1);
 }
 

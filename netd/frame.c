@@ -74,11 +74,14 @@ static int take_members(json_t *o, struct request *r, struct diag *d)
 
 		if (!strcmp(key, "version"))
 			continue;
-		if (!strcmp(key, "now") || !strcmp(key, "log")) {
+		if (!strcmp(key, "now") || !strcmp(key, "log") ||
+		    !strcmp(key, "force")) {
 			if (!json_is_boolean(v))
-				return refuse(d, "\"now\" or \"log\" is no "
-				                 "boolean");
-			*(*key == 'n' ? &r->now : &r->log) = json_is_true(v);
+				return refuse(d, "\"now\", \"log\" or "
+				                 "\"force\" is no boolean");
+			*(*key == 'n'   ? &r->now
+			  : *key == 'l' ? &r->log
+			                : &r->force) = json_is_true(v);
 			continue;
 		}
 		if (!strcmp(key, "attributes") || !strcmp(key, "generation")) {

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "netd/audit.h"
+#include "netd/reload.h"
 #include "netd/server.h"
 
 #define KILL_GRACE_MS 1000u
@@ -287,10 +288,12 @@ static void log_end(struct server *s, const struct job *j, bool ok,
                     const char *text, size_t len)
 {
 	/* What anybody may ask at any rate must not fill the log. */
-	enum log_level level = !(j->permit->flags & PERMIT_CHANGES)
-	                               ? LOG_LVL_DEBUG
-	                       : ok ? LOG_LVL_INFO
-	                            : LOG_LVL_WARN;
+	enum log_level level =
+		!(j->permit->flags & PERMIT_CHANGES) ||
+				(ok && j->permit->run == verb_reconcile)
+			? LOG_LVL_DEBUG
+		: ok ? LOG_LVL_INFO
+		     : LOG_LVL_WARN;
 	unsigned ms = (unsigned)((now_ns() - j->begun) / 1000000);
 	/* A long answer to a question is not read again for its log line. */
 	bool told = !ok || j->permit->flags & PERMIT_GUEST;
@@ -324,6 +327,31 @@ static void log_end(struct server *s, const struct job *j, bool ok,
 	json_decref(doc);
 }
 
+static void note_reload(struct server *s, const char *text, size_t len)
+{
+	json_t *doc = json_loadb(text, len, 0, NULL);
+
+	if (doc)
+		reload_note(s->env->reload, doc, wall_clock());
+	json_decref(doc);
+}
+
+/* What was done is looked at, once all of it is. */
+static void look_after(struct server *s, const struct job *j, const char *text,
+                       size_t len)
+{
+	static const char *const verbs[] = { "apply", "restore", "recover",
+		                             "reload" };
+
+	if (!strcmp(j->permit->verb, "reconcile"))
+		events_looked(s, text, len);
+	if (!strcmp(j->permit->verb, "reload"))
+		note_reload(s, text, len);
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (!strcmp(j->permit->verb, verbs[i]))
+			events_changed(s);
+}
+
 static void take_reply(struct server *s, struct job *j, struct answer *a)
 {
 	_cleanup_free_ char *text = NULL;
@@ -339,6 +367,7 @@ static void take_reply(struct server *s, struct job *j, struct answer *a)
 		return;
 	}
 	log_end(s, j, a->ok, text, len);
+	look_after(s, j, text, len);
 	detach(j);
 	/* What is open is given even where nobody waits any more: or it would
 	 * be a matter of luck. */

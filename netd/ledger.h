@@ -97,6 +97,9 @@ json_t *ledger_json(const struct ledger *l);
 _must_check_ int ledger_decode(const json_t *doc, const char *boot,
                                struct ledger *ret);
 
+/* loan.c: a VF of a pool as its borrower stated it. */
+void loan_merge(struct pol_vf *to, const struct pol_vf *attr);
+
 /* ---- scrub.c ------------------------------------------------------------- */
 
 /* The seam: a machine, and its function reset. */

@@ -222,7 +222,7 @@ static int choose(struct work *w, struct loan *l)
 /* ---- give ------------------------------------------------------------------
  */
 
-static void merge(struct pol_vf *to, const struct pol_vf *attr)
+void loan_merge(struct pol_vf *to, const struct pol_vf *attr)
 {
 	const uint32_t mine = POL_HAS_DRIVER | POL_HAS_OVERRIDE;
 	struct pol_vf v = *attr;
@@ -355,7 +355,7 @@ static int give(struct work *w, struct loan *l)
 		snprintf(w->req.holder, sizeof(w->req.holder), "@%llx-%d-%llu",
 		         (unsigned long long)w->env->start, w->peer.pid,
 		         (unsigned long long)generation);
-	merge(wanted(l), &w->req.attr);
+	loan_merge(wanted(l), &w->req.attr);
 	e = hand_over(w, l, generation);
 	if (!e)
 		return 0;

@@ -32,13 +32,14 @@
 #include "netd/audit.h"
 #include "netd/kernels.h"
 #include "netd/record.h"
+#include "netd/reload.h"
 #include "netd/serials.h"
 
 #define STATE_DIR "/var/lib/fairlead"
 #define CACHE_DIR "/var/cache/fairlead/kernels"
 
 struct options {
-	const char *root, *state, *cache, *socket;
+	const char *root, *state, *cache, *socket, *policy;
 	enum log_level level;
 	bool observe;
 };
@@ -53,6 +54,8 @@ static const char usage[] =
 	"                  (" CACHE_DIR ")\n"
 	"  --observe       print the machine for `fairlead plan --sim`, and end\n"
 	"  --root DIR      find sys, proc and dev below DIR, for tests (/)\n"
+	"  --policy FILE   apply it anew when it has changed, or on SIGHUP; only\n"
+	"                  what was applied before\n"
 	"  -f, --foreground  accepted; it never goes to the background\n"
 	"  -v, --verbose   log more\n"
 	"  --help, --version\n"
@@ -68,6 +71,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 		{ "cache", required_argument, NULL, 'c' },
 		{ "root", required_argument, NULL, 'r' },
 		{ "observe", no_argument, NULL, 'o' },
+		{ "policy", required_argument, NULL, 'p' },
 		{ "foreground", no_argument, NULL, 'f' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
@@ -92,6 +96,9 @@ static int parse_options(int argc, char **argv, struct options *o)
 			break;
 		case 'o':
 			o->observe = true;
+			break;
+		case 'p':
+			o->policy = optarg;
 			break;
 		case 'f':
 			break;
@@ -188,6 +195,9 @@ static int serve(const struct options *o, struct env *e, struct diag *d)
 	struct server *s = NULL;
 	int r;
 
+	if (o->policy)
+		snprintf(e->reload->path, sizeof(e->reload->path), "%s",
+		         o->policy);
 	e->lease_gid = g ? g->gr_gid : (gid_t)-1;
 	r = open_root(o->root, e, d);
 	if (!r)
@@ -232,6 +242,7 @@ int main(int argc, char **argv)
 		                 .prefix = getenv("JOURNAL_STREAM") != NULL,
 		                 .ident = "fairlead-netd" };
 	_cleanup_free_ struct env *e = calloc(1, sizeof(*e));
+	struct reload reload = { .path = "" };
 	struct log leveled = log;
 	struct diag d = { 0 };
 	int r = parse_options(argc, argv, &o);
@@ -243,6 +254,7 @@ int main(int argc, char **argv)
 	leveled.level = o.level;
 	e->log = &leveled;
 	e->journal = audit_where();
+	e->reload = &reload;
 	e->root_fd = -1;
 	e->state_fd = -1;
 	e->guests_fd = -1;

@@ -37,6 +37,8 @@
  *                                                    --sim` (policy.h)
  * apply    root            policy as sealed memfd,   "done": how many of the
  *                          "file": name for people   "actions" were done
+ *                          "force": true for what
+ *                          another program owns
  * restore  root            -                         as apply
  * lease    root or group   "guest": name, "log":    the lease below, with
  *          fairlead        true for a log of it      descriptors
@@ -225,6 +227,8 @@ enum {
 	FL_NETD_QUARANTINE = 757,  /* a VF that is not proved to be clean */
 	FL_NETD_LOAN = 758,        /* nothing to lend, or lent already */
 	FL_NETD_RECORD = 752,      /* the machine cannot be recorded */
+	FL_NETD_OWNED = 760,       /* another program sets it, too */
+	FL_NETD_RELOAD = 761,      /* the policy file is not taken */
 	FL_NETD_METRICS = 765,     /* what is counted cannot be read */
 	FL_NETD_UNPACK = 651,      /* a kernel cannot be decompressed here */
 	FL_NETD_CACHE = 652,       /* nor kept */

@@ -59,6 +59,12 @@ static const struct permit permits[] = {
 	/* netd's own: after a crash, and when a lease ends */
 	{ "recover", WHO_NOBODY, PERMIT_CHANGES | PERMIT_WAITS,
 	  CHANGE_MS, verb_recover },
+	/* netd's own: reload.c */
+	{ "reload",  WHO_NOBODY, PERMIT_CHANGES | PERMIT_WAITS,
+	  CHANGE_MS, verb_reload },
+	/* netd's own: reconcile.c */
+	{ "reconcile", WHO_NOBODY, PERMIT_CHANGES | PERMIT_WAITS | PERMIT_SHORT,
+	  CHANGE_MS, verb_reconcile },
 	{ "tidy",    WHO_NOBODY, PERMIT_CHANGES | PERMIT_WAITS | PERMIT_SHORT,
 	  LEASE_MS,  verb_tidy },
 	{ "release", WHO_NOBODY, PERMIT_CHANGES | PERMIT_WAITS | PERMIT_GUEST,
@@ -183,5 +189,7 @@ int permit_request(const struct permit *p, const struct request *r,
 		return incomplete(d, p->verb, "only detach takes \"now\"");
 	if (r->log && !(p->flags & PERMIT_LEASE))
 		return incomplete(d, p->verb, "only lease takes \"log\"");
+	if (r->force && strcmp(p->verb, "apply") != 0)
+		return incomplete(d, p->verb, "only apply takes \"force\"");
 	return loan_request(p, r, d);
 }

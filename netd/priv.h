@@ -150,7 +150,8 @@ struct request {
 	char device[POL_NAME];
 	char file[NETD_NAME_MAX]; /* for people; never opened */
 	bool now;
-	bool log; /* a lease is to have one */
+	bool log;   /* a lease is to have one */
+	bool force; /* apply: what another owns, too */
 	/* borrow, return */
 	char pool[POL_NAME];
 	char holder[NETD_HOLDER_MAX];
@@ -216,6 +217,8 @@ struct words {
 	} w[LEASES_MAX];
 };
 
+struct reconcile;
+struct reload;
 struct env {
 	int root_fd, state_fd;
 	int guests_fd; /* folder of the control sockets */
@@ -229,6 +232,8 @@ struct env {
 	struct faults faults;
 	struct verb_tally tally;
 	struct spoofs spoofs;
+	struct reconcile *reconcile; /* reconcile.h; the server's */
+	struct reload *reload;       /* reload.h; main's */
 	gid_t lease_gid;
 	uint64_t start; /* of this netd: tells its connections from another's */
 };
@@ -248,7 +253,7 @@ struct work {
 verb_fn verb_status, verb_metrics, verb_plan, verb_apply, verb_restore,
 	verb_recover, verb_lease, verb_release, verb_attach, verb_follow,
 	verb_unpack, verb_log, verb_stand_in, verb_borrow, verb_return,
-	verb_scrub, verb_tidy;
+	verb_scrub, verb_tidy, verb_reconcile, verb_reload;
 
 /* words.c: main's. */
 void words_init(struct words *all);
@@ -496,6 +501,8 @@ struct transaction {
 	void *ctx;
 	json_t *reply;
 	struct diag *d;
+	bool mind_owners, force; /* owners.h */
+	bool calm;               /* reload.h: disrupts nobody */
 };
 /* Journal, do, undo on failure, journal. `in` is consumed. */
 _must_check_ int transact_policy(struct transaction *t, struct intent *in,
@@ -503,6 +510,8 @@ _must_check_ int transact_policy(struct transaction *t, struct intent *in,
 _must_check_ int transact_restore(struct transaction *t, struct intent *in);
 
 /* verbs.c */
+/* As apply: of what netd has itself. `in` is consumed. */
+_must_check_ int transact_again(struct work *w, struct intent *in, bool calm);
 _must_check_ int policy_parse(const char *text, size_t len,
                               struct pol_policy **ret, struct pol_errors *errs,
                               struct diag *d);

@@ -56,6 +56,10 @@ static void signal_event(struct server *s)
 
 	if (read(s->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return;
+	if (info.ssi_signo == SIGHUP) {
+		chore_reload(s, true);
+		return;
+	}
 	log_line(s->env->log, LOG_LVL_INFO, "ending: signal %u from pid %u",
 	         info.ssi_signo, info.ssi_pid);
 	sd_notify(0, "STOPPING=1");
@@ -84,6 +88,17 @@ static void dispatch(struct server *s, void *source)
 	case SOURCE_KMSG:
 		faults_event(s);
 		break;
+	case SOURCE_RTNL:
+	case SOURCE_UEVENT:
+	case SOURCE_DEVLINK:
+		events_heard(s, *(enum source *)source - SOURCE_RTNL);
+		break;
+	case SOURCE_TIMER:
+		events_timer(s);
+		break;
+	case SOURCE_FILE:
+		events_file(s);
+		break;
 	case SOURCE_WATCHDOG:
 		watchdog_event(s);
 		break;
@@ -111,6 +126,7 @@ int server_run(struct server *s)
 	phase = journal_phase(s->env->state_fd, NULL);
 	if (phase < 0 || phase == JOURNAL_APPLYING)
 		job_submit(s, NULL, permit_find("recover"), &r, -1);
+	events_open(s);
 	if (sysfs_exists(s->env->state_fd, "ledger.json"))
 		chore_tidy(s);
 	sd_notify(0, "READY=1");
@@ -198,6 +214,7 @@ static int take_signals(struct server *s)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -errno;
 	s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -236,12 +253,18 @@ int server_open(struct env *e, const char *path, struct server **ret,
 		              .signals = -1,
 		              .lock = -1,
 		              .kmsg = -1,
+		              .events = { .timer = -1,
+		                          .file = -1,
+		                          .sock = { { .fd = -1 },
+		                                    { .fd = -1 },
+		                                    { .fd = -1 } } },
 		              .watchdog = -1,
 		              .listener_source = SOURCE_LISTENER,
 		              .signals_source = SOURCE_SIGNALS,
 		              .watchdog_source = SOURCE_WATCHDOG,
 		              .noise = { .interval_ns = 10000000000ull,
 		                         .burst = 10 } };
+	e->reconcile = &s->reconcile;
 	r = begin(s, path);
 	if (!r && control_folder(e, path, d) < 0) {
 		server_close(s);
@@ -274,6 +297,7 @@ void server_close(struct server *s)
 	close_fd(&s->listener);
 	close_fd(&s->signals);
 	close_fd(&s->kmsg);
+	events_close(s);
 	close_fd(&s->watchdog);
 	close_fd(&s->epoll);
 	close_fd(&s->lock);

@@ -5,7 +5,9 @@
 /* Shared by server.c (the loop), client.c (connections) and jobs.c (requests
  * under way). */
 
+#include "netd/events.h"
 #include "netd/priv.h"
+#include "netd/reconcile.h"
 
 #define CLIENTS_MAX 64
 #define CLIENTS_UID_MAX 16 /* of one uid that is not root */
@@ -19,6 +21,11 @@ enum source { /* first member of all that epoll points at */
 	SOURCE_CLIENT,
 	SOURCE_JOB,
 	SOURCE_KMSG,
+	SOURCE_RTNL,
+	SOURCE_UEVENT,
+	SOURCE_DEVLINK,
+	SOURCE_TIMER, /* of events.c */
+	SOURCE_FILE,  /* the same: who writes the policy file */
 	SOURCE_WATCHDOG,
 };
 #define ASKS_MAX 8
@@ -61,7 +68,28 @@ struct job {
 	uint64_t begun;
 	struct job *next;
 };
+enum {
+	EVENT_RTNL,
+	EVENT_UEVENT,
+	EVENT_DEVLINK,
+	EVENT_SOCKETS,
+};
+struct event_socket {
+	enum source source;
+	int fd; /* -1 = is not heard */
+};
+struct events { /* events.c */
+	struct event_socket sock[EVENT_SOCKETS];
+	enum source timer_source;
+	int timer;
+	enum source file_source;
+	int file;       /* inotify; -1 = there is no file to reload */
+	bool reload;    /* it has been written */
+	uint64_t first; /* of those heard since the last look; 0 = none */
+};
 struct server {
+	struct reconcile reconcile;
+	struct events events;
 	struct env *env;
 	int epoll, listener, signals, lock, kmsg, watchdog;
 	enum source listener_source, signals_source, kmsg_source,
@@ -131,6 +159,10 @@ void chore_stand_in(struct server *s, const char *guest, const char *device);
 void chore_follow(struct server *s, const char *guest, const json_t *state);
 void chore_unpack(struct server *s, const char *guest);
 void chore_return(struct server *s, const char *holder);
+/* The policy file; `now`: somebody said so. */
+void chore_reload(struct server *s, bool now);
+/* One is enough: it looks at all there is. */
+void chore_reconcile(struct server *s);
 /* What an earlier netd has left behind. */
 void chore_tidy(struct server *s);
 

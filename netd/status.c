@@ -9,7 +9,9 @@
 #include "iommu/iommu.h"
 #include "irq-remap/irq-remap.h"
 #include "netd/ledger.h"
+#include "netd/reconcile.h"
 #include "netd/refused.h"
+#include "netd/reload.h"
 #include "netd/switch.h"
 
 static json_t *known(uint32_t set, uint32_t has, json_t *v)
@@ -217,6 +219,10 @@ int verb_status(struct work *w)
 	json_object_set_new(w->reply, "devices", devices);
 	json_object_set_new(w->reply, "leases", leases);
 	functions_json(w);
+	json_object_set_new(w->reply, "policy-file",
+	                    reload_json(w->env->reload));
+	json_object_set_new(w->reply, "reconcile",
+	                    reconcile_json(w->env->reconcile));
 	json_object_set_new(w->reply, "dma-faults",
 	                    faults_json(&w->env->faults));
 	if (phase >= 0)

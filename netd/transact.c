@@ -18,7 +18,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "netd/owners.h"
 #include "netd/refused.h"
+#include "netd/reload.h"
 
 /* What one run of the machinery needs; freed at once. */
 struct run {
@@ -189,6 +191,10 @@ static int prepare_policy(struct transaction *t, const struct intent *in,
 		e = t->ops->observe_more(t->ctx, r->seen, r->want, t->d);
 	if (!e)
 		e = pol_plan(r->want, r->seen, &r->plan, t->d);
+	if (!e && t->mind_owners)
+		e = owners_check(t->env, r->plan, t->force, t->reply, t->d);
+	if (!e && t->calm)
+		e = reload_calm(r->plan, t->d);
 	return e;
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "netd/owners.h"
 #include "netd/refused.h"
 #include "netd/switch.h"
 
@@ -82,6 +83,8 @@ static int plan_policy(struct work *w, const struct machine *m,
 	if (!r)
 		refused_tell(w->env->state_fd, want, w->reply);
 	if (!r)
+		r = owners_check(w->env, plan, true, w->reply, &w->diag);
+	if (!r)
 		json_object_set_new(w->reply, "actions",
 		                    pol_plan_to_json(plan));
 	if (!r)
@@ -121,7 +124,7 @@ int verb_plan(struct work *w)
  */
 
 /* Lock, machine, transaction. `in` is consumed. */
-static int transact(struct work *w, struct intent *in)
+static int transact_as(struct work *w, struct intent *in, bool calm)
 {
 	_cleanup_close_ int lock = -1;
 	struct machine m = { 0 };
@@ -129,7 +132,11 @@ static int transact(struct work *w, struct intent *in)
 		                 .ops = &machine_ops,
 		                 .ctx = &m,
 		                 .reply = w->reply,
-		                 .d = &w->diag };
+		                 .d = &w->diag,
+		                 .mind_owners = w->permit->run == verb_apply ||
+		                                w->permit->run == verb_reload,
+		                 .force = w->req.force,
+		                 .calm = calm };
 	int r = journal_lock(w->env->state_fd, LOCK_MS, &lock, &w->diag);
 
 	if (!r)
@@ -141,6 +148,11 @@ static int transact(struct work *w, struct intent *in)
 		                : transact_policy(&t, in, &w->errs);
 	machine_close(&m);
 	return r;
+}
+
+static int transact(struct work *w, struct intent *in)
+{
+	return transact_as(w, in, false);
 }
 
 /* What an unfinished change began from is still where to go back to. */
@@ -156,6 +168,16 @@ static int inherit_before(struct work *w, struct intent *in)
 	in->before = TAKE_PTR(old.before);
 	intent_clear(&old);
 	return 0;
+}
+
+int transact_again(struct work *w, struct intent *in, bool calm)
+{
+	int r = inherit_before(w, in);
+
+	if (!r)
+		return transact_as(w, in, calm);
+	intent_clear(in);
+	return r;
 }
 
 int verb_apply(struct work *w)

@@ -100,7 +100,7 @@ static struct pol_pf *find_pf(struct in *in, struct bdf b)
 	return NULL;
 }
 
-static int read_host(struct in *in, json_t *o)
+static int take_host(struct in *in, json_t *o)
 {
 	static const struct fields *const t[] = { &host_fields };
 	static const char *const own[] = { INVENTORY_MAGIC, "by", NULL };
@@ -266,7 +266,7 @@ static int read_line(struct in *in, const char *line, size_t len)
 		return -EINVAL;
 	}
 	if (json_object_get(o, INVENTORY_MAGIC))
-		r = read_host(in, o);
+		r = take_host(in, o);
 	else
 		r = read_function(in, o);
 	json_decref(o);

@@ -10,7 +10,9 @@
 #include <linux/netlink.h>
 #include <string.h>
 
-#include "netd/priv.h"
+#include "netd/events.h"
+#include "netd/ledger.h"
+#include "netd/reconcile.h"
 
 #define CHECK(cond)                                                            \
 	do {                                                                   \
@@ -45,6 +47,8 @@ static void fuzz_request(const char *data, size_t size)
 	check_text(r.guest, sizeof(r.guest));
 	check_text(r.device, sizeof(r.device));
 	check_text(r.file, sizeof(r.file));
+	check_text(r.pool, sizeof(r.pool));
+	check_text(r.holder, sizeof(r.holder));
 	p = permit_find(r.verb);
 	if (permit_check(p, &stranger, (gid_t)-1, &d) == 0)
 		CHECK(!(p->flags & (PERMIT_CHANGES | PERMIT_ASKS)));
@@ -82,6 +86,46 @@ static void fuzz_state(const char *data, size_t size)
 	json_decref(doc);
 }
 
+/* What was understood is the same after another round. */
+static void fuzz_ledger(const char *data, size_t size)
+{
+	json_t *doc = json_loadb(data, size, 0, NULL);
+	struct ledger l = { 0 }, again = { 0 };
+
+	if (!ledger_decode(doc, "b", &l)) {
+		json_t *back = json_pack("{s:s, s:o}", "boot", "b", "functions",
+		                         ledger_json(&l));
+
+		CHECK(back && !ledger_decode(back, "b", &again));
+		CHECK(again.n == l.n);
+		json_decref(back);
+		ledger_free(&again);
+	}
+	ledger_free(&l);
+	json_decref(doc);
+}
+
+/* What the kernel says by itself, and what a look at it is said to have found.
+ */
+static void fuzz_events(const char *data, size_t size)
+{
+	static const int index[] = { 1, 2, 3 };
+	struct reconcile *r = calloc(1, sizeof(*r));
+	uint32_t *aligned = malloc(size + sizeof(*aligned));
+	json_t *doc = json_loadb(data, size, 0, NULL);
+
+	CHECK(r && aligned);
+	memcpy(aligned, data, size);
+	(void)event_of_link(aligned, size, index, ARRAY_SIZE(index));
+	(void)event_of_uevent(data, size);
+	if (doc)
+		drift_merge(r, doc, 1, NULL, NULL);
+	CHECK(r->n <= DRIFT_MAX && r->n_counts <= DRIFT_COUNTS);
+	json_decref(doc);
+	free(aligned);
+	free(r);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (!size)
@@ -92,6 +136,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 's':
 		fuzz_state((const char *)data + 1, size - 1);
+		break;
+	case 'l':
+		fuzz_ledger((const char *)data + 1, size - 1);
+		break;
+	case 'e':
+		fuzz_events((const char *)data + 1, size - 1);
 		break;
 	default:
 		fuzz_request((const char *)data, size);

@@ -23,6 +23,7 @@
 
 #include <cmocka.h>
 
+#include "netd/reload.h"
 #include "netd/server.h"
 #include "tests/unit/netd/sim.h"
 
@@ -46,6 +47,7 @@ static inline _Noreturn void serve(struct daemon *d)
 {
 	const struct log log = { .fd = open("/dev/null", O_WRONLY) };
 	struct env *e = calloc(1, sizeof(*e));
+	static struct reload reload;
 	struct server *s = NULL;
 	struct diag diag;
 	char state[128];
@@ -54,6 +56,9 @@ static inline _Noreturn void serve(struct daemon *d)
 	e->log = &log;
 	e->root_fd = d->dir.fd;
 	e->cache_fd = -1;
+	e->reload = &reload;
+	snprintf(reload.path, sizeof(reload.path), "%s/policy.yaml",
+	         d->dir.path);
 	e->lease_gid = LEASE_GID;
 	if (journal_open(state, &e->state_fd, &diag) ||
 	    server_open(e, d->socket, &s, &diag))

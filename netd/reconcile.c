@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One look at the machine: what of it is not as applied, and what of that is
+ * put right. A worker's. Order, for each PF: the plan for all of it; where that
+ * is refused, of the PF itself and of each VF by itself, so that a VF that
+ * somebody has keeps no other from its own.
+ */
+
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "netd/ledger.h"
+#include "netd/owners.h"
+#include "netd/reconcile.h"
+
+#define RECONCILE_LOCK_MS 10000u
+
+/* ---- what is safe ----------------------------------------------------------
+ */
+
+/* Nobody loses what is not there. */
+static bool is_safe(const struct pol_action *a, const struct pol_pf *seen)
+{
+	if (a->op == POL_OP_NUMVFS)
+		return a->number && seen && !seen->num_vfs;
+	return a->disruption == POL_DIS_NONE;
+}
+
+/* A disruptive change of the count leaves no VF that the rest could be about.
+ */
+static bool cuts(const struct pol_plan *plan, const struct pol_pf *seen)
+{
+	for (size_t i = 0; i < plan->n; i++)
+		if (plan->action[i].op == POL_OP_NUMVFS &&
+		    !is_safe(&plan->action[i], seen))
+			return true;
+	return false;
+}
+
+/* Autoprobe that is lent for a step (policy.h) is no drift; nor is it lent for
+ * steps that are not taken. */
+static size_t count_op(const struct pol_plan *plan, enum pol_op op, bool safe)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < plan->n; i++)
+		n += plan->action[i].op == op &&
+		     (!safe || plan->action[i].disruption == POL_DIS_NONE);
+	return n;
+}
+
+static bool is_helper(const struct pol_plan *plan, const struct pol_action *a)
+{
+	return a->op == POL_OP_AUTOPROBE &&
+	       count_op(plan, POL_OP_AUTOPROBE, false) > 1;
+}
+
+static const struct pol_reconcile *rules(const struct look *l)
+{
+	return &l->policy->host.reconcile;
+}
+
+static enum pol_drift treatment(const struct look *l, bool safe)
+{
+	enum pol_drift t = safe ? rules(l)->safe : rules(l)->disruptive;
+
+	if (t == POL_DRIFT_REPAIR && l->policy->host.mode == POL_MODE_OBSERVE)
+		t = POL_DRIFT_REPORT;
+	return t;
+}
+
+/* ---- found -----------------------------------------------------------------
+ */
+
+static void found(struct look *l, const struct pol_action *a,
+                  enum drift_state state, const char *why)
+{
+	if (json_array_size(l->found) < 4 * DRIFT_MAX)
+		json_array_append_new(l->found, drift_json(a, state, why));
+}
+
+static void fought(struct look *l, const struct pol_action *a)
+{
+	char who[OWNER_TEXT] = "", why[DIAG_LINE];
+
+	if (l->env)
+		owners_suspect(l->env, a->pf, a->ifname, who);
+	snprintf(why, sizeof(why),
+	         "repaired %d times in %d minutes, and it came back: %s",
+	         FIGHT_MAX, FIGHT_SECONDS / 60,
+	         *who ? who : "somebody else sets it, see `ip monitor link`");
+	found(l, a, DRIFT_FOUGHT, why);
+}
+
+static int act(struct look *l, const struct pol_action *a, struct diag *d)
+{
+	struct pol_action copy = *a;
+	const struct pol_plan one = { .action = &copy, .n = 1 };
+	size_t done;
+
+	return apply_plan(l->ops, l->ctx, &one, &done, d);
+}
+
+/* Negative: what follows of this PF has lost its ground. */
+static int repair(struct look *l, const struct pol_action *a)
+{
+	struct diag d = { 0 };
+	char why[DIAG_LINE];
+	int r;
+
+	if (drift_is_fight(l->past, a, l->now)) {
+		fought(l, a);
+		return a->op == POL_OP_NUMVFS ? -EBUSY : 0;
+	}
+	r = act(l, a, &d);
+	if (r >= 0) {
+		found(l, a, DRIFT_REPAIRED, "");
+		return 0;
+	}
+	snprintf(why, sizeof(why), "FL-%04d %.100s: %.100s", d.code, d.what,
+	         d.why);
+	found(l, a, DRIFT_FAILED, why);
+	l->stuck |= d.code == FL_SRIOV_STUCK;
+	return a->op == POL_OP_NUMVFS || l->stuck ? -EIO : 0;
+}
+
+static int helper(struct look *l, const struct pol_action *a)
+{
+	struct diag d = { 0 };
+
+	return act(l, a, &d);
+}
+
+static int treat(struct look *l, const struct pol_plan *plan,
+                 const struct pol_action *a, const struct pol_pf *seen,
+                 bool cut)
+{
+	bool safe = !cut && is_safe(a, seen);
+
+	if (is_helper(plan, a))
+		return treatment(l, true) == POL_DRIFT_REPAIR && !cut &&
+		                       count_op(plan, POL_OP_VF_DRIVER, true)
+		               ? helper(l, a)
+		               : 0;
+	switch (treatment(l, safe)) {
+	case POL_DRIFT_REPAIR:
+		return repair(l, a);
+	case POL_DRIFT_REPORT:
+		found(l, a, DRIFT_REPORTED,
+		      !safe ? "it would disrupt: `fairlead apply FILE` does it"
+		            : "the policy says to report it only");
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static void do_plan(struct look *l, const struct pol_plan *plan,
+                    const struct pol_pf *seen)
+{
+	bool cut = cuts(plan, seen);
+
+	for (size_t i = 0; i < plan->n && !l->stuck; i++)
+		if (treat(l, plan, &plan->action[i], seen, cut) < 0)
+			return;
+}
+
+/* ---- each PF ---------------------------------------------------------------
+ */
+
+/* A plan that is refused says why; what it is about is the VF's driver, as
+ * good a name as any for "this VF". */
+static void refused(struct look *l, const struct pol_pf *pf,
+                    const struct pol_vf *vf, const struct diag *d)
+{
+	struct pol_action a = { .op = vf ? POL_OP_VF_DRIVER : POL_OP_NUMVFS,
+		                .pf = pf->bdf,
+		                .vf = vf ? vf->index : -1 };
+	char why[DIAG_LINE], b[BDF_STRLEN];
+	json_t *o;
+
+	if (vf)
+		a.vf_bdf = vf->bdf;
+	snprintf(why, sizeof(why), "%.100s: %.100s", d->what, d->why);
+	o = drift_json(&a, DRIFT_REFUSED, why);
+	json_object_set_new(o, "text",
+	                    json_sprintf("%s%s%.0d is not as applied",
+	                                 bdf_format(a.pf, b), vf ? ", VF " : "",
+	                                 vf ? vf->index : 0));
+	json_array_append_new(l->found, o);
+}
+
+/* The plan for these alone; NULL with *d where it is refused. */
+static int plan_part(const struct pol_pf *want, const struct pol_state *seen,
+                     struct pol_plan **ret, struct diag *d)
+{
+	struct pol_pf pf = *want;
+	struct pol_state s = { .pf = &pf, .n_pfs = 1 };
+
+	*ret = NULL;
+	return pol_plan(&s, seen, ret, d);
+}
+
+static int part(struct look *l, const struct pol_pf *want,
+                const struct pol_vf *vf, const struct pol_state *seen)
+{
+	const struct pol_pf *now = state_find_pf(seen, want->bdf);
+	struct pol_plan *plan;
+	struct diag d = { 0 };
+	int r = plan_part(want, seen, &plan, &d);
+
+	if (r == -ENOMEM)
+		return r;
+	if (r)
+		refused(l, want, vf, &d);
+	else
+		do_plan(l, plan, now);
+	pol_plan_free(plan);
+	return 0;
+}
+
+/* What was refused as a whole, in parts. */
+static int in_parts(struct look *l, const struct pol_pf *want,
+                    const struct pol_state *seen)
+{
+	const struct pol_pf *now = state_find_pf(seen, want->bdf);
+	struct pol_pf pf = *want;
+	int r;
+
+	pf.n_vfs = 0;
+	r = part(l, &pf, NULL, seen);
+	/* VFs of a count that is not theirs are not these. */
+	if (r || !now ||
+	    (want->set & POL_HAS_NUMVFS && now->num_vfs != want->num_vfs))
+		return r;
+	pf.set = 0;
+	pf.n_vfs = 1;
+	for (size_t i = 0; !r && i < want->n_vfs && !l->stuck; i++) {
+		pf.vf = &want->vf[i];
+		r = part(l, &pf, pf.vf, seen);
+	}
+	return r;
+}
+
+static int each_pf(struct look *l, const struct pol_pf *want,
+                   const struct pol_state *seen)
+{
+	struct pol_plan *plan;
+	struct diag d = { 0 };
+	int r = plan_part(want, seen, &plan, &d);
+
+	if (!r)
+		do_plan(l, plan, state_find_pf(seen, want->bdf));
+	pol_plan_free(plan);
+	return r && r != -ENOMEM ? in_parts(l, want, seen) : r;
+}
+
+static int wholes(struct look *l, const struct pol_state *want,
+                  const struct pol_state *seen)
+{
+	struct pol_plan *plan = NULL;
+	struct diag d = { 0 };
+	int r = 0;
+
+	for (size_t i = 0; !r && i < want->n_wholes && !l->stuck; i++) {
+		struct pol_state one = { .whole = &want->whole[i],
+			                 .n_wholes = 1 };
+		const struct pol_pf pf = { .bdf = want->whole[i].bdf };
+
+		plan = NULL;
+		r = pol_plan(&one, seen, &plan, &d);
+		if (!r)
+			do_plan(l, plan, NULL);
+		else if (r != -ENOMEM)
+			refused(l, &pf, NULL, &d);
+		r = r == -ENOMEM ? r : 0;
+		pol_plan_free(plan);
+	}
+	return r;
+}
+
+int look_run(struct look *l, const struct pol_state *want,
+             const struct pol_state *seen)
+{
+	int r = wholes(l, want, seen);
+
+	for (size_t i = 0; !r && i < want->n_pfs && !l->stuck; i++)
+		r = each_pf(l, &want->pf[i], seen);
+	return r;
+}
+
+/* ---- the worker ------------------------------------------------------------
+ */
+
+/* What is lent is to be as its borrower stated. */
+static void want_loans(const struct env *e, struct pol_state *want,
+                       const struct pol_state *seen)
+{
+	struct ledger book = { 0 };
+
+	if (ledger_read(e, &book, NULL))
+		return;
+	for (size_t i = 0; i < want->n_pfs; i++)
+		for (size_t k = 0; k < want->pf[i].n_vfs; k++) {
+			struct pol_vf *w = &want->pf[i].vf[k];
+			const struct pol_pf *pf =
+				state_find_pf(seen, want->pf[i].bdf);
+			const struct pol_vf *s =
+				pf ? state_find_vf(pf, w->index) : NULL;
+			const struct ledger_fn *f =
+				s ? ledger_find(&book, s->bdf) : NULL;
+
+			if (!f || !*f->loan.holder)
+				continue;
+			loan_merge(w, &f->loan.attr);
+			memcpy(w->label, s->label, sizeof(w->label));
+		}
+	ledger_free(&book);
+}
+
+static void tell_links(struct work *w, const struct pol_state *want,
+                       const struct pol_state *seen)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < want->n_pfs; i++) {
+		const struct pol_pf *p = state_find_pf(seen, want->pf[i].bdf);
+		unsigned index =
+			p && *p->ifname ? if_nametoindex(p->ifname) : 0;
+
+		if (index)
+			json_array_append_new(list, json_integer(index));
+	}
+	json_object_set_new(w->reply, "ifindex", list);
+}
+
+/* What the policy wants that the machine has not at all: told, in its words. */
+static void tell_unmet(struct work *w)
+{
+	const struct diag *d = w->errs.n ? &w->errs.e[0].diag : &w->diag;
+
+	json_object_set_new(w->reply, "why",
+	                    json_sprintf("%.90s: %.90s", d->what, d->why));
+	w->errs.n = 0;
+	w->diag = (struct diag){ 0 };
+}
+
+static int look_now(struct work *w, struct machine *m,
+                    const struct pol_policy *p, json_t *list)
+{
+	struct look l = { .ops = &machine_ops,
+		          .ctx = m,
+		          .policy = p,
+		          .past = w->env->reconcile,
+		          .now = time(NULL),
+		          .found = list,
+		          .env = w->env };
+	struct pol_state *seen = NULL, *want = NULL;
+	int r = observe(w->env, m->rtnl, &seen, &w->diag);
+
+	if (!r)
+		r = pol_resolve(p, seen, &want, &w->errs);
+	if (!r)
+		r = observe_overrides(w->env, seen, want);
+	if (!r) {
+		want_loans(w->env, want, seen);
+		tell_links(w, want, seen);
+		r = look_run(&l, want, seen);
+	}
+	pol_state_free(want);
+	pol_state_free(seen);
+	return r;
+}
+
+static int look_locked(struct work *w, const struct pol_policy *p)
+{
+	_cleanup_close_ int lock = -1;
+	json_t *list = json_array();
+	struct machine m = { 0 };
+	int r = journal_lock(w->env->state_fd, RECONCILE_LOCK_MS, &lock,
+	                     &w->diag);
+
+	if (!r)
+		r = machine_open(w->env, &m, &w->diag);
+	if (!r)
+		r = look_now(w, &m, p, list);
+	if (r && r != -ENOMEM)
+		tell_unmet(w);
+	json_object_set_new(w->reply, "found", list);
+	machine_close(&m);
+	return r == -ENOMEM ? r : 0;
+}
+
+int verb_reconcile(struct work *w)
+{
+	int phase = journal_phase(w->env->state_fd, &w->diag);
+	struct pol_policy *p = NULL;
+	int r = MIN(phase, 0);
+
+	json_object_set_new(w->reply, "active",
+	                    json_boolean(phase == JOURNAL_APPLIED));
+	if (r || phase != JOURNAL_APPLIED)
+		return r;
+	r = policy_applied(w->env, &p, &w->errs, &w->diag);
+	if (r)
+		return r;
+	json_object_set_new(w->reply, "on-event",
+	                    json_boolean(p->host.reconcile.on_event));
+	json_object_set_new(w->reply, "interval-ms",
+	                    json_integer(p->host.reconcile.interval_ms));
+	json_object_set_new(w->reply, "repairs",
+	                    json_boolean(p->host.mode == POL_MODE_ENFORCE));
+	r = look_locked(w, p);
+	pol_free(p);
+	return r;
+}

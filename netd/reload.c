@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A policy file that has changed. reload.h says when that is heeded. */
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "netd/reload.h"
+
+/* ---- main ---------------------------------------------------------------- */
+
+json_t *reload_json(const struct reload *r)
+{
+	json_t *o;
+
+	if (!*r->path)
+		return json_null();
+	o = json_pack("{s:s}", "path", r->path);
+	if (!r->last)
+		return o;
+	json_object_set_new(o, "time", json_integer((json_int_t)r->last));
+	json_object_set_new(o, "ok", json_boolean(r->ok));
+	if (!r->ok)
+		json_object_set_new(o, "error",
+		                    json_pack("{s:i, s:s, s:s}", "code",
+		                              r->code, "what", r->what, "why",
+		                              r->why));
+	return o;
+}
+
+static void copy(const json_t *o, const char *key, char to[static DIAG_LINE])
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	snprintf(to, DIAG_LINE, "%s", s ? s : "");
+}
+
+void reload_note(struct reload *r, const json_t *reply, int64_t now)
+{
+	const json_t *e = json_object_get(reply, "error");
+	const json_t *first =
+		json_array_get(json_object_get(reply, "errors"), 0);
+
+	r->last = now;
+	r->ok = json_is_true(json_object_get(reply, "ok"));
+	r->code = (int)json_integer_value(json_object_get(e, "code"));
+	copy(e, "what", r->what);
+	copy(e, "why", r->why);
+	if (first)
+		snprintf(
+			r->why, sizeof(r->why), "line %d: %.200s",
+			(int)json_integer_value(json_object_get(first, "line")),
+			json_string_value(json_object_get(e, "why")));
+}
+
+/* ---- the worker ------------------------------------------------------------
+ */
+
+int reload_calm(const struct pol_plan *plan, struct diag *d)
+{
+	char text[DIAG_LINE];
+
+	for (size_t i = 0; i < plan->n; i++) {
+		const struct pol_action *a = &plan->action[i];
+
+		if (a->disruption == POL_DIS_NONE)
+			continue;
+		pol_action_text(a, text, sizeof(text));
+		diag_fail(d, -EBUSY, FL_NETD_RELOAD,
+		          "the policy file has changed, and is not applied");
+		diag_why(d, "it would disrupt (%s): %.160s",
+		         pol_disruption_name(a->disruption), text);
+		diag_mend(d, "fairlead apply; or `systemctl reload "
+		             "fairlead-netd`");
+		return -EBUSY;
+	}
+	return 0;
+}
+
+static int unreadable(struct work *w, int err, const char *why)
+{
+	const char *path = w->env->reload->path;
+
+	diag_fail(&w->diag, err, FL_NETD_RELOAD, "cannot take the policy %s",
+	          path);
+	diag_why(&w->diag, "%s", why);
+	diag_mend(&w->diag,
+	          "chown root %s; chmod go-w %s; then `systemctl "
+	          "reload fairlead-netd`",
+	          path, path);
+	return err;
+}
+
+static int read_file(struct work *w, struct intent *in)
+{
+	_cleanup_close_ int fd =
+		open(w->env->reload->path,
+	             O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+	int r;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return unreadable(w, -errno, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return unreadable(w, -EINVAL, "it is no file");
+	if (st.st_uid || st.st_mode & 022)
+		return unreadable(w, -EPERM,
+		                  "it is not root's, or others may write it");
+	r = fd_read_file(fd, NETD_POLICY_MAX, &in->policy, &in->policy_len);
+	if (r < 0)
+		return unreadable(w, r, strerror(-r));
+	snprintf(in->file, sizeof(in->file), "%.255s", w->env->reload->path);
+	return 0;
+}
+
+/* 1 = it is what is applied. */
+static int is_applied(struct work *w, const struct intent *in)
+{
+	_cleanup_free_ char *now = NULL;
+	size_t len = 0;
+	int r = journal_get(w->env->state_fd, JOURNAL_APPLIED_FILE, &now, &len,
+	                    &w->diag);
+
+	if (r)
+		return r;
+	return len == in->policy_len && !memcmp(now, in->policy, len);
+}
+
+static int not_applied(struct work *w)
+{
+	diag_fail(&w->diag, -ENOENT, FL_NETD_NO_POLICY,
+	          "the policy file is not applied: no policy is");
+	diag_why(&w->diag, "only what was applied is reloaded");
+	diag_mend(&w->diag, "fairlead apply");
+	return -ENOENT;
+}
+
+int verb_reload(struct work *w)
+{
+	int phase = journal_phase(w->env->state_fd, &w->diag);
+	struct intent in = { 0 };
+	int r = MIN(phase, 0);
+
+	if (!r && phase == JOURNAL_NONE)
+		return w->req.now ? not_applied(w) : 0;
+	if (!r)
+		r = read_file(w, &in);
+	if (!r && phase == JOURNAL_APPLIED)
+		r = is_applied(w, &in);
+	json_object_set_new(w->reply, "changed", json_boolean(r == 0));
+	if (r) {
+		intent_clear(&in);
+		return MIN(r, 0);
+	}
+	return transact_again(w, &in, !w->req.now);
+}

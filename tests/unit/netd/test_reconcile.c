@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Looks at a machine that others change (sim.h), what is remembered of them,
+ * and which words of the kernel make one look. That a real driver's reload
+ * comes back is tested in the lab (netd-drift.sh).
+ */
+
+#include <linux/rtnetlink.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "netd/events.h"
+#include "netd/reconcile.h"
+#include "tests/unit/netd/sim.h"
+
+static const char body[] =
+	"nics:\n"
+	"  - { name: e, match: { pci: \"0000:01:00.0\" }, link: up,\n"
+	"      virtual-function-count: 3, drivers-autoprobe: false }\n"
+	"networks:\n"
+	"  - { name: net, vlan: { id: 100 }, spoof-check: false, trust: true }\n"
+	"pools:\n"
+	"  - { name: p, functions: [\"e#0-2\"], driver: vfio,\n"
+	"      mac: { prefix: \"02:5a:10\", assign: stable } }\n"
+	"guests:\n"
+	"  - { name: g, memory: 512M, kernel: /k, nics: [\n"
+	"      { name: a, pool: p, network: net }, { name: b, pool: p } ] }\n";
+
+struct fixture {
+	struct sim *sim;
+	struct pol_policy *policy;
+	struct reconcile *past;
+	json_t *found;
+	int64_t now;
+	int told;
+};
+
+static int begin_with(void **state, const char *host)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	static struct pol_errors errs;
+	char text[2048];
+
+	snprintf(text, sizeof(text), "version: 1\n%s%s", host, body);
+	f->sim = sim_new();
+	f->past = calloc(1, sizeof(*f->past));
+	f->now = 1000;
+	assert_int_equal(pol_parse(text, strlen(text), &f->policy, &errs), 0);
+	*state = f;
+	return 0;
+}
+
+static int begin(void **state)
+{
+	return begin_with(state, "");
+}
+
+static int begin_observe(void **state)
+{
+	return begin_with(state, "host: { mode: observe }\n");
+}
+
+static int begin_ignore(void **state)
+{
+	return begin_with(state, "host: { reconcile: { drift: { safe: ignore, "
+	                         "disruptive: ignore } } }\n");
+}
+
+static int end(void **state)
+{
+	struct fixture *f = *state;
+
+	json_decref(f->found);
+	pol_free(f->policy);
+	sim_free(f->sim);
+	free(f->past);
+	free(f);
+	return 0;
+}
+
+static void told(const struct drift *d, void *arg)
+{
+	struct fixture *f = arg;
+
+	(void)d;
+	f->told++;
+}
+
+/* As the worker does it, and what main makes of it. */
+static void look(struct fixture *f)
+{
+	static struct pol_errors errs;
+	struct look l = { .ops = &sim_ops,
+		          .ctx = f->sim,
+		          .policy = f->policy,
+		          .past = f->past,
+		          .now = f->now,
+		          .found = json_array() };
+	struct pol_state *seen, *want;
+	json_t *reply;
+
+	assert_int_equal(sim_ops.observe(f->sim, &seen, NULL), 0);
+	assert_int_equal(pol_resolve(f->policy, seen, &want, &errs), 0);
+	assert_int_equal(look_run(&l, want, seen), 0);
+	pol_state_free(want);
+	pol_state_free(seen);
+	json_decref(f->found);
+	f->found = json_incref(l.found);
+	reply = json_pack("{s:b, s:o}", "active", 1, "found", l.found);
+	f->told = 0;
+	drift_merge(f->past, reply, f->now, told, f);
+	json_decref(reply);
+}
+
+static size_t count(const struct fixture *f, enum drift_state state)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < json_array_size(f->found); i++)
+		n += json_integer_value(json_object_get(
+			     json_array_get(f->found, i), "state")) ==
+		     (json_int_t)state;
+	return n;
+}
+
+static void settle(struct fixture *f)
+{
+	look(f);
+	look(f);
+	assert_int_equal(json_array_size(f->found), 0);
+}
+
+/* A driver that was reloaded: no VFs, and all of it comes back in one look;
+ * the next finds nothing and writes nothing. */
+static void test_reload(void **state)
+{
+	struct fixture *f = *state;
+
+	look(f);
+	assert_int_equal(f->sim->num_vfs, 3);
+	assert_true(f->sim->vf[0].trust);
+	assert_int_equal(f->sim->vf[0].vlan, 100);
+	assert_string_equal(f->sim->vf[2].driver, "vfio-pci");
+	assert_false(f->sim->autoprobe);
+	assert_int_equal(count(f, DRIFT_REPAIRED), json_array_size(f->found));
+	f->sim->n = 0;
+	look(f);
+	assert_int_equal(json_array_size(f->found), 0);
+	assert_int_equal(f->sim->n, 0);
+	f->sim->num_vfs = 0;
+	f->sim->up = false;
+	look(f);
+	assert_int_equal(f->sim->num_vfs, 3);
+	assert_true(f->sim->up);
+}
+
+static void test_attributes(void **state)
+{
+	struct fixture *f = *state;
+	const struct drift *d;
+
+	settle(f);
+	f->sim->vf[0].trust = false;
+	f->sim->vf[1].mac[5] ^= 1;
+	f->sim->vf[2].driver[0] = '\0';
+	look(f);
+	assert_int_equal(count(f, DRIFT_REPAIRED), 3);
+	assert_int_equal(f->told, 3);
+	assert_true(f->sim->vf[0].trust);
+	assert_string_equal(f->sim->vf[2].driver, "vfio-pci");
+	d = drift_find(f->past, (struct bdf){ 0, 1, 0, 0 }, 0, POL_OP_VF_TRUST);
+	assert_non_null(d);
+	assert_false(d->open);
+}
+
+/* Somebody else's count, a host's driver: told once, and left. */
+static void test_disruptive(void **state)
+{
+	struct fixture *f = *state;
+	struct pol_action a = { .op = POL_OP_NUMVFS, .vf = -1 };
+	struct diag d;
+	char before[2048], after[2048];
+
+	settle(f);
+	strcpy(f->sim->vf[1].driver, "igbvf");
+	f->sim->vf[1].override[0] = '\0';
+	look(f);
+	assert_int_equal(count(f, DRIFT_REPORTED), 1);
+	assert_int_equal(f->told, 1);
+	assert_string_equal(f->sim->vf[1].driver, "igbvf");
+	look(f);
+	assert_int_equal(f->told, 0);
+	assert_int_equal(sim_ops.act[a.op](f->sim, &a, &d), 0);
+	a.number = 2;
+	assert_int_equal(sim_ops.act[a.op](f->sim, &a, &d), 0);
+	sim_text(f->sim, before);
+	look(f);
+	assert_string_equal(sim_text(f->sim, after), before);
+	assert_int_equal(count(f, DRIFT_REPAIRED), 0);
+	assert_true(count(f, DRIFT_REPORTED) > 0);
+}
+
+/* A VF that somebody has keeps no other from its own. */
+static void test_held(void **state)
+{
+	struct fixture *f = *state;
+
+	settle(f);
+	f->sim->vf[0].holder_pid = 7;
+	f->sim->vf[0].mac[5] ^= 1;
+	f->sim->vf[2].driver[0] = '\0';
+	look(f);
+	assert_int_equal(count(f, DRIFT_REFUSED), 1);
+	assert_int_equal(count(f, DRIFT_REPAIRED), 1);
+	assert_string_equal(f->sim->vf[2].driver, "vfio-pci");
+}
+
+/* What one VF refuses is not kept from another. */
+static void test_failed(void **state)
+{
+	struct fixture *f = *state;
+
+	settle(f);
+	f->sim->vf[0].trust = false;
+	f->sim->vf[2].driver[0] = '\0';
+	f->sim->n = 0;
+	f->sim->fail_at = 1;
+	f->sim->fail_errno = -EOPNOTSUPP;
+	f->sim->fail_code = FL_NETD_LINK;
+	look(f);
+	assert_int_equal(count(f, DRIFT_FAILED), 1);
+	assert_string_equal(f->sim->vf[2].driver, "vfio-pci");
+	/* A device that hangs: nothing more is asked of any. */
+	f->sim->vf[2].driver[0] = '\0';
+	f->sim->n = 0;
+	f->sim->fail_code = FL_SRIOV_STUCK;
+	look(f);
+	assert_int_equal(f->sim->n, 1);
+}
+
+static void drift_again(struct fixture *f, int seconds)
+{
+	f->sim->vf[0].trust = false;
+	f->now += seconds;
+	look(f);
+}
+
+/* Three times is chance, the fourth is somebody's will. It ends when nobody
+ * has touched it for long enough. */
+static void test_fight(void **state)
+{
+	struct fixture *f = *state;
+
+	settle(f);
+	f->now += FIGHT_SECONDS + 1;
+	for (int i = 0; i < FIGHT_MAX; i++) {
+		drift_again(f, 5);
+		assert_true(f->sim->vf[0].trust);
+	}
+	drift_again(f, 5);
+	assert_int_equal(count(f, DRIFT_FOUGHT), 1);
+	assert_int_equal(f->told, 1);
+	assert_false(f->sim->vf[0].trust);
+	for (int i = 0; i < 20; i++) {
+		drift_again(f, 60);
+		assert_false(f->sim->vf[0].trust);
+		assert_int_equal(f->told, 0);
+	}
+	f->sim->vf[0].trust = true;
+	look(f);
+	drift_again(f, FIGHT_SECONDS + 1);
+	assert_true(f->sim->vf[0].trust);
+}
+
+/* Rarely enough is no fight. */
+static void test_no_fight(void **state)
+{
+	struct fixture *f = *state;
+
+	settle(f);
+	for (int i = 0; i < 10; i++) {
+		drift_again(f, FIGHT_SECONDS + 1);
+		assert_true(f->sim->vf[0].trust);
+	}
+}
+
+static void test_observe(void **state)
+{
+	struct fixture *f = *state;
+
+	look(f);
+	assert_int_equal(f->sim->n, 0);
+	assert_int_equal(f->sim->num_vfs, 0);
+	assert_true(count(f, DRIFT_REPORTED) > 3);
+}
+
+static void test_ignore(void **state)
+{
+	struct fixture *f = *state;
+
+	look(f);
+	assert_int_equal(f->sim->n, 0);
+	assert_int_equal(json_array_size(f->found), 0);
+}
+
+/* A look that could not tell closes nothing; rubbish in a reply is passed
+ * over; the table does not grow. */
+static void test_memory(void **state)
+{
+	struct fixture *f = *state;
+	json_t *list = json_array(), *reply;
+
+	settle(f);
+	f->policy->host.mode = POL_MODE_OBSERVE;
+	f->sim->vf[0].trust = false;
+	look(f);
+	assert_true(drift_find(f->past, (struct bdf){ 0, 1, 0, 0 }, 0,
+	                       POL_OP_VF_TRUST)
+	                    ->open);
+	reply = json_pack("{s:b, s:s}", "active", 1, "why", "gone");
+	drift_merge(f->past, reply, f->now, NULL, NULL);
+	json_decref(reply);
+	assert_true(drift_find(f->past, (struct bdf){ 0, 1, 0, 0 }, 0,
+	                       POL_OP_VF_TRUST)
+	                    ->open);
+	for (int i = -2; i < 2 * DRIFT_MAX; i++)
+		json_array_append_new(list,
+		                      json_pack("{s:s, s:i, s:i, s:i}", "pf",
+		                                "0000:05:00.0", "vf", i, "op",
+		                                POL_OP_VF_MAC, "state",
+		                                i == 5 ? 99 : 0));
+	json_array_append_new(list, json_pack("{s:s}", "pf", "x"));
+	json_array_append_new(list, json_integer(1));
+	reply = json_pack("{s:b, s:o}", "active", 1, "found", list);
+	for (int i = 0; i < 3; i++)
+		drift_merge(f->past, reply, f->now + i, NULL, NULL);
+	assert_int_equal(f->past->n, DRIFT_MAX);
+	assert_true(f->past->lost > 0);
+	json_decref(reply);
+	reply = reconcile_json(f->past);
+	assert_non_null(reply);
+	json_decref(reply);
+}
+
+/* ---- words of the kernel ---------------------------------------------------
+ */
+
+static void test_links(void **state)
+{
+	struct {
+		struct nlmsghdr h;
+		struct ifinfomsg i;
+	} m[2] = {
+		{ .h = { .nlmsg_len = sizeof(m[0]), .nlmsg_type = RTM_NEWLINK },
+		  .i = { .ifi_index = 3 } },
+		{ .h = { .nlmsg_len = sizeof(m[0]), .nlmsg_type = RTM_DELLINK },
+		  .i = { .ifi_index = 8 } }
+	};
+	static const int index[] = { 5, 8 };
+
+	(void)state;
+	assert_true(event_of_link(m, sizeof(m), index, 2));
+	assert_false(event_of_link(m, sizeof(m[0]), index, 2));
+	assert_false(event_of_link(m, sizeof(m), index, 1));
+	for (size_t len = 0; len < sizeof(m); len++)
+		assert_false(event_of_link(m, len, index, 2));
+	m[0].h.nlmsg_len = 0;
+	assert_false(event_of_link(m, sizeof(m), index, 2));
+	m[0].h.nlmsg_len = sizeof(struct nlmsghdr);
+	assert_false(event_of_link(m, sizeof(m[0]), index, 2));
+}
+
+#define UEVENT(s) event_of_uevent(s, sizeof(s))
+
+static void test_uevents(void **state)
+{
+	static const char tap[] = "add@/devices/virtual/net/t0\0ACTION=add\0"
+				  "DEVPATH=/devices/virtual/net/t0\0"
+				  "SUBSYSTEM=net";
+	static const char nic[] = "add@/devices/pci0/net/e0\0ACTION=add\0"
+				  "DEVPATH=/devices/pci0/net/e0\0"
+				  "SUBSYSTEM=net";
+
+	(void)state;
+	assert_true(UEVENT("bind@/d\0ACTION=bind\0SUBSYSTEM=pci"));
+	assert_true(UEVENT(nic));
+	assert_false(UEVENT(tap));
+	assert_false(UEVENT("add@/d\0SUBSYSTEM=block"));
+	assert_false(UEVENT("add@/d\0XSUBSYSTEM=pci"));
+	assert_false(UEVENT(""));
+	assert_false(event_of_uevent("SUBSYSTEM=pci", 13));
+	for (size_t len = 0; len < sizeof(nic) - 1; len++)
+		(void)event_of_uevent(nic, len);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_reload, begin, end),
+		cmocka_unit_test_setup_teardown(test_attributes, begin, end),
+		cmocka_unit_test_setup_teardown(test_disruptive, begin, end),
+		cmocka_unit_test_setup_teardown(test_held, begin, end),
+		cmocka_unit_test_setup_teardown(test_failed, begin, end),
+		cmocka_unit_test_setup_teardown(test_fight, begin, end),
+		cmocka_unit_test_setup_teardown(test_no_fight, begin, end),
+		cmocka_unit_test_setup_teardown(test_observe, begin_observe,
+		                                end),
+		cmocka_unit_test_setup_teardown(test_ignore, begin_ignore, end),
+		cmocka_unit_test_setup_teardown(test_memory, begin, end),
+		cmocka_unit_test(test_links),
+		cmocka_unit_test(test_uevents),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

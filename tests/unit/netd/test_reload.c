@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The policy file, written and reloaded, on a tree without devices; and that a
+ * daemon that has nothing to do does nothing. */
+
+#include "tests/unit/netd/daemon.h"
+
+static const char small[] = "version: 1\n";
+static const char larger[] =
+	"version: 1\nguests:\n  - { name: g, memory: 512M, kernel: /k }\n";
+
+static void write_file(const struct daemon *d, const char *name,
+                       const char *text)
+{
+	char path[160];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", d->dir.path, name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static bool applied_is(const struct daemon *d, const char *text)
+{
+	char path[160], buf[256] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/state/applied.yaml", d->dir.path);
+	f = fopen(path, "r");
+	if (!f)
+		return false;
+	buf[fread(buf, 1, sizeof(buf) - 1, f)] = '\0';
+	fclose(f);
+	return !strcmp(buf, text);
+}
+
+static json_t *policy_file(const struct daemon *d)
+{
+	int fd = dial(d);
+	json_t *doc, *o;
+
+	say(fd, "{\"version\":1,\"verb\":\"status\"}");
+	doc = receive(fd, 5000);
+	o = json_incref(json_object_get(doc, "policy-file"));
+	json_decref(doc);
+	close(fd);
+	return o;
+}
+
+/* Its error, 0 = it is well; -1 = nothing yet. */
+static int reload_code(const struct daemon *d)
+{
+	json_t *o = policy_file(d);
+	const json_t *e = json_object_get(o, "error");
+	int c = json_object_get(o, "time") ? 0 : -1;
+
+	if (e)
+		c = (int)json_integer_value(json_object_get(e, "code"));
+	json_decref(o);
+	return c;
+}
+
+static void wait_code(const struct daemon *d, int code)
+{
+	for (int i = 0; i < 300 && reload_code(d) != code; i++)
+		usleep(20000);
+	assert_int_equal(reload_code(d), code);
+}
+
+static void apply(const struct daemon *d, const char *text)
+{
+	int fd = dial(d);
+
+	send_policy(fd, "apply", text);
+	expect(fd, 0);
+	close(fd);
+}
+
+static void test_written(void **state)
+{
+	struct daemon *d = *state;
+
+	apply(d, small);
+	write_file(d, "policy.yaml", larger);
+	for (int i = 0; i < 300 && !applied_is(d, larger); i++)
+		usleep(20000);
+	assert_true(applied_is(d, larger));
+	wait_code(d, 0);
+	/* As editors do it. */
+	write_file(d, "new", small);
+	shell(d, "mv new policy.yaml");
+	for (int i = 0; i < 300 && !applied_is(d, small); i++)
+		usleep(20000);
+	assert_true(applied_is(d, small));
+}
+
+/* What is wrong changes nothing, and is told. */
+static void test_errors(void **state)
+{
+	struct daemon *d = *state;
+
+	apply(d, small);
+	write_file(d, "policy.yaml", "version: 1\nguestz: []\n");
+	wait_code(d, FL_POL_KEY);
+	assert_true(applied_is(d, small));
+	write_file(d, "policy.yaml", larger);
+	wait_code(d, 0);
+	assert_true(applied_is(d, larger));
+	shell(d, "chmod 666 policy.yaml");
+	kill(d->pid, SIGHUP);
+	wait_code(d, FL_NETD_RELOAD);
+	shell(d, "chmod 644 policy.yaml; rm policy.yaml; mkfifo policy.yaml");
+	kill(d->pid, SIGHUP);
+	usleep(100000);
+	wait_code(d, FL_NETD_RELOAD);
+}
+
+/* Saving a file carves nobody's machine. */
+static void test_never_applied(void **state)
+{
+	struct daemon *d = *state;
+
+	write_file(d, "policy.yaml", larger);
+	wait_code(d, 0);
+	assert_false(applied_is(d, larger));
+	kill(d->pid, SIGHUP);
+	wait_code(d, FL_NETD_NO_POLICY);
+	assert_false(applied_is(d, larger));
+}
+
+static long switches(const struct daemon *d)
+{
+	char path[64], line[128];
+	long n = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", d->pid);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f))
+		if (!strncmp(line, "voluntary_ctxt_switches:", 24))
+			n = strtol(line + 24, NULL, 10);
+	fclose(f);
+	return n;
+}
+
+/* With a policy that asks for no sweep soon. */
+static void test_idle(void **state)
+{
+	struct daemon *d = *state;
+	long before;
+
+	apply(d, "version: 1\nhost: { reconcile: { interval: 600s } }\n");
+	sleep(2);
+	before = switches(d);
+	sleep(3);
+	assert_int_equal(switches(d), before);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_written, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_never_applied, setup,
+		                                teardown),
+		cmocka_unit_test_setup_teardown(test_idle, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
