@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "netd/refused.h"
 #include "netd/switch.h"
@@ -81,11 +82,41 @@ static int pass_over(struct setting *s, const struct pol_action *a, int err,
 	return 0;
 }
 
+#define CARRIER_TRIES 50
+#define CARRIER_STEP_NS 100000000l
+
+/* How many come first: some drivers compare a VF's rate with the speed of the
+ * link, and refuse any while that has just gone up and has none yet. */
+static size_t before_rates(const struct setting *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->a[i].op == POL_OP_VF_RATE)
+			for (size_t k = 0; k < i; k++)
+				if (s->a[k].op == POL_OP_PF_LINK &&
+				    s->a[k].number)
+					return k + 1;
+	return 0;
+}
+
+/* A cable that is not there is waited for, too, once. */
+static int up_first(struct setting *s, size_t *ret_done, struct diag *d)
+{
+	const struct timespec step = { .tv_nsec = CARRIER_STEP_NS };
+	size_t n = before_rates(s);
+	int r = n ? rtnl_set(s->m->rtnl, s->a, n, s->f.driver, ret_done, d) : 0;
+
+	for (int i = 0; n && !r && i < CARRIER_TRIES &&
+	                !observe_speed(s->m->env, s->a->ifname);
+	     i++)
+		nanosleep(&step, NULL);
+	return r;
+}
+
 static int set_link(struct setting *s, size_t *ret_done, struct diag *d)
 {
-	int r = 0;
+	int r = up_first(s, ret_done, d);
 
-	for (*ret_done = 0; !r && *ret_done < s->n;) {
+	while (!r && *ret_done < s->n) {
 		const struct pol_action *a = &s->a[*ret_done];
 		size_t done = 0;
 
@@ -114,6 +145,7 @@ static int op_many(void *ctx, const struct pol_action *a, size_t n,
 	if (!named)
 		return diag_fail(d, -ENOMEM, FL_NETD_MEMORY, "no memory");
 	s.a = named;
+	*ret_done = 0;
 	r = set_link(&s, ret_done, d);
 	e = s.noted ? refused_write(s.m->env->state_fd, a->pf, &s.refused,
 	                            r ? NULL : d)
