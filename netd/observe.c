@@ -27,6 +27,7 @@ struct observer {
 	size_t room;
 	struct sriov_pf pf;    /* the one being read */
 	struct rtnl_link link; /* its link */
+	bool msix;             /* it shares out vectors */
 	struct iommu_group group;
 	struct diag *d;
 };
@@ -145,6 +146,9 @@ static int see_vf(struct observer *o, unsigned index, struct pol_vf *v)
 	v->set = POL_HAS_DRIVER | POL_HAS_OVERRIDE;
 	see_attributes(&o->link.vf[index], v);
 	see_blocker(o, v);
+	if (o->msix)
+		v->msix = (uint16_t)sriov_msix_count(o->env->root_fd, v->bdf);
+	v->set |= v->msix ? POL_HAS_MSIX : 0u;
 	return see_users(o, v);
 }
 
@@ -214,6 +218,8 @@ static int see_pf(struct observer *o, struct pol_pf *p)
 	snprintf(p->ifname, sizeof(p->ifname), "%s", pf->fn.ifname);
 	see_ident(o->env, &pf->fn, &p->id, &p->set);
 	see_link(o, p);
+	p->msix_total = sriov_msix_total(o->env->root_fd, p->bdf);
+	o->msix = p->msix_total;
 	foretell_blocker(o->env, p);
 	if (!p->num_vfs)
 		return 0;

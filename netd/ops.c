@@ -197,6 +197,15 @@ static int op_driver(void *ctx, const struct pol_action *a, struct diag *d)
 	return sriov_bind_to(m->env->root_fd, vf, a->driver, a->override, d);
 }
 
+static int op_msix(void *ctx, const struct pol_action *a, struct diag *d)
+{
+	const struct machine *m = ctx;
+	struct bdf vf = { 0 };
+	int r = vf_address(m, a, &vf, d);
+
+	return r ? r : sriov_set_msix(m->env->root_fd, vf, a->number, d);
+}
+
 static int op_device(void *ctx, const struct pol_action *a, struct diag *d)
 {
 	const struct machine *m = ctx;
@@ -245,6 +254,7 @@ const struct apply_ops machine_ops = {
 		[POL_OP_GROUP_DEL] = op_group_del,
 		[POL_OP_BRIDGE] = op_bridge,
 		[POL_OP_PORT] = op_port,
+		[POL_OP_VF_MSIX] = op_msix,
 		[POL_OP_VF_DRIVER] = op_driver,
 		[POL_OP_DEV_DRIVER] = op_device,
 	},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What status tells of PFs' switches: mode, groups, where their interfaces
- * are, and how the device says it fares. */
+ * are, and how the device says it fares; and of vectors. */
 
 #include <net/if.h>
 #include <string.h>
@@ -80,6 +80,12 @@ static void pf_status(const struct pol_pf *p, json_t *o)
 {
 	json_t *vfs = json_object_get(o, "vfs");
 
+	json_object_set_new(o, "msix-total", json_integer(p->msix_total));
+	for (size_t i = 0; p->msix_total && i < p->n_vfs; i++)
+		json_object_set_new(json_array_get(vfs, i), "msix-vectors",
+		                    p->vf[i].set & POL_HAS_MSIX
+		                            ? json_integer(p->vf[i].msix)
+		                            : json_null());
 	json_object_set_new(
 		o, "embedded-switch-mode",
 		p->set & POL_HAS_ESWITCH

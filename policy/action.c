@@ -35,6 +35,7 @@ const char *pol_op_name(enum pol_op op)
 		[POL_OP_GROUP_DEL] = "group-del",
 		[POL_OP_BRIDGE] = "bridge",
 		[POL_OP_PORT] = "port",
+		[POL_OP_VF_MSIX] = "vf-msix",
 		[POL_OP_VF_DRIVER] = "vf-driver",
 		[POL_OP_DEV_DRIVER] = "dev-driver",
 	};
@@ -346,6 +347,29 @@ static void command_driver(const struct pol_action *a, const char *pf,
 	}
 }
 
+/* ---- vectors --------------------------------------------------------------
+ */
+
+static void text_msix(const struct pol_action *a, const char *pf, struct out *o)
+{
+	put(o, "give VF %d of %s %u vectors", a->vf, pf, a->number);
+}
+
+/* Its driver comes back by itself, or the next line says which. */
+static void command_msix(const struct pol_action *a, const char *pf,
+                         struct out *o)
+{
+	char dir[PATH], address[PATH];
+
+	(void)pf;
+	name_vf(a, dir, address);
+	put(o,
+	    "d=$(readlink -f %s/driver); [ -z \"$d\" ] || [ ! -e $d/unbind ] || "
+	    "echo %s > $d/unbind; echo %u > %s/sriov_vf_msix_count; [ -z "
+	    "\"$d\" ] || [ ! -e $d/bind ] || echo %s > $d/bind",
+	    dir, address, a->number, dir, address);
+}
+
 /* ---- the switch: action-switch.c ------------------------------------------
  */
 
@@ -410,6 +434,7 @@ int pol_action_text(const struct pol_action *a, char *buf, size_t size)
 		[POL_OP_GROUP_DEL] = text_switch,
 		[POL_OP_BRIDGE] = text_switch,
 		[POL_OP_PORT] = text_switch,
+		[POL_OP_VF_MSIX] = text_msix,
 		[POL_OP_VF_DRIVER] = text_driver,
 		[POL_OP_DEV_DRIVER] = text_driver,
 	};
@@ -438,6 +463,7 @@ int pol_action_command(const struct pol_action *a, char *buf, size_t size)
 		[POL_OP_GROUP_DEL] = command_switch,
 		[POL_OP_BRIDGE] = command_switch,
 		[POL_OP_PORT] = command_switch,
+		[POL_OP_VF_MSIX] = command_msix,
 		[POL_OP_VF_DRIVER] = command_driver,
 		[POL_OP_DEV_DRIVER] = command_driver,
 	};

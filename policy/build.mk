@@ -37,6 +37,7 @@ SRCS_policy := \
 	machine-fields.c \
 	machine-json.c \
 	match.c \
+	msix.c \
 	node.c \
 	nodes.c \
 	own.c \

@@ -331,7 +331,7 @@ static const struct key override_vf_keys[] = {
 	{ .name = "mac-address", .flags = KEY_NULL, .read = read_mac,
 	  .at = offsetof(struct pol_override_vf, mac) },
 	ATTRIBUTE_KEYS(pol_override_vf),
-	{ .name = "msix-vectors", .flags = KEY_LATER },
+	{ .name = "msix-vectors", .read = read_vf_msix },
 	{ .name = "rate-group", .flags = KEY_NULL, .read = read_vf_group },
 };
 static const struct table override_vf_table = {

@@ -306,7 +306,7 @@ static const struct key guest_nic_keys[] = {
 	  .at = offsetof(struct pol_guest_nic, on_fault) },
 	{ .name = "mac-address", .flags = KEY_NULL, .read = read_mac,
 	  .at = offsetof(struct pol_guest_nic, mac) },
-	{ .name = "msix-vectors", .flags = KEY_LATER },
+	{ .name = "msix-vectors", .read = read_msix_vectors },
 };
 static const struct table guest_nic_table = {
 	.what = "guest nic", .keys = guest_nic_keys,

@@ -136,7 +136,7 @@ static const struct key nic_keys[] = {
 	  .at = offsetof(struct pol_nic, ifname) },
 	{ .name = "manage", .read = read_manage,
 	  .at = offsetof(struct pol_nic, manage) },
-	{ .name = "msix-budget",          .flags = KEY_LATER },
+	{ .name = "msix-budget", .read = read_msix_budget },
 };
 static const struct table nic_table = {
 	.what = "nic", .keys = nic_keys, .n = ARRAY_SIZE(nic_keys),

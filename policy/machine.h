@@ -35,6 +35,7 @@ enum { /* pol_vf.set, pol_pf.set: which fields are stated */
 	POL_HAS_GROUPS = 1 << 22,
 	POL_HAS_BRIDGE = 1 << 23,
 	POL_HAS_FILTERING = 1 << 27,
+	POL_HAS_MSIX = 1 << 28,  /* of a VF */
 	POL_HAS_GROUP = 1 << 24, /* of a VF */
 	/* struct pol_ident; observed only */
 	POL_HAS_NODE = 1 << 28,
@@ -89,6 +90,7 @@ struct pol_vf {
 	 * POL_DRIVER_DEFAULT is whatever the kernel binds by itself. */
 	char driver[POL_NAME], override[POL_NAME];
 	char rate_group[POL_NAME]; /* "" = in none */
+	uint16_t msix;             /* vectors */
 	struct pol_port port;      /* its representor */
 	/* observed only */
 	int group;        /* -1 = none */
@@ -130,7 +132,8 @@ struct pol_pf {
 	/* observed only */
 	uint16_t vendor, device;
 	uint32_t total_vfs;
-	uint32_t speed;                /* of its link, Mbit/s; 0 = not known */
+	uint32_t msix_total; /* vectors for all VFs; 0 = shares out none */
+	uint32_t speed;      /* of its link, Mbit/s; 0 = not known */
 	uint16_t vf_offset, vf_stride; /* PCIe 6.0 9.3.3.9, 9.3.3.10: foretell
 	                                  VF addresses; both 0 = not known */
 	char driver[POL_NAME], ifname[POL_NAME];
@@ -204,8 +207,9 @@ enum pol_op {
 	POL_OP_GROUP, /* a rate group: made or set */
 	POL_OP_VF_GROUP,
 	POL_OP_GROUP_DEL,
-	POL_OP_BRIDGE, /* its VLAN filtering */
-	POL_OP_PORT,   /* the PF's own interface, or a VF's representor */
+	POL_OP_BRIDGE,  /* its VLAN filtering */
+	POL_OP_PORT,    /* the PF's own interface, or a VF's representor */
+	POL_OP_VF_MSIX, /* while no driver has it */
 	POL_OP_VF_DRIVER,
 	POL_OP_DEV_DRIVER, /* of a whole function: pf is its address */
 	POL_OP_MAX,
@@ -229,7 +233,7 @@ struct pol_action {
 	                          back); the PF's own = not known */
 	uint32_t number; /* AUTOPROBE, NUMVFS, PF_MTU, PF_LINK, SPOOF, TRUST,
 	                    RSS, VF_LINK, ESWITCH (1 = switchdev), BRIDGE:
-	                    new value; GROUP: 1 = it is there */
+	                    new value, VF_MSIX; GROUP: 1 = it is there */
 	uint32_t number_from; /* value before */
 	uint32_t rate_min, rate_max;
 	bool may_fail; /* a driver that does not do it is no failure */

@@ -48,6 +48,7 @@
 #define POL_MEMORY_NODES_MAX 8 /* memory nodes of a guest */
 #define POL_HOST_NODES 1024    /* numbers that nodes of the host may have */
 #define POL_SMBIOS_TEXT 128
+#define POL_MSIX_MAX 2048      /* of a function: PCIe 6.0 7.7.2.2 */
 #define POL_PARAMS_MAX 16      /* of a physical function */
 #define POL_GROUPS_MAX 32      /* rate groups of one */
 #define POL_PARAM_VALUE 33     /* devlink's longest text and a NUL */
@@ -175,6 +176,10 @@ enum pol_manage { /* whose a physical function is */
 	POL_MANAGE_ADOPT,     /* how many VFs there are is another's */
 	POL_MANAGE_FUNCTIONS, /* so is all of it but the pools' VFs */
 };
+enum pol_share { /* msix-budget, where it is no number */
+	POL_SHARE_NONE,
+	POL_SHARE_VCPUS, /* VFs of guests: as many as vCPUs, and one */
+};
 struct pol_nic { /* a physical function that has VFs */
 	char name[POL_NAME];
 	struct pol_pos pos;
@@ -195,6 +200,9 @@ struct pol_nic { /* a physical function that has VFs */
 	size_t n_rates;
 	bool rates_given; /* the list is all of them */
 	struct pol_nic_bridge bridge;
+	enum pol_share msix_share; /* msix-budget */
+	uint32_t msix_total;       /* its VFs together; 0 = no such limit */
+	struct pol_pos msix_pos;
 };
 enum pol_companions {
 	POL_ALONE, /* refused where its IOMMU group has others */
@@ -275,6 +283,7 @@ struct pol_override_vf {
 	uint32_t id;
 	struct pol_mac mac;
 	struct pol_attributes set;
+	uint32_t msix;              /* msix-vectors; 0 = left out */
 	enum pol_given group_given; /* rate-group; null = in none */
 	char group[POL_NAME];
 };
@@ -346,6 +355,8 @@ struct pol_guest_nic {
 	 * and `fn` is idle, of `idle_pool` (SIZE_MAX = it has none). */
 	enum pol_backend datapath;
 	size_t idle_pool;
+	uint32_t msix; /* msix-vectors of its VF; 0 = nothing said */
+	bool msix_per_vcpu;
 	struct pol_tap standby; /* failover: beside the VF, with its MAC */
 	uint32_t mtu; /* of what is emulated; 0 = nothing said: pol_own's is
 	                 its network's then */

@@ -309,8 +309,8 @@ static int plan_pf(struct job *j)
 		check_indexes, plan_autoprobe,     plan_mtu,
 		plan_vfs_away, plan_switch_before, plan_vfs_made,
 		plan_link,     plan_switch_after,  plan_attributes,
-		plan_groups,   plan_ports,         plan_drivers,
-		plan_release,
+		plan_groups,   plan_ports,         plan_msix,
+		plan_drivers,  plan_release,
 	};
 	int r = 0;
 

@@ -102,6 +102,7 @@ enum {
 	FL_POL_DEVLINK = 144,   /* the device has no such thing to set */
 	FL_POL_BRIDGE = 145,    /* not there; or not ours to change */
 	FL_POL_VFS_BOUND = 146, /* VFs would be bound while the mode changes */
+	FL_POL_MSIX = 147,      /* more vectors than there are */
 	FL_POL_DATAPATH = 149,  /* a nic cannot be what `datapath` says */
 	FL_POL_INVENTORY = 157, /* a line of it is not understood */
 	FL_POL_INVENTORY_LACKS = 158, /* it does not say what a plan needs */

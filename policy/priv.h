@@ -352,6 +352,16 @@ const char *action_switch_text(const struct pol_action *a, const char *pf,
                                char *buf, size_t size);
 const char *action_switch_command(const struct pol_action *a, const char *pf,
                                   char *buf, size_t size);
+/* msix.c */
+READER(read_msix_budget);  /* of a struct pol_nic */
+READER(read_msix_vectors); /* of a struct pol_guest_nic */
+READER(read_vf_msix);      /* of a struct pol_override_vf */
+void check_msix(struct read *r);
+void want_msix(const struct resolve *r, const struct pol_guest *g,
+               const struct pol_guest_nic *n, struct pol_vf *w);
+void want_override_msix(struct pol_vf *w, const struct pol_override_vf *o);
+/* Has each PF as many? */
+void check_vectors(struct resolve *r);
 /* sim-switch.c: what sim.c leaves to it; and a port as a new VF has it. */
 int sim_switch(struct pol_pf *pf, struct pol_vf *v, const struct pol_action *a);
 void sim_new_port(const struct pol_pf *pf, struct pol_vf *v);

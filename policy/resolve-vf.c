@@ -175,6 +175,7 @@ static void resolve_override(struct resolve *r, const struct pol_override *o,
 	if (vf->set.vlan.given)
 		want_port(r, o->nic, w, &vf->set.vlan);
 	want_group(w, vf);
+	want_override_msix(w, vf);
 	check_mtu(r->errs, r->p, o->nic, r->at[o->nic], &vf->set);
 	if (w->set & POL_HAS_KNOBS)
 		need_ifname(r, o->nic, vf->pos, "what this override says");

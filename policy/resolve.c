@@ -390,6 +390,7 @@ static void resolve_guest_nic(struct resolve *r, const struct pol_guest *g,
 	pol_guest_nic_set(r->p, n, &set);
 	want_attributes(w, &set);
 	want_port(r, n->fn.nic, w, &set.vlan);
+	want_msix(r, g, n, w);
 	check_mtu(r->errs, r->p, n->fn.nic, r->at[n->fn.nic], &set);
 	if (w->set & POL_HAS_KNOBS)
 		need_ifname(r, n->fn.nic, n->pos, "what this guest nic says");
@@ -458,6 +459,7 @@ static int resolve_all(struct resolve *r)
 		resolve_guest(r, &r->p->guest[g]);
 	check_rates(r);
 	resolve_uplinks(r);
+	check_vectors(r);
 	err = resolve_devices(r);
 	if (err)
 		return err;

@@ -134,6 +134,12 @@ int sim_switch(struct pol_pf *pf, struct pol_vf *v, const struct pol_action *a)
 		return del_group(pf, a);
 	case POL_OP_VF_GROUP:
 		return join_group(pf, v, a);
+	case POL_OP_VF_MSIX:
+		if (!v)
+			return -ENODEV;
+		v->msix = (uint16_t)a->number;
+		v->set |= POL_HAS_MSIX;
+		return 0;
 	case POL_OP_BRIDGE:
 		pf->sw.filtering = a->number;
 		return 0;

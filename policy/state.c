@@ -124,6 +124,7 @@ static void want_vf(const struct pol_vf *saved, struct pol_vf *w)
 	copy_text(w->override, sizeof(w->override), saved->override);
 	copy_text(w->rate_group, sizeof(w->rate_group), saved->rate_group);
 	w->port = saved->port;
+	w->msix = saved->msix;
 	w->group = -1;
 }
 

@@ -38,6 +38,8 @@ _must_check_ int refuse_held(const struct sriov_holders *h, int root_fd,
 
 _must_check_ int set_numvfs(int root_fd, struct bdf pf, unsigned n,
                             const struct patience *p, struct diag *d);
+_must_check_ int set_msix(int root_fd, struct bdf vf, unsigned n,
+                          const struct patience *p, struct diag *d);
 _must_check_ int bind_to(int root_fd, struct bdf b, const char *driver,
                          const char *override, const struct patience *p,
                          struct diag *d);

@@ -146,6 +146,13 @@ _must_check_ int sriov_set_numvfs(int root_fd, struct bdf pf, unsigned n,
  * all others from the device. No-op when already so. */
 _must_check_ int sriov_bind_to(int root_fd, struct bdf b, const char *driver,
                                const char *override, struct diag *d);
+/* msix.c: vectors that a PF has for all its VFs, 0 = its driver shares out
+ * none; those that a VF has, 0 = not known. */
+unsigned sriov_msix_total(int root_fd, struct bdf pf);
+unsigned sriov_msix_count(int root_fd, struct bdf vf);
+/* The VF is without its driver meanwhile. Read back. FL_SRIOV_WRITE. */
+_must_check_ int sriov_set_msix(int root_fd, struct bdf vf, unsigned n,
+                                struct diag *d);
 /* Clear the override and let the kernel choose; a driver other than a vfio
  * one that is bound already may stay. FL_SRIOV_BIND when nothing takes it. */
 _must_check_ int sriov_bind_default(int root_fd, struct bdf b, struct diag *d);

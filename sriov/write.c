@@ -84,3 +84,8 @@ int sriov_bind_default(int root_fd, struct bdf b, struct diag *d)
 {
 	return bind_to(root_fd, b, NULL, "", &usual, d);
 }
+
+int sriov_set_msix(int root_fd, struct bdf vf, unsigned n, struct diag *d)
+{
+	return set_msix(root_fd, vf, n, &usual, d);
+}

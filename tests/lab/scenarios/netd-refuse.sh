@@ -57,6 +57,14 @@ policy 's/vlan: null.*/vlan: { id: 7, protocol: 802.1ad }/'
 refused FL-0705 "driver igb does not support VLAN protocol 802.1ad" "$FAIRLEAD" apply "$POLICY"
 equal "journal" "$("$FAIRLEAD" -j status | jq -r .journal)" none
 
+step "a switch, parameters and vectors that igb has not"
+policy 's/^\( *\)link: up.*/\1embedded-switch-mode: switchdev/; /vlan: null/d'
+refused FL-0144 "driver igb has no switch" "$FAIRLEAD" apply "$POLICY"
+policy 's/^\( *\)link: up.*/\1devlink-params: [ { name: max_macs, value: 8 } ]/'
+refused FL-0144 "devlink-params cannot be set" "$FAIRLEAD" apply "$POLICY"
+policy 's/^\( *\)link: up.*/\1msix-budget: from-vcpus/'
+refused FL-0147 "driver igb gives VFs no other number" "$FAIRLEAD" apply "$POLICY"
+
 step "more VFs than the device has"
 policy 's/virtual-function-count: 2/virtual-function-count: 8/'
 refused FL-0121 "at most" "$FAIRLEAD" apply "$POLICY"

@@ -121,6 +121,7 @@ static void act(struct sim *s, const struct pol_action *a)
 	case POL_OP_VF_GROUP:
 	case POL_OP_GROUP_DEL:
 	case POL_OP_BRIDGE:
+	case POL_OP_VF_MSIX:
 	case POL_OP_PORT: /* of a switch that this machine has not */
 	case POL_OP_MAX:
 		abort();

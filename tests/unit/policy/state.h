@@ -18,7 +18,7 @@
  *   instance then) param=NAME:VALUE group=NAME:SHARE:MAX:PRIORITY:WEIGHT (all
  *   of them; group= is none) bridge=NAME:FILTERING (the one that is wanted
  *   is there). In both, in=BRIDGE:UNTAGGED tagged=FIRST-LAST up=1 strange=1;
- *   in a vf line rate-group=NAME.
+ *   in a vf line rate-group=NAME. msix=N: vectors of a VF, a PF's for all.
  *
  *   dev 0000:03:00.0 id=1b36:0010 class=0108 driver=nvme override= group=5
  *      vf=1 bridge=1 vfs=2 vf-user=text_with_underlines use=the_same (again
@@ -122,6 +122,8 @@ static inline bool switch_word(struct pol_pf *pf, const char *w)
 		pf->set |= POL_HAS_PARAMS;
 		assert_int_equal(sscanf(v, "%31[^:]:%32s", p->name, p->value),
 		                 2);
+	} else if (word_value(w, "msix", &v)) {
+		pf->msix_total = number(v, 10);
 	} else if (word_value(w, "group", &v)) {
 		pf->set |= POL_HAS_GROUPS;
 		group_word(sw, v);
@@ -266,6 +268,9 @@ static inline void vf_word(struct pol_vf *vf, const char *w)
 	if (word_value(w, "rate-group", &v)) {
 		vf->set |= POL_HAS_GROUP;
 		set_text(vf->rate_group, sizeof(vf->rate_group), v);
+	} else if (word_value(w, "msix", &v)) {
+		vf->set |= POL_HAS_MSIX;
+		vf->msix = (uint16_t)number(v, 10);
 	} else if (word_value(w, "mac", &v)) {
 		vf->set |= POL_HAS_MAC;
 		assert_int_equal(mac_parse(v, vf->mac), 0);

@@ -100,7 +100,7 @@ static void check_done(const char *path, struct pol_state *seen,
 	struct pol_plan *again = NULL;
 	struct diag d = { .code = 0 };
 
-	if (!strstr(path, "switch"))
+	if (!strstr(path, "switch") && !strstr(path, "msix"))
 		return;
 	if (pol_sim(seen, plan, &d) || pol_plan(want, seen, &again, &d))
 		fail_msg("%s: %s: %s", path, d.what, d.why);
@@ -165,6 +165,7 @@ static void test_golden(void **state)
 		FL_POL_COMPANIONS, FL_POL_MTU,      FL_POL_RATE,
 		FL_POL_DEVLINK,    FL_POL_BRIDGE,   FL_POL_VFS_BOUND,
 		FL_POL_HOST,       FL_POL_UNLISTED, FL_POL_IDENTITY,
+		FL_POL_MSIX,
 	};
 
 	(void)state;
