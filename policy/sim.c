@@ -128,7 +128,7 @@ static int act_autoprobe(struct pol_state *s _unused_, struct pol_pf *pf,
 static int act_numvfs(struct pol_state *s, struct pol_pf *pf,
                       struct pol_vf *v _unused_, const struct pol_action *a)
 {
-	struct pol_whole *w = find_whole(s, pf->bdf);
+	struct pol_whole *w;
 	int r = 0;
 
 	if (a->number && pf->num_vfs)
