@@ -250,9 +250,13 @@ int ledger_read(const struct env *e, struct ledger *ret, struct diag *d)
 {
 	char boot[BOOT_LEN];
 	json_t *doc = NULL;
-	int r = document_read(e->state_fd, LEDGER_FILE, &doc, d);
+	int r;
 
 	*ret = (struct ledger){ 0 };
+	/* --observe, where netd has never run. */
+	if (e->state_fd < 0)
+		return 0;
+	r = document_read(e->state_fd, LEDGER_FILE, &doc, d);
 	if (r)
 		return r == -ENOENT ? 0 : r;
 	read_boot(e, boot);

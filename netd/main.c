@@ -183,8 +183,11 @@ static int print_machine(const struct options *o, struct env *e, struct diag *d)
 {
 	int r = open_root(o->root, e, d);
 
+	/* What there is of it is looked at; it is not made. */
+	e->state_fd = open(o->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (!r)
 		r = record_print(e, STDOUT_FILENO, d);
+	close_fd(&e->state_fd);
 	close_fd(&e->root_fd);
 	return r;
 }
