@@ -212,6 +212,28 @@ _must_check_ int fd_pwrite_full(int fd, const void *buf, size_t len,
  * -EFBIG beyond. *ret is the caller's to free. */
 _must_check_ int fd_read_file(int fd, size_t max, char **ret, size_t *ret_len);
 
+/* folder.c: files of a folder whose names end in `suffix`, each at most `max`
+ * bytes, in the order of their names; names are relative to dir_fd. `failed`:
+ * the one that could not be read, "" = the folder itself. -E2BIG: too many. */
+#define FOLDER_NAME 64
+#define FOLDER_FILES_MAX 64
+struct folder_file {
+	char name[FOLDER_NAME];
+	char *text;
+	size_t len;
+};
+struct folder {
+	struct folder_file *file;
+	size_t n;
+};
+_must_check_ int folder_read(int dir_fd, const char *folder, const char *suffix,
+                             size_t max, struct folder *to,
+                             char failed[static FOLDER_NAME]);
+/* One more. */
+_must_check_ int folder_add(struct folder *to, int dir_fd, const char *name,
+                            size_t max);
+void folder_clear(struct folder *f);
+
 #define FD_PASS_MAX 253 /* the kernel's SCM_MAX_FD */
 /* One datagram with descriptors (SCM_RIGHTS). `n` at most FD_PASS_MAX. */
 _must_check_ int fd_send(int sock, const void *buf, size_t len, const int *fds,

@@ -31,6 +31,7 @@ SRCS_cli := \
 	observe.c \
 	out.c \
 	plan.c \
+	policy-file.c \
 	record.c \
 	run.c \
 	schema.c \

@@ -13,6 +13,8 @@ static json_t *error_json(const struct pol_error *e)
 
 	json_object_set_new(o, "line", json_integer(e->pos.line));
 	json_object_set_new(o, "column", json_integer(e->pos.column));
+	if (*e->file)
+		json_object_set_new(o, "file", json_string(e->file));
 	return o;
 }
 

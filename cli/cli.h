@@ -162,11 +162,13 @@ int cli_transact(const struct cli *c, json_t *request, int policy_fd,
                  const char *file, json_t **ret);
 /* Print the refusal in a reply; returns CLI_REFUSED. */
 int cli_refused_reply(const struct cli *c, json_t *reply, const char *file);
-/* The file's whole text, the caller's to free; refused where it is no file. */
 /* Reads and parses it; what is wrong is printed. An enum cli_exit. */
 struct pol_policy;
 _must_check_ int cli_policy_read(const struct cli *c, const char *file,
                                  struct pol_policy **ret);
+/* The policy's whole text, the caller's to free: of a file, of the *.yaml of a
+ * folder; of CLI_POLICY_ETC its policy.yaml and those of its policy.d. */
+#define CLI_POLICY_ETC "/etc/fairlead"
 _must_check_ int cli_policy_text(const char *file, char **ret, size_t *ret_len,
                                  struct diag *d);
 /* The file's text as a sealed memfd: netd need not trust a file that may

@@ -154,6 +154,7 @@ static void print_error(const json_t *e, const char *file)
 {
 	int line = (int)json_integer_value(json_object_get(e, "line"));
 	int column = (int)json_integer_value(json_object_get(e, "column"));
+	const char *in = cli_text(e, "file", "");
 	char text[4 * DIAG_LINE];
 	struct diag d = {
 		.code = (int)json_integer_value(json_object_get(e, "code")),
@@ -164,7 +165,8 @@ static void print_error(const json_t *e, const char *file)
 	copy_text(e, "mend", d.mend);
 	diag_format(&d, text, sizeof(text));
 	if (line && file)
-		fprintf(stderr, "%s:%d:%d: ", file, line, column);
+		fprintf(stderr, "%s%s%s:%d:%d: ", file, *in ? "/" : "", in,
+		        line, column);
 	fputs(text, stderr);
 }
 
@@ -208,46 +210,4 @@ int cli_transact(const struct cli *c, json_t *request, int policy_fd,
 		return cli_refused_reply(c, reply, file);
 	*ret = reply;
 	return CLI_OK;
-}
-
-static int file_error(const char *file, int err, struct diag *d)
-{
-	diag_fail(d, err, FL_CLI_FILE, "cannot read the policy %s", file);
-	diag_why(d, "%s",
-	         err == -EFBIG    ? "it is larger than a policy may be (1 MiB)"
-	         : err == -EINVAL ? "it is a pipe or a device, not a file"
-	                          : strerror(-err));
-	diag_mend(d, "name a policy file; its form: docs/policy.md");
-	return err;
-}
-
-int cli_policy_text(const char *file, char **ret, size_t *ret_len,
-                    struct diag *d)
-{
-	_cleanup_close_ int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	int r = fd < 0 ? -errno
-	               : fd_read_file(fd, NETD_POLICY_MAX, ret, ret_len);
-
-	return r < 0 ? file_error(file, r, d) : 0;
-}
-
-int cli_policy_memfd(const char *file, struct diag *d)
-{
-	_cleanup_close_ int mem = -1;
-	_cleanup_free_ char *text = NULL;
-	size_t len = 0;
-	int r = cli_policy_text(file, &text, &len, d);
-
-	if (r < 0)
-		return r;
-	mem = memfd_create("policy", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (mem < 0)
-		return file_error(file, -errno, d);
-	r = fd_pwrite_full(mem, text, len, 0);
-	if (r < 0)
-		return file_error(file, r, d);
-	if (fcntl(mem, F_ADD_SEALS,
-	          F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
-		return file_error(file, -errno, d);
-	return TAKE_FD(mem);
 }

@@ -21,23 +21,23 @@ static const struct cli_verb verbs[] = {
 	  "As root. The function's configuration space beside the guest's, each\n"
 	  "capability's verdict, and a reason for every byte that differs. With\n"
 	  "GUEST DEVICE, the function that the running guest has by that name." },
-	{ "check", "FILE", "is the policy well formed?", 1, 1, 0, cli_check,
+	{ "check", "FILE|DIR", "is the policy well formed?", 1, 1, 0, cli_check,
 	  "Needs neither the daemon nor hardware. Every error is printed as\n"
 	  "file:line:column." },
 	{ "schema", "", "what a policy may say, as a JSON Schema", 0, 0, 0,
 	  cli_schema,
 	  "For editors and for tests without this machine; check says more." },
-	{ "plan", "[FILE]", "what apply would do, in order", 0, 1,
+	{ "plan", "[FILE|DIR]", "what apply would do, in order", 0, 1,
 	  CLI_OPT_SOCKET | CLI_OPT_SIM, cli_plan,
 	  "Each step with its disruption and the ip or shell line of the same\n"
-	  "effect. FILE defaults to " POLICY
-	  ". With --sim, on the machine that\n"
+	  "effect. Of DIR it is the *.yaml. Left out: " POLICY "\n"
+	  "and policy.d/*.yaml beside it. With --sim, on the machine that\n"
 	  "was recorded in DIR: without the daemon and without privilege." },
 	{ "record", "[DIR]", "this machine as a file for plan --sim", 0, 1,
 	  CLI_OPT_SOCKET | CLI_OPT_ROOT | CLI_OPT_ANONYMIZE, cli_record,
 	  "As root, with or without the daemon. All that a plan can depend on, a\n"
 	  "line for each PCI function, in DIR/inventory.jsonl; without DIR it is\n"
-	  "printed. No serial numbers; --anonymize also replaces the MACs." },
+	  "printed. --anonymize replaces MACs, serial numbers and the host's name." },
 	{ "import", "libvirt FILE", "a libvirt network as a policy", 2, 2,
 	  CLI_OPT_ROOT, cli_import,
 	  "FILE is one network of mode hostdev, as virsh net-dumpxml prints it." },
@@ -50,11 +50,11 @@ static const struct cli_verb verbs[] = {
 	  "policy FILE in another program's words: libvirt's XML of networks and\n"
 	  "interfaces, the resourceList of Kubernetes' SR-IOV device plugin, or\n"
 	  "nova's device_spec; what it cannot hold is said." },
-	{ "apply", "[FILE]", "make the machine as the policy says", 0, 1,
+	{ "apply", "[FILE|DIR]", "make the machine as the policy says", 0, 1,
 	  CLI_OPT_SOCKET | CLI_OPT_FORCE, cli_apply,
 	  "As root. One transaction: on failure what was done is undone. The\n"
 	  "state found before the first apply is kept for `fairlead restore`.\n"
-	  "FILE defaults to " POLICY "." },
+	  "Left out: as plan." },
 	{ "status", "", "PFs, VFs and leases as the kernel tells them", 0, 0,
 	  CLI_OPT_SOCKET, cli_status, "" },
 	{ "metrics", "", "what is counted, in Prometheus' text format", 0, 0,

@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DEFAULT_POLICY "/etc/fairlead/policy.yaml"
-
 static void print_action(size_t i, const json_t *a)
 {
 	const char *disruption = cli_text(a, "disruption", "none");
@@ -89,7 +87,7 @@ static int with_policy(const struct cli *c, const char *verb, const char *file,
 int cli_plan(const struct cli *c, char *const *args, unsigned n)
 {
 	json_t *reply = NULL;
-	const char *file = n ? args[0] : DEFAULT_POLICY;
+	const char *file = n ? args[0] : CLI_POLICY_ETC;
 	int r = c->sim ? sim_plan(c, file, &reply)
 	               : with_policy(c, "plan", file, &reply);
 
@@ -103,7 +101,7 @@ int cli_plan(const struct cli *c, char *const *args, unsigned n)
 int cli_apply(const struct cli *c, char *const *args, unsigned n)
 {
 	json_t *reply = NULL;
-	int r = with_policy(c, "apply", n ? args[0] : DEFAULT_POLICY, &reply);
+	int r = with_policy(c, "apply", n ? args[0] : CLI_POLICY_ETC, &reply);
 
 	return r ? r
 	         : print_actions(

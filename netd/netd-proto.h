@@ -16,6 +16,7 @@
  *        or {"version": 1, "ok": false, "error": {"code": 122, "errno": 16,
  *            "what": "...", "why": "...", "mend": "..."},
  *            "errors": [{"line", "column", + the fields above} ...]}
+ *           (of a policy of several files with "file", too)
  *           ("errors" only for a policy; "error" is then the first of them)
  *
  * verb     who             request                   reply

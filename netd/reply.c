@@ -30,6 +30,9 @@ static json_t *policy_errors(const struct pol_errors *errs)
 		                    json_integer(errs->e[i].pos.line));
 		json_object_set_new(e, "column",
 		                    json_integer(errs->e[i].pos.column));
+		if (*errs->e[i].file)
+			json_object_set_new(e, "file",
+			                    json_string(errs->e[i].file));
 		json_array_append_new(list, e);
 	}
 	return list;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # One file a line: several hands edit this list.
 SRCS_policy := \
+	files.c \
 	host.c \
 	keys-host.c \
 	action-switch.c \

@@ -54,20 +54,27 @@ struct diag *pol_err(struct pol_errors *errs, struct pol_pos pos, int code,
 	va_end(ap);
 	e = &errs->e[errs->n++];
 	e->pos = pos;
+	e->file[0] = '\0';
 	diag_fail(&e->diag, pol_code_errno(code), code, "%s", what);
 	return &e->diag;
 }
 
 static bool before(const struct pol_error *a, const struct pol_error *b)
 {
+	if (a->pos.file != b->pos.file)
+		return a->pos.file < b->pos.file;
 	if (a->pos.line != b->pos.line)
 		return a->pos.line < b->pos.line;
 	return a->pos.column < b->pos.column;
 }
 
 /* Insertion: few, nearly in order, and equals stay as they came. */
-void pol_errors_sort(struct pol_errors *errs)
+void pol_errors_sort(struct pol_errors *errs, const struct pol_names *files)
 {
+	for (size_t i = 0; i < errs->n; i++)
+		if (errs->e[i].pos.file < files->n)
+			copy_text(errs->e[i].file, sizeof(errs->e[i].file),
+			          files->name[errs->e[i].pos.file]);
 	for (size_t i = 1; i < errs->n; i++) {
 		struct pol_error e = errs->e[i];
 		size_t j = i;
@@ -83,7 +90,8 @@ int pol_error_format(const struct pol_error *e, const char *file, char *buf,
 {
 	int n, more;
 
-	n = e->pos.line ? snprintf(buf, size, "%s:%u:%u: ", file, e->pos.line,
+	n = e->pos.line ? snprintf(buf, size, "%s%s%s:%u:%u: ", file,
+	                           *e->file ? "/" : "", e->file, e->pos.line,
 	                           e->pos.column)
 	                : snprintf(buf, size, "%s: ", file);
 	if (n < 0)

@@ -342,7 +342,7 @@ static void check_vfs(struct in *in, struct pol_pf *pf)
 		diag_why(d, "its 'num-vfs' is %u", pf->num_vfs);
 		diag_mend(d, "add the line, or lower 'num-vfs'");
 	}
-	pf->pos = (struct pol_pos){ 0, 0 };
+	pf->pos = (struct pol_pos){ 0, 0, 0 };
 }
 
 static void tell_whole(struct pol_state *s, const struct pol_pf *pf)
@@ -378,7 +378,7 @@ static int read_all(struct in *in, const char *text, size_t len)
 {
 	int r = 0;
 
-	in->pos = (struct pol_pos){ 0, 1 };
+	in->pos = (struct pol_pos){ 0, 1, 0 };
 	for (const char *end = text + len; !r && text < end;) {
 		const char *eol = memchr(text, '\n', (size_t)(end - text));
 		size_t n = (size_t)((eol ? eol : end) - text);

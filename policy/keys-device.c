@@ -122,7 +122,7 @@ static void device_done(struct read *r, const struct node *map, void *obj)
 	const struct pol_device *dev = obj;
 	char text[BDF_STRLEN];
 	const char *kind = NULL;
-	unsigned line = 0;
+	struct pol_pos other = { 0, 0, 0 };
 
 	(void)map;
 	if (!dev->match.by_pci)
@@ -131,7 +131,7 @@ static void device_done(struct read *r, const struct node *map, void *obj)
 		if (o->match.by_pci &&
 		    bdf_equal(dev->match.pci, o->match.pci)) {
 			kind = "another device";
-			line = o->match.pos.line;
+			other = o->match.pos;
 		}
 	for (size_t i = 0; i < r->policy->n_nics; i++) {
 		const struct pol_nic *nic = &r->policy->nic[i];
@@ -139,7 +139,7 @@ static void device_done(struct read *r, const struct node *map, void *obj)
 		if (nic->match.by_pci &&
 		    bdf_equal(dev->match.pci, nic->match.pci)) {
 			kind = "a nic";
-			line = nic->match.pos.line;
+			other = nic->match.pos;
 		}
 	}
 	if (!kind)
@@ -148,9 +148,9 @@ static void device_done(struct read *r, const struct node *map, void *obj)
 	                         "device %s and %s match %s", dev->name, kind,
 	                         bdf_format(dev->match.pci, text));
 	diag_why(d,
-	         "the other is in line %u; a function is given as a whole, "
+	         "the other is in %s; a function is given as a whole, "
 	         "or cut into VFs, once",
-	         line);
+	         WHERE(r->policy, other, dev->match.pos));
 	diag_mend(d, "remove one of them");
 }
 

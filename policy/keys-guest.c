@@ -103,8 +103,8 @@ static void check_device(struct read *r, const struct node *use,
 				continue;
 			d = pol_err(r->errs, use->pos, FL_POL_CONFLICT,
 			            "device %s is another guest's", dev->name);
-			diag_why(d, "guest %s has it (line %u)", o->name,
-			         o->device[i].pos.line);
+			diag_why(d, "guest %s has it (%s)", o->name,
+			         WHERE(r->policy, o->device[i].pos, use->pos));
 			diag_mend(d, "a whole function is one guest's only; "
 			             "for more, cut it into VFs (nics, "
 			             "pools)");

@@ -38,8 +38,8 @@ static void take_function(struct read *r, const struct node *v,
 		            "pool %s has no VF left", p->name);
 		diag_why(d, "its %zu are all taken by guests before this",
 		         p->n_fn);
-		diag_mend(d, "add VFs to its 'functions' (line %u)",
-		          p->pos.line);
+		diag_mend(d, "add VFs to its 'functions' (%s)",
+		          WHERE(r->policy, p->pos, v->pos));
 		return;
 	}
 	nic->fn = p->fn[used];
@@ -63,8 +63,8 @@ static READER(read_nic_pool)
 		            p->pool[pool].name, p->pool[pool].driver);
 		diag_why(d, "only a VF bound to a vfio driver can be given "
 		            "to a guest");
-		diag_mend(d, "write `driver: vfio` in the pool (line %u)",
-		          p->pool[pool].pos.line);
+		diag_mend(d, "write `driver: vfio` in the pool (%s)",
+		          WHERE(p, p->pool[pool].pos, v->pos));
 		return;
 	}
 	take_function(r, v, nic, pool);

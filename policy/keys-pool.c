@@ -84,8 +84,8 @@ static bool beyond_count(struct read *r, const struct node *v, size_t nic,
 		return false;
 	d = pol_err(r->errs, v->pos, FL_POL_RANGE, "%s has no VF %u", n->name,
 	            last);
-	diag_why(d, "its virtual-function-count is %u (line %u)", n->vf_count.v,
-	         n->vf_count_pos.line);
+	diag_why(d, "its virtual-function-count is %u (%s)", n->vf_count.v,
+	         WHERE(r->policy, n->vf_count_pos, v->pos));
 	diag_mend(d, "raise the count, or name VFs below it");
 	return true;
 }

@@ -101,7 +101,8 @@ static void nic_done(struct read *r, const struct node *map, void *obj)
 		struct diag *d = pol_err(r->errs, nic->match.pos,
 		                         FL_POL_CONFLICT, "two nics match %s",
 		                         bdf_format(o->match.pci, text));
-		diag_why(d, "the first is in line %u", o->match.pos.line);
+		diag_why(d, "the first is in %s",
+		         WHERE(r->policy, o->match.pos, nic->match.pos));
 		diag_mend(d, "put both into one nic");
 		return;
 	}

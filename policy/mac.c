@@ -176,11 +176,11 @@ static void refuse_mac(struct read *r, const struct used_mac *first,
 	                         "%s has the MAC of %s: %s", second->who,
 	                         first->who, mac_format(first->mac, text));
 
-	diag_why(d, "%s, %s (line %u)",
+	diag_why(d, "%s, %s (%s)",
 	         second->given ? "given" : "stable, from its name",
 	         first->given ? "the other's is given"
 	                      : "the other's is stable, from its name",
-	         first->pos.line);
+	         WHERE(r->policy, first->pos, second->pos));
 	diag_mend(d, "give one of them another `mac-address`");
 }
 

@@ -60,6 +60,13 @@
 
 struct pol_pos {
 	unsigned line, column; /* from 1; 0 = none */
+	unsigned file;         /* of pol_policy.files; 0 where there is one */
+};
+#define POL_FILES_MAX 64
+#define POL_FILE_NAME 64
+struct pol_names {
+	size_t n; /* 0 = the policy is one text, without a name */
+	char name[POL_FILES_MAX][POL_FILE_NAME];
 };
 
 /* ---- the policy ---------------------------------------------------------- */
@@ -477,6 +484,7 @@ struct pol_guest {
 };
 struct pol_policy {
 	uint32_t version;
+	struct pol_names files; /* that it was read from */
 	struct pol_host host;
 	struct pol_nic *nic;
 	size_t n_nics;

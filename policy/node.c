@@ -21,23 +21,24 @@ struct loader {
 	const char *text;
 	size_t len;
 	struct pol_errors *errs;
-	size_t nodes;
+	unsigned file;
+	size_t nodes; /* of all files */
 };
 
-static struct pol_pos position(const yaml_mark_t *m)
+static struct pol_pos position(const struct loader *l, const yaml_mark_t *m)
 {
-	return (struct pol_pos){ (unsigned)m->line + 1,
-		                 (unsigned)m->column + 1 };
+	return (struct pol_pos){ (unsigned)m->line + 1, (unsigned)m->column + 1,
+		                 l->file };
 }
 
 /* libyaml gives reader errors (bad UTF-8) an offset in bytes only. */
 static struct pol_pos position_at(const struct loader *l, size_t offset)
 {
-	struct pol_pos p = { 1, 1 };
+	struct pol_pos p = { 1, 1, l->file };
 
 	for (size_t i = 0; i < offset && i < l->len; i++) {
 		if (l->text[i] == '\n')
-			p = (struct pol_pos){ p.line + 1, 1 };
+			p = (struct pol_pos){ p.line + 1, 1, l->file };
 		else if (((unsigned char)l->text[i] & 0xc0) != 0x80)
 			p.column++;
 	}
@@ -49,7 +50,7 @@ static int yaml_failed(struct loader *l)
 	const yaml_parser_t *y = &l->yaml;
 	bool reader = y->error == YAML_READER_ERROR;
 	struct pol_pos pos = reader ? position_at(l, y->problem_offset)
-	                            : position(&y->problem_mark);
+	                            : position(l, &y->problem_mark);
 	struct diag *d;
 
 	if (y->error == YAML_MEMORY_ERROR)
@@ -92,13 +93,13 @@ static int new_node(struct loader *l, enum node_kind kind,
 	struct node *n;
 
 	if (++l->nodes > POL_NODES_MAX)
-		return too_much(l, position(&ev->start_mark), "too many values",
-		                POL_NODES_MAX);
+		return too_much(l, position(l, &ev->start_mark),
+		                "too many values", POL_NODES_MAX);
 	n = calloc(1, sizeof(*n));
 	if (!n)
 		return -ENOMEM;
 	n->kind = kind;
-	n->pos = position(&ev->start_mark);
+	n->pos = position(l, &ev->start_mark);
 	*ret = n;
 	return 0;
 }
@@ -179,7 +180,7 @@ static int load_pair(struct loader *l, yaml_event_t *ev, unsigned depth,
 	int r;
 
 	if (ev->type != YAML_SCALAR_EVENT) {
-		pol_err(l->errs, position(&ev->start_mark), FL_POL_YAML,
+		pol_err(l->errs, position(l, &ev->start_mark), FL_POL_YAML,
 		        "a key must be a plain word");
 		return -EINVAL;
 	}
@@ -276,7 +277,7 @@ static int check_one_document(struct loader *l)
 
 	if (r || ev.type == YAML_STREAM_END_EVENT)
 		return r;
-	pol_err(l->errs, position(&ev.start_mark), FL_POL_YAML,
+	pol_err(l->errs, position(l, &ev.start_mark), FL_POL_YAML,
 	        "a second YAML document");
 	diag_mend(l->errs->n ? &l->errs->e[l->errs->n - 1].diag : NULL,
 	          "one policy is one document: remove the `---`");
@@ -305,8 +306,8 @@ static int load_document(struct loader *l, struct node **ret)
 			r = load_value(l, &ev, 0, &root);
 	}
 	if (!r && !root) {
-		pol_err(l->errs, (struct pol_pos){ 1, 1 }, FL_POL_MISSING,
-		        "the policy is empty");
+		pol_err(l->errs, (struct pol_pos){ 1, 1, l->file },
+		        FL_POL_MISSING, "the policy is empty");
 		diag_mend(l->errs->n ? &l->errs->e[l->errs->n - 1].diag : NULL,
 		          "begin with `version: 1`");
 		r = -EINVAL;
@@ -319,14 +320,18 @@ static int load_document(struct loader *l, struct node **ret)
 	return 0;
 }
 
-int node_load(const char *text, size_t len, struct node **ret,
-              struct pol_errors *errs)
+int node_load(const char *text, size_t len, unsigned file, size_t *nodes,
+              struct node **ret, struct pol_errors *errs)
 {
-	struct loader l = { .text = text, .len = len, .errs = errs };
+	struct loader l = { .text = text,
+		            .len = len,
+		            .errs = errs,
+		            .file = file,
+		            .nodes = *nodes };
 	int r;
 
 	if (len > POL_TEXT_MAX)
-		return too_much(&l, (struct pol_pos){ 1, 1 },
+		return too_much(&l, (struct pol_pos){ 1, 1, file },
 		                "policy too long in bytes", POL_TEXT_MAX);
 	if (!yaml_parser_initialize(&l.yaml))
 		return -ENOMEM;
@@ -335,6 +340,7 @@ int node_load(const char *text, size_t len, struct node **ret,
 	yaml_parser_set_input_string(&l.yaml, (const unsigned char *)text, len);
 	r = load_document(&l, ret);
 	yaml_parser_delete(&l.yaml);
+	*nodes = l.nodes;
 	return r;
 }
 

@@ -226,8 +226,8 @@ static void refuse_path(struct read *r, const struct pol_guest *g,
 	                         "disk %s of %s: %s is a disk twice",
 	                         disk->name, g->name, disk->path);
 
-	diag_why(d, "%s/%s has it, too (line %u), and %s may write", og->name,
-	         other->name, other->pos.line,
+	diag_why(d, "%s/%s has it, too (%s), and %s may write", og->name,
+	         other->name, WHERE(r->policy, other->pos, disk->pos),
 	         disk->read_only    ? "that"
 	         : other->read_only ? "this one"
 	                            : "both");
@@ -240,8 +240,8 @@ static void refuse_tap(struct read *r, const struct pol_own *o,
 	struct diag *d = pol_err(r->errs, o->tap->pos, FL_POL_CONFLICT,
 	                         "interface %s is made twice", o->ifname);
 
-	diag_why(d, "%s/%s makes it, too (line %u)", og->name, other->name,
-	         other->tap->pos.line);
+	diag_why(d, "%s/%s makes it, too (%s)", og->name, other->name,
+	         WHERE(r->policy, other->tap->pos, o->tap->pos));
 	diag_mend(d, "write another name with 'tap'");
 }
 
@@ -251,8 +251,8 @@ static void refuse_cid(struct read *r, const struct pol_guest *g,
 	struct diag *d = pol_err(r->errs, g->vsock.pos, FL_POL_CONFLICT,
 	                         "cid %u is used twice", g->vsock.cid);
 
-	diag_why(d, "guest %s has it (line %u); it is one on the whole host",
-	         other->name, other->vsock.pos.line);
+	diag_why(d, "guest %s has it (%s); it is one on the whole host",
+	         other->name, WHERE(r->policy, other->vsock.pos, g->vsock.pos));
 	diag_mend(d, "give one of them another 'cid'");
 }
 

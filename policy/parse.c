@@ -36,24 +36,38 @@ static int read_policy(const struct node *root, struct pol_policy *p,
 	return errs->n ? -EINVAL : 0;
 }
 
+static int load(const char *text, size_t len, struct pol_policy *p,
+                struct node **ret, struct pol_errors *errs)
+{
+	struct files files;
+	size_t nodes = 0;
+	int r;
+
+	if (!files_is_several(text, len))
+		return node_load(text, len, 0, &nodes, ret, errs);
+	r = files_split(text, len, &files, &p->files, errs);
+	return r ? r : files_load(&files, p, ret, errs);
+}
+
 int pol_parse(const char *text, size_t len, struct pol_policy **ret,
               struct pol_errors *errs)
 {
 	struct pol_policy *p;
-	struct node *root;
+	struct node *root = NULL;
 	int r;
 
 	errs->n = 0;
 	errs->dropped = 0;
-	r = node_load(text, len, &root, errs);
-	if (r)
-		return r;
 	p = calloc(1, sizeof(*p));
-	r = p ? read_policy(root, p, errs) : -ENOMEM;
+	if (!p)
+		return -ENOMEM;
+	r = load(text, len, p, &root, errs);
+	if (!r)
+		r = read_policy(root, p, errs);
 	node_free(root);
 	if (r) {
+		pol_errors_sort(errs, &p->files);
 		pol_free(p);
-		pol_errors_sort(errs);
 		return r;
 	}
 	*ret = p;

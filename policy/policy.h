@@ -83,6 +83,7 @@ enum {
 	FL_POL_HOST = 111,      /* the policy is for another machine */
 	FL_POL_UNLISTED = 112,  /* there is more to give away than it names */
 	FL_POL_IDENTITY = 113,  /* another card than the one stated is there */
+	FL_POL_FILES = 114,     /* begins as several files, and is not */
 	FL_POL_NO_MATCH = 120,  /* no device, or more than one, matches */
 	FL_POL_TOTAL = 121,     /* more VFs than the device has */
 	FL_POL_IN_USE = 122,    /* change would take away a VF that is in use */
@@ -116,6 +117,7 @@ enum {
 
 struct pol_error {
 	struct pol_pos pos;
+	char file[POL_FILE_NAME]; /* of several; "" = there is but one */
 	struct diag diag;
 };
 struct pol_errors {
@@ -123,7 +125,8 @@ struct pol_errors {
 	size_t n;
 	size_t dropped; /* beyond POL_ERRORS_MAX */
 };
-/* "file:line:column: FL-0102: what" and the why and mend lines. */
+/* "file:line:column: FL-0102: what" and the why and mend lines; of several
+ * files `file` is their folder. */
 int pol_error_format(const struct pol_error *e, const char *file, char *buf,
                      size_t size);
 
@@ -136,6 +139,16 @@ _must_check_ int pol_parse(const char *text, size_t len,
 void pol_free(struct pol_policy *p);
 /* The steps of a pool's `scrub`; left out: all. */
 unsigned pol_pool_scrub(const struct pol_pool *pool);
+
+/* files.c: several files as one text, which pol_parse() takes: errors then
+ * name them. In ascending order of their names. -EINVAL: names that are not
+ * so, or cannot be shown; -E2BIG: beyond POL_FILES_MAX, POL_TEXT_MAX. */
+struct pol_file {
+	const char *name, *text;
+	size_t len;
+};
+_must_check_ int pol_files_join(const struct pol_file *file, size_t n,
+                                char **ret, size_t *ret_len);
 const struct pol_guest *pol_guest_find(const struct pol_policy *p,
                                        const char *name);
 /* describe.c: what pol_parse() takes, as a JSON Schema (2020-12), made from its

@@ -35,7 +35,8 @@ struct node {
 
 /* 0 with a tree (errors that did not hide the rest may have been added),
  * -EINVAL where the text is no YAML or breaks a limit, -ENOMEM. */
-_must_check_ int node_load(const char *text, size_t len, struct node **ret,
+_must_check_ int node_load(const char *text, size_t len, unsigned file,
+                           size_t *nodes, struct node **ret,
                            struct pol_errors *errs);
 void node_free(struct node *n);
 const struct node *node_get(const struct node *map, const char *key);
@@ -52,7 +53,26 @@ struct diag *pol_err(struct pol_errors *errs, struct pol_pos pos, int code,
                      const char *fmt, ...) _printf_(4, 5);
 /* The errno that goes with a code; every FL_POL_* has one. */
 int pol_code_errno(int code);
-void pol_errors_sort(struct pol_errors *errs);
+/* In the files' order, each with its file's name. */
+void pol_errors_sort(struct pol_errors *errs, const struct pol_names *files);
+
+/* ---- files.c ------------------------------------------------------------- */
+
+struct files {
+	const char *text[POL_FILES_MAX];
+	size_t len[POL_FILES_MAX], n;
+};
+bool files_is_several(const char *text, size_t len);
+_must_check_ int files_split(const char *text, size_t len, struct files *ret,
+                             struct pol_names *names, struct pol_errors *errs);
+_must_check_ int files_load(const struct files *f, const struct pol_policy *p,
+                            struct node **ret, struct pol_errors *errs);
+#define FILES_WHERE (POL_FILE_NAME + 24)
+/* "line 5", and "of 20-b.yaml" where that is another than `from` is in. */
+const char *files_where(const struct pol_policy *p, struct pol_pos of,
+                        struct pol_pos from, char buf[static FILES_WHERE]);
+#define WHERE(p, of, from)                                                     \
+	files_where((p), (of), (from), (char[FILES_WHERE]){ "" })
 
 /* ---- schema.c: mappings read by tables ----------------------------------- */
 

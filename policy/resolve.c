@@ -502,7 +502,7 @@ static int resolve(struct resolve *r, struct pol_state **ret_want)
 	free(r->at);
 	if (err) {
 		pol_state_free(r->want);
-		pol_errors_sort(r->errs);
+		pol_errors_sort(r->errs, &r->p->files);
 		return err;
 	}
 	*ret_want = r->want;

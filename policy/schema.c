@@ -160,12 +160,14 @@ static void check_name(struct read *r, const struct node *item,
 			continue;
 		memcpy(&first, array + j * size + offsetof(struct named, pos),
 		       sizeof(first));
-		struct diag *d =
-			pol_err(r->errs,
-		                node_get(item, l->name ? l->name : "name")->pos,
-		                FL_POL_DUPLICATE, "a second %s is named '%s'",
-		                l->item->what, name);
-		diag_why(d, "the first is in line %u", first.line);
+		const struct node *at =
+			node_get(item, l->name ? l->name : "name");
+		struct diag *d = pol_err(r->errs, at->pos, FL_POL_DUPLICATE,
+		                         "a second %s is named '%s'",
+		                         l->item->what, name);
+
+		diag_why(d, "the first is in %s",
+		         WHERE(r->policy, first, at->pos));
 		return;
 	}
 }
