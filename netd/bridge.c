@@ -170,13 +170,12 @@ void net_port_say(const struct net_port *p, struct pol_port *ret)
 		if (kind == NET_VLAN_PVID) {
 			ret->strange |= ret->pvid != 0;
 			ret->pvid = (uint16_t)v;
-		} else if (kind == NET_VLAN_OTHER) {
-			ret->strange = true;
 		} else if (kind == NET_VLAN_TAGGED && last &&
 		           last->last + 1u == v) {
 			last->last = (uint16_t)v;
-		} else if (kind == NET_VLAN_TAGGED &&
-		           ret->n_tagged == POL_VLAN_RANGES_MAX) {
+		} else if (kind == NET_VLAN_OTHER ||
+		           (kind == NET_VLAN_TAGGED &&
+		            ret->n_tagged == POL_VLAN_RANGES_MAX)) {
 			ret->strange = true;
 		} else if (kind == NET_VLAN_TAGGED) {
 			ret->tagged[ret->n_tagged++] =

@@ -11,6 +11,7 @@ SRCS_policy := \
 	describe.c \
 	errors.c \
 	export-devices.c \
+	export-switch.c \
 	export-vfs.c \
 	export.c \
 	fields-switch.c \

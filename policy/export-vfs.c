@@ -91,16 +91,23 @@ static bool has_rate(const struct pol_vf *v)
 	return is_set(v, POL_HAS_RATE, v->rate_min || v->rate_max);
 }
 
+/* In switchdev mode a VLAN is its bridge's, to a policy. */
+static bool has_vlan(const struct pol_pf *pf, const struct pol_vf *v)
+{
+	return is_set(v, POL_HAS_VLAN, v->vlan) &&
+	       !(pf->set & POL_HAS_ESWITCH && pf->sw.switchdev);
+}
+
 static bool says_something(const struct export *e, const struct pol_pf *pf,
                            const struct pol_vf *v)
 {
-	return (has_mac(v) && !mac_unsaid(e, v)) ||
-	       is_set(v, POL_HAS_VLAN, v->vlan) ||
+	return (has_mac(v) && !mac_unsaid(e, v)) || has_vlan(pf, v) ||
 	       is_set(v, POL_HAS_SPOOF, !v->spoof) ||
 	       is_set(v, POL_HAS_TRUST, v->trust) ||
 	       is_set(v, POL_HAS_RSS, v->rss) ||
 	       is_set(v, POL_HAS_LINK_STATE, v->link_state) ||
-	       (has_rate(v) && !rate_unsaid(pf, v));
+	       (has_rate(v) && !rate_unsaid(pf, v)) ||
+	       export_vf_switch_says(pf, v);
 }
 
 static void put_vlan(struct export *e, const struct pol_vf *v)
@@ -121,7 +128,7 @@ static void put_vf(struct export *e, const struct pol_pf *pf,
 	put(e, "      - { id: %u", v->index);
 	if (has_mac(v) && !mac_unsaid(e, v))
 		put(e, ", mac-address: \"%s\"", mac_format(v->mac, mac));
-	if (is_set(v, POL_HAS_VLAN, v->vlan))
+	if (has_vlan(pf, v))
 		put_vlan(e, v);
 	if (is_set(v, POL_HAS_SPOOF, !v->spoof))
 		put(e, ", spoof-check: false");
@@ -134,6 +141,7 @@ static void put_vf(struct export *e, const struct pol_pf *pf,
 		    v->rate_max);
 	if (is_set(v, POL_HAS_RSS, v->rss))
 		put(e, ", query-rss: true");
+	export_vf_switch(e, pf, v);
 	put(e, " }\n");
 }
 
@@ -149,6 +157,9 @@ static void say_rest(struct export *e, const struct pol_pf *pf,
 	if (has_rate(v) && rate_unsaid(pf, v))
 		not_said(e, v->bdf, "VF %u sends %u to %u Mbit/s: %s", v->index,
 		         v->rate_min, v->rate_max, rate_unsaid(pf, v));
+	if (v->set & POL_HAS_VLAN && v->vlan && !has_vlan(pf, v))
+		not_said(e, v->bdf, "VF %u has VLAN %u in switchdev mode",
+		         v->index, v->vlan);
 	if (v->set & POL_HAS_VLAN && !v->vlan && v->qos)
 		not_said(e, v->bdf, "VF %u has qos %u without a VLAN", v->index,
 		         v->qos);

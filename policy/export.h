@@ -34,4 +34,12 @@ void export_vfs(struct export *e);
 /* export-devices.c: whole functions. */
 void export_devices(struct export *e);
 
+/* export-switch.c: of a nic, of what it cannot say, of an override. */
+void export_switch(struct export *e, const struct pol_pf *pf);
+void export_switch_unsaid(struct export *e, const struct pol_pf *pf);
+bool export_has_groups(const struct pol_pf *pf);
+bool export_vf_switch_says(const struct pol_pf *pf, const struct pol_vf *v);
+void export_vf_switch(struct export *e, const struct pol_pf *pf,
+                      const struct pol_vf *v);
+
 #endif

@@ -119,12 +119,14 @@ static void add_group_del(struct job *j, const char *name)
 
 int plan_switch_before(struct job *j)
 {
-	bool first = switch_order(j->seen->driver)->mode_first;
+	bool first = switch_order(j->seen->driver)->mode_first, groups;
 	int r;
 
 	if (!plan_mode_changes(j))
 		return plan_params(j);
-	for (unsigned i = 0; i < j->seen->sw.n_groups; i++)
+	/* Where they are left alone, they stay if the driver lets them. */
+	groups = !to_switchdev(j) || j->want->set & POL_HAS_GROUPS;
+	for (unsigned i = 0; groups && i < j->seen->sw.n_groups; i++)
 		add_group_del(j, j->seen->sw.group[i].name);
 	if (!to_switchdev(j)) {
 		add_mode(j);
