@@ -36,6 +36,7 @@ SRCS_cli := \
 	run.c \
 	schema.c \
 	sim.c \
+	status-switch.c \
 	status.c \
 	up.c \
 

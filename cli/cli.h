@@ -144,6 +144,9 @@ int cli_refuse(const struct cli *c, int status, const struct diag *d);
 int cli_print_json(json_t *doc);
 /* Text of a member, `none` when it is absent or null ("unknown", "-"). */
 const char *cli_text(const json_t *o, const char *key, const char *none);
+/* status-switch.c: what status tells of a PF's switch, and of a VF at it. */
+void status_pf_switch(const json_t *pf);
+void status_vf_switch(const json_t *vf);
 json_t *cli_diag_json(const struct diag *d);
 
 /* ---- netd's socket (client.c) ---- */

@@ -93,6 +93,7 @@ static void print_vf(const json_t *vf)
 		       scalar(vf, columns[i].key, b));
 	putchar('\n');
 	print_knobs(vf);
+	status_vf_switch(vf);
 	print_refused(json_object_get(vf, "refused"));
 }
 
@@ -106,6 +107,7 @@ static void print_pf(const json_t *pf)
 	       cli_text(pf, "driver", "-"), cli_text(pf, "link", "unknown"),
 	       scalar(pf, "mtu", b3), scalar(pf, "num-vfs", b1),
 	       scalar(pf, "total-vfs", b2));
+	status_pf_switch(pf);
 	if (json_array_size(vfs))
 		printf("  %-5s  %-12s  %-9s  %-17s  %-7s  %-7s  %-7s  %-5s  %s\n",
 		       "VF", "address", "driver", "MAC", "VLAN", "spoof",

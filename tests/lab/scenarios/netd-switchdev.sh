@@ -145,6 +145,9 @@ equal "VF 1" "$(status '.vfs[1] | "\(."rate-group") \(.representor.bridge) \(.re
 equal "representor" "$(status '.vfs[0].representor.ifname')" "$(rep 0)"
 equal "health" "$(status '[.health[].reporter] | sort | join(" ")')" "dummy empty"
 
+expect "a table of it" grep -q "$(rep 0) in br-fast, VLAN 100 untagged, up; rate group gold" <("$FAIRLEAD" status)
+expect "and of its switch" grep -q "switch in switchdev mode; $ifname in br-fast, VLAN 1 untagged, tagged 10, 20-29, 100" <("$FAIRLEAD" status)
+
 step "again: nothing to do; a representor that udev has renamed is still the same; drift is planned back"
 equal "actions" "$("$FAIRLEAD" -j plan "$POLICY" | jq -r '[.actions[].op] | join(" ")')" ""
 r=$(rep 1)
