@@ -44,8 +44,14 @@ static int refuse(struct sim *s)
 	return CLI_INTERNAL;
 }
 
+static void warn(const char *text, void *arg)
+{
+	json_array_append_new(arg, json_string(text));
+}
+
 static int run(struct sim *s, json_t **ret)
 {
+	json_t *warnings;
 	int r = inventory_state(s->c, &s->seen);
 
 	if (r)
@@ -55,7 +61,14 @@ static int run(struct sim *s, json_t **ret)
 	*ret = json_pack("{s:i, s:b, s:o, s:o}", "version", NETD_PROTO_VERSION,
 	                 "ok", 1, "actions", pol_plan_to_json(s->plan),
 	                 "at-start", pol_at_start_to_json(s->policy));
-	return *ret ? CLI_OK : CLI_INTERNAL;
+	if (!*ret)
+		return CLI_INTERNAL;
+	warnings = json_array();
+	pol_each_unknown(s->want, s->seen, warn, warnings);
+	if (json_array_size(warnings))
+		json_object_set(*ret, "warnings", warnings);
+	json_decref(warnings);
+	return CLI_OK;
 }
 
 int sim_plan(const struct cli *c, const char *file, json_t **ret)

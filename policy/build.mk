@@ -56,6 +56,7 @@ SRCS_policy := \
 	schema.c \
 	sim-switch.c \
 	sim.c \
+	unknown.c \
 	state.c \
 	vf-json.c \
 	whole.c \

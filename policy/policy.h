@@ -305,6 +305,10 @@ _must_check_ int pol_inventory_format(const struct pol_state *s, const char *by,
 _must_check_ int pol_inventory_parse(const char *text, size_t len,
                                      struct pol_state **ret,
                                      struct pol_errors *errs);
+/* What is wanted and, of what stays, not known: unknown.c. */
+void pol_each_unknown(const struct pol_state *want,
+                      const struct pol_state *seen,
+                      void (*say)(const char *text, void *arg), void *arg);
 /* The plan is done to `s`: sim.c. FL_POL_SIM where the kernel would refuse an
  * action; those before it are done. VFs are wanted in their order. */
 _must_check_ int pol_sim(struct pol_state *s, const struct pol_plan *plan,

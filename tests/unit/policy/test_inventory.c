@@ -232,12 +232,47 @@ static void test_anonymize(void **state)
 	pol_state_free(s);
 }
 
+/* What a plan sets blindly is told, of a PF and of all its VFs once. */
+static void count_words(const char *said, void *arg)
+{
+	text_add(arg, "%s\n", said);
+}
+
+static void test_unknown(void **state)
+{
+	struct pol_state *s = make(), *want = make();
+
+	(void)state;
+	want->pf[0].set = POL_HAS_NUMVFS | POL_HAS_LINK;
+	s->pf[0].set &= ~(uint32_t)POL_HAS_LINK;
+	want->pf[0].vf[1].set = POL_HAS_TRUST;
+	text.n = 0;
+	pol_each_unknown(want, s, count_words, &text);
+	assert_string_equal(
+		text.buf,
+		"it is not known what 'link-up' of 0000:01:00.0 is; the plan "
+		"sets it in any case\n"
+		"it is not known what 'trust' of VFs of 0000:01:00.0 is; the "
+		"plan sets it in any case\n");
+	text.n = 0;
+	text.buf[0] = '\0';
+	want->pf[0].set = POL_HAS_NUMVFS;
+	want->pf[0].num_vfs = 1;
+	pol_each_unknown(want, s, count_words, &text);
+	assert_string_equal(text.buf, "");
+	pol_state_free(want);
+	pol_state_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round),     cmocka_unit_test(test_edited),
-		cmocka_unit_test(test_bad),       cmocka_unit_test(test_many),
+		cmocka_unit_test(test_round),
+		cmocka_unit_test(test_edited),
+		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_anonymize),
+		cmocka_unit_test(test_unknown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

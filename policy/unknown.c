@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a plan sets without comparing, because nobody said how it is: on a
+ * machine a driver that does not report it, in an inventory a key that was left
+ * out. Told by the words of machine-fields.c, once for each key of a PF and
+ * once for all its VFs.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "policy/fields.h"
+#include "policy/priv.h"
+
+struct teller {
+	void (*say)(const char *text, void *arg);
+	void *arg;
+	const struct pol_pf *pf;
+};
+
+static void tell(const struct teller *t, const struct fields *fields,
+                 uint32_t mask, const char *of)
+{
+	char b[BDF_STRLEN], text[DIAG_LINE];
+
+	for (size_t i = 0; i < fields->n; i++) {
+		if (!(fields->field[i].has & mask))
+			continue;
+		snprintf(text, sizeof(text),
+		         "it is not known what '%s' %s%s is; the plan sets it "
+		         "in any case",
+		         fields->field[i].key, of, bdf_format(t->pf->bdf, b));
+		t->say(text, t->arg);
+	}
+}
+
+static void tell_pf(const struct teller *t, const struct pol_pf *want)
+{
+	const struct pol_pf *pf = t->pf;
+	uint32_t mask = 0;
+
+	tell(t, &pf_fields, want->set & ~pf->set, "of ");
+	if (want->set & POL_HAS_NUMVFS && want->num_vfs != pf->num_vfs)
+		return; /* new VFs are as their driver makes them */
+	for (size_t i = 0; i < want->n_vfs; i++) {
+		const struct pol_vf *v = state_vf(pf, want->vf[i].index);
+
+		if (v)
+			mask |= want->vf[i].set & ~v->set;
+	}
+	tell(t, &vf_fields, mask, "of VFs of ");
+}
+
+void pol_each_unknown(const struct pol_state *want,
+                      const struct pol_state *seen,
+                      void (*say)(const char *text, void *arg), void *arg)
+{
+	for (size_t i = 0; i < want->n_pfs; i++) {
+		struct teller t = { say, arg, state_pf(seen, want->pf[i].bdf) };
+
+		if (t.pf)
+			tell_pf(&t, &want->pf[i]);
+	}
+}
