@@ -86,7 +86,7 @@ int cli_policy_read(const struct cli *c, const char *file,
 		return CLI_INTERNAL;
 	if (cli_policy_text(file, &text, &len, &d) < 0)
 		return cli_refuse(c, CLI_REFUSED, &d);
-	if (pol_parse(text, len, ret, errs) < 0)
+	if (pol_parse(text, len, ret, errs))
 		return errs->n ? cli_policy_errors(c, errs, file)
 		               : CLI_INTERNAL;
 	return CLI_OK;

@@ -169,9 +169,9 @@ static void say_pool(const struct import *im)
 	for (size_t i = 0; i < im->n_pfs; i++) {
 		size_t n = 0;
 
-		for (uint16_t k = 0; k < im->pf[i].pf.num_vfs; k++)
+		for (unsigned k = 0; k < im->pf[i].pf.num_vfs; k++)
 			if (im->pf[i].vf[k])
-				fn[n++] = (struct pol_fn){ .vf = k };
+				fn[n++] = (struct pol_fn){ .vf = (uint16_t)k };
 		format_ranges(fn, n, ranges, sizeof(ranges));
 		fprintf(im->out, "%s\"pf%zu#%s\"", sep, i, ranges);
 		sep = ", ";
