@@ -98,7 +98,7 @@ int cli_check(const struct cli *c, char *const *args, unsigned n)
 	int r = cli_policy_read(c, args[0], &p);
 
 	(void)n;
-	if (r != CLI_OK)
+	if (r != CLI_OK || !p)
 		return r;
 	r = print_good(c, p, args[0]);
 	pol_free(p);
