@@ -24,6 +24,7 @@ SRCS_cli := \
 	irq.c \
 	latency.c \
 	loan.c \
+	metrics-drift.c \
 	metrics-sandbox.c \
 	metrics-serve.c \
 	metrics-verb.c \

@@ -6,27 +6,22 @@
  * made up as 0.
  */
 
-#include "cli/metrics.h"
+#include "cli/metrics-priv.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-struct out {
-	FILE *f;
-	const json_t *reply;
-};
-
-static void head(const struct out *o, const char *name, const char *type,
-                 const char *help)
+void metrics_head(const struct metrics_out *o, const char *name,
+                  const char *type, const char *help)
 {
 	fprintf(o->f, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
 /* In quotes: \, " and the line's end have their escapes; names of ours have
  * none of them, but they came over a socket. */
-static void value(const struct out *o, const char *s)
+static void value(const struct metrics_out *o, const char *s)
 {
 	fputc('"', o->f);
 	for (; *s; s++)
@@ -39,8 +34,7 @@ static void value(const struct out *o, const char *s)
 	fputc('"', o->f);
 }
 
-/* name{label="value",...} of pairs up to NULL. */
-static void series(const struct out *o, const char *name, ...)
+void metrics_series(const struct metrics_out *o, const char *name, ...)
 {
 	const char *label, *sep = "{";
 	va_list ap;
@@ -56,7 +50,7 @@ static void series(const struct out *o, const char *name, ...)
 	fputs(*sep == ',' ? "} " : " ", o->f);
 }
 
-static void whole(const struct out *o, json_int_t n)
+void metrics_whole(const struct metrics_out *o, json_int_t n)
 {
 	fprintf(o->f, "%" JSON_INTEGER_FORMAT "\n", n);
 }
@@ -95,7 +89,7 @@ static void node_text(const json_t *pf, char ret[static 24])
 		         json_integer_value(node));
 }
 
-static void say_counter(const struct out *o, size_t c, const json_t *pf)
+static void say_counter(const struct metrics_out *o, size_t c, const json_t *pf)
 {
 	const json_t *vfs = json_object_get(pf, "vfs");
 	char node[24], index[24];
@@ -110,20 +104,20 @@ static void say_counter(const struct out *o, size_t c, const json_t *pf)
 			continue;
 		snprintf(index, sizeof(index), "%" JSON_INTEGER_FORMAT,
 		         int_of(vf, "index"));
-		series(o, counters[c].name, "numa_node", node, "pciAddr",
-		       cli_text(vf, "bdf", ""), "pf",
-		       cli_text(pf, "ifname", ""), "vf", index, NULL);
+		metrics_series(o, counters[c].name, "numa_node", node,
+		               "pciAddr", cli_text(vf, "bdf", ""), "pf",
+		               cli_text(pf, "ifname", ""), "vf", index, NULL);
 		/* Counters have 64 bits, JSON's integers one less. */
 		fprintf(o->f, "%" PRIu64 "\n", (uint64_t)json_integer_value(n));
 	}
 }
 
-static void say_vfs(const struct out *o)
+static void say_vfs(const struct metrics_out *o)
 {
 	const json_t *pfs = json_object_get(o->reply, "pfs");
 
 	for (size_t c = 0; c < ARRAY_SIZE(counters); c++) {
-		head(o, counters[c].name, "counter", counters[c].help);
+		metrics_head(o, counters[c].name, "counter", counters[c].help);
 		for (size_t i = 0; i < json_array_size(pfs); i++)
 			say_counter(o, c, json_array_get(pfs, i));
 	}
@@ -131,29 +125,30 @@ static void say_vfs(const struct out *o)
 
 /* ---- PFs ----------------------------------------------------------------- */
 
-static void say_pf_number(const struct out *o, const char *name,
+static void say_pf_number(const struct metrics_out *o, const char *name,
                           const char *key, const char *help)
 {
 	const json_t *pfs = json_object_get(o->reply, "pfs");
 
-	head(o, name, "gauge", help);
+	metrics_head(o, name, "gauge", help);
 	for (size_t i = 0; i < json_array_size(pfs); i++) {
 		const json_t *pf = json_array_get(pfs, i);
 		const json_t *v = json_object_get(pf, key);
 
-		series(o, name, "pciAddr", cli_text(pf, "bdf", ""), "pf",
-		       cli_text(pf, "ifname", ""), "driver",
-		       cli_text(pf, "driver", ""), NULL);
-		whole(o, json_is_true(v) ? 1 : json_integer_value(v));
+		metrics_series(o, name, "pciAddr", cli_text(pf, "bdf", ""),
+		               "pf", cli_text(pf, "ifname", ""), "driver",
+		               cli_text(pf, "driver", ""), NULL);
+		metrics_whole(o, json_is_true(v) ? 1 : json_integer_value(v));
 	}
 }
 
-static void say_users(const struct out *o)
+static void say_users(const struct metrics_out *o)
 {
 	static const char name[] = "fairlead_vf_leased";
 	const json_t *pfs = json_object_get(o->reply, "pfs");
 
-	head(o, name, "gauge", "1 for each VF that a guest has leased.");
+	metrics_head(o, name, "gauge",
+	             "1 for each VF that a guest has leased.");
 	for (size_t i = 0; i < json_array_size(pfs); i++) {
 		const json_t *vfs =
 			json_object_get(json_array_get(pfs, i), "vfs");
@@ -163,105 +158,112 @@ static void say_users(const struct out *o)
 
 			if (!*cli_text(vf, "guest", ""))
 				continue;
-			series(o, name, "pciAddr", cli_text(vf, "bdf", ""),
-			       "guest", cli_text(vf, "guest", ""), "device",
-			       cli_text(vf, "device", ""), NULL);
-			whole(o, 1);
+			metrics_series(o, name, "pciAddr",
+			               cli_text(vf, "bdf", ""), "guest",
+			               cli_text(vf, "guest", ""), "device",
+			               cli_text(vf, "device", ""), NULL);
+			metrics_whole(o, 1);
 		}
 	}
 }
 
 /* ---- netd ---------------------------------------------------------------- */
 
-static void say_leases(const struct out *o)
+static void say_leases(const struct metrics_out *o)
 {
 	static const char age[] = "fairlead_lease_age_seconds";
 	static const char devices[] = "fairlead_lease_devices";
 	const json_t *list = json_object_get(o->reply, "leases");
 
-	head(o, age, "gauge", "How long a guest has had its lease.");
+	metrics_head(o, age, "gauge", "How long a guest has had its lease.");
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *l = json_array_get(list, i);
 
-		series(o, age, "guest", cli_text(l, "guest", ""), NULL);
-		whole(o, int_of(l, "age"));
+		metrics_series(o, age, "guest", cli_text(l, "guest", ""), NULL);
+		metrics_whole(o, int_of(l, "age"));
 	}
-	head(o, devices, "gauge", "Functions in the lease of a guest.");
+	metrics_head(o, devices, "gauge", "Functions in the lease of a guest.");
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *l = json_array_get(list, i);
 
-		series(o, devices, "guest", cli_text(l, "guest", ""), NULL);
-		whole(o, int_of(l, "devices"));
+		metrics_series(o, devices, "guest", cli_text(l, "guest", ""),
+		               NULL);
+		metrics_whole(o, int_of(l, "devices"));
 	}
 }
 
-static void say_requests(const struct out *o)
+static void say_requests(const struct metrics_out *o)
 {
 	static const char count[] = "fairlead_requests_total";
 	static const char time[] = "fairlead_request_seconds_total";
 	const json_t *list = json_object_get(o->reply, "requests");
 	static const char *const results[] = { "done", "refused" };
 
-	head(o, count, "counter",
-	     "Requests since the daemon began, by verb and result.");
+	metrics_head(o, count, "counter",
+	             "Requests since the daemon began, by verb and result.");
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *v = json_array_get(list, i);
 
 		for (size_t k = 0; k < ARRAY_SIZE(results); k++) {
-			series(o, count, "verb", cli_text(v, "verb", ""),
-			       "result", results[k], NULL);
-			whole(o, int_of(v, results[k]));
+			metrics_series(o, count, "verb",
+			               cli_text(v, "verb", ""), "result",
+			               results[k], NULL);
+			metrics_whole(o, int_of(v, results[k]));
 		}
 	}
-	head(o, time, "counter",
-	     "Seconds that requests took, by verb: those of apply are the "
-	     "changes.");
+	metrics_head(
+		o, time, "counter",
+		"Seconds that requests took, by verb: those of apply are the "
+		"changes.");
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *v = json_array_get(list, i);
 		json_int_t ms = int_of(v, "ms");
 
-		series(o, time, "verb", cli_text(v, "verb", ""), NULL);
+		metrics_series(o, time, "verb", cli_text(v, "verb", ""), NULL);
 		fprintf(o->f,
 		        "%" JSON_INTEGER_FORMAT ".%03" JSON_INTEGER_FORMAT "\n",
 		        ms / 1000, ms % 1000);
 	}
 }
 
-static void say_faults(const struct out *o)
+static void say_faults(const struct metrics_out *o)
 {
 	static const char name[] = "fairlead_dma_faults_total";
 	static const char lost[] = "fairlead_kernel_log_lost_total";
 	const json_t *faults = json_object_get(o->reply, "dma-faults");
 	const json_t *list = json_object_get(faults, "by-function");
 
-	head(o, name, "counter",
-	     "DMA that the IOMMU refused, at least: the kernel tells ten in "
-	     "five seconds.");
+	metrics_head(
+		o, name, "counter",
+		"DMA that the IOMMU refused, at least: the kernel tells ten in "
+		"five seconds.");
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *f = json_array_get(list, i);
 
-		series(o, name, "pciAddr", cli_text(f, "bdf", ""), "guest",
-		       cli_text(f, "guest", ""), "device",
-		       cli_text(f, "device", ""), NULL);
-		whole(o, int_of(f, "count"));
+		metrics_series(o, name, "pciAddr", cli_text(f, "bdf", ""),
+		               "guest", cli_text(f, "guest", ""), "device",
+		               cli_text(f, "device", ""), NULL);
+		metrics_whole(o, int_of(f, "count"));
 	}
-	head(o, lost, "counter",
-	     "Records of the kernel's log that were gone before they were "
-	     "read.");
+	metrics_head(
+		o, lost, "counter",
+		"Records of the kernel's log that were gone before they were "
+		"read.");
 	if (json_is_integer(json_object_get(faults, "lost"))) {
-		series(o, lost, NULL);
-		whole(o, int_of(faults, "lost"));
+		metrics_series(o, lost, NULL);
+		metrics_whole(o, int_of(faults, "lost"));
 	}
 }
 
-static void say_spoofs(const struct out *o)
+static void say_spoofs(const struct metrics_out *o)
 {
 	static const char name[] = "fairlead_vf_spoof_events_total";
 	const json_t *list = json_object_get(o->reply, "spoofs");
 
-	head(o, name, "counter",
-	     "Times that a driver told of frames dropped for a false source; "
-	     "vf is empty where it does not say whose.");
+	metrics_head(
+		o, name, "counter",
+		"Times that a driver told of frames dropped for a false source; "
+		"vf is empty where it does not say whose.");
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *s = json_array_get(list, i);
 		json_int_t vf = int_of(s, "vf");
@@ -270,37 +272,39 @@ static void say_spoofs(const struct out *o)
 		if (vf >= 0)
 			snprintf(index, sizeof(index), "%" JSON_INTEGER_FORMAT,
 			         vf);
-		series(o, name, "pciAddr", cli_text(s, "pf", ""), "vf", index,
-		       NULL);
-		whole(o, int_of(s, "count"));
+		metrics_series(o, name, "pciAddr", cli_text(s, "pf", ""), "vf",
+		               index, NULL);
+		metrics_whole(o, int_of(s, "count"));
 	}
 }
 
-static void say_journal(const struct out *o)
+static void say_journal(const struct metrics_out *o)
 {
 	static const char name[] = "fairlead_policy_state";
 	static const char *const phases[] = { "none", "applied", "applying" };
 	const char *is = cli_text(o->reply, "journal", "");
 
-	head(o, name, "gauge",
-	     "1 for the state the journal is in: applying for long means that "
-	     "a change was not finished.");
+	metrics_head(
+		o, name, "gauge",
+		"1 for the state the journal is in: applying for long means that "
+		"a change was not finished.");
 	for (size_t i = 0; i < ARRAY_SIZE(phases); i++) {
-		series(o, name, "state", phases[i], NULL);
-		whole(o, !strcmp(is, phases[i]));
+		metrics_series(o, name, "state", phases[i], NULL);
+		metrics_whole(o, !strcmp(is, phases[i]));
 	}
 }
 
 int metrics_text(const json_t *reply, char **ret, size_t *ret_len)
 {
-	struct out o = { .reply = reply };
+	struct metrics_out o = { .reply = reply };
 
 	o.f = open_memstream(ret, ret_len);
 	if (!o.f)
 		return -ENOMEM;
-	head(&o, "fairlead_up", "gauge", "1 where fairlead-netd answers.");
-	series(&o, "fairlead_up", NULL);
-	whole(&o, reply != NULL);
+	metrics_head(&o, "fairlead_up", "gauge",
+	             "1 where fairlead-netd answers.");
+	metrics_series(&o, "fairlead_up", NULL);
+	metrics_whole(&o, reply != NULL);
 	if (reply) {
 		if (strcmp(cli_text(reply, "names", ""), "fairlead") != 0)
 			say_vfs(&o);
@@ -317,6 +321,7 @@ int metrics_text(const json_t *reply, char **ret, size_t *ret_len)
 		say_faults(&o);
 		say_spoofs(&o);
 		say_journal(&o);
+		metrics_drift(&o);
 	}
 	if (fclose(o.f) == 0)
 		return 0;

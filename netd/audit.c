@@ -22,6 +22,7 @@ static const char *const ids[] = {
 	[AUDIT_LEASE] = "aa5967f8559145b08ab08db86c896f53",
 	[AUDIT_REFUSED] = "8eedef3783bc494ebccb211ebc65f1ed",
 	[AUDIT_FAULT] = "c13bc6d190da4ba4ad901bdcee26c9c3",
+	[AUDIT_DRIFT] = "911e3a488fb64a7fba02e07fc936757e",
 };
 /* syslog(3). */
 static const int priorities[] = {

@@ -43,6 +43,7 @@ enum audit_kind {
 	AUDIT_LEASE,  /* begun, changed or ended */
 	AUDIT_REFUSED,
 	AUDIT_FAULT, /* DMA that the IOMMU refused */
+	AUDIT_DRIFT, /* a setting was found changed */
 };
 struct audit {
 	const struct log *log;

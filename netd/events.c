@@ -23,6 +23,7 @@
 #include <netlink/genl/ctrl.h>
 #include <netlink/genl/genl.h>
 
+#include "netd/audit.h"
 #include "netd/events.h"
 #include "netd/reconcile.h"
 #include "netd/reload.h"
@@ -259,10 +260,19 @@ static void say(const struct drift *d, void *arg)
 {
 	const struct server *s = arg;
 	bool done = d->state == DRIFT_REPAIRED;
+	char b[BDF_STRLEN];
+	struct audit a;
 
-	log_line(s->env->log, done ? LOG_LVL_INFO : LOG_LVL_WARN,
-	         "drift %s: %s%s%s", drift_state_name(d->state), d->text,
-	         *d->why ? ": " : "", d->why);
+	audit_begin(&a, s->env->log, s->env->journal, AUDIT_DRIFT,
+	            done ? LOG_LVL_INFO : LOG_LVL_WARN, "drift %s: %s%s%s",
+	            drift_state_name(d->state), d->text, *d->why ? ": " : "",
+	            d->why);
+	audit_field(&a, "BDF", "%s", bdf_format(d->pf, b));
+	if (d->vf >= 0)
+		audit_field(&a, "VF", "%d", d->vf);
+	audit_field(&a, "OP", "%s", pol_op_name(d->op));
+	audit_field(&a, "OUTCOME", "%s", drift_state_name(d->state));
+	audit_send(&a);
 }
 
 void events_looked(struct server *s, const char *text, size_t len)

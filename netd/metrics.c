@@ -5,8 +5,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "netd/ledger.h"
 #include "netd/metrics.h"
 #include "netd/priv.h"
+#include "netd/reconcile.h"
 
 struct scrape {
 	struct work *w;
@@ -110,6 +112,17 @@ static void add_policy(struct work *w)
 	pol_free(p);
 }
 
+/* Who has had which VF, and what is in quarantine. */
+static void add_functions(struct work *w)
+{
+	struct ledger book = { 0 };
+	struct diag d = { 0 };
+
+	if (!ledger_read(w->env, &book, &d))
+		json_object_set_new(w->reply, "functions", ledger_json(&book));
+	ledger_free(&book);
+}
+
 static json_t *leases_json(const struct leases *all)
 {
 	json_t *list = json_array();
@@ -147,6 +160,10 @@ int verb_metrics(struct work *w)
 	json_object_set_new(w->reply, "pfs", s->pfs);
 	free(s);
 	add_policy(w);
+	add_functions(w);
+	if (w->env->reconcile)
+		json_object_set_new(w->reply, "reconcile",
+		                    reconcile_json(w->env->reconcile));
 	json_object_set_new(w->reply, "leases", leases_json(&w->env->leases));
 	json_object_set_new(w->reply, "requests", tally_json(&w->env->tally));
 	json_object_set_new(w->reply, "spoofs", spoofs_json(&w->env->spoofs));

@@ -169,7 +169,7 @@ static json_t *ask_metrics(struct daemon *d)
 static void test_verb(void **state)
 {
 	json_t *doc = ask_metrics(*state);
-	const json_t *list, *v;
+	const json_t *list, *v = NULL;
 
 	assert_true(json_is_array(json_object_get(doc, "pfs")));
 	assert_true(json_is_array(json_object_get(doc, "leases")));
@@ -178,10 +178,15 @@ static void test_verb(void **state)
 	json_decref(doc);
 	doc = ask_metrics(*state);
 	list = json_object_get(doc, "requests");
-	assert_int_equal(json_array_size(list), 1);
-	v = json_array_get(list, 0);
-	assert_string_equal(json_string_value(json_object_get(v, "verb")),
-	                    "metrics");
+	/* Others are netd's own. */
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *one = json_array_get(list, i);
+
+		if (!strcmp(json_string_value(json_object_get(one, "verb")),
+		            "metrics"))
+			v = one;
+	}
+	assert_non_null(v);
 	assert_int_equal(json_integer_value(json_object_get(v, "done")), 1);
 	json_decref(doc);
 }

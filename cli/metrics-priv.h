@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef FL_CLI_METRICS_PRIV_H
+#define FL_CLI_METRICS_PRIV_H
+
+/* Shared by metrics*.c: how a series is written. */
+
+#include "cli/metrics.h"
+
+#include <stdio.h>
+
+struct metrics_out {
+	FILE *f;
+	const json_t *reply;
+};
+void metrics_head(const struct metrics_out *o, const char *name,
+                  const char *type, const char *help);
+/* name{label="value",...} of pairs up to NULL, and a blank. */
+void metrics_series(const struct metrics_out *o, const char *name, ...);
+void metrics_whole(const struct metrics_out *o, json_int_t n);
+
+/* metrics-drift.c */
+void metrics_drift(const struct metrics_out *o);
+
+#endif
