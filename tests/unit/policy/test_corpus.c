@@ -5,6 +5,8 @@
  * accepted:
  *   - its plan, done, gives what is wanted: a plan of that is empty;
  *   - going back gives the machine that was, byte for byte;
+ *   - cut short after any of its actions, planning again comes to its end, and
+ *     going back to where it began;
  * and of each machine, that its inventory is what would be written of it, and
  * that what is exported of it (MACHINE/exported) has an empty plan there.
  */
@@ -125,6 +127,35 @@ static void check_done(const char *policy, const struct pol_state *want,
 	free(after);
 }
 
+/* Where a crash or a refusal may leave it: on, or back. */
+static void check_cut(const char *policy, const struct pol_state *want,
+                      const struct pol_plan *plan, size_t done)
+{
+	struct pol_plan cut = { .action = plan->action, .n = done }, *rest;
+	struct pol_state *s = machine_of(policy), *back = NULL;
+	char *before = saved(s, want), *after;
+
+	assert_int_equal(pol_want_from_state(s, &back), 0);
+	keep_whole(back, want);
+	carry_out(s, &cut);
+	rest = plan_for(want, s);
+	carry_out(s, rest);
+	check_empty(want, s);
+	pol_plan_free(rest);
+	pol_state_free(s);
+	s = machine_of(policy);
+	carry_out(s, &cut);
+	rest = plan_for(back, s);
+	carry_out(s, rest);
+	after = saved(s, want);
+	assert_string_equal(before, after);
+	pol_plan_free(rest);
+	pol_state_free(back);
+	pol_state_free(s);
+	free(before);
+	free(after);
+}
+
 /* As `plan --sim` does it. */
 static void try(const char *path, const struct pol_state *seen)
 {
@@ -150,6 +181,8 @@ static void try(const char *path, const struct pol_state *seen)
 		plan_print(&got, plan);
 		keep = got;
 		check_done(path, want, plan);
+		for (size_t i = 1; i < plan->n; i++)
+			check_cut(path, want, plan, i);
 		got = keep;
 		accepted++;
 	}
