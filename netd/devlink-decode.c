@@ -218,7 +218,7 @@ static void decode_value(struct nlattr *value, struct devlink_param *p)
 int devlink_decode_param(const struct nlmsghdr *h, struct devlink_param *ret)
 {
 	struct devlink_param p = { .type = NLA_UNSPEC };
-	struct nlattr *value;
+	struct nlattr *list, *value;
 	attrs at, in;
 	int r = parse(h, at, &p.h), left;
 
@@ -228,9 +228,12 @@ int devlink_decode_param(const struct nlmsghdr *h, struct devlink_param *ret)
 	    !get_text(in[DEVLINK_ATTR_PARAM_NAME], p.name, sizeof(p.name)) ||
 	    !get_u8(in[DEVLINK_ATTR_PARAM_TYPE], &p.type))
 		return -EBADMSG;
-	if (in[DEVLINK_ATTR_PARAM_VALUES_LIST])
-		nla_for_each_nested(value, in[DEVLINK_ATTR_PARAM_VALUES_LIST],
-		                    left) decode_value(value, &p);
+	list = in[DEVLINK_ATTR_PARAM_VALUES_LIST];
+	if (list)
+		nla_for_each_nested(value, list, left)
+		{
+			decode_value(value, &p);
+		}
 	*ret = p;
 	return 0;
 }

@@ -145,7 +145,7 @@ static void see_param(const struct view *w, const struct devlink_handle *h,
 	uint8_t cmode = p->init ? DEVLINK_PARAM_CMODE_DRIVERINIT
 	                        : DEVLINK_PARAM_CMODE_RUNTIME;
 	struct pol_param_value *to = &sw->param[sw->n_params];
-	struct devlink_param now;
+	struct devlink_param now = { .type = 0 };
 
 	if (sw->n_params == POL_PARAMS_MAX ||
 	    devlink_param_read(w->dl, h, p->name, &now) ||
