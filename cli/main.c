@@ -196,7 +196,7 @@ static const struct {
 	  "",
 	  "serve it over HTTP at the policy's host.metrics.listen",
 	  offsetof(struct cli, serve) },
-	{ { "format", required_argument, NULL, 'f' },
+	{ { "format", required_argument, NULL, 'm' },
 	  CLI_OPT_FORMAT,
 	  " NAME",
 	  "of the policy FILE: libvirt, device-plugin or openstack",
@@ -295,21 +295,35 @@ struct parsed {
 	bool help, version;
 };
 
-static void take(struct parsed *p, int opt, const char *arg)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
-		void *to = (char *)&p->cli + options[i].at;
+/* getopt_long() gives a long option's row from here on, so that no two can be
+ * taken for one another; a short one its letter. */
+#define LONG_FIRST 256
 
-		if (options[i].opt.val != opt || opt == 'h' || opt == 'V')
-			continue;
-		p->given |= options[i].bit;
-		if (options[i].opt.has_arg)
-			*(const char **)to = arg;
-		else
-			*(bool *)to = true;
-	}
-	p->help |= opt == 'h';
-	p->version |= opt == 'V';
+static size_t row_of(int opt)
+{
+	size_t i = 0;
+
+	if (opt >= LONG_FIRST)
+		return (size_t)(opt - LONG_FIRST);
+	while (options[i].opt.val != opt)
+		i++;
+	return i;
+}
+
+static void take(struct parsed *p, size_t i, const char *arg)
+{
+	const struct option *o = &options[i].opt;
+	void *to = (char *)&p->cli + options[i].at;
+
+	p->help |= o->val == 'h';
+	p->version |= o->val == 'V';
+	if (o->val == 'h' || o->val == 'V')
+		return;
+	p->given |= options[i].bit;
+	if (o->has_arg)
+		*(const char **)to = arg;
+	else
+		*(bool *)to = true;
 }
 
 static int parse(int argc, char **argv, struct parsed *p)
@@ -317,12 +331,14 @@ static int parse(int argc, char **argv, struct parsed *p)
 	struct option longs[ARRAY_SIZE(options) + 1] = { 0 };
 	int opt;
 
-	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
 		longs[i] = options[i].opt;
+		longs[i].val = LONG_FIRST + (int)i;
+	}
 	while ((opt = getopt_long(argc, argv, "jhV", longs, NULL)) != -1) {
 		if (opt == '?')
 			return -EINVAL;
-		take(p, opt, optarg);
+		take(p, row_of(opt), optarg);
 	}
 	return 0;
 }
