@@ -14,6 +14,7 @@ SRCS_cli := \
 	explain.c \
 	export-as.c \
 	export.c \
+	failover.c \
 	formats-json.c \
 	formats-libvirt.c \
 	function.c \

@@ -30,6 +30,7 @@ enum cli_exit {
 	CLI_USAGE = 2,
 	CLI_NO_NETD = 3,  /* fairlead-netd does not answer */
 	CLI_INTERNAL = 4, /* reply not understood, no memory */
+	CLI_STANDBY = 5,  /* failover: the VF is away, the standby is there */
 };
 
 /* ---- errors: FL-08xx ---- */
@@ -57,7 +58,8 @@ struct cli {
 	const char *root;          /* doctor, explain: another tree than "/" */
 	const char *report, *user; /* run */
 	bool no_reboot;            /* run */
-	bool now;                  /* detach, stop */
+	bool now;                  /* detach, failover, stop */
+	bool back, to_standby;     /* failover */
 	const char *grace;         /* stop: seconds */
 	bool read_only, log;       /* console */
 	bool force;                /* apply */
@@ -95,6 +97,8 @@ enum {
 	CLI_OPT_SERVE = 1 << 20,
 	CLI_OPT_FORMAT = 1 << 21,
 	CLI_OPT_FORCE = 1 << 12,
+	CLI_OPT_BACK = 1 << 26,
+	CLI_OPT_STANDBY = 1 << 27,
 };
 
 /* Each returns an enum cli_exit. */
@@ -112,6 +116,7 @@ int cli_scrub(const struct cli *c, char *const *args, unsigned n);
 int cli_run(const struct cli *c, char *const *args, unsigned n);
 int cli_attach(const struct cli *c, char *const *args, unsigned n);
 int cli_detach(const struct cli *c, char *const *args, unsigned n);
+int cli_failover(const struct cli *c, char *const *args, unsigned n);
 int cli_irq(const struct cli *c, char *const *args, unsigned n);
 int cli_latency(const struct cli *c, char *const *args, unsigned n);
 int cli_up(const struct cli *c, char *const *args, unsigned n);

@@ -122,6 +122,14 @@ static const struct cli_verb verbs[] = {
 	  2, CLI_OPT_SOCKET | CLI_OPT_NOW, cli_detach,
 	  "The guest is asked first; what it has not let go of after 10 s is\n"
 	  "pulled. The device stays bound to VFIO, free for another guest." },
+	{ "failover", "GUEST NIC", "take a guest's VF away and give it back", 2,
+	  2, CLI_OPT_SOCKET | CLI_OPT_NOW | CLI_OPT_BACK | CLI_OPT_STANDBY,
+	  cli_failover,
+	  "For a nic with a standby, which carries the network meanwhile. One\n"
+	  "request: once begun it is brought to its end. --to-standby takes the\n"
+	  "VF away, --back gives it back; both may be said twice. Exit status:\n"
+	  "0 done; 1 refused, and the guest is as it was; 5 it did not go\n"
+	  "through, and the guest runs on its standby." },
 	{ "irq", "GUEST [SECONDS]", "each interrupt vector of a running guest",
 	  1, 2, CLI_OPT_SOCKET | CLI_OPT_ROOT, cli_irq,
 	  "How it reaches the guest (remapped, posted, emulated; unknown where\n"
@@ -186,6 +194,16 @@ static const struct {
 	  "",
 	  "do not ask the guest: pull the device, end it",
 	  offsetof(struct cli, now) },
+	{ { "to-standby", no_argument, NULL, 'y' },
+	  CLI_OPT_STANDBY,
+	  "",
+	  "take the VF away, no more",
+	  offsetof(struct cli, to_standby) },
+	{ { "back", no_argument, NULL, 'b' },
+	  CLI_OPT_BACK,
+	  "",
+	  "give the VF back, no more",
+	  offsetof(struct cli, back) },
 	{ { "grace", required_argument, NULL, 'g' },
 	  CLI_OPT_GRACE,
 	  " SECONDS",

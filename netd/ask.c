@@ -25,7 +25,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "netd/server.h"
+#include "netd/failover.h"
 
 #define ATTACH_MS 20000u
 #define DETACH_MS 10000u /* the guest's; then it is forced */
@@ -245,6 +245,19 @@ static int ask_detach(struct server *s, struct client *c, struct client *vmm,
 		NULL, ms + SETTLE_MS, d);
 }
 
+int ask_take_out(struct server *s, struct client *c, struct client *vmm,
+                 const struct request *r, bool back, struct diag *d)
+{
+	struct request out = *r;
+	int e;
+
+	snprintf(out.verb, sizeof(out.verb), "detach");
+	e = ask_detach(s, c, vmm, &out, d);
+	if (!e)
+		ask_find(vmm, s->last_ask)->back = back;
+	return e;
+}
+
 void ask_request(struct server *s, struct client *c, struct request *r)
 {
 	struct client *vmm = client_holding(s, r->guest);
@@ -255,6 +268,8 @@ void ask_request(struct server *s, struct client *c, struct request *r)
 		e = lease_none(r->guest, &d);
 	else if (!strcmp(r->verb, "detach"))
 		e = ask_detach(s, c, vmm, r, &d);
+	else if (!strcmp(r->verb, "failover"))
+		e = failover_begin(s, c, vmm, r, &d);
 	else
 		e = ask(s, c, vmm, r, json_object(), NULL, QUERY_MS, &d);
 	if (e < 0)
@@ -372,7 +387,9 @@ static void done(struct server *s, struct client *vmm, struct ask *a,
 	log_line(s->env->log, LOG_LVL_INFO, "guest %s: %s %s: %s",
 	         vmm->lease->guest, a->verb, a->device,
 	         ok ? "done" : "refused");
-	if (ok) {
+	if (ok && a->back) {
+		failover_back(s, let_go(a), vmm->lease->guest, a->device);
+	} else if (ok) {
 		answer_asker(
 			s, a,
 			json_pack("{s:b, s:s, s:s, s:b}", "ok", 1, "guest",

@@ -20,6 +20,7 @@ SRCS_netd := \
 	devlink.c \
 	drift.c \
 	events.c \
+	failover.c \
 	faults.c \
 	frame.c \
 	grant-find.c \

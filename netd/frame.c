@@ -64,6 +64,7 @@ static int take_members(json_t *o, struct request *r, struct diag *d)
 		{ "file", r->file, sizeof(r->file) },
 		{ "pool", r->pool, sizeof(r->pool) },
 		{ "holder", r->holder, sizeof(r->holder) },
+		{ "way", r->way, sizeof(r->way) },
 	};
 	const char *key;
 	json_t *v;

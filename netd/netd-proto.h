@@ -47,6 +47,10 @@
  * attach   as lease        "guest", "device": names  "guest", "device",
  * detach   as lease        the same, and "now": true "forced": the guest did
  *                          not to ask the guest      not let go in time
+ * failover as lease        "guest", "device": nic,  as attach's or detach's;
+ *                          "way": "cycle", "to-     "already": it was so, and
+ *                          standby" or "back"; or   nothing was done
+ *                          "now", as detach
  * query    as lease        "guest"                   the VMM's "state", below
  * log      as lease        "guest"                   "guest", "text": what its
  *                                                    VMM said last, "running"
@@ -59,8 +63,9 @@
  *                                                    "warnings"
  * scrub    root            "device": address         "functions"
  *
- * attach, detach and query are answered when the guest's VMM has answered, or
- * at a deadline (FL_NETD_VMM); an answer that comes later still counts.
+ * attach, detach, failover and query are answered when the guest's VMM has
+ * answered, or at a deadline (FL_NETD_VMM); an answer that comes later still
+ * counts.
  *
  * Where the failed apply or restore was undone, "undo" says how that went:
  * {"ok": true} or {"ok": false, "error": {...}}.
@@ -225,6 +230,7 @@ enum {
 	FL_NETD_REPRESENTOR = 734, /* none of a VF in time */
 	FL_NETD_BRIDGE = 735,      /* an interface cannot be put into it */
 	FL_NETD_VLAN = 738,        /* a tap cannot be in its network's VLAN */
+	FL_NETD_FAILOVER = 742,    /* a nic has no standby to go to */
 	FL_NETD_QUARANTINE = 757,  /* a VF that is not proved to be clean */
 	FL_NETD_LOAN = 758,        /* nothing to lend, or lent already */
 	FL_NETD_RECORD = 752,      /* the machine cannot be recorded */

@@ -52,6 +52,9 @@ static const struct permit permits[] = {
 	{ "detach",  WHO_ROOT | WHO_GROUP, PERMIT_GUEST | PERMIT_DEVICE |
 	                         PERMIT_ASKS,
 	  0,         NULL },
+	{ "failover", WHO_ROOT | WHO_GROUP, PERMIT_GUEST | PERMIT_DEVICE |
+	                         PERMIT_ASKS,
+	  0,         NULL },
 	{ "log",     WHO_ROOT | WHO_GROUP, PERMIT_GUEST,
 	  READ_MS,   verb_log },
 	{ "query",   WHO_ROOT | WHO_GROUP, PERMIT_GUEST | PERMIT_ASKS,
@@ -185,8 +188,11 @@ int permit_request(const struct permit *p, const struct request *r,
 		return incomplete(d, p->verb, "the device's name is missing");
 	if (!(p->flags & (PERMIT_DEVICE | PERMIT_LOAN)) && *r->device)
 		return incomplete(d, p->verb, "it takes no device");
-	if (r->now && strcmp(p->verb, "detach") != 0)
-		return incomplete(d, p->verb, "only detach takes \"now\"");
+	if (r->now && strcmp(p->verb, "detach") != 0 &&
+	    strcmp(p->verb, "failover") != 0)
+		return incomplete(d, p->verb, "it takes no \"now\"");
+	if (*r->way && strcmp(p->verb, "failover") != 0)
+		return incomplete(d, p->verb, "only failover takes \"way\"");
 	if (r->log && !(p->flags & PERMIT_LEASE))
 		return incomplete(d, p->verb, "only lease takes \"log\"");
 	if (r->force && strcmp(p->verb, "apply") != 0)

@@ -6,8 +6,8 @@
 /*
  * Inside netd. Two worlds, and each function belongs to one:
  *
- *   main process  main.c server.c client.c jobs.c ask.c frame.c permit.c
- *                 caps.c faults.c: sockets, permissions, leases, deadlines,
+ *   main process  main.c server.c client.c jobs.c ask.c failover.c frame.c
+ *                 permit.c caps.c faults.c: sockets, permissions, leases, deadlines,
  *                 the kernel's log. Opens no device, reads no sysfs, never
  *                 blocks.
  *   a worker      verbs.c transact.c apply.c ops.c observe*.c rtnl*.c grant*.c
@@ -150,8 +150,9 @@ struct request {
 	char device[POL_NAME];
 	char file[NETD_NAME_MAX]; /* for people; never opened */
 	bool now;
-	bool log;   /* a lease is to have one */
-	bool force; /* apply: what another owns, too */
+	bool log;     /* a lease is to have one */
+	bool force;   /* apply: what another owns, too */
+	char way[12]; /* of a failover: failover.h */
 	/* borrow, return */
 	char pool[POL_NAME];
 	char holder[NETD_HOLDER_MAX];

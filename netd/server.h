@@ -37,6 +37,7 @@ struct ask {
 	struct client *asker; /* NULL: answered at the deadline, or gone */
 	uint64_t deadline;
 	json_t *reply; /* of the worker before an attach, NULL = none */
+	bool back;     /* a detach: then attach it again (failover.h) */
 };
 struct client {
 	enum source source;
@@ -143,6 +144,11 @@ void ask_request(struct server *s, struct client *c, struct request *r);
  * waits for it any more. */
 void ask_attach(struct server *s, struct client *c, const struct request *r,
                 const char *text, size_t len, const struct answer *a);
+/* Takes the request's device out of the guest; with `back` it is given again
+ * when it has gone. Negative: refused, nothing was asked. */
+_must_check_ int ask_take_out(struct server *s, struct client *c,
+                              struct client *vmm, const struct request *r,
+                              bool back, struct diag *d);
 /* A message of the VMM; the descriptors are closed. */
 void ask_heard(struct server *s, struct client *vmm, const char *buf,
                size_t len, int *fds, size_t n);

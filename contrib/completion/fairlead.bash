@@ -1,6 +1,6 @@
 # bash completion for fairlead(8)
 _fairlead() {
-	local cur=${COMP_WORDS[COMP_CWORD]} word verb='' verbs='doctor explain check schema plan record export import apply status metrics restore run up down stop ps reset pause resume console log dump attach detach lease release scrub irq latency'
+	local cur=${COMP_WORDS[COMP_CWORD]} word verb='' verbs='doctor explain check schema plan record export import apply status metrics restore run up down stop ps reset pause resume console log dump attach detach failover lease release scrub irq latency'
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case " $verbs " in *" $word "*) verb=$word ;; esac
 	done
@@ -14,6 +14,7 @@ _fairlead() {
 		console) opts+=' --socket --read-only --log' ;;
 		irq) opts+=' --socket --root' ;;
 		detach) opts+=' --socket --now' ;;
+		failover) opts+=' --socket --now --back --to-standby' ;;
 		plan) opts+=' --socket --sim' ;;
 		record) opts+=' --socket --root --anonymize' ;;
 		export) opts+=' --socket --root --sim --format' ;;

@@ -81,6 +81,14 @@ static void words(void **state _unused_)
 		{ { "run", "g", "--socket", "/nowhere" }, 3, "", "FL-0801: " },
 		{ { "attach", "g" }, 2, "", "usage: fairlead attach GUEST" },
 		{ { "attach", "--now", "g", "d" }, 2, "", "take --now" },
+		{ { "failover", "--back", "--to-standby", "g", "d" },
+		  2,
+		  "",
+		  "two things" },
+		{ { "failover", "g", "d", "--socket", "/nowhere" },
+		  3,
+		  "",
+		  "FL-0801: " },
 		{ { "detach", "g", "d", "--socket", "/nowhere" },
 		  3,
 		  "",
@@ -126,10 +134,11 @@ static void words(void **state _unused_)
 /* Each verb of --help explains itself. */
 static void every_help(void **state _unused_)
 {
-	static const char *const verbs[] = { "doctor", "explain", "check",
-		                             "plan",   "record",  "apply",
-		                             "status", "restore", "latency",
-		                             "run",    "attach",  "detach" };
+	static const char *const verbs[] = { "doctor",  "explain", "check",
+		                             "plan",    "record",  "apply",
+		                             "status",  "restore", "latency",
+		                             "run",     "attach",  "detach",
+		                             "failover" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
 		run(&o, (const char *[]){ verbs[i], "--help", NULL });

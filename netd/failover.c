@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which of detach and attach a failover is; failover.h has the order. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "netd/failover.h"
+
+static int no_standby(struct diag *d, const char *guest, const char *nic)
+{
+	diag_fail(d, -ENOTSUP, FL_NETD_FAILOVER,
+	          "guest %s: nic %s has no standby", guest, nic);
+	diag_why(d, "without its VF the guest would have no network there");
+	diag_mend(d,
+	          "add `failover: { backend: vhost, bridge: BRIDGE }` to the "
+	          "nic, and start the guest anew; or, to do it all the same: "
+	          "fairlead detach %s %s",
+	          guest, nic);
+	return -ENOTSUP;
+}
+
+static int no_such_way(struct diag *d, const char *way)
+{
+	diag_fail(d, -EPROTO, FL_NETD_REQUEST, "failover: no way \"%s\"", way);
+	diag_why(d, "there are cycle, to-standby and back");
+	return -EPROTO;
+}
+
+/* Nothing is to be done. */
+static void answer(struct server *s, struct client *c, const struct request *r)
+{
+	json_t *doc = json_pack("{s:i, s:b, s:s, s:s, s:b}", "version",
+	                        NETD_PROTO_VERSION, "ok", 1, "guest", r->guest,
+	                        "device", r->device, "already", 1);
+	_cleanup_free_ char *text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
+
+	json_decref(doc);
+	if (text)
+		client_send(s, c, text, strlen(text), NULL, 0);
+	else
+		client_drop(s, c);
+}
+
+void failover_back(struct server *s, struct client *c, const char *guest,
+                   const char *nic)
+{
+	struct request r = { .verb = "attach" };
+
+	snprintf(r.guest, sizeof(r.guest), "%s", guest);
+	snprintf(r.device, sizeof(r.device), "%s", nic);
+	/* The guest goes on as it is: on its standby. */
+	if (!s->stopping)
+		job_submit(s, c, permit_find(r.verb), &r, -1);
+	else if (c)
+		client_drop(s, c);
+}
+
+int failover_begin(struct server *s, struct client *c, struct client *vmm,
+                   const struct request *r, struct diag *d)
+{
+	bool there = lease_has(vmm->lease, r->device);
+	bool back = !strcmp(r->way, "back");
+	bool away = !strcmp(r->way, "to-standby");
+	char standby[POL_NAME + sizeof(":standby")];
+
+	if (*r->way && !back && !away && strcmp(r->way, "cycle") != 0)
+		return no_such_way(d, r->way);
+	snprintf(standby, sizeof(standby), "%s:standby", r->device);
+	if (!lease_has_own(vmm->lease, standby))
+		return no_standby(d, r->guest, r->device);
+	if (there ? back : away) {
+		answer(s, c, r);
+		return 0;
+	}
+	if (there)
+		return ask_take_out(s, c, vmm, r, !away, d);
+	failover_back(s, c, r->guest, r->device);
+	return 0;
+}
