@@ -137,6 +137,20 @@ static void print_devices(const json_t *list)
 		print_device(json_array_get(list, i));
 }
 
+/* Of a guarded tap: what its guest sent in vain. */
+static void print_drops(const json_t *drops)
+{
+	const char *what, *before = ", spoofed and dropped: ";
+	json_t *n;
+
+	json_object_foreach((json_t *)(uintptr_t)drops, what, n)
+	{
+		printf("%s%s %" JSON_INTEGER_FORMAT, before, what,
+		       json_integer_value(n));
+		before = ", ";
+	}
+}
+
 /* What the guest's VMM itself is. */
 static void print_own(const json_t *list)
 {
@@ -153,6 +167,7 @@ static void print_own(const json_t *list)
 		if (*tap)
 			printf(" %s%s%s", cli_text(o, "state", "unknown"),
 			       *bridge ? ", bridge " : "", bridge);
+		print_drops(json_object_get(o, "spoof-drops"));
 		putchar('\n');
 	}
 }

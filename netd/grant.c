@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "netd/grant.h"
+#include "netd/guard.h"
 #include "netd/ledger.h"
 
 #define SETTLE_LOCK_MS 10000u /* of a lease's 30 s */
@@ -448,6 +449,8 @@ int verb_release(struct work *w)
 		log_line(w->env->log, LOG_LVL_DEBUG,
 		         "%s: %zu setting(s) as the policy says, again",
 		         w->req.guest, n);
+	if (!e && !*w->req.device)
+		guard_drop_all(r.policy, r.guest);
 	run_clear(&r);
 	return e;
 }

@@ -230,6 +230,7 @@ enum {
 	FL_NETD_REPRESENTOR = 734, /* none of a VF in time */
 	FL_NETD_BRIDGE = 735,      /* an interface cannot be put into it */
 	FL_NETD_VLAN = 738,        /* a tap cannot be in its network's VLAN */
+	FL_NETD_GUARD = 739,       /* nor guarded against spoofing */
 	FL_NETD_FAILOVER = 742,    /* a nic has no standby to go to */
 	FL_NETD_QUARANTINE = 757,  /* a VF that is not proved to be clean */
 	FL_NETD_LOAN = 758,        /* nothing to lend, or lent already */

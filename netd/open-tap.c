@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "netd/guard.h"
 #include "netd/tap.h"
 
 /* A VMM that was killed closes its connection a moment before its tap. */
@@ -207,6 +208,8 @@ static int place_nic(struct work *w, struct rtnl *rtnl, const struct pol_own *o)
 	struct tap_place place = { .bridge = o->bridge, .mtu = o->mtu };
 	int r = plan_vlan(w, rtnl, o, &place);
 
+	if (r == 0 && pol_own_guarded(o))
+		r = guard_set(w, o);
 	if (r == 0)
 		r = rtnl_tap(rtnl, o->ifname, &place, &w->diag);
 	if (r == 0 && o->standby && *o->bridge)

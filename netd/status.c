@@ -8,6 +8,7 @@
 
 #include "iommu/iommu.h"
 #include "irq-remap/irq-remap.h"
+#include "netd/guard.h"
 #include "netd/ledger.h"
 #include "netd/reconcile.h"
 #include "netd/refused.h"
@@ -133,6 +134,7 @@ static json_t *host_json(int root_fd)
 static void nic_state(int root_fd, const char *ifname, json_t *o)
 {
 	char path[96], text[64];
+	json_t *drops;
 
 	json_object_set_new(o, "tap", json_string(ifname));
 	snprintf(path, sizeof(path), "sys/class/net/%.15s/master", ifname);
@@ -143,6 +145,10 @@ static void nic_state(int root_fd, const char *ifname, json_t *o)
 	                    sysfs_read(root_fd, path, text, sizeof(text)) < 0
 	                            ? json_string("gone")
 	                            : json_string(text));
+	/* Only where it has a guard: what that dropped. */
+	drops = guard_drops(ifname);
+	if (drops)
+		json_object_set_new(o, "spoof-drops", drops);
 }
 
 static json_t *own_json(int root_fd, const struct lease_own *own)

@@ -13,13 +13,15 @@
  *
  *     made         exclusively: one that is there is somebody else's
  *     owned        by root: else anybody could add a queue of his own
+ *     guard        where the network says spoof-check (guard.h)
  *     MTU, bridge
  *     VLAN         of the nic's network: the port's own (PVID, untagged), and
  *                  the bridge's default one taken away
  *     up           and all of it read back
  *     further queues, vhost
  *
- * Of a nic's network a tap takes `vlan`; what else a network says is a VF's.
+ * Of a nic's network a tap takes `vlan` and `spoof-check`; what else it says is
+ * a VF's.
  *
  * Argued against: "a bridge without VLAN filtering swallows the VLAN in
  * silence." It would; so it is refused, but for a nic that is also a VF (a

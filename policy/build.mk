@@ -16,6 +16,7 @@ SRCS_policy := \
 	export.c \
 	fields-switch.c \
 	fields.c \
+	guard.c \
 	inventory-read.c \
 	inventory.c \
 	keys-attributes.c \

@@ -152,12 +152,12 @@ static int nic_text(const struct pol_own *o, char *buf, size_t size)
 		         t->queues);
 	if (pol_own_vlan(o))
 		snprintf(vlan, sizeof(vlan), ", VLAN %u", pol_own_vlan(o));
-	return snprintf(buf, size, "nic %s in %02x.0: %s %s by %s %s%s%s%s%s",
+	return snprintf(buf, size, "nic %s in %02x.0: %s %s by %s %s%s%s%s%s%s",
 	                o->name, o->slot, pol_nic_model_name(t->model),
 	                mac_format(o->mac, mac),
 	                t->backend == POL_BACKEND_VHOST ? "vhost, tap" : "tap",
 	                o->ifname, *o->bridge ? " in bridge " : "", o->bridge,
-	                vlan, queues);
+	                vlan, pol_own_guarded(o) ? ", guarded" : "", queues);
 }
 
 uint16_t pol_own_vlan(const struct pol_own *o)

@@ -25,12 +25,18 @@ json_t *pol_plan_to_json(const struct pol_plan *plan)
 
 static json_t *own_json(const struct pol_guest *g, const struct pol_own *o)
 {
-	char text[2 * DIAG_LINE], command[DIAG_LINE];
+	char text[2 * DIAG_LINE], command[2 * DIAG_LINE], guard[4096];
+	json_t *j;
 
 	pol_own_text(o, text, sizeof(text));
 	pol_own_command(o, command, sizeof(command));
-	return json_pack("{s:s, s:s, s:s}", "guest", g->name, "text", text,
-	                 "command", command);
+	j = json_pack("{s:s, s:s, s:s}", "guest", g->name, "text", text,
+	              "command", command);
+	if (pol_own_guarded(o)) {
+		pol_guard_script(o, guard, sizeof(guard));
+		json_object_set_new(j, "guard", json_string(guard));
+	}
+	return j;
 }
 
 json_t *pol_at_start_to_json(const struct pol_policy *p)

@@ -249,6 +249,15 @@ int pol_own_text(const struct pol_own *o, char *buf, size_t size);
 /* What a person would type to have the host's side of it; "" = nothing. */
 int pol_own_command(const struct pol_own *o, char *buf, size_t size);
 
+/* ---- guard.c: what may pass a tap whose network says spoof-check ----------
+ */
+
+bool pol_own_guarded(const struct pol_own *o);
+#define POL_GUARD_CHAIN 80
+void pol_guard_chain(const char *ifname, char ret[static POL_GUARD_CHAIN]);
+/* For nft(8); returns its length, as snprintf() does. */
+size_t pol_guard_script(const struct pol_own *o, char *buf, size_t size);
+
 /* ---- planning ------------------------------------------------------------ */
 
 void pol_state_free(struct pol_state *s);

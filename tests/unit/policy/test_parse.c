@@ -465,7 +465,7 @@ static void test_stable_collision(void **state)
 /* Each as `check` and `plan` show it. */
 static void show_own(const struct pol_policy *p, struct text *t)
 {
-	char line[512];
+	char line[512], script[4096];
 	struct pol_own o;
 
 	t->n = 0;
@@ -476,6 +476,10 @@ static void show_own(const struct pol_policy *p, struct text *t)
 			pol_own_command(&o, line, sizeof(line));
 			if (*line)
 				text_add(t, "    %s\n", line);
+			if (!pol_own_guarded(&o))
+				continue;
+			pol_guard_script(&o, script, sizeof(script));
+			text_add(t, "%s", script);
 		}
 }
 

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Guards of taps; guard.h says what they are. */
+
+#include <net/if.h>
+#include <nftables/libnftables.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "netd/guard.h"
+
+#define SCRIPT_MAX 4096
+
+/* What it says goes to ret_text, the caller's to free. 0 or negative. */
+static int run(const char *script, unsigned flags, char **ret_text)
+{
+	struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
+	const char *said;
+	int r;
+
+	*ret_text = NULL;
+	if (!nft)
+		return -ENOMEM;
+	nft_ctx_output_set_flags(nft, flags);
+	if (nft_ctx_buffer_output(nft) || nft_ctx_buffer_error(nft)) {
+		nft_ctx_free(nft);
+		return -ENOMEM;
+	}
+	errno = 0;
+	r = nft_run_cmd_from_buffer(nft, script);
+	if (r)
+		r = errno ? -errno : -EIO;
+	said = r ? nft_ctx_get_error_buffer(nft)
+	         : nft_ctx_get_output_buffer(nft);
+	*ret_text = strdup(said ? said : "");
+	nft_ctx_free(nft);
+	return r;
+}
+
+/* ---- what is there ---------------------------------------------------------
+ */
+
+/* The chain as `nft -j list` has it; NULL = none. */
+static json_t *list(const char *ifname)
+{
+	char chain[POL_GUARD_CHAIN], script[128];
+	_cleanup_free_ char *text = NULL;
+
+	pol_guard_chain(ifname, chain);
+	snprintf(script, sizeof(script), "list chain netdev fairlead %s\n",
+	         chain);
+	if (run(script, NFT_CTX_OUTPUT_JSON, &text) || !text)
+		return NULL;
+	return json_loads(text, 0, NULL);
+}
+
+static json_int_t packets_of(const json_t *rule)
+{
+	const json_t *list = json_object_get(rule, "expr");
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *c =
+			json_object_get(json_array_get(list, i), "counter");
+
+		if (c)
+			return json_integer_value(
+				json_object_get(c, "packets"));
+	}
+	return 0;
+}
+
+static void count(json_t *drops, const json_t *rule)
+{
+	const char *what = json_string_value(json_object_get(rule, "comment"));
+	json_int_t before;
+
+	if (!what)
+		return;
+	before = json_integer_value(json_object_get(drops, what));
+	json_object_set_new(drops, what,
+	                    json_integer(before + packets_of(rule)));
+}
+
+json_t *guard_drops(const char *ifname)
+{
+	json_t *doc = list(ifname), *drops;
+	const json_t *all = json_object_get(doc, "nftables");
+
+	if (!doc)
+		return NULL;
+	drops = json_object();
+	for (size_t i = 0; i < json_array_size(all); i++) {
+		const json_t *rule =
+			json_object_get(json_array_get(all, i), "rule");
+
+		if (rule)
+			count(drops, rule);
+	}
+	json_decref(doc);
+	return drops;
+}
+
+static size_t rules_there(const char *ifname)
+{
+	json_t *doc = list(ifname);
+	const json_t *all = json_object_get(doc, "nftables");
+	size_t n = 0;
+
+	for (size_t i = 0; i < json_array_size(all); i++)
+		n += json_object_get(json_array_get(all, i), "rule") != NULL;
+	json_decref(doc);
+	return n;
+}
+
+/* ---- set and dropped -------------------------------------------------------
+ */
+
+static int refused(struct work *w, const struct pol_own *o, int err,
+                   const char *why)
+{
+	diag_fail(&w->diag, err, FL_NETD_GUARD,
+	          "guest %s: nic %s cannot be guarded", w->req.guest, o->name);
+	diag_why(&w->diag, "%s says spoof-check, and nft: %.*s",
+	         o->network->name, (int)strcspn(why, "\n"), why);
+	diag_mend(&w->diag,
+	          "modprobe nf_tables; or `spoof-check: false` in the "
+	          "network, which then holds for VFs, too");
+	return err;
+}
+
+static size_t count_rules(const char *script)
+{
+	size_t n = 0;
+
+	while ((script = strstr(script, "add rule "))) {
+		script++;
+		n++;
+	}
+	return n;
+}
+
+int guard_set(struct work *w, const struct pol_own *o)
+{
+	char script[SCRIPT_MAX];
+	_cleanup_free_ char *text = NULL;
+	int r = -E2BIG;
+
+	if (pol_guard_script(o, script, sizeof(script)) < sizeof(script))
+		r = run(script, 0, &text);
+	if (r)
+		return refused(w, o, r, text && *text ? text : strerror(-r));
+	if (rules_there(o->ifname) == count_rules(script))
+		return 0;
+	return refused(w, o, -EIO, "accepted, but not so when read back");
+}
+
+static void drop(const char *ifname)
+{
+	char chain[POL_GUARD_CHAIN], script[128];
+	_cleanup_free_ char *text = NULL;
+
+	pol_guard_chain(ifname, chain);
+	snprintf(script, sizeof(script), "delete chain netdev fairlead %s\n",
+	         chain);
+	/* It usually has gone with its interface. */
+	(void)!run(script, 0, &text);
+}
+
+void guard_drop_all(const struct pol_policy *p, const struct pol_guest *g)
+{
+	struct pol_own o;
+
+	for (size_t i = 0; pol_guest_own(p, g, i, &o); i++)
+		if (pol_own_guarded(&o) && !if_nametoindex(o.ifname))
+			drop(o.ifname);
+}

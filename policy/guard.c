@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a guest may send through a tap whose network says `spoof-check`, as the
+ * text that nft(8) reads: so that a plan shows it, and netd/guard.c has no
+ * second form of it. The first rule that matches drops; each has a comment by
+ * which its drops are counted.
+ *
+ *   mac  another Ethernet source than the NIC's own
+ *   tag  a VLAN tag: behind it the rules below would not look, and a bridge's
+ *        port takes one of its own VLAN
+ *   arp  ARP that names another hardware address as the sender's (RFC 826)
+ *   nd   IPv6 neighbour discovery (RFC 4861) that names another link-layer
+ *        address. Its options come in any order: so what may be there is said
+ *        by place and length, and all else is dropped. A solicitation has the
+ *        source's address (option 1), a nonce (14, RFC 7527) or the first
+ *        before the second; an advertisement the target's (2) or nothing
+ *   ip   another address of IPv4 or IPv6 than `addresses` has, in the packet
+ *        or as the sender of ARP; not the unspecified, which begins DHCP and
+ *        duplicate address detection, and not link-local ones of IPv6
+ */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "policy/priv.h"
+
+bool pol_own_guarded(const struct pol_own *o)
+{
+	/* null is the kernel's drivers' beginning: on. */
+	return o->kind == POL_OWN_NIC && o->network &&
+	       (o->network->set.spoof_check.given == POL_DEFAULT ||
+	        (o->network->set.spoof_check.given == POL_GIVEN &&
+	         o->network->set.spoof_check.v));
+}
+
+/* Of what nft takes for a name; other characters as "//" and their number,
+ * which no interface's name has. */
+void pol_guard_chain(const char *ifname, char ret[static POL_GUARD_CHAIN])
+{
+	size_t n = (size_t)snprintf(ret, POL_GUARD_CHAIN, "tap/");
+
+	for (const char *s = ifname; *s && n + 5 < POL_GUARD_CHAIN; s++) {
+		bool plain = (*s >= 'a' && *s <= 'z') ||
+		             (*s >= 'A' && *s <= 'Z') ||
+		             (*s >= '0' && *s <= '9') || strchr("-_.", *s);
+
+		n += (size_t)snprintf(ret + n, POL_GUARD_CHAIN - n,
+		                      plain ? "%c" : "//%02x",
+		                      (unsigned char)*s);
+	}
+}
+
+struct script {
+	char *buf;
+	size_t size, n;
+	const char *chain;
+};
+
+static void add(struct script *s, const char *fmt, ...) _printf_(2, 3);
+static void add(struct script *s, const char *fmt, ...)
+{
+	size_t left = s->n < s->size ? s->size - s->n : 0;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(left ? s->buf + s->n : NULL, left, fmt, ap);
+	va_end(ap);
+	s->n += n > 0 ? (size_t)n : 0;
+}
+
+static void rule(struct script *s, const char *what, const char *match)
+{
+	add(s, "add rule netdev fairlead %s %s counter drop comment \"%s\"\n",
+	    s->chain, match, what);
+}
+
+static void rules_nd(struct script *s, const char *mac)
+{
+	/* Behind the header and its 20 bytes: bit 192. */
+	static const char *const fixed[] = {
+		"icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } ip6 "
+		"nexthdr != ipv6-icmp",
+		"icmpv6 type nd-neighbor-advert ip6 length > 32",
+		"icmpv6 type nd-neighbor-advert ip6 length > 24 @th,192,16 != "
+		"0x0201",
+		"icmpv6 type nd-neighbor-solicit ip6 length > 40",
+		"icmpv6 type nd-neighbor-solicit ip6 length > 24 @th,192,16 != "
+		"{ 0x0101, 0x0e01 }",
+		"icmpv6 type nd-neighbor-solicit ip6 length > 32 @th,192,8 14",
+		"icmpv6 type nd-neighbor-solicit ip6 length > 32 @th,256,16 != "
+		"0x0e01",
+	};
+	static const char *const named[] = {
+		"icmpv6 type nd-neighbor-advert ip6 length > 24 @th,208,48 !=",
+		"icmpv6 type nd-neighbor-solicit ip6 length > 24 @th,192,8 1 "
+		"@th,208,48 !=",
+	};
+	char match[160];
+
+	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
+		rule(s, "nd", fixed[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(named); i++) {
+		snprintf(match, sizeof(match), "%s 0x%s", named[i], mac);
+		rule(s, "nd", match);
+	}
+}
+
+size_t pol_guard_script(const struct pol_own *o, char *buf, size_t size)
+{
+	char chain[POL_GUARD_CHAIN], mac[MAC_STRLEN], hex[13], match[64];
+	struct script s = { .buf = buf, .size = size, .chain = chain };
+
+	if (size)
+		*buf = '\0';
+	pol_guard_chain(o->ifname, chain);
+	mac_format(o->mac, mac);
+	snprintf(hex, sizeof(hex), "%02x%02x%02x%02x%02x%02x", o->mac[0],
+	         o->mac[1], o->mac[2], o->mac[3], o->mac[4], o->mac[5]);
+	add(&s,
+	    "add table netdev fairlead\n"
+	    "add chain netdev fairlead %s { type filter hook ingress device "
+	    "\"%s\" priority 0; policy accept; }\n"
+	    "flush chain netdev fairlead %s\n",
+	    chain, o->ifname, chain);
+	snprintf(match, sizeof(match), "ether saddr != %s", mac);
+	rule(&s, "mac", match);
+	rule(&s, "tag", "ether type { 8021q, 8021ad }");
+	snprintf(match, sizeof(match), "arp saddr ether != %s", mac);
+	rule(&s, "arp", match);
+	rules_nd(&s, hex);
+	return s.n;
+}
