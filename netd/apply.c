@@ -73,6 +73,34 @@ static void forget_foreign(struct pol_pf *p, enum pol_manage manage)
 		p->set &= POL_HAS_NODE | POL_HAS_DSN | POL_HAS_PERM_MAC;
 }
 
+static int copy_overs(struct pol_state *to, const struct pol_state *from,
+                      const struct pol_state *keep)
+{
+	if (!from->n_overs)
+		return 0;
+	to->over = calloc(from->n_overs, sizeof(*to->over));
+	if (!to->over)
+		return -ENOMEM;
+	for (size_t i = 0; i < from->n_overs; i++)
+		if (state_over(keep, from->over[i].o.bridge))
+			to->over[to->n_overs++] = from->over[i];
+	return 0;
+}
+
+static int add_overs(struct pol_state *s, const struct pol_state *more)
+{
+	struct pol_over *o =
+		realloc(s->over, (s->n_overs + more->n_overs + 1) * sizeof(*o));
+
+	if (!o)
+		return -ENOMEM;
+	s->over = o;
+	for (size_t i = 0; i < more->n_overs; i++)
+		if (!state_over(s, more->over[i].o.bridge))
+			o[s->n_overs++] = more->over[i];
+	return 0;
+}
+
 int state_of(const struct pol_state *s, const struct pol_state *keep,
              struct pol_state **ret)
 {
@@ -99,6 +127,8 @@ int state_of(const struct pol_state *s, const struct pol_state *keep,
 	}
 	if (!r)
 		r = copy_wholes(c, s, keep);
+	if (!r)
+		r = copy_overs(c, s, keep);
 	if (r)
 		pol_state_free(c);
 	else
@@ -132,7 +162,7 @@ int state_add(struct pol_state *s, const struct pol_state *more)
 	for (size_t i = 0; i < more->n_wholes; i++)
 		if (!state_find_whole(s, more->whole[i].bdf))
 			w[s->n_wholes++] = more->whole[i];
-	return r;
+	return r ? r : add_overs(s, more);
 }
 
 /* Where another says how many VFs there are, there may be fewer by now. */

@@ -50,6 +50,8 @@ SRCS_netd := \
 	ops-switch.c \
 	ops.c \
 	owners.c \
+	overlay-read.c \
+	overlay.c \
 	permit.c \
 	record.c \
 	refused.c \

@@ -62,6 +62,25 @@ int original_read(int state_fd, struct pol_state **ret, struct diag *d)
 	return r == -EBADMSG ? document_torn(d, JOURNAL_ORIGINAL) : r;
 }
 
+static bool add_overs(json_t *doc, const struct pol_state *have,
+                      const struct pol_state *fresh, const json_t *add)
+{
+	json_t *list = json_object_get(doc, "overlays");
+	bool any = false;
+
+	for (size_t i = 0; i < fresh->n_overs; i++) {
+		if (have && state_over(have, fresh->over[i].o.bridge))
+			continue;
+		if (!list) {
+			list = json_array();
+			json_object_set_new(doc, "overlays", list);
+		}
+		json_array_append(list, json_array_get(add, i));
+		any = true;
+	}
+	return any;
+}
+
 /* Those of `want` that are in `seen` and not yet in `doc`. */
 static bool add_missing(json_t *doc, const struct pol_state *have,
                         const struct pol_state *fresh)
@@ -83,6 +102,7 @@ static bool add_missing(json_t *doc, const struct pol_state *have,
 			json_array_append(list, json_array_get(pfs, i));
 			any = true;
 		}
+	any |= add_overs(doc, have, fresh, json_object_get(add, "overlays"));
 	json_decref(add);
 	return any;
 }

@@ -91,7 +91,7 @@ static void describe(json_t *reply, const struct pol_own *o)
 /* ---- all -------------------------------------------------------------------
  */
 
-static int open_one(struct work *w, struct rtnl *rtnl, const struct pol_own *o)
+static int open_one(struct work *w, struct rtnl *rtnl, struct pol_own *o)
 {
 	switch (o->kind) {
 	case POL_OWN_NIC:
@@ -109,7 +109,7 @@ static int open_one(struct work *w, struct rtnl *rtnl, const struct pol_own *o)
 	}
 }
 
-int open_own_one(struct work *w, struct rtnl *rtnl, const struct pol_own *o)
+int open_own_one(struct work *w, struct rtnl *rtnl, struct pol_own *o)
 {
 	int r;
 

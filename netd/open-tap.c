@@ -203,11 +203,35 @@ static int plan_vlan(struct work *w, struct rtnl *rtnl, const struct pol_own *o,
 	return 0;
 }
 
-static int place_nic(struct work *w, struct rtnl *rtnl, const struct pol_own *o)
+/* A frame that the tunnel has no room for is dropped, and nobody is told: so
+ * the guest is told before. */
+static void take_mtu(struct work *w, struct pol_own *o)
 {
-	struct tap_place place = { .bridge = o->bridge, .mtu = o->mtu };
+	char path[96], text[16];
+	uint64_t mtu;
+
+	if (!o->network || !o->network->overlay.id || o->mtu)
+		return;
+	snprintf(path, sizeof(path), "sys/class/net/%.15s/mtu", o->bridge);
+	if (sysfs_read(w->env->root_fd, path, text, sizeof(text)) < 0 ||
+	    parse_u64(text, 65535, &mtu))
+		return;
+	if (o->tap->model == POL_NIC_VIRTIO)
+		o->mtu = (uint32_t)mtu;
+	else
+		reply_warn(w->reply,
+		           "nic %s: an 82540EM cannot be told that the overlay "
+		           "takes %u bytes: set it in the guest",
+		           o->name, (uint32_t)mtu);
+}
+
+static int place_nic(struct work *w, struct rtnl *rtnl, struct pol_own *o)
+{
+	struct tap_place place = { .bridge = o->bridge };
 	int r = plan_vlan(w, rtnl, o, &place);
 
+	take_mtu(w, o);
+	place.mtu = o->mtu;
 	if (r == 0 && pol_own_guarded(o))
 		r = guard_set(w, o);
 	if (r == 0)
@@ -217,7 +241,7 @@ static int place_nic(struct work *w, struct rtnl *rtnl, const struct pol_own *o)
 	return r;
 }
 
-int tap_nic(struct work *w, struct rtnl *rtnl, const struct pol_own *o)
+int tap_nic(struct work *w, struct rtnl *rtnl, struct pol_own *o)
 {
 	int r = check_bridge(w, o);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "netd/overlay.h"
 #include "netd/refused.h"
 #include "netd/switch.h"
 
@@ -213,6 +214,14 @@ static int op_device(void *ctx, const struct pol_action *a, struct diag *d)
 	return sriov_bind_to(m->env->root_fd, a->pf, a->driver, a->override, d);
 }
 
+static int op_overlay(void *ctx, const struct pol_action *a, struct diag *d)
+{
+	const struct machine *m = ctx;
+
+	return a->op == POL_OP_OVERLAY ? overlay_make(m->rtnl, a->over, d)
+	                               : overlay_remove(m->rtnl, a->over, d);
+}
+
 static int op_observe(void *ctx, struct pol_state **ret, struct diag *d)
 {
 	struct machine *m = ctx;
@@ -224,8 +233,11 @@ static int op_observe_more(void *ctx, struct pol_state *seen,
                            const struct pol_state *want, struct diag *d)
 {
 	const struct machine *m = ctx;
-	int r = observe_overrides(m->env, seen, want);
+	int r = overlay_observe(m->rtnl, seen, want, d);
 
+	if (r)
+		return r;
+	r = observe_overrides(m->env, seen, want);
 	if (!r)
 		r = observe_switch_more(m->rtnl, seen, want);
 	return r ? diag_fail(d, r, FL_NETD_DEVICE,
@@ -256,6 +268,8 @@ const struct apply_ops machine_ops = {
 		[POL_OP_PORT] = op_port,
 		[POL_OP_VF_MSIX] = op_msix,
 		[POL_OP_VF_DRIVER] = op_driver,
+		[POL_OP_OVERLAY] = op_overlay,
+		[POL_OP_OVERLAY_GONE] = op_overlay,
 		[POL_OP_DEV_DRIVER] = op_device,
 	},
 	.together = rtnl_together,

@@ -563,7 +563,7 @@ _must_check_ int open_own(struct work *w, struct rtnl *rtnl,
                           const struct pol_guest *g);
 /* One of them, for a guest that runs: that alone is in the reply. */
 _must_check_ int open_own_one(struct work *w, struct rtnl *rtnl,
-                              const struct pol_own *o);
+                              struct pol_own *o);
 /* open-disk.c: as "disk:NAME". FL_NETD_DISK. */
 _must_check_ int open_disk(struct work *w, const struct pol_disk *disk);
 /* control.c: the folder, beside the socket `path`; and away with what nobody

@@ -72,26 +72,11 @@ static int decode(struct nlmsghdr *h, void *arg)
 	return 0;
 }
 
-static int read_link(struct rtnl *r, unsigned ifindex, struct tap_link *ret)
-{
-	struct ifinfomsg i = { .ifi_index = (int)ifindex };
-	struct nl_msg *m = nlmsg_alloc_simple(RTM_GETLINK, 0);
-	char words[RTNL_WORDS];
-
-	if (!m)
-		return -ENOMEM;
-	if (nlmsg_append(m, &i, sizeof(i), NLMSG_ALIGNTO) < 0) {
-		nlmsg_free(m);
-		return -ENOMEM;
-	}
-	return rtnl_talk(r, m, decode, ret, words);
-}
-
 static int read_back(struct rtnl *r, const char *ifname, unsigned ifindex,
                      unsigned master, uint32_t mtu, struct diag *d)
 {
 	struct tap_link l = { 0 };
-	int e = read_link(r, ifindex, &l);
+	int e = rtnl_get_link(r, ifindex, decode, &l);
 
 	if (e)
 		return refused(ifname, "read the link", e, "", d);

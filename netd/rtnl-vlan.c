@@ -28,16 +28,20 @@ static int refused(const char *ifname, const char *what, int err,
 /* ---- the bridge ------------------------------------------------------------
  */
 
-static struct nl_msg *get_link(unsigned ifindex)
+int rtnl_get_link(struct rtnl *r, unsigned ifindex,
+                  int (*decode)(struct nlmsghdr *h, void *arg), void *arg)
 {
 	struct ifinfomsg i = { .ifi_index = (int)ifindex };
 	struct nl_msg *m = nlmsg_alloc_simple(RTM_GETLINK, 0);
+	char words[RTNL_WORDS];
 
-	if (m && nlmsg_append(m, &i, sizeof(i), NLMSG_ALIGNTO) < 0) {
+	if (!m)
+		return -ENOMEM;
+	if (nlmsg_append(m, &i, sizeof(i), NLMSG_ALIGNTO) < 0) {
 		nlmsg_free(m);
-		return NULL;
+		return -ENOMEM;
 	}
-	return m;
+	return rtnl_talk(r, m, decode, arg, words);
 }
 
 static int decode_bridge(struct nlmsghdr *h, void *arg)
@@ -68,14 +72,33 @@ int rtnl_bridge_read(struct rtnl *r, const char *name, struct rtnl_bridge *ret,
                      struct diag *d)
 {
 	unsigned ifindex = if_nametoindex(name);
-	struct nl_msg *m = ifindex ? get_link(ifindex) : NULL;
-	char words[RTNL_WORDS] = "";
-	int e = ifindex ? -ENOMEM : -ENODEV;
+	int e;
 
 	*ret = (struct rtnl_bridge){ 0 };
-	if (m)
-		e = rtnl_talk(r, m, decode_bridge, ret, words);
-	return e ? refused(name, "read the VLANs of bridge", e, words, d) : 0;
+	e = ifindex ? rtnl_get_link(r, ifindex, decode_bridge, ret) : -ENODEV;
+	return e ? refused(name, "read the VLANs of bridge", e, "", d) : 0;
+}
+
+int rtnl_bridge_filtering(struct rtnl *r, const char *name, bool on,
+                          char words[static RTNL_WORDS])
+{
+	struct ifinfomsg i = { .ifi_index = (int)if_nametoindex(name) };
+	struct nl_msg *m = nlmsg_alloc_simple(RTM_NEWLINK, NLM_F_ACK);
+	struct nlattr *info, *data;
+
+	if (!m)
+		return -ENOMEM;
+	if (nlmsg_append(m, &i, sizeof(i), NLMSG_ALIGNTO) < 0 ||
+	    !(info = nla_nest_start(m, IFLA_LINKINFO)) ||
+	    nla_put_string(m, IFLA_INFO_KIND, "bridge") < 0 ||
+	    !(data = nla_nest_start(m, IFLA_INFO_DATA)) ||
+	    nla_put_u8(m, IFLA_BR_VLAN_FILTERING, on) < 0) {
+		nlmsg_free(m);
+		return -ENOMEM;
+	}
+	nla_nest_end(m, data);
+	nla_nest_end(m, info);
+	return rtnl_talk(r, m, NULL, NULL, words);
 }
 
 /* ---- its port --------------------------------------------------------------
@@ -104,11 +127,10 @@ static int change(struct rtnl *r, int type, unsigned ifindex,
 
 struct port_vlans {
 	unsigned ifindex;
-	uint16_t vlan;
-	bool it, others;
+	struct rtnl_port *port;
 };
 
-static void decode_spec(struct nlattr *spec, struct port_vlans *p)
+static void decode_spec(struct nlattr *spec, struct rtnl_port *p)
 {
 	struct nlattr *a;
 	int left;
@@ -120,9 +142,9 @@ static void decode_spec(struct nlattr *spec, struct port_vlans *p)
 		if (nla_type(a) != IFLA_BRIDGE_VLAN_INFO ||
 		    nla_len(a) < (int)sizeof(*v))
 			continue;
-		if (v->vid == p->vlan && v->flags & BRIDGE_VLAN_INFO_PVID &&
+		if (v->flags & BRIDGE_VLAN_INFO_PVID &&
 		    v->flags & BRIDGE_VLAN_INFO_UNTAGGED)
-			p->it = true;
+			p->untagged = v->vid;
 		else
 			p->others = true;
 	}
@@ -141,12 +163,13 @@ static int decode_port(struct nlmsghdr *h, void *arg)
 		return 0;
 	spec = nlmsg_find_attr(h, sizeof(*i), IFLA_AF_SPEC);
 	if (spec)
-		decode_spec(spec, p);
+		decode_spec(spec, p->port);
 	return 0;
 }
 
-static int read_port(struct rtnl *r, struct port_vlans *p)
+int rtnl_port_read(struct rtnl *r, const char *ifname, struct rtnl_port *ret)
 {
+	struct port_vlans p = { if_nametoindex(ifname), ret };
 	struct ifinfomsg i = { .ifi_family = PF_BRIDGE };
 	struct nl_msg *m = nlmsg_alloc_simple(RTM_GETLINK, NLM_F_DUMP);
 	char words[RTNL_WORDS];
@@ -158,7 +181,8 @@ static int read_port(struct rtnl *r, struct port_vlans *p)
 		nlmsg_free(m);
 		return -ENOMEM;
 	}
-	return rtnl_talk(r, m, decode_port, p, words);
+	*ret = (struct rtnl_port){ 0 };
+	return rtnl_talk(r, m, decode_port, &p, words);
 }
 
 int rtnl_port_vlan(struct rtnl *r, const char *ifname, uint16_t vlan,
@@ -168,20 +192,20 @@ int rtnl_port_vlan(struct rtnl *r, const char *ifname, uint16_t vlan,
 	const struct bridge_vlan_info now = {
 		BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED, vlan
 	};
-	struct port_vlans p = { .ifindex = if_nametoindex(ifname),
-		                .vlan = vlan };
+	unsigned ifindex = if_nametoindex(ifname);
+	struct rtnl_port port = { 0 };
 	char words[RTNL_WORDS] = "";
-	int e = p.ifindex ? 0 : -ENODEV;
+	int e = ifindex ? 0 : -ENODEV;
 
 	if (!e && pvid && pvid != vlan)
-		e = change(r, RTM_DELLINK, p.ifindex, &old, words);
+		e = change(r, RTM_DELLINK, ifindex, &old, words);
 	if (!e)
-		e = change(r, RTM_SETLINK, p.ifindex, &now, words);
+		e = change(r, RTM_SETLINK, ifindex, &now, words);
 	if (!e)
-		e = read_port(r, &p);
+		e = rtnl_port_read(r, ifname, &port);
 	if (e)
 		return refused(ifname, "set the VLAN of", e, words, d);
-	if (p.it && !p.others)
+	if (port.untagged == vlan && !port.others)
 		return 0;
 	return refused(ifname, "set the VLAN of", -EIO,
 	               "the kernel accepted it, but reports others", d);

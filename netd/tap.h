@@ -48,13 +48,26 @@ struct rtnl_bridge {
 /* rtnl-vlan.c. FL_NETD_VLAN. */
 _must_check_ int rtnl_bridge_read(struct rtnl *r, const char *name,
                                   struct rtnl_bridge *ret, struct diag *d);
+/* Negative errno alone: whoever asks says what it was for. */
+_must_check_ int rtnl_bridge_filtering(struct rtnl *r, const char *name,
+                                       bool on, char words[static RTNL_WORDS]);
+struct rtnl_port {
+	uint16_t untagged; /* its PVID, untagged; 0 = none */
+	bool others;       /* it has further VLANs */
+};
+_must_check_ int rtnl_port_read(struct rtnl *r, const char *ifname,
+                                struct rtnl_port *ret);
+/* One link's RTM_NEWLINK to `decode`. */
+_must_check_ int rtnl_get_link(struct rtnl *r, unsigned ifindex,
+                               int (*decode)(struct nlmsghdr *h, void *arg),
+                               void *arg);
 /* The port's only VLAN is `vlan`, untagged. Read back. */
 _must_check_ int rtnl_port_vlan(struct rtnl *r, const char *ifname,
                                 uint16_t vlan, uint16_t pvid, struct diag *d);
 
-/* open-tap.c: all queues of the nic, with vhost files. */
-_must_check_ int tap_nic(struct work *w, struct rtnl *rtnl,
-                         const struct pol_own *o);
+/* open-tap.c: all queues of the nic, with vhost files. Its `mtu` becomes the
+ * overlay's where the policy says none. */
+_must_check_ int tap_nic(struct work *w, struct rtnl *rtnl, struct pol_own *o);
 /* FL_NETD_TAP; returns err. */
 int tap_fail(struct work *w, const struct pol_own *o, int err, const char *why,
              const char *mend);

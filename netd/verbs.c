@@ -75,7 +75,8 @@ static int plan_policy(struct work *w, const struct machine *m,
 	if (!r)
 		r = pol_resolve(p, seen, &want, &w->errs);
 	if (!r)
-		r = observe_overrides(w->env, seen, want);
+		r = machine_ops.observe_more((void *)(uintptr_t)m, seen, want,
+		                             &w->diag);
 	if (!r)
 		r = observe_switch_more(m->rtnl, seen, want);
 	if (!r)

@@ -37,6 +37,8 @@ const char *pol_op_name(enum pol_op op)
 		[POL_OP_PORT] = "port",
 		[POL_OP_VF_MSIX] = "vf-msix",
 		[POL_OP_VF_DRIVER] = "vf-driver",
+		[POL_OP_OVERLAY] = "overlay",
+		[POL_OP_OVERLAY_GONE] = "overlay-gone",
 		[POL_OP_DEV_DRIVER] = "dev-driver",
 	};
 
@@ -391,6 +393,25 @@ static void command_switch(const struct pol_action *a, const char *pf,
 	put(o, "%s", action_switch_command(a, pf, buf, sizeof(buf)));
 }
 
+/* ---- overlays: plan-overlay.c -------------------------------------------- */
+
+static void text_over(const struct pol_action *a, const char *pf, struct out *o)
+{
+	(void)pf;
+	o->n = a->op == POL_OP_OVERLAY
+	               ? overlay_text(a->over, o->buf, o->size)
+	               : overlay_gone_text(a->over, o->buf, o->size);
+}
+
+static void command_over(const struct pol_action *a, const char *pf,
+                         struct out *o)
+{
+	(void)pf;
+	o->n = a->op == POL_OP_OVERLAY
+	               ? overlay_command(a->over, o->buf, o->size)
+	               : overlay_gone_command(a->over, o->buf, o->size);
+}
+
 /* ---- both ---------------------------------------------------------------- */
 
 typedef void writer(const struct pol_action *a, const char *pf, struct out *o);
@@ -436,6 +457,8 @@ int pol_action_text(const struct pol_action *a, char *buf, size_t size)
 		[POL_OP_PORT] = text_switch,
 		[POL_OP_VF_MSIX] = text_msix,
 		[POL_OP_VF_DRIVER] = text_driver,
+		[POL_OP_OVERLAY] = text_over,
+		[POL_OP_OVERLAY_GONE] = text_over,
 		[POL_OP_DEV_DRIVER] = text_driver,
 	};
 
@@ -465,6 +488,8 @@ int pol_action_command(const struct pol_action *a, char *buf, size_t size)
 		[POL_OP_PORT] = command_switch,
 		[POL_OP_VF_MSIX] = command_msix,
 		[POL_OP_VF_DRIVER] = command_driver,
+		[POL_OP_OVERLAY] = command_over,
+		[POL_OP_OVERLAY_GONE] = command_over,
 		[POL_OP_DEV_DRIVER] = command_driver,
 	};
 

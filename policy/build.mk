@@ -29,6 +29,7 @@ SRCS_policy := \
 	keys-memory.c \
 	keys-nic.c \
 	keys-nodes.c \
+	keys-overlay.c \
 	keys-pool.c \
 	keys-scrub.c \
 	keys-slot.c \
@@ -43,10 +44,13 @@ SRCS_policy := \
 	msix.c \
 	node.c \
 	nodes.c \
+	overlay-json.c \
 	own.c \
 	parse.c \
+	pen.c \
 	plan-json.c \
 	plan-switch.c \
+	plan-overlay.c \
 	plan-vf.c \
 	plan-whole.c \
 	plan.c \

@@ -62,6 +62,9 @@ void fields_put(const struct fields *t, unsigned which, const void *obj,
 /* NULL, or the first that is missing (*ret_missing) or not of its form. */
 const struct field *fields_get(const struct fields *t, unsigned which,
                                const json_t *o, void *obj, bool *ret_missing);
+/* overlay-json.c */
+json_t *overs_to_json(const struct pol_state *s);
+_must_check_ int overs_from_json(const json_t *list, struct pol_state *s);
 const struct field *field_find(const struct fields *t, const char *key);
 
 #endif

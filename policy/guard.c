@@ -19,7 +19,6 @@
  *        duplicate address detection, and not link-local ones of IPv6
  */
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -52,28 +51,15 @@ void pol_guard_chain(const char *ifname, char ret[static POL_GUARD_CHAIN])
 }
 
 struct script {
-	char *buf;
-	size_t size, n;
+	struct pen pen;
 	const char *chain;
 };
 
-static void add(struct script *s, const char *fmt, ...) _printf_(2, 3);
-static void add(struct script *s, const char *fmt, ...)
-{
-	size_t left = s->n < s->size ? s->size - s->n : 0;
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(left ? s->buf + s->n : NULL, left, fmt, ap);
-	va_end(ap);
-	s->n += n > 0 ? (size_t)n : 0;
-}
-
 static void rule(struct script *s, const char *what, const char *match)
 {
-	add(s, "add rule netdev fairlead %s %s counter drop comment \"%s\"\n",
-	    s->chain, match, what);
+	pen_put(&s->pen,
+	        "add rule netdev fairlead %s %s counter drop comment \"%s\"\n",
+	        s->chain, match, what);
 }
 
 static void rules_nd(struct script *s, const char *mac)
@@ -110,7 +96,7 @@ static void rules_nd(struct script *s, const char *mac)
 size_t pol_guard_script(const struct pol_own *o, char *buf, size_t size)
 {
 	char chain[POL_GUARD_CHAIN], mac[MAC_STRLEN], hex[13], match[64];
-	struct script s = { .buf = buf, .size = size, .chain = chain };
+	struct script s = { { .buf = buf, .size = size }, chain };
 
 	if (size)
 		*buf = '\0';
@@ -118,17 +104,17 @@ size_t pol_guard_script(const struct pol_own *o, char *buf, size_t size)
 	mac_format(o->mac, mac);
 	snprintf(hex, sizeof(hex), "%02x%02x%02x%02x%02x%02x", o->mac[0],
 	         o->mac[1], o->mac[2], o->mac[3], o->mac[4], o->mac[5]);
-	add(&s,
-	    "add table netdev fairlead\n"
-	    "add chain netdev fairlead %s { type filter hook ingress device "
-	    "\"%s\" priority 0; policy accept; }\n"
-	    "flush chain netdev fairlead %s\n",
-	    chain, o->ifname, chain);
+	pen_put(&s.pen,
+	        "add table netdev fairlead\n"
+	        "add chain netdev fairlead %s { type filter hook ingress device "
+	        "\"%s\" priority 0; policy accept; }\n"
+	        "flush chain netdev fairlead %s\n",
+	        chain, o->ifname, chain);
 	snprintf(match, sizeof(match), "ether saddr != %s", mac);
 	rule(&s, "mac", match);
 	rule(&s, "tag", "ether type { 8021q, 8021ad }");
 	snprintf(match, sizeof(match), "arp saddr ether != %s", mac);
 	rule(&s, "arp", match);
 	rules_nd(&s, hex);
-	return s.n;
+	return s.pen.n;
 }

@@ -251,10 +251,15 @@ CHECK_NAMED(pol_network);
 static const struct key network_keys[] = {
 	{ .name = "name", .flags = KEY_REQUIRED, .read = read_name,
 	  .at = offsetof(struct pol_network, name) },
+	{ .name = "bridge", .read = read_ifname,
+	  .at = offsetof(struct pol_network, bridge) },
 	ATTRIBUTE_KEYS(pol_network),
+	{ .name = "overlay", .read = read_overlay,
+	  .at = offsetof(struct pol_network, overlay) },
 };
 const struct table table_network = {
 	.what = "network", .keys = network_keys, .n = ARRAY_SIZE(network_keys),
+	.done = overlay_network_done,
 };
 // clang-format on
 

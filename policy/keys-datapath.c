@@ -77,8 +77,8 @@ void datapath_done(struct read *r, const struct node *map,
 static bool has_bridge(const struct pol_policy *p,
                        const struct pol_guest_nic *nic)
 {
-	(void)p;
-	return *nic->own.bridge;
+	return *nic->own.bridge || (nic->network < p->n_networks &&
+	                            *p->network[nic->network].bridge);
 }
 
 void check_datapath(struct read *r, const struct pol_guest *g,

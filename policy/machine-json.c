@@ -40,8 +40,9 @@ json_t *pol_state_to_json(const struct pol_state *s)
 		                      object(&whole_fields, &s->whole[i]));
 	for (size_t i = 0; i < s->n_pfs; i++)
 		json_array_append_new(list, pf_to_json(&s->pf[i]));
-	return json_pack("{s:i, s:o, s:o}", "version", STATE_VERSION, "pfs",
-	                 list, "devices", wholes);
+	return json_pack("{s:i, s:o, s:o, s:o}", "version", STATE_VERSION,
+	                 "pfs", list, "devices", wholes, "overlays",
+	                 overs_to_json(s));
 }
 
 /* ---- from JSON -------------------------------------------------------------
@@ -122,6 +123,8 @@ int pol_state_from_json(const json_t *j, struct pol_state **ret)
 	}
 	if (!r)
 		r = wholes_from_json(j, s);
+	if (!r)
+		r = overs_from_json(json_object_get(j, "overlays"), s);
 	if (r)
 		pol_state_free(s);
 	else

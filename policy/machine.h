@@ -179,12 +179,24 @@ struct pol_machine {
 	char hostname[POL_HOSTNAME]; /* "" = cannot be told */
 	char id[POL_MACHINE_ID];     /* /etc/machine-id; the same */
 };
+/* An overlay, by its bridge's name. Observed: those that are asked for. */
+struct pol_over {
+	bool there;
+	struct pol_overlay o;
+	/* observed only */
+	char outer[POL_IFNAME];   /* what it goes over, and that one's MTU */
+	uint32_t outer_mtu;       /* 0 = there is none */
+	char foreign[POL_IFNAME]; /* is there, and others' */
+	char ports[POL_IFNAME];   /* one that is in the bridge beside it */
+};
 struct pol_state {
 	struct pol_machine machine;
 	struct pol_pf *pf;
 	size_t n_pfs;
 	struct pol_whole *whole;
 	size_t n_wholes;
+	struct pol_over *over;
+	size_t n_overs;
 	bool iommu, remapping; /* observed: host can assign */
 };
 
@@ -211,6 +223,8 @@ enum pol_op {
 	POL_OP_PORT,    /* the PF's own interface, or a VF's representor */
 	POL_OP_VF_MSIX, /* while no driver has it */
 	POL_OP_VF_DRIVER,
+	POL_OP_OVERLAY, /* to be as `over` says */
+	POL_OP_OVERLAY_GONE,
 	POL_OP_DEV_DRIVER, /* of a whole function: pf is its address */
 	POL_OP_MAX,
 };
@@ -249,7 +263,8 @@ struct pol_action {
 		struct pol_group group; /* GROUP; of the other two its name */
 		struct pol_port port;   /* PORT; BRIDGE: the bridge alone */
 	};
-	uint32_t port_set; /* PORT: with POL_HAS_PORT_VLAN its VLANs, too */
+	uint32_t port_set;     /* PORT: with POL_HAS_PORT_VLAN its VLANs, too */
+	struct pol_over *over; /* OVERLAY*: the plan's */
 };
 struct pol_plan {
 	struct pol_action *action;

@@ -277,9 +277,28 @@ struct pol_attributes {
 	struct pol_pos mtu_pos;
 	enum pol_unsupported unsupported;
 };
+struct pol_ip {
+	uint8_t family; /* 4, 6; 0 = none */
+	uint8_t b[16];  /* of IPv4 the first four */
+};
+#define POL_REMOTES_MAX 16
+struct pol_overlay { /* VXLAN: a bridge, and an interface in it */
+	uint32_t id; /* 0 = there is none */
+	struct pol_pos pos;
+	char bridge[POL_IFNAME], dev[POL_IFNAME];
+	char device[POL_IFNAME]; /* that it goes by; "" = as it is routed */
+	struct pol_ip local, group, remote[POL_REMOTES_MAX];
+	size_t n_remotes;
+	uint16_t port;
+	uint32_t mtu; /* 0 = what fits */
+	bool learning;
+	uint16_t vlan; /* of its network, untagged in the tunnel; 0 = none */
+};
 struct pol_network {
 	char name[POL_NAME];
 	struct pol_pos pos;
+	char bridge[POL_IFNAME]; /* of its taps; "" = as each says */
+	struct pol_overlay overlay;
 	struct pol_attributes set;
 };
 /* Of one VF, before its network; what is absent here is the network's. */

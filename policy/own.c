@@ -75,7 +75,9 @@ static void fill_nic(const struct pol_policy *p, const struct pol_guest *g,
 		snprintf(o->name, sizeof(o->name), "%.23s:standby", n->name);
 	if (n->network < p->n_networks)
 		o->network = &p->network[n->network];
-	copy_text(o->bridge, sizeof(o->bridge), o->tap->bridge);
+	copy_text(o->bridge, sizeof(o->bridge),
+	          !*o->tap->bridge && o->network ? o->network->bridge
+	                                         : o->tap->bridge);
 	pol_tap_name(g, o->name, o->tap, o->ifname);
 	(void)pol_guest_nic_mac(p, g, n, o->mac);
 }

@@ -30,6 +30,8 @@ static int read_policy(const struct node *root, struct pol_policy *p,
 		check_msix(&r);
 	if (!errs->n)
 		check_own(&r);
+	if (!errs->n)
+		check_overlays(&r);
 	free(r.taken);
 	if (r.oom)
 		return -ENOMEM;

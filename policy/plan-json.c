@@ -7,7 +7,7 @@
 json_t *pol_plan_to_json(const struct pol_plan *plan)
 {
 	json_t *list = json_array();
-	char text[DIAG_LINE], command[2 * DIAG_LINE];
+	char text[2 * DIAG_LINE], command[8 * DIAG_LINE];
 
 	for (size_t i = 0; i < plan->n; i++) {
 		const struct pol_action *a = &plan->action[i];

@@ -338,13 +338,16 @@ static size_t most_actions(const struct pol_state *want,
 	/* Those seen leave groups that go. */
 	for (size_t i = 0; i < seen->n_pfs; i++)
 		n += seen->pf[i].n_vfs;
-	return n + want->n_wholes;
+	return n + want->n_wholes + want->n_overs;
 }
 
 static int plan_all(const struct pol_state *want, const struct pol_state *seen,
                     struct pol_plan *plan, struct diag *d)
 {
-	int r = plan_wholes(want, seen, true, plan, d);
+	int r = plan_overlays(want, seen, plan, d);
+
+	if (!r)
+		r = plan_wholes(want, seen, true, plan, d);
 
 	for (size_t i = 0; !r && i < want->n_pfs; i++) {
 		struct job j = { .want = &want->pf[i], .plan = plan, .d = d };
@@ -387,6 +390,8 @@ void pol_plan_free(struct pol_plan *p)
 {
 	if (!p)
 		return;
+	for (size_t i = 0; i < p->n; i++)
+		free(p->action[i].over);
 	free(p->action);
 	free(p);
 }

@@ -105,7 +105,11 @@ enum {
 	FL_POL_VFS_BOUND = 146, /* VFs would be bound while the mode changes */
 	FL_POL_MSIX = 147,      /* more vectors than there are */
 	FL_POL_DATAPATH = 149,  /* a nic cannot be what `datapath` says */
-	FL_POL_INVENTORY = 157, /* a line of it is not understood */
+	FL_POL_OVERLAY = 150,   /* an overlay that cannot be */
+	FL_POL_OVERLAY_MTU = 151,     /* ... larger than what it goes over */
+	FL_POL_OVERLAY_OUTER = 152,   /* ... that has nothing to go over */
+	FL_POL_OVERLAY_TAKEN = 153,   /* ... whose names others' have */
+	FL_POL_INVENTORY = 157,       /* a line of it is not understood */
 	FL_POL_INVENTORY_LACKS = 158, /* it does not say what a plan needs */
 	FL_POL_SIM = 159,             /* an action of a plan would fail */
 	FL_POL_CPU = 160,      /* a CPU that the host has not, or is offline */
@@ -257,6 +261,18 @@ bool pol_own_guarded(const struct pol_own *o);
 void pol_guard_chain(const char *ifname, char ret[static POL_GUARD_CHAIN]);
 /* For nft(8); returns its length, as snprintf() does. */
 size_t pol_guard_script(const struct pol_own *o, char *buf, size_t size);
+
+/* ---- keys-overlay.c: addresses ------------------------------------------- */
+
+#define POL_IP_TEXT 46
+_must_check_ bool pol_ip_parse(const char *text, struct pol_ip *ret);
+/* Returns buf; "" = none. */
+const char *pol_ip_format(const struct pol_ip *ip,
+                          char buf[static POL_IP_TEXT]);
+bool pol_ip_equal(const struct pol_ip *a, const struct pol_ip *b);
+/* plan-overlay.c */
+const struct pol_over *state_over(const struct pol_state *s,
+                                  const char *bridge);
 
 /* ---- planning ------------------------------------------------------------ */
 

@@ -293,6 +293,33 @@ void check_trunk(struct read *r, const struct node *map,
                  const struct pol_vlan *vlan);
 /* What the policy's nics carry, or cannot. */
 void check_switches(struct read *r);
+/* ---- pen.c: text that grows in a buffer; n counts what it would take ------
+ */
+
+struct pen {
+	char *buf;
+	size_t size, n;
+};
+void pen_put(struct pen *p, const char *fmt, ...) _printf_(2, 3);
+
+/* ---- keys-overlay.c, plan-overlay.c ---------------------------------------
+ */
+
+READER(read_overlay); /* struct pol_overlay */
+/* After a network's keys. */
+void overlay_network_done(struct read *r, const struct node *map, void *obj);
+void check_overlays(struct read *r);
+struct resolve;
+_must_check_ int resolve_overlays(struct resolve *r);
+/* Before the PFs: nothing of theirs is in them. */
+_must_check_ int plan_overlays(const struct pol_state *want,
+                               const struct pol_state *seen,
+                               struct pol_plan *plan, struct diag *d);
+size_t overlay_text(const struct pol_over *over, char *buf, size_t size);
+size_t overlay_gone_text(const struct pol_over *over, char *buf, size_t size);
+size_t overlay_command(const struct pol_over *over, char *buf, size_t size);
+size_t overlay_gone_command(const struct pol_over *over, char *buf,
+                            size_t size);
 
 /* ---- mac.c --------------------------------------------------------------- */
 

@@ -461,6 +461,8 @@ static int resolve_all(struct resolve *r)
 	resolve_uplinks(r);
 	check_vectors(r);
 	err = resolve_devices(r);
+	if (!err)
+		err = resolve_overlays(r);
 	if (err)
 		return err;
 	if (!r->only && !r->errs->n)

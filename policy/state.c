@@ -83,6 +83,7 @@ void pol_state_free(struct pol_state *s)
 		free(s->pf[i].vf);
 	free(s->pf);
 	free(s->whole);
+	free(s->over);
 	free(s);
 }
 
@@ -180,6 +181,21 @@ static int want_wholes(const struct pol_state *saved, struct pol_state *w)
 	return 0;
 }
 
+static int want_overs(const struct pol_state *saved, struct pol_state *w)
+{
+	if (!saved->n_overs)
+		return 0;
+	w->over = calloc(saved->n_overs, sizeof(*w->over));
+	if (!w->over)
+		return -ENOMEM;
+	w->n_overs = saved->n_overs;
+	for (size_t i = 0; i < w->n_overs; i++) {
+		w->over[i].there = saved->over[i].there;
+		w->over[i].o = saved->over[i].o;
+	}
+	return 0;
+}
+
 int pol_want_from_state(const struct pol_state *saved,
                         struct pol_state **ret_want)
 {
@@ -196,6 +212,8 @@ int pol_want_from_state(const struct pol_state *saved,
 	}
 	if (!r)
 		r = want_wholes(saved, w);
+	if (!r)
+		r = want_overs(saved, w);
 	if (r) {
 		pol_state_free(w);
 		return r;

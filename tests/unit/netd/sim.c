@@ -115,6 +115,11 @@ static void act(struct sim *s, const struct pol_action *a)
 		strcpy(s->whole[a->pf.fn].driver, a->driver);
 		strcpy(s->whole[a->pf.fn].override, a->override);
 		break;
+	case POL_OP_OVERLAY:
+	case POL_OP_OVERLAY_GONE:
+		s->over = *a->over;
+		s->over.there = a->op == POL_OP_OVERLAY;
+		break;
 	case POL_OP_PARAM:
 	case POL_OP_ESWITCH:
 	case POL_OP_GROUP:
@@ -211,6 +216,24 @@ static int sim_observe(void *ctx, struct pol_state **ret, struct diag *d)
 	return 0;
 }
 
+static void see_overs(const struct sim *s, struct pol_state *seen,
+                      const struct pol_state *want)
+{
+	free(seen->over);
+	seen->over = calloc(want->n_overs + 1, sizeof(*seen->over));
+	seen->n_overs = want->n_overs;
+	for (size_t i = 0; i < want->n_overs; i++) {
+		struct pol_over *o = &seen->over[i];
+
+		if (!strcmp(s->over.o.bridge, want->over[i].o.bridge))
+			*o = s->over;
+		strcpy(o->o.bridge, want->over[i].o.bridge);
+		strcpy(o->o.dev, want->over[i].o.dev);
+		strcpy(o->outer, "eth0");
+		o->outer_mtu = 1500;
+	}
+}
+
 /* Only where it was asked for is an override to be believed. */
 static int sim_observe_more(void *ctx, struct pol_state *seen,
                             const struct pol_state *want, struct diag *d)
@@ -226,6 +249,7 @@ static int sim_observe_more(void *ctx, struct pol_state *seen,
 		w->set |= POL_HAS_OVERRIDE;
 		strcpy(w->override, s->whole[w->bdf.fn].override);
 	}
+	see_overs(s, seen, want);
 	return 0;
 }
 
@@ -243,6 +267,8 @@ const struct apply_ops sim_ops = {
 		[POL_OP_VF_RSS] = sim_act,
 		[POL_OP_VF_LINK] = sim_act,
 		[POL_OP_VF_DRIVER] = sim_act,
+		[POL_OP_OVERLAY] = sim_act,
+		[POL_OP_OVERLAY_GONE] = sim_act,
 		[POL_OP_DEV_DRIVER] = sim_act,
 	},
 	.observe = sim_observe,
@@ -260,6 +286,11 @@ const char *sim_text(const struct sim *s, char buf[2048])
 		              "second autoprobe %d up %d\n", s->autoprobe2,
 		              s->up2);
 
+	if (s->over.there)
+		n += snprintf(buf + n, 2048 - (size_t)n,
+		              "overlay %u in %s mtu %u to %zu\n", s->over.o.id,
+		              s->over.o.bridge, s->over.o.mtu,
+		              s->over.o.n_remotes);
 	for (unsigned i = 0; i < SIM_WHOLES; i++)
 		n += snprintf(buf + n, 2048 - (size_t)n,
 		              "whole \"%s\" \"%s\"\n", s->whole[i].driver,

@@ -22,6 +22,8 @@ static const char policy[] =
 	"networks:\n"
 	"  - { name: net, vlan: { id: 100, qos: 3 }, spoof-check: false,\n"
 	"      trust: true }\n"
+	"  - { name: ov, bridge: br-o, overlay: { type: vxlan, id: 9,\n"
+	"      local: 192.0.2.1, remote: [192.0.2.2] } }\n"
 	"pools:\n"
 	"  - { name: p, functions: [\"e#0-2\"], driver: vfio,\n"
 	"      mac: { prefix: \"02:5a:10\", assign: stable } }\n"
@@ -162,11 +164,11 @@ static void test_apply_restore(void **state)
 static void test_order(void **state)
 {
 	static const enum pol_op want[] = {
-		POL_OP_AUTOPROBE,  POL_OP_NUMVFS,    POL_OP_PF_LINK,
-		POL_OP_VF_MAC,     POL_OP_VF_MAC,    POL_OP_VF_VLAN,
-		POL_OP_VF_SPOOF,   POL_OP_VF_TRUST,  POL_OP_VF_DRIVER,
-		POL_OP_VF_DRIVER,  POL_OP_VF_DRIVER, POL_OP_DEV_DRIVER,
-		POL_OP_DEV_DRIVER,
+		POL_OP_OVERLAY,    POL_OP_AUTOPROBE,  POL_OP_NUMVFS,
+		POL_OP_PF_LINK,    POL_OP_VF_MAC,     POL_OP_VF_MAC,
+		POL_OP_VF_VLAN,    POL_OP_VF_SPOOF,   POL_OP_VF_TRUST,
+		POL_OP_VF_DRIVER,  POL_OP_VF_DRIVER,  POL_OP_VF_DRIVER,
+		POL_OP_DEV_DRIVER, POL_OP_DEV_DRIVER,
 	};
 	struct fixture *f = *state;
 

@@ -492,6 +492,26 @@ static void check_shown(const struct pol_policy *p, const char *path)
 	assert_string_equal(got.buf, want.buf);
 }
 
+static void test_overlay(void **state)
+{
+	struct pol_policy *p = parse("tests/golden/policy/good/overlay.yaml");
+	const struct pol_overlay *o = &p->network[1].overlay;
+	char ip[POL_IP_TEXT];
+
+	(void)state;
+	check_shown(p, "tests/golden/policy/good/overlay.shown");
+	assert_int_equal(p->network[0].overlay.port, 4789);
+	assert_int_equal(p->network[0].overlay.n_remotes, 2);
+	assert_int_equal(o->port, 8472);
+	assert_int_equal(o->vlan, 7);
+	assert_string_equal(o->dev, "vx101");
+	assert_string_equal(o->device, "eth0");
+	assert_string_equal(pol_ip_format(&o->group, ip), "ff05::64");
+	assert_false(p->network[2].overlay.learning);
+	assert_int_equal(p->network[3].overlay.id, 0);
+	pol_free(p);
+}
+
 /* A nic that is a tap for now keeps its place, its MAC, and its VF from
  * others. */
 static void test_datapath(void **state)
@@ -701,6 +721,7 @@ int main(void)
 		cmocka_unit_test(test_cpus_in_a_host),
 		cmocka_unit_test(test_own_devices),
 		cmocka_unit_test(test_datapath),
+		cmocka_unit_test(test_overlay),
 		cmocka_unit_test(test_errors_are_bounded),
 		cmocka_unit_test(test_long_text),
 		cmocka_unit_test(test_prefixes),

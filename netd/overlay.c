@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Overlays made, changed and removed; overlay.h has the order. */
+
+#include <arpa/inet.h>
+#include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+
+#include "netd/overlay.h"
+#include "netd/tap.h"
+
+/* Names of what is not marked yet; what bears one was left by a crash. */
+#define NEW_BRIDGE "flnew-bridge"
+#define NEW_VXLAN "flnew-vxlan"
+
+static int refused(const char *what, const char *name, int err,
+                   const char *words, struct diag *d)
+{
+	diag_fail(d, err, FL_NETD_OVERLAY, "cannot %s %s", what, name);
+	diag_why(d, "%s%s%s", strerror(-err), *words ? ": " : "", words);
+	diag_mend(d, err == -EOPNOTSUPP ? "modprobe -a bridge vxlan"
+	                                : "see `ip -d link` and `dmesg`");
+	return err;
+}
+
+/* ---- messages ---------------------------------------------------------------
+ */
+
+static struct nl_msg *message(int type, int flags, unsigned ifindex, bool up)
+{
+	struct ifinfomsg i = { .ifi_index = (int)ifindex,
+		               .ifi_change = up ? IFF_UP : 0,
+		               .ifi_flags = up ? IFF_UP : 0 };
+	struct nl_msg *m = nlmsg_alloc_simple(type, NLM_F_ACK | flags);
+
+	if (m && nlmsg_append(m, &i, sizeof(i), NLMSG_ALIGNTO) < 0) {
+		nlmsg_free(m);
+		return NULL;
+	}
+	return m;
+}
+
+/* Takes `m`, whose contents are complete if `ok`. */
+static int talk(struct rtnl *r, struct nl_msg *m, bool ok,
+                char words[static RTNL_WORDS])
+{
+	if (m && ok)
+		return rtnl_talk(r, m, NULL, NULL, words);
+	if (m)
+		nlmsg_free(m);
+	return -ENOMEM;
+}
+
+static bool put_ip(struct nl_msg *m, int v4, int v6, const struct pol_ip *ip)
+{
+	if (!ip->family)
+		return true;
+	return nla_put(m, ip->family == 4 ? v4 : v6, ip->family == 4 ? 4 : 16,
+	               ip->b) >= 0;
+}
+
+static bool put_vxlan(struct nl_msg *m, const struct pol_overlay *o)
+{
+	unsigned lower = *o->device ? if_nametoindex(o->device) : 0;
+
+	return nla_put_u32(m, IFLA_VXLAN_ID, o->id) >= 0 &&
+	       nla_put_u16(m, IFLA_VXLAN_PORT, htons(o->port)) >= 0 &&
+	       nla_put_u8(m, IFLA_VXLAN_LEARNING, o->learning) >= 0 &&
+	       (!lower || nla_put_u32(m, IFLA_VXLAN_LINK, lower) >= 0) &&
+	       put_ip(m, IFLA_VXLAN_LOCAL, IFLA_VXLAN_LOCAL6, &o->local) &&
+	       put_ip(m, IFLA_VXLAN_GROUP, IFLA_VXLAN_GROUP6, &o->group);
+}
+
+static bool put_bridge(struct nl_msg *m, const struct pol_overlay *o)
+{
+	return nla_put_u8(m, IFLA_BR_VLAN_FILTERING, o->vlan != 0) >= 0;
+}
+
+static int create(struct rtnl *r, const char *kind, const char *name,
+                  const struct pol_overlay *o, char words[static RTNL_WORDS])
+{
+	struct nl_msg *m =
+		message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, false);
+	struct nlattr *info, *data;
+	bool ok = m && nla_put_string(m, IFLA_IFNAME, name) >= 0 &&
+	          (info = nla_nest_start(m, IFLA_LINKINFO)) &&
+	          nla_put_string(m, IFLA_INFO_KIND, kind) >= 0 &&
+	          (data = nla_nest_start(m, IFLA_INFO_DATA)) &&
+	          (!strcmp(kind, "vxlan") ? put_vxlan : put_bridge)(m, o);
+
+	if (ok) {
+		nla_nest_end(m, data);
+		nla_nest_end(m, info);
+	}
+	return talk(r, m, ok, words);
+}
+
+/* IN6_ADDR_GEN_MODE_NONE. Where the host has no IPv6 there is nothing to keep
+ * it from. */
+static int no_address(struct rtnl *r, unsigned ifindex)
+{
+	struct nl_msg *m = message(RTM_SETLINK, 0, ifindex, false);
+	struct nlattr *spec, *inet6;
+	char words[RTNL_WORDS];
+	bool ok = m && (spec = nla_nest_start(m, IFLA_AF_SPEC)) &&
+	          (inet6 = nla_nest_start(m, AF_INET6)) &&
+	          nla_put_u8(m, IFLA_INET6_ADDR_GEN_MODE, 1) >= 0;
+	int e;
+
+	if (ok) {
+		nla_nest_end(m, inet6);
+		nla_nest_end(m, spec);
+	}
+	e = talk(r, m, ok, words);
+	return e == -EAFNOSUPPORT || e == -EOPNOTSUPP ? 0 : e;
+}
+
+static int set_text(struct rtnl *r, unsigned ifindex, int attr,
+                    const char *text, char words[static RTNL_WORDS])
+{
+	struct nl_msg *m = message(RTM_SETLINK, 0, ifindex, false);
+
+	return talk(r, m, m && nla_put_string(m, attr, text) >= 0, words);
+}
+
+static int set_u32(struct rtnl *r, unsigned ifindex, int attr, uint32_t v,
+                   char words[static RTNL_WORDS])
+{
+	struct nl_msg *m = message(RTM_SETLINK, 0, ifindex, false);
+
+	return talk(r, m, m && nla_put_u32(m, attr, v) >= 0, words);
+}
+
+static int set_up(struct rtnl *r, const char *name,
+                  char words[static RTNL_WORDS])
+{
+	return talk(r, message(RTM_SETLINK, 0, if_nametoindex(name), true),
+	            true, words);
+}
+
+static int remove_link(struct rtnl *r, const char *name,
+                       char words[static RTNL_WORDS])
+{
+	unsigned ifindex = if_nametoindex(name);
+
+	return ifindex ? talk(r, message(RTM_DELLINK, 0, ifindex, false), true,
+	                      words)
+	               : 0;
+}
+
+/* Made, marked, then named: see overlay.h. */
+static int make_link(struct rtnl *r, const char *kind, const char *temporary,
+                     const char *name, const struct pol_overlay *o,
+                     char words[static RTNL_WORDS])
+{
+	int e = remove_link(r, temporary, words);
+	unsigned ifindex;
+
+	if (!e)
+		e = create(r, kind, temporary, o, words);
+	ifindex = e ? 0 : if_nametoindex(temporary);
+	if (!e && !ifindex)
+		e = -ENODEV;
+	if (!e)
+		e = no_address(r, ifindex);
+	if (!e)
+		e = set_text(r, ifindex, IFLA_IFALIAS, OVERLAY_MARK, words);
+	if (!e)
+		e = set_text(r, ifindex, IFLA_IFNAME, name, words);
+	if (e)
+		(void)!remove_link(r, temporary, (char[RTNL_WORDS]){ "" });
+	return e;
+}
+
+/* ---- whom it floods to ------------------------------------------------------
+ */
+
+static int flood(struct rtnl *r, unsigned ifindex, const struct pol_ip *ip,
+                 bool here, char words[static RTNL_WORDS])
+{
+	static const uint8_t zero[6];
+	struct ndmsg n = { .ndm_family = PF_BRIDGE,
+		           .ndm_ifindex = (int)ifindex,
+		           .ndm_flags = NTF_SELF,
+		           .ndm_state = NUD_NOARP | NUD_PERMANENT };
+	struct nl_msg *m = nlmsg_alloc_simple(
+		here ? RTM_NEWNEIGH : RTM_DELNEIGH,
+		NLM_F_ACK | (here ? NLM_F_CREATE | NLM_F_APPEND : 0));
+	bool ok = m && nlmsg_append(m, &n, sizeof(n), NLMSG_ALIGNTO) >= 0 &&
+	          nla_put(m, NDA_LLADDR, sizeof(zero), zero) >= 0 &&
+	          put_ip(m, NDA_DST, NDA_DST, ip);
+
+	return talk(r, m, ok, words);
+}
+
+static bool has(const struct pol_overlay *o, const struct pol_ip *ip)
+{
+	for (size_t i = 0; i < o->n_remotes; i++)
+		if (pol_ip_equal(&o->remote[i], ip))
+			return true;
+	return false;
+}
+
+/* With none wanted, they are somebody else's. */
+static int set_remotes(struct rtnl *r, const struct pol_overlay *o,
+                       char words[static RTNL_WORDS])
+{
+	unsigned ifindex = if_nametoindex(o->dev);
+	struct pol_overlay now = { .group = o->group };
+	int e = overlay_remotes_read(r, (int)ifindex, &now);
+
+	for (size_t i = 0; !e && o->n_remotes && i < now.n_remotes; i++)
+		if (!has(o, &now.remote[i]))
+			e = flood(r, ifindex, &now.remote[i], false, words);
+	for (size_t i = 0; !e && i < o->n_remotes; i++)
+		if (!has(&now, &o->remote[i]))
+			e = flood(r, ifindex, &o->remote[i], true, words);
+	return e;
+}
+
+/* ---- all --------------------------------------------------------------------
+ */
+
+static bool must_remake(const struct overlay_link *vx,
+                        const struct pol_overlay *o)
+{
+	char lower[IF_NAMESIZE] = "";
+
+	if (vx->lower)
+		(void)!if_indextoname((unsigned)vx->lower, lower);
+	return !vx->vxlan || vx->o.id != o->id || vx->o.port != o->port ||
+	       vx->o.learning != o->learning || strcmp(lower, o->device) != 0 ||
+	       !pol_ip_equal(&vx->o.local, &o->local) ||
+	       !pol_ip_equal(&vx->o.group, &o->group);
+}
+
+static int make_bridge(struct rtnl *r, const struct pol_overlay *o,
+                       char words[static RTNL_WORDS])
+{
+	struct overlay_link l;
+	int e = overlay_link_read(r, o->bridge, &l);
+
+	if (e == -ENODEV)
+		return make_link(r, "bridge", NEW_BRIDGE, o->bridge, o, words);
+	if (e || l.filtering == (o->vlan != 0))
+		return e;
+	return rtnl_bridge_filtering(r, o->bridge, o->vlan != 0, words);
+}
+
+static int make_tunnel(struct rtnl *r, const struct pol_overlay *o,
+                       char words[static RTNL_WORDS])
+{
+	struct overlay_link l;
+	int e = overlay_link_read(r, o->dev, &l);
+
+	if (!e && must_remake(&l, o)) {
+		e = remove_link(r, o->dev, words);
+		if (!e)
+			e = -ENODEV;
+	}
+	if (e == -ENODEV)
+		e = make_link(r, "vxlan", NEW_VXLAN, o->dev, o, words);
+	return e;
+}
+
+static int place_tunnel(struct rtnl *r, const struct pol_overlay *o,
+                        char words[static RTNL_WORDS])
+{
+	unsigned dev = if_nametoindex(o->dev);
+	int e = set_u32(r, dev, IFLA_MTU, o->mtu, words);
+
+	return e ? e
+	         : set_u32(r, dev, IFLA_MASTER, if_nametoindex(o->bridge),
+	                   words);
+}
+
+static int make(struct rtnl *r, const struct pol_overlay *o, struct diag *d)
+{
+	char words[RTNL_WORDS] = "";
+	struct rtnl_bridge bridge = { 0 };
+	int e = make_bridge(r, o, words);
+
+	if (e)
+		return refused("make bridge", o->bridge, e, words, d);
+	e = make_tunnel(r, o, words);
+	if (e)
+		return refused("make the tunnel", o->dev, e, words, d);
+	e = place_tunnel(r, o, words);
+	if (e)
+		return refused("put into its bridge", o->dev, e, words, d);
+	if (o->vlan)
+		e = rtnl_bridge_read(r, o->bridge, &bridge, d);
+	if (!e && o->vlan)
+		e = rtnl_port_vlan(r, o->dev, o->vlan, bridge.pvid, d);
+	if (e)
+		return e;
+	e = set_remotes(r, o, words);
+	if (e)
+		return refused("set the remotes of", o->dev, e, words, d);
+	e = set_up(r, o->dev, words);
+	if (!e)
+		e = set_up(r, o->bridge, words);
+	return e ? refused("bring up", o->bridge, e, words, d) : 0;
+}
+
+int overlay_make(struct rtnl *r, const struct pol_over *over, struct diag *d)
+{
+	return make(r, &over->o, d);
+}
+
+int overlay_remove(struct rtnl *r, const struct pol_over *over, struct diag *d)
+{
+	char words[RTNL_WORDS] = "";
+	const char *const name[] = { over->o.dev, over->o.bridge };
+	struct overlay_link l;
+
+	for (size_t i = 0; i < ARRAY_SIZE(name); i++) {
+		int e = overlay_link_read(r, name[i], &l);
+
+		if (!e && l.ours)
+			e = remove_link(r, name[i], words);
+		if (e && e != -ENODEV)
+			return refused("remove", name[i], e, words, d);
+	}
+	return 0;
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Overlays in a plan: made, changed or removed; and as text. Their MTU is what
+ * the underlay's leaves: the outer Ethernet header is not counted by an MTU,
+ * but the inner one is, so VXLAN takes 50 bytes over IPv4 and 70 over IPv6.
+ *
+ * What bears the name and was not made by netd is left alone: refused.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "policy/priv.h"
+
+#define OVERHEAD_4 50 /* 20 IPv4, 8 UDP, 8 VXLAN, 14 Ethernet */
+#define OVERHEAD_6 70
+
+static uint32_t overhead(const struct pol_overlay *o)
+{
+	return o->local.family == 4 ? OVERHEAD_4 : OVERHEAD_6;
+}
+
+const struct pol_over *state_over(const struct pol_state *s, const char *bridge)
+{
+	for (size_t i = 0; i < s->n_overs; i++)
+		if (!strcmp(s->over[i].o.bridge, bridge))
+			return &s->over[i];
+	return NULL;
+}
+
+/* ---- what is to be done ----------------------------------------------------
+ */
+
+static bool same_tunnel(const struct pol_overlay *a,
+                        const struct pol_overlay *b)
+{
+	return a->id == b->id && a->port == b->port &&
+	       a->learning == b->learning && a->vlan == b->vlan &&
+	       !strcmp(a->dev, b->dev) && !strcmp(a->device, b->device) &&
+	       pol_ip_equal(&a->local, &b->local) &&
+	       pol_ip_equal(&a->group, &b->group);
+}
+
+static bool same_remotes(const struct pol_overlay *a,
+                         const struct pol_overlay *b)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < a->n_remotes; i++)
+		for (size_t k = 0; k < b->n_remotes; k++)
+			found += pol_ip_equal(&a->remote[i], &b->remote[k]);
+	return a->n_remotes == b->n_remotes && found == a->n_remotes;
+}
+
+static int too_large(const struct pol_over *w, const struct pol_over *seen,
+                     struct diag *d)
+{
+	diag_fail(d, -EINVAL, FL_POL_OVERLAY_MTU,
+	          "overlay of bridge %s: mtu %u is too large", w->o.bridge,
+	          w->o.mtu);
+	diag_why(d, "%s has %u, and the tunnel takes %u of it", seen->outer,
+	         seen->outer_mtu, overhead(&w->o));
+	diag_mend(d, "leave 'mtu' out, or ip link set %s mtu %u", seen->outer,
+	          w->o.mtu + overhead(&w->o));
+	return -EINVAL;
+}
+
+static int no_outer(const struct pol_over *w, struct diag *d)
+{
+	char local[POL_IP_TEXT];
+
+	diag_fail(d, -ENODEV, FL_POL_OVERLAY_OUTER,
+	          "overlay of bridge %s has nothing to go over", w->o.bridge);
+	if (*w->o.device)
+		diag_why(d, "there is no interface %s", w->o.device);
+	else
+		diag_why(d, "no interface has the address %s",
+		         pol_ip_format(&w->o.local, local));
+	diag_mend(d, "see `ip address`; correct 'local' or 'device'");
+	return -ENODEV;
+}
+
+static int is_foreign(const struct pol_over *w, const struct pol_over *seen,
+                      struct diag *d)
+{
+	diag_fail(d, -EEXIST, FL_POL_OVERLAY_TAKEN,
+	          "overlay of bridge %s: %s is there, and not fairlead's",
+	          w->o.bridge, seen->foreign);
+	diag_why(d, "what others made is not changed");
+	diag_mend(d, "name another bridge or id; or ip link del %s",
+	          seen->foreign);
+	return -EEXIST;
+}
+
+static int in_use(const struct pol_over *seen, struct diag *d)
+{
+	diag_fail(d, -EBUSY, FL_POL_IN_USE,
+	          "bridge %s of an overlay cannot be removed", seen->o.bridge);
+	diag_why(d, "%s is in it", seen->ports);
+	diag_mend(d, "stop the guests whose nics are in it");
+	return -EBUSY;
+}
+
+static int add(struct pol_plan *plan, enum pol_op op, const struct pol_over *w,
+               bool remade)
+{
+	struct pol_action *a = &plan->action[plan->n];
+	struct pol_over *copy = malloc(sizeof(*copy));
+
+	if (!copy)
+		return -ENOMEM;
+	*copy = *w;
+	*a = (struct pol_action){ .op = op,
+		                  .disruption =
+		                          remade ? POL_DIS_LINK : POL_DIS_NONE,
+		                  .vf = -1,
+		                  .over = copy };
+	copy_text(a->ifname, sizeof(a->ifname), w->o.bridge);
+	plan->n++;
+	return 0;
+}
+
+static int plan_make(const struct pol_over *w, const struct pol_over *seen,
+                     struct pol_plan *plan, struct diag *d)
+{
+	struct pol_over to = *w;
+
+	if (!seen->outer_mtu)
+		return no_outer(w, d);
+	if (w->o.mtu && w->o.mtu + overhead(&w->o) > seen->outer_mtu)
+		return too_large(w, seen, d);
+	if (!to.o.mtu)
+		to.o.mtu =
+			seen->outer_mtu - MIN(overhead(&w->o), seen->outer_mtu);
+	if (seen->there && same_tunnel(&to.o, &seen->o) &&
+	    same_remotes(&to.o, &seen->o) && to.o.mtu == seen->o.mtu)
+		return 0;
+	return add(plan, POL_OP_OVERLAY, &to,
+	           seen->there && !same_tunnel(&to.o, &seen->o));
+}
+
+int plan_overlays(const struct pol_state *want, const struct pol_state *seen,
+                  struct pol_plan *plan, struct diag *d)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < want->n_overs; i++) {
+		const struct pol_over *w = &want->over[i];
+		const struct pol_over *s = state_over(seen, w->o.bridge);
+
+		if (!s) /* not looked at: an inventory has none */
+			continue;
+		if (*s->foreign)
+			r = w->there ? is_foreign(w, s, d) : 0;
+		else if (w->there)
+			r = plan_make(w, s, plan, d);
+		else if (s->there)
+			r = *s->ports ? in_use(s, d)
+			              : add(plan, POL_OP_OVERLAY_GONE, s, true);
+	}
+	return r;
+}
+
+/* ---- what is wanted --------------------------------------------------------
+ */
+
+int resolve_overlays(struct resolve *r)
+{
+	size_t n = r->p->n_networks;
+
+	if (r->only || !n)
+		return 0;
+	r->want->over = calloc(n, sizeof(*r->want->over));
+	if (!r->want->over)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		if (r->p->network[i].overlay.id)
+			r->want->over[r->want->n_overs++] = (struct pol_over){
+				.there = true, .o = r->p->network[i].overlay
+			};
+	return 0;
+}
+
+/* ---- as text ---------------------------------------------------------------
+ */
+
+size_t overlay_text(const struct pol_over *over, char *buf, size_t size)
+{
+	const struct pol_overlay *o = &over->o;
+	struct pen pen = { .buf = buf, .size = size };
+	char ip[POL_IP_TEXT];
+
+	pen_put(&pen, "make overlay %u in bridge %s by %s from %s", o->id,
+	        o->bridge, o->dev, pol_ip_format(&o->local, ip));
+	if (o->group.family)
+		pen_put(&pen, " to group %s", pol_ip_format(&o->group, ip));
+	for (size_t i = 0; i < o->n_remotes; i++)
+		pen_put(&pen, "%s %s", i ? "," : " to",
+		        pol_ip_format(&o->remote[i], ip));
+	pen_put(&pen, ", mtu %u", o->mtu);
+	return pen.n;
+}
+
+size_t overlay_gone_text(const struct pol_over *over, char *buf, size_t size)
+{
+	struct pen pen = { .buf = buf, .size = size };
+
+	pen_put(&pen, "remove overlay %u and its bridge %s", over->o.id,
+	        over->o.bridge);
+	return pen.n;
+}
+
+/* Removed first, so that it is the same from whatever was. */
+size_t overlay_command(const struct pol_over *over, char *buf, size_t size)
+{
+	const struct pol_overlay *o = &over->o;
+	struct pen pen = { .buf = buf, .size = size };
+	char ip[POL_IP_TEXT];
+
+	pen_put(&pen,
+	        "[ -e /sys/class/net/%s ] || ip link add %s type bridge "
+	        "vlan_filtering %d; ip link del %s 2>/dev/null; ip link add %s "
+	        "mtu %u type vxlan id %u local %s dstport %u %slearning",
+	        o->bridge, o->bridge, o->vlan ? 1 : 0, o->dev, o->dev, o->mtu,
+	        o->id, pol_ip_format(&o->local, ip), o->port,
+	        o->learning ? "" : "no");
+	if (o->group.family)
+		pen_put(&pen, " group %s", pol_ip_format(&o->group, ip));
+	if (*o->device)
+		pen_put(&pen, " dev %s", o->device);
+	pen_put(&pen,
+	        " && ip link set %s master %s addrgenmode none && ip link set %s "
+	        "addrgenmode none",
+	        o->dev, o->bridge, o->bridge);
+	if (o->vlan)
+		pen_put(&pen,
+		        " && bridge vlan del dev %s vid 1 && bridge vlan add dev "
+		        "%s vid %u pvid untagged",
+		        o->dev, o->dev, o->vlan);
+	for (size_t i = 0; i < o->n_remotes; i++)
+		pen_put(&pen, " && bridge fdb append 0:0:0:0:0:0 dev %s dst %s",
+		        o->dev, pol_ip_format(&o->remote[i], ip));
+	pen_put(&pen, " && ip link set %s up && ip link set %s up", o->dev,
+	        o->bridge);
+	return pen.n;
+}
+
+size_t overlay_gone_command(const struct pol_over *over, char *buf, size_t size)
+{
+	struct pen pen = { .buf = buf, .size = size };
+
+	pen_put(&pen, "ip link del %s; ip link del %s", over->o.dev,
+	        over->o.bridge);
+	return pen.n;
+}
