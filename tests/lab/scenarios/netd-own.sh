@@ -3,33 +3,18 @@
 # lab: devices=none timeout=200
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-fairlead.sh"
+. "$LAB_DIR/lib-own.sh"
 
-export FAIRLEAD_VMM=/bin/cat # holds what it was given until its input ends
 GUESTS=/run/fairlead/guests
 IMG=/run/img
 
 leases() { "$FAIRLEAD" -j status | jq '.leases | length'; }
 no_lease() { [ "$(leases)" = 0 ]; }
-lease() { jq -r "$1" <"/proc/$VMM/fd/3"; } # JQ-PATH of the lease that the VMM has
 own() { "$FAIRLEAD" -j status | jq -r ".leases[] | select(.guest == \"$1\") | .own[] | $2"; }
 link() { ip -j -d link show dev "$1" | jq -r ".[0] | $2"; }
 inode() { stat -Lc %i "$1"; }
 locks() { awk -v i="$(inode "$1")" '$2 == "OFDLCK" { split($6, a, ":"); if (a[3] == i) print $4 }' /proc/locks; }
-end_process() { kill -9 "$1" 2>/dev/null || true; }
 
-vmm_start() { # GUEST
-	rm -f "/run/in.$1"
-	mkfifo "/run/in.$1"
-	"$FAIRLEAD" run "$1" <>"/run/in.$1" >"$LAB_LOG/vmm.$1" 2>&1 &
-	VMM=$!
-	at_end end_process "$VMM"
-	wait_for 10 "VMM of $1 with a lease" vmm_runs "$1"
-}
-vmm_runs() { [ "$(cat "/proc/$VMM/comm" 2>/dev/null)" = cat ] || { cat "$LAB_LOG/vmm.$1" && false; }; }
-vmm_kill() {
-	kill -9 "$1"
-	wait "$1" 2>/dev/null || true
-}
 # A refusal leaves nothing: neither an interface, nor a lock, nor a name.
 nothing_left() {
 	equal "interfaces" "$(ip -j link | jq -r '.[].ifname | select(startswith("fl-"))')" ""

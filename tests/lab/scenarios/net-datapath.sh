@@ -1,0 +1,63 @@
+#!/bin/bash
+# One guest's nic as a VF, a vhost tap and an emulated one, by one word: the same MAC, slot and network, and it pings.
+# lab: devices=igb timeout=420 quiet=90 tries=2
+# check: long
+. "$LAB_DIR/lib.sh"
+. "$LAB_DIR/lib-device.sh"
+. "$LAB_DIR/lib-fairlead.sh"
+
+MAC=02:5a:10:00:00:07
+policy() { # DATAPATH
+	cat >/run/policy.yaml <<-END
+		version: 1
+		nics:
+		  - { name: edge0, match: { pci: "$pf" }, virtual-function-count: 1, drivers-autoprobe: false, link: up }
+		networks:
+		  - { name: lan, spoof-check: true, trust: false }
+		pools:
+		  - { name: edge, functions: ["edge0#0"], driver: vfio }
+		guests:
+		  - name: demo
+		    memory: 256M
+		    kernel: /var/lib/fairlead/images/vmlinuz
+		    initrd: /var/lib/fairlead/images/initrd.img
+		    cmdline: "$(guest_cmdline fl.mode=idle)"
+		    nics:
+		      - { name: wan, pool: edge, network: lan, mac-address: "$MAC", slot: "05.0",
+		          datapath: $1, bridge: br0, model: e1000 }
+	END
+}
+one() { # DATAPATH DRIVER
+	step "$1"
+	policy "$1"
+	expect "apply" "$FAIRLEAD" apply /run/policy.yaml
+	run_guest "$1" demo
+	order "$1" 60 net
+	equal "driver" "$(said_last "$1" nic)" "nic eth0 driver $2"
+	equal "MAC" "$(said_last "$1" mac)" "mac $MAC"
+	tell "$1" 10 "echo FL-GUEST: place \$(readlink -f /sys/class/net/eth0/device | grep -o '0000:00:05.0')"
+	equal "slot" "$(heard_last "$1" place)" 0000:00:05.0
+	pings "$1" 10
+	note "$("$FAIRLEAD" status | grep -E "wan|$MAC" | tr '\n' ';')"
+	power_off "$1"
+	wait_for 10 "end of the lease" no_lease
+}
+
+step "the PF in a bridge, which has its MAC"
+modprobe -a bridge tun vhost_net nf_tables
+pf=$(pf_igb)
+dev=$(pci_netdev "$pf")
+ip link add br0 address "$(cat "/sys/class/net/$dev/address")" type bridge
+ip link set "$dev" master br0
+ip link set "$dev" up
+ip addr add 10.0.2.3/24 dev br0
+ip link set br0 up
+install_images
+netd_start
+one passthrough igbvf
+one vhost virtio_net
+one emulated e1000
+one passthrough igbvf
+expect "restore" "$FAIRLEAD" restore
+host_quiet
+netd_stop
