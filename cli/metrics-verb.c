@@ -108,10 +108,12 @@ static int serve(const struct cli *c)
 		              "host's loopback in host.metrics.listen");
 		return cli_refuse(c, CLI_REFUSED, &d);
 	}
-	fprintf(stderr, "fairlead: metrics at http://%s/metrics\n", s.listen);
 	r = metrics_shut_in();
-	if (!r)
+	if (!r) {
+		fprintf(stderr, "fairlead: metrics at http://%s/metrics\n",
+		        s.listen);
 		r = metrics_serve(fd, &source);
+	}
 	if (!r) {
 		fprintf(stderr, "fairlead: the policy has another address\n");
 		return CLI_OK;
