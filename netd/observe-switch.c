@@ -14,17 +14,28 @@
 #include "netd/devlink.h"
 #include "netd/switch.h"
 
+/* One PF's, by the VFs' numbers: what the dumps have of all is looked through
+ * once a PF, not once a VF. */
+struct slot {
+	const struct devlink_port *port;
+	const struct devlink_rate *leaf;
+	const struct net_link *link;
+};
 struct view {
 	struct devlink *dl;
 	struct devlink_view v;
 	struct net_view n;
+	struct slot slot[POL_VFS_MAX];
 };
 
 static void view_close(struct view *w)
 {
+	if (!w)
+		return;
 	net_view_free(&w->n);
 	devlink_view_free(&w->v);
 	devlink_close(w->dl);
+	free(w);
 }
 
 /* ---- ports --------------------------------------------------------------- */
@@ -37,45 +48,68 @@ static uint32_t see_port(const struct view *w, const struct net_link *l,
 	       (*ret->bridge && !ret->strange ? POL_HAS_PORT_VLAN : 0u);
 }
 
-static const struct devlink_rate *leaf_of(const struct devlink_view *v,
-                                          const struct devlink_port *p)
+static void find_ports(struct view *w, const struct devlink_handle *h)
 {
-	for (size_t i = 0; i < v->n_rates; i++)
-		if (!v->rate[i].node && v->rate[i].port == p->index &&
-		    devlink_same(&v->rate[i].h, &p->h))
-			return &v->rate[i];
-	return NULL;
+	for (size_t i = 0; i < w->v.n_ports; i++) {
+		const struct devlink_port *p = &w->v.port[i];
+
+		if (p->flavour == DEVLINK_PORT_FLAVOUR_PCI_VF && !p->external &&
+		    p->vf < POL_VFS_MAX && devlink_same(&p->h, h))
+			w->slot[p->vf].port = p;
+	}
 }
 
-static void see_function(const struct view *w, const struct devlink_port *p,
-                         struct pol_vf *v)
+static void find_leaves(struct view *w, const struct devlink_handle *h,
+                        size_t n_vfs)
 {
-	const struct devlink_rate *leaf = leaf_of(&w->v, p);
+	for (size_t i = 0; i < w->v.n_rates; i++) {
+		const struct devlink_rate *r = &w->v.rate[i];
 
-	if (p->has_mac) {
-		memcpy(v->mac, p->mac, sizeof(v->mac));
-		v->set |= POL_HAS_MAC;
+		if (r->node || r->strange || !devlink_same(&r->h, h))
+			continue;
+		for (size_t v = 0; v < n_vfs; v++)
+			if (w->slot[v].port &&
+			    w->slot[v].port->index == r->port)
+				w->slot[v].leaf = r;
 	}
-	if (!leaf || leaf->strange)
-		return;
-	snprintf(v->rate_group, sizeof(v->rate_group), "%s", leaf->parent);
-	v->set |= POL_HAS_GROUP;
 }
 
 /* The number that the PF has in its switch is in its VFs' ports; without them
  * it is the function's. */
-static void see_vf(const struct view *w, const struct devlink_handle *h,
-                   const struct net_link *link, const struct pol_pf *p,
-                   struct pol_vf *v)
+static void find_links(struct view *w, const struct net_link *pf, unsigned fn)
 {
-	const struct devlink_port *port = devlink_vf_port(&w->v, h, v->index);
-	const struct net_link *l = net_representor(
-		&w->n, link, port ? port->pf : p->bdf.fn, v->index);
+	unsigned number, vf;
 
-	if (port)
-		see_function(w, port, v);
-	if (l)
-		v->set |= see_port(w, l, &v->port);
+	for (size_t i = 0; pf->n_switch_id && i < w->n.n_links; i++) {
+		const struct net_link *l = &w->n.link[i];
+		const struct devlink_port *p;
+
+		if (l->n_switch_id != pf->n_switch_id ||
+		    memcmp(l->switch_id, pf->switch_id, l->n_switch_id) != 0 ||
+		    !net_port_name(l->port_name, &number, &vf) ||
+		    vf >= POL_VFS_MAX)
+			continue;
+		p = w->slot[vf].port;
+		if (number == (p ? p->pf : fn))
+			w->slot[vf].link = l;
+	}
+}
+
+static void see_vf(const struct view *w, struct pol_vf *v)
+{
+	const struct slot *s = &w->slot[v->index];
+
+	if (s->port && s->port->has_mac) {
+		memcpy(v->mac, s->port->mac, sizeof(v->mac));
+		v->set |= POL_HAS_MAC;
+	}
+	if (s->leaf) {
+		snprintf(v->rate_group, sizeof(v->rate_group), "%s",
+		         s->leaf->parent);
+		v->set |= POL_HAS_GROUP;
+	}
+	if (s->link)
+		v->set |= see_port(w, s->link, &v->port);
 }
 
 /* ---- the switch ---------------------------------------------------------- */
@@ -102,7 +136,7 @@ static void see_groups(const struct view *w, const struct devlink_handle *h,
 	p->set |= POL_HAS_GROUPS;
 }
 
-static void see_switch(const struct view *w, struct pol_pf *p)
+static void see_switch(struct view *w, struct pol_pf *p)
 {
 	unsigned ifindex = *p->ifname ? if_nametoindex(p->ifname) : 0;
 	const struct devlink_handle *h = devlink_of(&w->v, ifindex);
@@ -118,23 +152,26 @@ static void see_switch(const struct view *w, struct pol_pf *p)
 	p->sw.switchdev = e.mode == DEVLINK_ESWITCH_MODE_SWITCHDEV;
 	p->set |= POL_HAS_ESWITCH;
 	see_groups(w, h, p);
-	for (size_t i = 0; p->sw.switchdev && i < p->n_vfs; i++)
-		see_vf(w, h, link, p, &p->vf[i]);
+	if (!p->sw.switchdev || !p->n_vfs)
+		return;
+	memset(w->slot, 0, sizeof(w->slot));
+	find_ports(w, h);
+	find_leaves(w, h, p->n_vfs);
+	find_links(w, link, p->bdf.fn);
+	for (size_t i = 0; i < p->n_vfs; i++)
+		see_vf(w, &p->vf[i]);
 }
 
 void observe_switches(struct rtnl *rtnl, struct pol_state *s)
 {
-	struct view w = { 0 };
+	struct view *w = s->n_pfs ? calloc(1, sizeof(*w)) : NULL;
 
-	if (!s->n_pfs || devlink_open(&w.dl, NULL) ||
-	    devlink_view_read(w.dl, &w.v)) {
-		view_close(&w);
-		return;
-	}
-	if (w.v.n_ports && !net_view_read(rtnl, &w.n, NULL))
+	if (w && !devlink_open(&w->dl, NULL) &&
+	    !devlink_view_read(w->dl, &w->v) && w->v.n_ports &&
+	    !net_view_read(rtnl, &w->n, NULL))
 		for (size_t i = 0; i < s->n_pfs; i++)
-			see_switch(&w, &s->pf[i]);
-	view_close(&w);
+			see_switch(w, &s->pf[i]);
+	view_close(w);
 }
 
 /* ---- what is wanted ------------------------------------------------------ */
@@ -181,7 +218,7 @@ static void see_wanted(const struct view *w, const struct pol_pf *want,
 int observe_switch_more(struct rtnl *rtnl, struct pol_state *seen,
                         const struct pol_state *want)
 {
-	struct view w = { 0 };
+	struct view *w;
 	uint32_t asked = 0;
 	int r;
 
@@ -189,15 +226,18 @@ int observe_switch_more(struct rtnl *rtnl, struct pol_state *seen,
 		asked |= want->pf[i].set & (POL_HAS_PARAMS | POL_HAS_BRIDGE);
 	if (!asked)
 		return 0;
-	r = devlink_open(&w.dl, NULL);
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		return -ENOMEM;
+	r = devlink_open(&w->dl, NULL);
 	if (!r)
-		r = devlink_view_read(w.dl, &w.v);
+		r = devlink_view_read(w->dl, &w->v);
 	if (!r)
-		r = net_view_read(rtnl, &w.n, NULL);
+		r = net_view_read(rtnl, &w->n, NULL);
 	for (size_t i = 0; !r && i < want->n_pfs; i++)
 		for (size_t k = 0; k < seen->n_pfs; k++)
 			if (bdf_equal(seen->pf[k].bdf, want->pf[i].bdf))
-				see_wanted(&w, &want->pf[i], &seen->pf[k]);
-	view_close(&w);
+				see_wanted(w, &want->pf[i], &seen->pf[k]);
+	view_close(w);
 	return r;
 }
