@@ -88,6 +88,7 @@ picture >"$LAB_LOG/before"
 
 cat >"$POLICY" <<YAML
 version: 1
+host: { reconcile: { drift: { safe: report } } }
 nics:
   - name: sim0
     match: { pci: "$PF" }

@@ -171,7 +171,7 @@ static void test_strange(void **state)
 	(void)state;
 	assert_true(said(untagged, 2).strange);
 	assert_true(said(pvid, 1).strange);
-	for (uint16_t i = 0; i < ARRAY_SIZE(many); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(many); i++)
 		many[i] = (struct entry){ 0, (uint16_t)(2 * i + 2) };
 	assert_false(said(many, POL_VLAN_RANGES_MAX).strange);
 	assert_true(said(many, ARRAY_SIZE(many)).strange);
