@@ -334,6 +334,11 @@ _must_check_ int pol_inventory_parse(const char *text, size_t len,
 void pol_each_unknown(const struct pol_state *want,
                       const struct pol_state *seen,
                       void (*say)(const char *text, void *arg), void *arg);
+/* -EINVAL with FL_POL_INVENTORY_LACKS where the plan would be refused only
+ * because a recording cannot have what netd asks of the machine then. */
+_must_check_ int pol_inventory_lacks(const struct pol_state *want,
+                                     const struct pol_state *seen,
+                                     struct pol_errors *errs);
 /* The plan is done to `s`: sim.c. FL_POL_SIM where the kernel would refuse an
  * action; those before it are done. VFs are wanted in their order. */
 _must_check_ int pol_sim(struct pol_state *s, const struct pol_plan *plan,

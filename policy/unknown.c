@@ -62,3 +62,46 @@ void pol_each_unknown(const struct pol_state *want,
 			tell_pf(&t, &want->pf[i]);
 	}
 }
+
+/* ---- what netd asks of the machine once it knows what is wanted -----------
+ */
+
+static const struct {
+	uint32_t has;
+	const char *key, *mend;
+} asked[] = {
+	{ POL_HAS_PARAMS, "devlink-params",
+	  "add `\"devlink-params\": [{\"name\": .., \"value\": .., "
+	  "\"cmode\": \"runtime\"}]` to its line, as `devlink dev param show` "
+	  "tells" },
+	{ POL_HAS_BRIDGE, "bridge",
+	  "add `\"bridge\": {\"name\": .., \"there\": true, "
+	  "\"vlan-filtering\": true}` to its line" },
+};
+
+int pol_inventory_lacks(const struct pol_state *want,
+                        const struct pol_state *seen, struct pol_errors *errs)
+{
+	char b[BDF_STRLEN];
+
+	errs->n = 0;
+	errs->dropped = 0;
+	for (size_t i = 0; i < want->n_pfs; i++) {
+		const struct pol_pf *w = &want->pf[i];
+		const struct pol_pf *s = state_pf(seen, w->bdf);
+
+		for (size_t k = 0; s && k < ARRAY_SIZE(asked); k++) {
+			struct diag *d;
+
+			if (!(w->set & ~s->set & asked[k].has))
+				continue;
+			d = pol_err(errs, w->pos, FL_POL_INVENTORY_LACKS,
+			            "the inventory does not say '%s' of %s",
+			            asked[k].key, bdf_format(w->bdf, b));
+			diag_why(d, "`record` cannot know which will be asked "
+			            "for");
+			diag_mend(d, "%s", asked[k].mend);
+		}
+	}
+	return errs->n ? -EINVAL : 0;
+}

@@ -168,7 +168,8 @@ static void try(const char *path, const struct pol_state *seen)
 	text_read(&file, path);
 	got.n = 0;
 	if (pol_parse(file.buf, file.n, &p, &errs) ||
-	    pol_resolve(p, seen, &want, &errs)) {
+	    pol_resolve(p, seen, &want, &errs) ||
+	    pol_inventory_lacks(want, seen, &errs)) {
 		text_errors(&got, &errs);
 		refused++;
 	} else if (pol_plan(want, seen, &plan, &d)) {
