@@ -16,8 +16,10 @@ static void say_drift_count(const struct metrics_out *o, const char *name,
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *c = json_array_get(list, i);
 
-		metrics_series(o, name, "pciAddr", cli_text(c, "pf", ""),
-		               "attribute", cli_text(c, "attribute", ""), NULL);
+		metrics_series(o, name,
+		               LABELS("pciAddr", cli_text(c, "pf", ""),
+		                      "attribute", cli_text(c, "attribute", ""),
+		                      NULL));
 		metrics_whole(o, json_integer_value(json_object_get(c, key)));
 	}
 }
@@ -37,7 +39,7 @@ static void say_open(const struct metrics_out *o, const json_t *reconcile)
 	for (size_t i = 0; i < json_array_size(list); i++)
 		n += json_is_true(
 			json_object_get(json_array_get(list, i), "open"));
-	metrics_series(o, name, NULL);
+	metrics_series(o, name, LABELS(NULL));
 	metrics_whole(o, n);
 }
 
@@ -50,7 +52,7 @@ static void say_looks(const struct metrics_out *o, const json_t *reconcile)
 	             "Times that the machine was compared with the policy.");
 	if (!json_is_integer(looks))
 		return;
-	metrics_series(o, name, NULL);
+	metrics_series(o, name, LABELS(NULL));
 	metrics_whole(o, json_integer_value(looks));
 }
 
@@ -67,16 +69,17 @@ static void say_functions(const struct metrics_out *o)
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *f = json_array_get(list, i);
 
-		metrics_series(o, state, "pciAddr", cli_text(f, "bdf", ""),
-		               "state", cli_text(f, "state", ""), NULL);
+		metrics_series(o, state,
+		               LABELS("pciAddr", cli_text(f, "bdf", ""),
+		                      "state", cli_text(f, "state", ""), NULL));
 		metrics_whole(o, 1);
 	}
 	metrics_head(o, tenants, "counter", "Leases and loans of a VF so far.");
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *f = json_array_get(list, i);
 
-		metrics_series(o, tenants, "pciAddr", cli_text(f, "bdf", ""),
-		               NULL);
+		metrics_series(o, tenants,
+		               LABELS("pciAddr", cli_text(f, "bdf", ""), NULL));
 		metrics_whole(o, json_integer_value(
 					 json_object_get(f, "generation")));
 	}

@@ -14,8 +14,14 @@ struct metrics_out {
 };
 void metrics_head(const struct metrics_out *o, const char *name,
                   const char *type, const char *help);
-/* name{label="value",...} of pairs up to NULL, and a blank. */
-void metrics_series(const struct metrics_out *o, const char *name, ...);
+/* name{label="value",...} and a blank. LABELS("label", value, ..., NULL). */
+#define LABELS(...)                                                            \
+	(const char *const[])                                                  \
+	{                                                                      \
+		__VA_ARGS__                                                    \
+	}
+void metrics_series(const struct metrics_out *o, const char *name,
+                    const char *const *labels);
 void metrics_whole(const struct metrics_out *o, json_int_t n);
 
 /* metrics-drift.c */

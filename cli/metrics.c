@@ -9,7 +9,6 @@
 #include "cli/metrics-priv.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,20 +33,15 @@ static void value(const struct metrics_out *o, const char *s)
 	fputc('"', o->f);
 }
 
-void metrics_series(const struct metrics_out *o, const char *name, ...)
+void metrics_series(const struct metrics_out *o, const char *name,
+                    const char *const *labels)
 {
-	const char *label, *sep = "{";
-	va_list ap;
-
 	fputs(name, o->f);
-	va_start(ap, name);
-	while ((label = va_arg(ap, const char *))) {
-		fprintf(o->f, "%s%s=", sep, label);
-		value(o, va_arg(ap, const char *));
-		sep = ",";
+	for (size_t i = 0; labels[i]; i += 2) {
+		fprintf(o->f, "%s%s=", i ? "," : "{", labels[i]);
+		value(o, labels[i + 1]);
 	}
-	va_end(ap);
-	fputs(*sep == ',' ? "} " : " ", o->f);
+	fputs(labels[0] ? "} " : " ", o->f);
 }
 
 void metrics_whole(const struct metrics_out *o, json_int_t n)
@@ -104,9 +98,11 @@ static void say_counter(const struct metrics_out *o, size_t c, const json_t *pf)
 			continue;
 		snprintf(index, sizeof(index), "%" JSON_INTEGER_FORMAT,
 		         int_of(vf, "index"));
-		metrics_series(o, counters[c].name, "numa_node", node,
-		               "pciAddr", cli_text(vf, "bdf", ""), "pf",
-		               cli_text(pf, "ifname", ""), "vf", index, NULL);
+		metrics_series(o, counters[c].name,
+		               LABELS("numa_node", node, "pciAddr",
+		                      cli_text(vf, "bdf", ""), "pf",
+		                      cli_text(pf, "ifname", ""), "vf", index,
+		                      NULL));
 		/* Counters have 64 bits, JSON's integers one less. */
 		fprintf(o->f, "%" PRIu64 "\n", (uint64_t)json_integer_value(n));
 	}
@@ -135,9 +131,10 @@ static void say_pf_number(const struct metrics_out *o, const char *name,
 		const json_t *pf = json_array_get(pfs, i);
 		const json_t *v = json_object_get(pf, key);
 
-		metrics_series(o, name, "pciAddr", cli_text(pf, "bdf", ""),
-		               "pf", cli_text(pf, "ifname", ""), "driver",
-		               cli_text(pf, "driver", ""), NULL);
+		metrics_series(o, name,
+		               LABELS("pciAddr", cli_text(pf, "bdf", ""), "pf",
+		                      cli_text(pf, "ifname", ""), "driver",
+		                      cli_text(pf, "driver", ""), NULL));
 		metrics_whole(o, json_is_true(v) ? 1 : json_integer_value(v));
 	}
 }
@@ -158,10 +155,12 @@ static void say_users(const struct metrics_out *o)
 
 			if (!*cli_text(vf, "guest", ""))
 				continue;
-			metrics_series(o, name, "pciAddr",
-			               cli_text(vf, "bdf", ""), "guest",
-			               cli_text(vf, "guest", ""), "device",
-			               cli_text(vf, "device", ""), NULL);
+			metrics_series(
+				o, name,
+				LABELS("pciAddr", cli_text(vf, "bdf", ""),
+			               "guest", cli_text(vf, "guest", ""),
+			               "device", cli_text(vf, "device", ""),
+			               NULL));
 			metrics_whole(o, 1);
 		}
 	}
@@ -179,15 +178,16 @@ static void say_leases(const struct metrics_out *o)
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *l = json_array_get(list, i);
 
-		metrics_series(o, age, "guest", cli_text(l, "guest", ""), NULL);
+		metrics_series(o, age,
+		               LABELS("guest", cli_text(l, "guest", ""), NULL));
 		metrics_whole(o, int_of(l, "age"));
 	}
 	metrics_head(o, devices, "gauge", "Functions in the lease of a guest.");
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *l = json_array_get(list, i);
 
-		metrics_series(o, devices, "guest", cli_text(l, "guest", ""),
-		               NULL);
+		metrics_series(o, devices,
+		               LABELS("guest", cli_text(l, "guest", ""), NULL));
 		metrics_whole(o, int_of(l, "devices"));
 	}
 }
@@ -205,9 +205,9 @@ static void say_requests(const struct metrics_out *o)
 		const json_t *v = json_array_get(list, i);
 
 		for (size_t k = 0; k < ARRAY_SIZE(results); k++) {
-			metrics_series(o, count, "verb",
-			               cli_text(v, "verb", ""), "result",
-			               results[k], NULL);
+			metrics_series(o, count,
+			               LABELS("verb", cli_text(v, "verb", ""),
+			                      "result", results[k], NULL));
 			metrics_whole(o, int_of(v, results[k]));
 		}
 	}
@@ -219,7 +219,8 @@ static void say_requests(const struct metrics_out *o)
 		const json_t *v = json_array_get(list, i);
 		json_int_t ms = int_of(v, "ms");
 
-		metrics_series(o, time, "verb", cli_text(v, "verb", ""), NULL);
+		metrics_series(o, time,
+		               LABELS("verb", cli_text(v, "verb", ""), NULL));
 		fprintf(o->f,
 		        "%" JSON_INTEGER_FORMAT ".%03" JSON_INTEGER_FORMAT "\n",
 		        ms / 1000, ms % 1000);
@@ -240,9 +241,11 @@ static void say_faults(const struct metrics_out *o)
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *f = json_array_get(list, i);
 
-		metrics_series(o, name, "pciAddr", cli_text(f, "bdf", ""),
-		               "guest", cli_text(f, "guest", ""), "device",
-		               cli_text(f, "device", ""), NULL);
+		metrics_series(o, name,
+		               LABELS("pciAddr", cli_text(f, "bdf", ""),
+		                      "guest", cli_text(f, "guest", ""),
+		                      "device", cli_text(f, "device", ""),
+		                      NULL));
 		metrics_whole(o, int_of(f, "count"));
 	}
 	metrics_head(
@@ -250,7 +253,7 @@ static void say_faults(const struct metrics_out *o)
 		"Records of the kernel's log that were gone before they were "
 		"read.");
 	if (json_is_integer(json_object_get(faults, "lost"))) {
-		metrics_series(o, lost, NULL);
+		metrics_series(o, lost, LABELS(NULL));
 		metrics_whole(o, int_of(faults, "lost"));
 	}
 }
@@ -272,8 +275,9 @@ static void say_spoofs(const struct metrics_out *o)
 		if (vf >= 0)
 			snprintf(index, sizeof(index), "%" JSON_INTEGER_FORMAT,
 			         vf);
-		metrics_series(o, name, "pciAddr", cli_text(s, "pf", ""), "vf",
-		               index, NULL);
+		metrics_series(o, name,
+		               LABELS("pciAddr", cli_text(s, "pf", ""), "vf",
+		                      index, NULL));
 		metrics_whole(o, int_of(s, "count"));
 	}
 }
@@ -289,7 +293,7 @@ static void say_journal(const struct metrics_out *o)
 		"1 for the state the journal is in: applying for long means that "
 		"a change was not finished.");
 	for (size_t i = 0; i < ARRAY_SIZE(phases); i++) {
-		metrics_series(o, name, "state", phases[i], NULL);
+		metrics_series(o, name, LABELS("state", phases[i], NULL));
 		metrics_whole(o, !strcmp(is, phases[i]));
 	}
 }
@@ -303,7 +307,7 @@ int metrics_text(const json_t *reply, char **ret, size_t *ret_len)
 		return -ENOMEM;
 	metrics_head(&o, "fairlead_up", "gauge",
 	             "1 where fairlead-netd answers.");
-	metrics_series(&o, "fairlead_up", NULL);
+	metrics_series(&o, "fairlead_up", LABELS(NULL));
 	metrics_whole(&o, reply != NULL);
 	if (reply) {
 		if (strcmp(cli_text(reply, "names", ""), "fairlead") != 0)
