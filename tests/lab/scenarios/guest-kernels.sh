@@ -24,7 +24,7 @@ disk_good() { # NAME
 rest_good() { # NAME CPUS: every device has its driver and does its work
 	tell "$1" 20 "head -c 64 /dev/hwrng | wc -c | grep -q 64"
 	tell "$1" 20 "echo FL-GUEST: over hvc >/dev/hvc0"
-	wait_for 10 "words by the virtio console" eval "[ -n \"\$(heard $1 'over hvc')\" ]"
+	wait_for 20 "words by the virtio console" eval "[ \"\$(heard_last $1 over)\" = hvc ]"
 	tell "$1" 10 "[ \$(grep -c ^processor /proc/cpuinfo) = $2 ]"
 	tell "$1" 10 "dmesg -r | grep -E '^<[0-4]>' | sed 's/^/FL-GUEST: warns /'"
 }
