@@ -285,14 +285,14 @@ static void apart(void **state)
 /* ---- the folder ------------------------------------------------------------
  */
 
-struct folder {
+struct cache {
 	char path[64], cache[80];
 	int dir, fd; /* kernels; the cache */
 };
 
 static int set_up(void **state)
 {
-	struct folder *f = calloc(1, sizeof(*f));
+	struct cache *f = calloc(1, sizeof(*f));
 
 	assert_non_null(f);
 	strcpy(f->path, "/tmp/fl-kernels-XXXXXX");
@@ -306,7 +306,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	struct folder *f = *state;
+	struct cache *f = *state;
 	char line[128];
 
 	close(f->dir);
@@ -317,7 +317,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static int kernel(struct folder *f, const char *name, const struct packer *k,
+static int kernel(struct cache *f, const char *name, const struct packer *k,
                   unsigned seed)
 {
 	struct image im = make_image(k, seed);
@@ -377,7 +377,7 @@ static int count_rest(const char *name, void *arg)
 	return 0;
 }
 
-static unsigned count(struct folder *f, int (*fn)(const char *, void *))
+static unsigned count(struct cache *f, int (*fn)(const char *, void *))
 {
 	unsigned n = 0;
 
@@ -396,7 +396,7 @@ static void settle(void)
 
 static void kept(void **state)
 {
-	struct folder *f = *state;
+	struct cache *f = *state;
 	uint64_t began = now_ns();
 	int k = kernel(f, "k", &packers[4], 5), fd = -1;
 	int same = kernel(f, "same", &packers[4], 5);
@@ -437,7 +437,7 @@ static void kept(void **state)
 }
 
 /* Whatever happened to an entry, the next start has a whole one or none. */
-static void spoil_byte(struct folder *f, const char *hash)
+static void spoil_byte(struct cache *f, const char *hash)
 {
 	int fd;
 
@@ -447,7 +447,7 @@ static void spoil_byte(struct folder *f, const char *hash)
 	close(fd);
 }
 
-static void spoil_length(struct folder *f, const char *hash)
+static void spoil_length(struct cache *f, const char *hash)
 {
 	int fd;
 
@@ -457,12 +457,12 @@ static void spoil_length(struct folder *f, const char *hash)
 	close(fd);
 }
 
-static void spoil_mode(struct folder *f, const char *hash)
+static void spoil_mode(struct cache *f, const char *hash)
 {
 	assert_int_equal(fchmodat(f->fd, hash, 0666, 0), 0);
 }
 
-static void spoil_is(struct folder *f, const char *hash)
+static void spoil_is(struct cache *f, const char *hash)
 {
 	char is[KERNELS_TEXT];
 
@@ -470,12 +470,12 @@ static void spoil_is(struct folder *f, const char *hash)
 	assert_int_equal(unlinkat(f->fd, is, 0), 0);
 }
 
-static void spoil_away(struct folder *f, const char *hash)
+static void spoil_away(struct cache *f, const char *hash)
 {
 	assert_int_equal(unlinkat(f->fd, hash, 0), 0);
 }
 
-static void spoil_link(struct folder *f, const char *hash)
+static void spoil_link(struct cache *f, const char *hash)
 {
 	spoil_away(f, hash);
 	assert_int_equal(symlinkat("/etc/passwd", f->fd, hash), 0);
@@ -483,11 +483,11 @@ static void spoil_link(struct folder *f, const char *hash)
 
 static void anew(void **state)
 {
-	static void (*const spoil[])(struct folder *, const char *) = {
+	static void (*const spoil[])(struct cache *, const char *) = {
 		spoil_byte, spoil_length, spoil_mode,
 		spoil_is,   spoil_away,   spoil_link,
 	};
-	struct folder *f = *state;
+	struct cache *f = *state;
 	int k = kernel(f, "k", &packers[1], 9), fd = -1;
 
 	settle();
@@ -508,7 +508,7 @@ static void anew(void **state)
 
 static void bounded(void **state)
 {
-	struct folder *f = *state;
+	struct cache *f = *state;
 	int keep = kernel(f, "keep", &packers[4], 1), fd = -1;
 
 	settle();
@@ -536,7 +536,7 @@ static void left_over(void **state)
 	static const char hash[] =
 		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd"
 		"ef";
-	struct folder *f = *state;
+	struct cache *f = *state;
 	int k = kernel(f, "k", &packers[0], 2), fd = -1;
 
 	close(openat(f->fd, KERNELS_NEW, O_CREAT | O_RDWR | O_CLOEXEC, 0600));
@@ -555,7 +555,7 @@ static void left_over(void **state)
 
 static void not_ours(void **state)
 {
-	struct folder *f = *state;
+	struct cache *f = *state;
 	int fd = -1;
 
 	assert_int_equal(chmod(f->cache, 0777), 0);
@@ -568,7 +568,7 @@ static void not_ours(void **state)
 
 /* What a lease has of kernel `k`: "unpacked", "later" (netd is to make it),
  * "nothing", or "refused". */
-static const char *lease(struct folder *f, int k, enum pol_unpack unpack,
+static const char *lease(struct cache *f, int k, enum pol_unpack unpack,
                          bool cache)
 {
 	struct env env = { .root_fd = f->dir, .cache_fd = cache ? f->fd : -1 };
@@ -601,7 +601,7 @@ static const char *lease(struct folder *f, int k, enum pol_unpack unpack,
 
 static void leases(void **state)
 {
-	struct folder *f = *state;
+	struct cache *f = *state;
 	int k = kernel(f, "k", &packers[4], 5), fd = -1;
 	int elf = openat(f->dir, "elf", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
