@@ -42,4 +42,11 @@ uint64_t acpi_slit(struct aml *a, const struct acpi_machine *m);
 /* The DSDT's definition block, without its header. */
 void acpi_dsdt(struct aml *a, const struct acpi_machine *m);
 
+struct vm;
+struct gpa;
+/* Writes the machine's tables into guest memory at MAP_ACPI; *ret_rsdp for the
+ * kernel. */
+_must_check_ int acpi_build(struct vm *vm, struct gpa *ret_rsdp,
+                            struct diag *d);
+
 #endif

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "vmm/priv.h"
+#include "vmm/boot.h"
 
 #define HEAD_SIZE 4096u
 #define READ_MAX (1u << 30) /* one pread moves 2 GiB - 4096 at most */

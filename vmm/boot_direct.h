@@ -48,7 +48,7 @@
 
 #include <asm/bootparam.h>
 
-#include "vmm/priv.h"
+#include "vmm/boot.h"
 
 #define BOOT_SEGMENTS_MAX 64u
 #define BOOT_IMAGE_MAX (1ull << 30)

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "vmm/priv.h"
+#include "vmm/boot.h"
 
 #define NOTE_PHYS32_ENTRY 18u
 #define NOTES_MAX 65536u

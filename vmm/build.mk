@@ -37,6 +37,7 @@ SRCS_vmm := \
 	e1000_tx.c \
 	exits.c \
 	hotplug.c \
+	hotplug_orders.c \
 	hotplug_own.c \
 	io.c \
 	irqsink.c \

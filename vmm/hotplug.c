@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Devices that come and go while the guest runs: hotplug.h. */
+/* Devices that come and go while the guest runs: hotplug.h. What netd orders is
+ * in hotplug_orders.c. */
 
 #include <stdio.h>
 #include <string.h>
@@ -62,7 +63,7 @@ enum slot_phase hotplug_phase(const struct hotplug *h, uint8_t slot)
  */
 
 /* The next index of cfg.device from `i` on that is in the slot and held. */
-static bool next_in(const struct vm *vm, uint8_t slot, unsigned *i)
+bool hotplug_next_in(const struct vm *vm, uint8_t slot, unsigned *i)
 {
 	for (; *i < vm->cfg.n_devices; ++*i)
 		if (vm->cfg.device[*i].slot == slot &&
@@ -72,14 +73,14 @@ static bool next_in(const struct vm *vm, uint8_t slot, unsigned *i)
 }
 
 /* Their names, for people: "wan (0000:01:10.0)", and how many more. */
-static const char *who(const struct vm *vm, uint8_t slot, char *buf,
-                       size_t size)
+const char *hotplug_who(const struct vm *vm, uint8_t slot, char *buf,
+                        size_t size)
 {
 	const struct vm_device *first = NULL;
 	const char *own = own_name_at(vm, slot);
 	unsigned n = 0;
 
-	for (unsigned i = 0; next_in(vm, slot, &i); i++, n++)
+	for (unsigned i = 0; hotplug_next_in(vm, slot, &i); i++, n++)
 		if (!first || vm->cfg.device[i].function < first->function)
 			first = &vm->cfg.device[i];
 	if (own)
@@ -124,7 +125,7 @@ static void release(struct hotplug *h, uint8_t slot)
 {
 	char name[VM_NAME];
 
-	for (unsigned i = 0; next_in(h->vm, slot, &i); i++) {
+	for (unsigned i = 0; hotplug_next_in(h->vm, slot, &i); i++) {
 		memcpy(name, h->vm->cfg.device[i].name, sizeof(name));
 		assign_release(h->vm, i);
 		hotplug_gone(h, slot, name);
@@ -139,10 +140,10 @@ static void tell_lost(struct hotplug *h, uint8_t slot)
 	char name[DIAG_LINE];
 	struct diag d;
 
-	for (unsigned i = 0; !first && next_in(h->vm, slot, &i); i++)
+	for (unsigned i = 0; !first && hotplug_next_in(h->vm, slot, &i); i++)
 		first = &h->vm->cfg.device[i];
 	diag_fail(&d, -EIO, FL_VMM_DEVICE, "give %.100s back to the guest",
-	          who(h->vm, slot, name, sizeof(name)));
+	          hotplug_who(h->vm, slot, name, sizeof(name)));
 	diag_why(&d,
 	         "it met %d errors within ten minutes, or its reset did "
 	         "not help; the guest goes on without it",
@@ -168,7 +169,7 @@ static void tell_release(struct hotplug *h, uint8_t slot)
 		return;
 	}
 	snprintf(text, sizeof(text), "%s %s%s; the guest goes on",
-	         who(h->vm, slot, name, sizeof(name)), how[s->why],
+	         hotplug_who(h->vm, slot, name, sizeof(name)), how[s->why],
 	         s->forced ? ", without the guest's consent" : "");
 	loop_say(text);
 }
@@ -180,7 +181,7 @@ static bool check(struct hotplug *h, uint8_t slot)
 	bool good = true;
 
 	assign_bus_reset(h->vm, slot);
-	for (unsigned i = 0; next_in(h->vm, slot, &i); i++) {
+	for (unsigned i = 0; hotplug_next_in(h->vm, slot, &i); i++) {
 		struct vfio_dev *v = assign_device(h->vm, i);
 
 		if (!v || vfio_dev_check(v, &d) == 0)
@@ -244,13 +245,11 @@ static void tell_dark(struct hotplug *h, uint8_t slot)
 	struct bay *b = &h->bay[slot];
 	unsigned i = 0;
 
-	if (b->told_dark || !next_in(h->vm, slot, &i))
+	if (b->told_dark || !hotplug_next_in(h->vm, slot, &i))
 		return;
 	b->told_dark = true;
 	conn_dark(h->conn, h->vm->cfg.device[i].name);
 }
-
-static void attach_now(struct hotplug *h, struct conn_order *o);
 
 /* What has waited for the slot, if that has rested. */
 static void serve_next(struct hotplug *h, struct bay *b, uint64_t now)
@@ -260,7 +259,7 @@ static void serve_next(struct hotplug *h, struct bay *b, uint64_t now)
 	if (!o || slot_free_at(&b->slot) > now)
 		return;
 	b->next = NULL;
-	attach_now(h, o);
+	hotplug_attach_now(h, o);
 	conn_order_close(o);
 	free(o);
 }
@@ -322,7 +321,7 @@ void hotplug_guest_dead(struct hotplug *h)
  */
 
 /* A guest that does not run cannot answer. */
-static uint64_t patience(const struct hotplug *h, uint64_t ms)
+uint64_t hotplug_patience(const struct hotplug *h, uint64_t ms)
 {
 	return hotplug_guest_runs(h) ? ms : 0;
 }
@@ -336,16 +335,16 @@ void hotplug_request(struct hotplug *h, unsigned i)
 	h->stats.requests++;
 	snprintf(text, sizeof(text),
 	         "the host wants %s back; the guest is asked, for %u s at most",
-	         who(h->vm, slot, name, sizeof(name)),
+	         hotplug_who(h->vm, slot, name, sizeof(name)),
 	         HOTPLUG_REQUEST_MS / 1000);
 	if (s->phase == SLOT_ON)
 		loop_say(text);
 	hotplug_act(h, slot,
 	            slot_ask(s, SLOT_HOST, now_ns(),
-	                     patience(h, HOTPLUG_REQUEST_MS)));
+	                     hotplug_patience(h, HOTPLUG_REQUEST_MS)));
 }
 
-static void stop_device(struct hotplug *h, uint8_t slot, const char *why)
+void hotplug_stop(struct hotplug *h, uint8_t slot, const char *why)
 {
 	struct slot *s = &h->bay[slot].slot;
 	char text[2 * DIAG_LINE], name[DIAG_LINE];
@@ -354,7 +353,7 @@ static void stop_device(struct hotplug *h, uint8_t slot, const char *why)
 		snprintf(text, sizeof(text),
 		         "%s %s: the guest loses it, and has it again once it "
 		         "has been reset and found well",
-		         who(h->vm, slot, name, sizeof(name)), why);
+		         hotplug_who(h->vm, slot, name, sizeof(name)), why);
 		loop_say(text);
 	}
 	hotplug_act(h, slot, slot_error(s, now_ns()));
@@ -363,263 +362,5 @@ static void stop_device(struct hotplug *h, uint8_t slot, const char *why)
 void hotplug_error(struct hotplug *h, unsigned i)
 {
 	h->stats.errors++;
-	stop_device(h, h->vm->cfg.device[i].slot, "met an error");
-}
-
-/* ---- netd's part -----------------------------------------------------------
- */
-
-static int refuse(struct diag *d, int err, const char *what, const char *name,
-                  const char *why, const char *mend)
-{
-	diag_fail(d, err, FL_VMM_HOTPLUG, "%s %s", what, name);
-	diag_why(d, "%s", why);
-	diag_mend(d, "%s", mend);
-	return err;
-}
-
-/* -1 = no such device is held. */
-static int find_assigned(const struct vm *vm, const char *name)
-{
-	for (unsigned i = 0; i < vm->cfg.n_devices; i++)
-		if (vm->cfg.device[i].fd >= 0 &&
-		    !strcmp(vm->cfg.device[i].name, name))
-			return (int)i;
-	return -1;
-}
-
-/* Of what is held; 0 = it is not. */
-uint8_t hotplug_find(const struct vm *vm, const char *name)
-{
-	int i = find_assigned(vm, name);
-
-	if (i >= 0)
-		return vm->cfg.device[i].slot;
-	for (uint8_t s = 1; s <= VM_SLOTS_MAX; s++)
-		if (own_has(vm, s) && !strcmp(own_name_at(vm, s), name))
-			return s;
-	return 0;
-}
-
-static uint8_t slot_of(const struct conn_order *o)
-{
-	return o->own.kind ? o->own.slot : o->device[0].slot;
-}
-
-static const char *name_of(const struct conn_order *o)
-{
-	return o->own.kind ? o->own.name : o->device[0].name;
-}
-
-static int may_attach(const struct hotplug *h, const struct conn_order *o,
-                      struct diag *d)
-{
-	const struct vm *vm = h->vm;
-	uint8_t slot = slot_of(o);
-
-	if (!pci_host_has(vm->pci, slot))
-		return refuse(d, -ENOENT, "attach", name_of(o),
-		              "the guest has no such slot",
-		              "a slot that had a device, or hotplug-slots: in "
-		              "the policy before the guest starts");
-	if (h->bay[slot].slot.phase != SLOT_EMPTY || h->bay[slot].next ||
-	    own_has(vm, slot))
-		return refuse(d, -EBUSY, "attach", name_of(o),
-		              "its slot is in use",
-		              "detach what is there, or another slot");
-	for (unsigned i = 0; i < MAX(o->n, 1u); i++) {
-		const char *name = o->n ? o->device[i].name : o->own.name;
-
-		if (hotplug_find(vm, name))
-			return refuse(d, -EEXIST, "attach", name,
-			              "the guest has a device of this name",
-			              "detach it first");
-	}
-	return 0;
-}
-
-/* Functions, function 0 last. */
-static int add_functions(struct hotplug *h, struct conn_order *o,
-                         struct diag *d)
-{
-	uint8_t slot = o->device[0].slot;
-	int r = 0;
-
-	for (unsigned fn = VM_FUNCTIONS_MAX; r == 0 && fn-- > 0;)
-		for (unsigned i = 0; r == 0 && i < o->n; i++) {
-			struct vm_device *v = &o->device[i];
-			struct vm_device mine = *v;
-
-			if (v->function != fn)
-				continue;
-			v->fd = v->rom_fd = -1;
-			r = assign_add(h->vm, &mine, d);
-		}
-	if (r == 0)
-		return 0;
-	for (unsigned i = 0; next_in(h->vm, slot, &i); i++)
-		assign_release(h->vm, i);
-	return r;
-}
-
-/* The first device of a guest that has had none brings the address space. */
-static void take_iommu(struct vm *vm, struct conn_order *o)
-{
-	if (vm->cfg.iommu_fd >= 0 || vm->space)
-		return;
-	vm->cfg.iommu_fd = TAKE_FD(o->iommu_fd);
-	vm->cfg.backend = o->backend;
-}
-
-static int add_all(struct hotplug *h, struct conn_order *o, struct diag *d)
-{
-	if (o->own.kind)
-		return plug_add(h->vm, &o->own, d);
-	take_iommu(h->vm, o);
-	return add_functions(h, o, d);
-}
-
-int hotplug_add(struct hotplug *h, struct conn_order *o, const char *by,
-                struct diag *d)
-{
-	const uint8_t slot = slot_of(o);
-	char text[2 * DIAG_LINE], name[DIAG_LINE];
-	int r = may_attach(h, o, d);
-
-	if (r == 0)
-		r = add_all(h, o, d);
-	if (r < 0)
-		return r;
-	h->stats.adds += o->n ? o->n : 1;
-	h->bay[slot].told_dark = false;
-	hotplug_act(h, slot, slot_put(&h->bay[slot].slot));
-	snprintf(text, sizeof(text), "%s was attached at slot %u",
-	         who(h->vm, slot, name, sizeof(name)), slot);
-	loop_say(text);
-	if (!o->n)
-		control_device(h->vm->control, "device-added",
-		               own_name_at(h->vm, slot), by);
-	for (unsigned i = 0; i < o->n; i++)
-		control_device(h->vm->control, "device-added",
-		               o->device[i].name, by);
-	return 0;
-}
-
-static void attach_now(struct hotplug *h, struct conn_order *o)
-{
-	struct diag d;
-
-	if (hotplug_add(h, o, "netd", &d) < 0)
-		conn_refuse(h->conn, o->id, &d);
-	else
-		conn_done(h->conn, o->id, false);
-}
-
-/* Its descriptors are with the copy then. */
-static bool put_off(struct hotplug *h, struct conn_order *o)
-{
-	struct bay *b = &h->bay[slot_of(o)];
-	struct conn_order *copy = malloc(sizeof(*copy));
-
-	if (!copy)
-		return false;
-	*copy = *o;
-	o->n = 0;
-	o->iommu_fd = -1;
-	o->own.kind = PLUG_NONE;
-	b->next = copy;
-	return true;
-}
-
-static void attach(struct hotplug *h, struct conn_order *o)
-{
-	struct diag d;
-
-	if (may_attach(h, o, &d) < 0)
-		conn_refuse(h->conn, o->id, &d);
-	else if (slot_free_at(&h->bay[slot_of(o)].slot) <= now_ns() ||
-	         !put_off(h, o))
-		attach_now(h, o);
-}
-
-int hotplug_may_go(const struct hotplug *h, const char *name, uint8_t slot,
-                   struct diag *d)
-{
-	if (!slot)
-		return refuse(d, -ENOENT, "detach", name,
-		              "the guest has no such device",
-		              "fairlead status names those it has");
-	return pci_host_has(h->vm->pci, slot) ? 0 : hotplug_own_fixed(name, d);
-}
-
-static void detach(struct hotplug *h, const struct conn_order *o)
-{
-	uint8_t slot = hotplug_find(h->vm, o->name);
-	struct bay *b = &h->bay[slot];
-	struct diag d;
-
-	if (hotplug_may_go(h, o->name, slot, &d) < 0) {
-		conn_refuse(h->conn, o->id, &d);
-		return;
-	}
-	/* An order that comes while one is under way shortens its time; the
-	 * one before has its answer now, for there is one at the end. */
-	if (b->owed) {
-		(void)refuse(&d, -EALREADY, "detach", o->name,
-		             "another order to detach it has taken over",
-		             "wait for that one");
-		conn_refuse(h->conn, b->id, &d);
-	}
-	b->owed = true;
-	b->id = o->id;
-	b->told_dark = false;
-	hotplug_act(h, slot,
-	            slot_ask(&b->slot, SLOT_NETD, now_ns(),
-	                     patience(h, o->deadline_ms)));
-}
-
-/* True when the guest is to end. */
-static bool dma_fault(struct hotplug *h, const struct conn_order *o)
-{
-	int i = find_assigned(h->vm, o->name);
-	char text[3 * DIAG_LINE];
-
-	h->stats.dma_faults++;
-	if (i < 0 || o->action == CONN_GO_ON)
-		return false;
-	snprintf(text, sizeof(text),
-	         "%s (%s) tried DMA outside of the guest's memory%s%s%s",
-	         o->name, h->vm->cfg.device[i].bdf, *o->text ? ": " : "",
-	         o->text,
-	         o->action == CONN_STOP ? "; the guest ends, as the policy says"
-	                                : "");
-	loop_say(text);
-	if (o->action == CONN_STOP)
-		return true;
-	stop_device(h, h->vm->cfg.device[i].slot, "is stopped for it");
-	return false;
-}
-
-bool hotplug_order(struct hotplug *h, struct conn_order *o)
-{
-	bool end = false;
-
-	switch (o->verb) {
-	case CONN_ATTACH:
-		attach(h, o);
-		break;
-	case CONN_DETACH:
-		detach(h, o);
-		break;
-	case CONN_QUERY:
-		conn_state(h->conn, o->id, state_of(h->vm));
-		break;
-	case CONN_FAULT:
-		end = dma_fault(h, o);
-		break;
-	case CONN_NOTHING:
-		break;
-	}
-	conn_order_close(o);
-	return end;
+	hotplug_stop(h, h->vm->cfg.device[i].slot, "met an error");
 }

@@ -3,7 +3,8 @@
 #define FL_VMM_HOTPLUG_PRIV_H
 
 /*
- * Between hotplug.c and hotplug_own.c, which takes a device of our own out of
+ * Between hotplug.c, hotplug_orders.c, which has what netd orders, and
+ * hotplug_own.c, which takes a device of our own out of
  * the guest once the slot has decided that it goes (SLOT_RELEASE):
  *
  *   FAILING   only by force: what the driver asks for fails at once, what was
@@ -56,6 +57,20 @@ static inline bool hotplug_guest_runs(const struct hotplug *h)
 
 /* A set of slot_act. */
 void hotplug_act(struct hotplug *h, uint8_t slot, unsigned acts);
+/* The next function of a slot from *i on. */
+bool hotplug_next_in(const struct vm *vm, uint8_t slot, unsigned *i);
+/* Who is in the slot, for people: valid as long as `buf`. */
+const char *hotplug_who(const struct vm *vm, uint8_t slot, char *buf,
+                        size_t size);
+/* It is taken out of the guest for a fault of its own; `why` for people: "met
+ * an error". */
+void hotplug_stop(struct hotplug *h, uint8_t slot, const char *why);
+/* How long a guest is waited for, in ms: one that does not run, not at all. */
+uint64_t hotplug_patience(const struct hotplug *h, uint64_t ms);
+
+/* ---- hotplug_orders.c ---- */
+
+void hotplug_attach_now(struct hotplug *h, struct conn_order *o);
 /* The slot of a device that is held; 0 = it is not. May it go? -ENOENT
  * FL_VMM_HOTPLUG, FL_VMM_FIXED. */
 uint8_t hotplug_find(const struct vm *vm, const char *name);

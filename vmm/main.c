@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "netd/netd-proto.h"
-#include "vmm/priv.h"
+#include "vmm/lease.h"
 
 #define LEASE_MAX (1u << 20)
 

@@ -212,7 +212,15 @@ _must_check_ int slot_add(struct vm *vm, struct gpa gpa, void *hva,
                           uint64_t size, bool writable);
 _must_check_ int slot_del(struct vm *vm, struct gpa gpa, uint64_t size);
 
-struct boot_entry;
+enum boot_mode {
+	BOOT_LINUX64,
+	BOOT_PVH
+};
+struct boot_entry {
+	enum boot_mode mode;
+	uint64_t rip;
+	uint64_t arg; /* RSI: boot_params, or EBX: hvm_start_info */
+};
 
 /* cpus.h */
 struct cpuid_leaves;
@@ -301,58 +309,6 @@ enum vm_request {
 void vm_request(struct vm *vm, enum vm_request r);
 /* VM_REQ_FAIL with the reason; the first one is kept. */
 void vm_request_fail(struct vm *vm, const struct diag *why);
-
-/* ---- boot*.c: kernel images ------------------------------------------------
- */
-
-enum boot_mode {
-	BOOT_LINUX64,
-	BOOT_PVH
-};
-struct boot_entry {
-	enum boot_mode mode;
-	uint64_t rip;
-	uint64_t arg; /* RSI: boot_params, or EBX: hvm_start_info */
-};
-/* Loads kernel, initrd, command line, memory map; again at each reset. Uses
- * vm->mem, vm->rsdp and the descriptors of vm->cfg, nothing else. */
-_must_check_ int boot_load(struct vm *vm, struct boot_entry *ret,
-                           struct diag *d);
-
-/* What the two loaders share; see boot.c. */
-struct boot_range {
-	uint64_t start, size;
-	uint32_t type; /* e820: 1 RAM, 2 reserved, 3 ACPI */
-};
-#define BOOT_RANGES_MAX 8
-unsigned boot_map(const struct vm *vm,
-                  struct boot_range ret[static BOOT_RANGES_MAX]);
-/* Reads [off, off+len) of the kernel image to guest address `gpa`. */
-_must_check_ int boot_read(struct vm *vm, int fd, uint64_t off, uint64_t len,
-                           struct gpa gpa);
-/* Places the initrd as high as it goes in [floor, ceiling). */
-_must_check_ int boot_initrd(struct vm *vm, uint64_t floor, uint64_t ceiling,
-                             uint64_t *ret_at, uint64_t *ret_size,
-                             struct diag *d);
-_must_check_ int boot_cmdline(struct vm *vm, uint64_t limit, struct diag *d);
-_must_check_ int boot_bzimage(struct vm *vm, const uint8_t *head, size_t len,
-                              uint64_t file_size, struct boot_entry *ret,
-                              struct diag *d);
-_must_check_ int boot_pvh(struct vm *vm, const uint8_t *head, size_t len,
-                          uint64_t file_size, struct boot_entry *ret,
-                          struct diag *d);
-
-/* ---- acpi.c: tables from the machine as it is -------------------------------
- */
-
-/* Writes all tables into guest memory at MAP_ACPI; *ret_rsdp for the kernel. */
-_must_check_ int acpi_build(struct vm *vm, struct gpa *ret_rsdp,
-                            struct diag *d);
-
-/* ---- smbios.c: likewise, at MAP_SMBIOS ------------------------------------
- */
-
-_must_check_ int smbios_build(struct vm *vm, struct diag *d);
 
 /* ---- serial.c, console.c, power.c -------------------------------------------
  */
@@ -566,15 +522,6 @@ enum vm_end loop_run(struct vm *vm, struct diag *d);
 /* vm.c: parks, puts the whole machine back to power-on, loads the kernel
  * again, unparks. */
 _must_check_ int vm_reset(struct vm *vm, struct diag *d);
-
-/* ---- lease.c: what `fairlead run` hands over ------------------------------
- */
-
-/* Fills *ret from the lease's JSON text (netd/netd-proto.h); descriptors are
- * numbered from `fd0`. ret->cmdline is allocated: lease_free(). */
-_must_check_ int lease_parse(const char *text, size_t len, int fd0,
-                             struct vm_config *ret, struct diag *d);
-void lease_free(struct vm_config *c);
 
 #define VM_PLACES ((VM_SLOTS_MAX + 1) * 8)
 struct vm {

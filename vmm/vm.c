@@ -10,11 +10,14 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "vmm/acpi.h"
+#include "vmm/boot.h"
 #include "vmm/control.h"
 #include "vmm/cpus.h"
 #include "vmm/devices.h"
 #include "vmm/hotplug.h"
 #include "vmm/io.h"
+#include "vmm/smbios.h"
 #include "vmm/stats.h"
 #include "vmm/storm.h"
 #include "vmm/uring.h"

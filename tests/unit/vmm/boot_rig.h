@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "vmm/boot.h"
 #include "vmm/priv.h"
 
 #define RAM (64u << 20)

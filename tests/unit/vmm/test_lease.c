@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#include "vmm/priv.h"
+#include "vmm/lease.h"
 
 #define GUEST                                                                  \
 	"\"guest\": {\"name\": \"demo\", \"cpus\": 2, \"memory\": 536870912, " \

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#include "vmm/priv.h"
+#include "vmm/lease.h"
 
 #define GUEST(members)                                                         \
 	"{\"ok\": true, \"guest\": {\"name\": \"g\", \"cpus\": 2, "            \

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "vmm/priv.h"
+#include "vmm/lease.h"
 
 #define FD0 6
 #define MORE(members, fds)                                                     \
