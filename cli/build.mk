@@ -1,6 +1,7 @@
 SRCS_cli := \
 	attach.c \
 	check.c \
+	chosen.c \
 	client.c \
 	cni-conf.c \
 	cni-link.c \

@@ -174,6 +174,9 @@ int cli_refused_reply(const struct cli *c, json_t *reply, const char *file);
 struct pol_policy;
 _must_check_ int cli_policy_read(const struct cli *c, const char *file,
                                  struct pol_policy **ret);
+/* What the plan of the applied policy (asked over cli_connect()'s `sock`) says
+ * of a guest's nic and its VF: "pool", "of", "vf", "why"; NULL = nothing. */
+json_t *cli_chosen(int sock, const char *guest, const char *nic);
 /* The policy's whole text, the caller's to free: of a file, of the *.yaml of a
  * folder; of CLI_POLICY_ETC its policy.yaml and those of its policy.d. */
 #define CLI_POLICY_ETC "/etc/fairlead"

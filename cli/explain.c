@@ -18,6 +18,7 @@ struct explained {
 	struct cfg_space view;
 	struct cfg_difference diff[DIFFERENCES];
 	size_t n;
+	json_t *chosen; /* of a guest's nic: chosen.c; NULL = nothing known */
 };
 
 /* ---- gathering ----------------------------------------------------------- */
@@ -126,20 +127,29 @@ static int find_device(const char *guest, const char *device,
 
 /* Returns an enum cli_exit; what is refused is printed. */
 static int ask_netd(const struct cli *c, const char *guest, const char *device,
-                    struct bdf *ret)
+                    struct bdf *ret, json_t **ret_chosen)
 {
+	json_t *ask = json_pack("{s:i, s:s}", "version", NETD_PROTO_VERSION,
+	                        "verb", "status");
+	_cleanup_close_ int sock = -1;
 	struct diag d = { 0 };
 	json_t *reply = NULL;
-	int r = cli_transact(c,
-	                     json_pack("{s:i, s:s}", "version",
-	                               NETD_PROTO_VERSION, "verb", "status"),
-	                     -1, NULL, &reply);
+	int r;
 
-	if (r)
-		return r;
+	sock = cli_connect(c, &d);
+	r = sock < 0 ? sock
+	             : cli_ask(sock, ask, NULL, 0, &reply, NULL, NULL, &d);
+	json_decref(ask);
+	if (r < 0)
+		return cli_refuse(c, sock < 0 ? CLI_NO_NETD : CLI_INTERNAL, &d);
+	if (!json_is_true(json_object_get(reply, "ok")))
+		return cli_refused_reply(c, reply, NULL);
 	r = find_device(guest, device, reply, ret, &d);
 	json_decref(reply);
-	return r < 0 ? cli_refuse(c, CLI_REFUSED, &d) : CLI_OK;
+	if (r < 0)
+		return cli_refuse(c, CLI_REFUSED, &d);
+	*ret_chosen = cli_chosen(sock, guest, device);
+	return CLI_OK;
 }
 
 /* ---- text ---------------------------------------------------------------- */
@@ -197,6 +207,10 @@ static void print_head(const struct explained *e)
 		printf(", a virtual function of %s: ids and BAR kinds are from "
 		       "its PF",
 		       bdf_format(e->f.pf, pf));
+	if (e->chosen)
+		printf("\nchosen from pool %s because: %s",
+		       cli_text(e->chosen, "pool", "?"),
+		       cli_text(e->chosen, "why", "?"));
 	printf("\nleft the function, right a guest that has it behind a root "
 	       "port, before it writes\n");
 	print_bars(l);
@@ -312,7 +326,7 @@ static void print_section(const struct explained *e, const struct section *s)
 	}
 }
 
-static void print_text(const struct explained *e)
+static int print_text(const struct explained *e)
 {
 	struct section s[SECTIONS];
 	unsigned n = find_sections(&e->f.layout, s);
@@ -321,6 +335,7 @@ static void print_text(const struct explained *e)
 	print_quirks(&e->f.layout);
 	for (unsigned i = 0; i < n; i++)
 		print_section(e, &s[i]);
+	return CLI_OK;
 }
 
 /* ---- JSON ---------------------------------------------------------------- */
@@ -396,13 +411,13 @@ static int print_json(const struct explained *e)
 	char name[BDF_STRLEN];
 
 	return cli_print_json(json_pack(
-		"{s:b, s:s, s:i, s:i, s:b, s:b, s:o, s:o, s:o, s:o, s:o}", "ok",
-		1, "bdf", bdf_format(e->f.fn.bdf, name), "vendor-id",
+		"{s:b, s:s, s:i, s:i, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:O*}",
+		"ok", 1, "bdf", bdf_format(e->f.fn.bdf, name), "vendor-id",
 		e->f.fn.vendor, "device-id", e->f.fn.device, "vf", e->f.vf,
 		"chain-cut", l->chain_cut, "capabilities", caps_json(l),
 		"differences", differences_json(e), "quirks", quirks_json(l),
 		"function", bytes_json(e, 0, l->size, false), "guest",
-		bytes_json(e, 0, l->size, true)));
+		bytes_json(e, 0, l->size, true), "chosen", e->chosen));
 }
 
 int cli_explain(const struct cli *c, char *const *args, unsigned n)
@@ -415,7 +430,7 @@ int cli_explain(const struct cli *c, char *const *args, unsigned n)
 	if (!e)
 		return CLI_INTERNAL;
 	if (n == 2) {
-		r = ask_netd(c, args[0], args[1], &b);
+		r = ask_netd(c, args[0], args[1], &b, &e->chosen);
 		if (r)
 			return r;
 	} else {
@@ -425,9 +440,9 @@ int cli_explain(const struct cli *c, char *const *args, unsigned n)
 	}
 	r = gather(c, b, e, &d);
 	if (r < 0)
-		return cli_refuse(c, CLI_REFUSED, &d);
-	if (c->json)
-		return print_json(e);
-	print_text(e);
-	return CLI_OK;
+		r = cli_refuse(c, CLI_REFUSED, &d);
+	else
+		r = c->json ? print_json(e) : print_text(e);
+	json_decref(e->chosen);
+	return r;
 }

@@ -60,9 +60,11 @@ static int run(struct sim *s, json_t **ret)
 		return r;
 	if (plan(s))
 		return refuse(s);
-	*ret = json_pack("{s:i, s:b, s:o, s:o}", "version", NETD_PROTO_VERSION,
-	                 "ok", 1, "actions", pol_plan_to_json(s->plan),
-	                 "at-start", pol_at_start_to_json(s->policy));
+	*ret = json_pack("{s:i, s:b, s:o, s:o, s:o}", "version",
+	                 NETD_PROTO_VERSION, "ok", 1, "actions",
+	                 pol_plan_to_json(s->plan), "at-start",
+	                 pol_at_start_to_json(s->policy), "placement",
+	                 pol_placement_to_json(s->policy));
 	if (!*ret)
 		return CLI_INTERNAL;
 	warnings = json_array();

@@ -91,6 +91,9 @@ static int plan_policy(struct work *w, const struct machine *m,
 	if (!r)
 		json_object_set_new(w->reply, "at-start",
 		                    pol_at_start_to_json(p));
+	if (!r)
+		json_object_set_new(w->reply, "placement",
+		                    pol_placement_to_json(p));
 	pol_plan_free(plan);
 	pol_state_free(want);
 	pol_state_free(seen);

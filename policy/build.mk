@@ -48,6 +48,7 @@ SRCS_policy := \
 	own.c \
 	parse.c \
 	pen.c \
+	place.c \
 	plan-json.c \
 	plan-switch.c \
 	plan-overlay.c \

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A guest's nics: a VF of a pool, with or without a standby beside it, or one
- * that the VMM itself is. A VF is given here, as the nic is read: the pool's
- * next one, in the file's order.
+ * that the VMM itself is. A VF is given here, as the nic is read (place.c).
  */
 
 #include <stdio.h>
@@ -11,40 +10,6 @@
 #include "policy/priv.h"
 
 /* ---- VFs ----------------------------------------------------------------- */
-
-/* How many of the pool's VFs the guest NICs read so far have. */
-static size_t pool_used(const struct pol_policy *p, size_t pool)
-{
-	size_t n = 0;
-
-	for (size_t g = 0; g < p->n_guests; g++)
-		for (size_t i = 0; i < p->guest[g].n_nics; i++)
-			n += p->guest[g].nic[i].pool == pool ||
-			     p->guest[g].nic[i].idle_pool == pool;
-	return n;
-}
-
-static void take_function(struct read *r, const struct node *v,
-                          struct pol_guest_nic *nic, size_t pool)
-{
-	const struct pol_pool *p = &r->policy->pool[pool];
-	size_t used = pool_used(r->policy, pool);
-	struct diag *d;
-
-	if (!p->n_fn)
-		return; /* an error of the pool, said there */
-	if (used >= p->n_fn) {
-		d = pol_err(r->errs, v->pos, FL_POL_RANGE,
-		            "pool %s has no VF left", p->name);
-		diag_why(d, "its %zu are all taken by guests before this",
-		         p->n_fn);
-		diag_mend(d, "add VFs to its 'functions' (%s)",
-		          WHERE(r->policy, p->pos, v->pos));
-		return;
-	}
-	nic->fn = p->fn[used];
-	nic->pool = pool;
-}
 
 static READER(read_nic_pool)
 {
@@ -67,7 +32,7 @@ static READER(read_nic_pool)
 		          WHERE(p, p->pool[pool].pos, v->pos));
 		return;
 	}
-	take_function(r, v, nic, pool);
+	place_nic(r, v, nic, pool);
 }
 
 static READER(read_nic_network)

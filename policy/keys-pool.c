@@ -197,6 +197,21 @@ static READER(read_driver)
 		scalar_name(r, k, v, pool->driver);
 }
 
+static READER(read_placement)
+{
+	static const struct word word[] = {
+		{ .text = "packed", .value = POL_PLACE_PACKED },
+		{ .text = "balanced", .value = POL_PLACE_BALANCED },
+		{ .text = "isolate", .value = POL_PLACE_ISOLATE },
+	};
+	static const struct words words = { word, ARRAY_SIZE(word) };
+	struct pol_pool *pool = obj;
+	unsigned value;
+
+	if (scalar_word(r, k, v, &words, &value))
+		pool->placement = (enum pol_placement)value;
+}
+
 /* ---- mac ----------------------------------------------------------------- */
 
 static READER(read_mac_prefix)
@@ -291,7 +306,7 @@ static const struct key pool_keys[] = {
 	{ .name = "driver", .flags = KEY_NULL, .read = read_driver },
 	{ .name = "mac", .flags = KEY_NULL, .read = read_pool_mac },
 	{ .name = "scrub", .flags = KEY_NULL, .read = read_scrub },
-	{ .name = "placement", .flags = KEY_LATER },
+	{ .name = "placement", .read = read_placement },
 };
 // clang-format on
 const struct table table_pool = {

@@ -331,6 +331,23 @@ enum { /* pol_pool.scrub: what is done to a VF between two tenants */
 };
 #define POL_SCRUB_ALL (POL_SCRUB_RESET | POL_SCRUB_ZERO | POL_SCRUB_VERIFY)
 const char *pol_scrub_name(unsigned step);
+/* Which VFs of a pool are taken first: place.c. */
+enum pol_placement {
+	POL_PLACE_PACKED,   /* in the order written */
+	POL_PLACE_BALANCED, /* of the physical function that has given least */
+	POL_PLACE_ISOLATE,  /* of one that has given to no other guest */
+};
+enum pol_near {       /* is it at the guest's memory node? */
+	POL_NEAR_ANY, /* nobody asks */
+	POL_NEAR_SAME,
+	POL_NEAR_UNKNOWN, /* the policy does not say where the card is */
+	POL_NEAR_OTHER,
+};
+struct pol_why { /* a VF was chosen: pol_why_text() */
+	enum pol_placement placement;
+	enum pol_near near;
+	uint16_t used; /* of its physical function, by guests before */
+};
 struct pol_fn { /* one VF named by a pool */
 	size_t nic;
 	uint16_t vf;
@@ -342,6 +359,7 @@ struct pol_pool {
 	size_t n_fn;
 	char driver[POL_NAME]; /* "vfio", "netdev" (also for null) or a
 	                          driver's name; "" = leave */
+	enum pol_placement placement;
 	enum pol_mac_assign mac_assign;
 	uint8_t mac_prefix[3];
 	enum pol_given scrub_given; /* null counts as given */
@@ -376,6 +394,7 @@ struct pol_guest_nic {
 	                 gives none, pol_parse takes the lowest free one */
 	enum pol_on_fault on_fault;
 	struct pol_fn fn;   /* the VF it was given (pol_parse assigns) */
+	struct pol_why why; /* that one */
 	struct pol_tap own; /* emulated */
 	/* NONE = passthrough. Else `pool` is SIZE_MAX, `own` is what it is,
 	 * and `fn` is idle, of `idle_pool` (SIZE_MAX = it has none). */

@@ -39,6 +39,30 @@ static json_t *own_json(const struct pol_guest *g, const struct pol_own *o)
 	return j;
 }
 
+static json_t *why_json(const struct pol_policy *p, const struct pol_guest *g,
+                        const struct pol_guest_nic *n)
+{
+	char why[DIAG_LINE];
+
+	pol_why_text(p, n, why, sizeof(why));
+	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:s}", "guest", g->name,
+	                 "nic", n->name, "pool", p->pool[n->pool].name, "of",
+	                 p->nic[n->fn.nic].name, "vf", n->fn.vf, "why", why);
+}
+
+json_t *pol_placement_to_json(const struct pol_policy *p)
+{
+	json_t *list = json_array();
+
+	for (size_t g = 0; g < p->n_guests; g++)
+		for (size_t i = 0; i < p->guest[g].n_nics; i++)
+			if (p->guest[g].nic[i].pool != SIZE_MAX)
+				json_array_append_new(
+					list, why_json(p, &p->guest[g],
+				                       &p->guest[g].nic[i]));
+	return list;
+}
+
 json_t *pol_at_start_to_json(const struct pol_policy *p)
 {
 	json_t *list = json_array();

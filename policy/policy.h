@@ -22,7 +22,7 @@
  *   the host itself uses (a mounted disk, its network, its screen) is refused.
  *
  *   A guest's NICs are given their VFs here, at planning time and for good:
- *   guests in file order take VFs of the named pool in ascending order. So a
+ *   guests in file order take VFs of the named pool (place.c says which). So a
  *   plan shows everything, and a lease later only looks the answer up.
  *
  *   Order of actions on one PF, and why:
@@ -112,6 +112,8 @@ enum {
 	FL_POL_INVENTORY = 157,       /* a line of it is not understood */
 	FL_POL_INVENTORY_LACKS = 158, /* it does not say what a plan needs */
 	FL_POL_SIM = 159,             /* an action of a plan would fail */
+	FL_POL_FAR = 135, /* a guest at one memory node, its pool at another */
+	FL_POL_SHARED = 136,   /* placement isolate, and none is alone */
 	FL_POL_CPU = 160,      /* a CPU that the host has not, or is offline */
 	FL_POL_SIBLINGS = 161, /* two that share a core, and may not */
 	FL_POL_NODE = 164,     /* a memory node that the host has not */
@@ -155,6 +157,9 @@ _must_check_ int pol_files_join(const struct pol_file *file, size_t n,
                                 char **ret, size_t *ret_len);
 const struct pol_guest *pol_guest_find(const struct pol_policy *p,
                                        const char *name);
+/* Why it was given its VF: "balanced: ...", for people. */
+int pol_why_text(const struct pol_policy *p, const struct pol_guest_nic *n,
+                 char *buf, size_t size);
 /* describe.c: what pol_parse() takes, as a JSON Schema (2020-12), made from its
  * own tables. The caller frees it. -ENOMEM. */
 _must_check_ int pol_schema(char **ret);
@@ -364,5 +369,7 @@ _must_check_ int pol_vf_from_json(const json_t *o, struct pol_vf *ret);
 /* "actions" and "at-start" of netd's answers (netd-proto.h). */
 json_t *pol_plan_to_json(const struct pol_plan *plan);
 json_t *pol_at_start_to_json(const struct pol_policy *p);
+/* "placement": each guest's nic that has a VF, which, and why that one. */
+json_t *pol_placement_to_json(const struct pol_policy *p);
 
 #endif

@@ -235,6 +235,9 @@ extern const struct table table_match_nic, table_match_device;
 size_t find_named(struct read *r, const struct key *k, const char *what,
                   const struct node *v, const void *array, size_t size,
                   size_t n);
+/* place.c: gives the nic a VF of the pool, or adds an error at `v`. */
+void place_nic(struct read *r, const struct node *v, struct pol_guest_nic *nic,
+               size_t index);
 /* keys-nic.c: what concerns a NIC and its guest. */
 void check_nics(struct read *r, const struct node *map,
                 const struct pol_guest *g);

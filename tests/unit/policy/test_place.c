@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which VF of its pool each guest's nic gets, and what is said of it; and that
+ * what follows in the file changes nothing of what is before. */
+
+#include "tests/unit/policy/golden.h"
+
+static struct pol_errors errs;
+static struct text file;
+
+static struct pol_policy *parse(const char *text, size_t len)
+{
+	struct pol_policy *p = NULL;
+
+	if (pol_parse(text, len, &p, &errs))
+		fail_msg("%s", errs.e[0].diag.what);
+	return p;
+}
+
+static void check(const struct pol_policy *p, size_t g, size_t n,
+                  const char *of, unsigned vf, const char *why)
+{
+	const struct pol_guest_nic *nic = &p->guest[g].nic[n];
+	char text[DIAG_LINE];
+
+	assert_string_equal(p->nic[nic->fn.nic].name, of);
+	assert_int_equal(nic->fn.vf, vf);
+	assert_true(pol_why_text(p, nic, text, sizeof(text)) > 0);
+	assert_string_equal(text, why);
+}
+
+#define FIRST "the first that guests before this left, in the order written"
+
+static void test_placement(void **state)
+{
+	struct pol_policy *p;
+
+	(void)state;
+	text_read(&file, "tests/golden/policy/good/placement.yaml");
+	p = parse(file.buf, file.n);
+	check(p, 0, 0, "a", 0, FIRST);
+	check(p, 0, 1, "b", 2,
+	      "balanced: guests before this have 0 VF(s) of b, and of no other "
+	      "less");
+	check(p, 0, 2, "c", 2,
+	      "balanced: guests before this have 0 VF(s) of c, and of no other "
+	      "less");
+	check(p, 1, 0, "b", 0, "at the guest's memory node 1, " FIRST);
+	check(p, 1, 1, "b", 3,
+	      "at the guest's memory node 1, balanced: guests before this have "
+	      "2 VF(s) of b, and of no other less");
+	check(p, 2, 0, "b", 1, "at the guest's memory node 1, " FIRST);
+	/* Of c nothing is stated; a is known to be elsewhere. */
+	check(p, 2, 1, "c", 0, FIRST);
+	check(p, 2, 2, "c", 1, FIRST);
+	pol_free(p);
+}
+
+static const char head[] =
+	"version: 1\n"
+	"nics:\n"
+	"  - { name: a, match: { pci: \"0000:01:00.0\" }, "
+	"virtual-function-count: 8 }\n"
+	"  - { name: b, match: { pci: \"0000:02:00.0\" }, "
+	"virtual-function-count: 8 }\n"
+	"pools:\n"
+	"  - { name: p, functions: [\"a#0-7\", \"b#0-7\"], driver: vfio, "
+	"placement: %s }\n"
+	"guests:\n";
+static const char guest[] =
+	"  - { name: g%u, memory: 16M, kernel: /k, nics: [ { name: w, pool: p "
+	"}, { name: l, pool: p } ] }\n";
+
+static struct pol_policy *with_guests(const char *placement, unsigned n)
+{
+	file.n = 0;
+	text_add(&file, head, placement);
+	for (unsigned i = 0; i < n; i++)
+		text_add(&file, guest, i);
+	return parse(file.buf, file.n);
+}
+
+static void assert_same(const struct pol_guest_nic *a,
+                        const struct pol_guest_nic *b)
+{
+	assert_int_equal(a->fn.nic, b->fn.nic);
+	assert_int_equal(a->fn.vf, b->fn.vf);
+}
+
+/* A guest added at the end moves nobody, whatever the placement. */
+static void test_stable(void **state)
+{
+	static const struct {
+		const char *placement;
+		unsigned guests;
+	} c[] = { { "packed", 8 }, { "balanced", 8 }, { "isolate", 2 } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(c); i++) {
+		struct pol_policy *all =
+			with_guests(c[i].placement, c[i].guests);
+		bool seen[2][8] = { { false } };
+
+		for (unsigned n = 1; n < c[i].guests; n++) {
+			struct pol_policy *p = with_guests(c[i].placement, n);
+
+			for (unsigned g = 0; g < n; g++)
+				for (unsigned k = 0; k < 2; k++)
+					assert_same(&p->guest[g].nic[k],
+					            &all->guest[g].nic[k]);
+			pol_free(p);
+		}
+		for (unsigned g = 0; g < c[i].guests; g++)
+			for (unsigned k = 0; k < 2; k++) {
+				struct pol_fn fn = all->guest[g].nic[k].fn;
+
+				assert_false(seen[fn.nic][fn.vf]);
+				seen[fn.nic][fn.vf] = true;
+			}
+		pol_free(all);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_placement),
+		cmocka_unit_test(test_stable),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
