@@ -20,9 +20,12 @@
 /* ---- what is safe ----------------------------------------------------------
  */
 
-/* Nobody loses what is not there. */
+/* Nobody loses what is not there. But a whole function that somebody took from
+ * vfio is one that the host wants back: it is not taken again by itself. */
 static bool is_safe(const struct pol_action *a, const struct pol_pf *seen)
 {
+	if (a->op == POL_OP_DEV_DRIVER)
+		return false;
 	if (a->op == POL_OP_NUMVFS)
 		return a->number && seen && !seen->num_vfs;
 	return a->disruption == POL_DIS_NONE;

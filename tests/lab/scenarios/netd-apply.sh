@@ -32,6 +32,7 @@ equal "journal" "$("$FAIRLEAD" -j status | jq -r .journal)" none
 step "apply: VLAN, trust, spoof check off, a given MAC and a stable one"
 cat >"$POLICY" <<YAML
 version: 1
+host: { mode: observe }
 nics:
   - { name: edge0, match: { pci: "$pf" }, virtual-function-count: 2, drivers-autoprobe: false, link: up }
 networks:

@@ -33,7 +33,7 @@ head -c 1M /dev/urandom >/run/pattern
 dd if=/run/pattern of="$disk" bs=1M seek=8 conv=fsync status=none
 sum=$(md5sum </run/pattern | cut -d' ' -f1)
 netd_start
-policy_with /run/policy.yaml "fl.mode=idle fl.driver=igbvf" 's|^guests:|devices:\n  - { name: disk, match: { class: "0108" } }\nguests:|; s|^    cpus:|    hotplug-slots: 2\n    cpus:|'
+policy_with /run/policy.yaml "fl.mode=idle fl.driver=igbvf" 's|^version.*|&\nhost: { mode: observe }|; s|^guests:|devices:\n  - { name: disk, match: { class: "0108" } }\nguests:|; s|^    cpus:|    hotplug-slots: 2\n    cpus:|'
 cat /run/policy.yaml
 expect "apply" "$FAIRLEAD" apply /run/policy.yaml
 vf=$(pci_vf "$pf" 0)
