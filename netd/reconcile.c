@@ -80,7 +80,7 @@ static enum pol_drift treatment(const struct look *l, bool safe)
 static void found(struct look *l, const struct pol_action *a,
                   enum drift_state state, const char *why)
 {
-	if (json_array_size(l->found) < 4 * DRIFT_MAX)
+	if (json_array_size(l->found) < (size_t)4 * DRIFT_MAX)
 		json_array_append_new(l->found, drift_json(a, state, why));
 }
 
@@ -417,5 +417,7 @@ int verb_reconcile(struct work *w)
 	                    json_boolean(p->host.mode == POL_MODE_ENFORCE));
 	r = look_locked(w, p);
 	pol_free(p);
+	/* Of an earlier netd's connections, what was still open then. */
+	(void)!verb_tidy(w);
 	return r;
 }

@@ -125,7 +125,8 @@ static int is_applied(struct work *w, const struct intent *in)
 
 	if (r)
 		return r;
-	return len == in->policy_len && !memcmp(now, in->policy, len);
+	return in->policy && len == in->policy_len &&
+	       !memcmp(now, in->policy, len);
 }
 
 static int not_applied(struct work *w)

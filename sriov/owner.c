@@ -127,20 +127,20 @@ static bool by_nm(const struct asked *a, const char *file, const char *text)
 /* "eno1 ens*": any of them; '!' before the list turns it round. */
 static bool glob_list(const char *list, const char *name)
 {
-	bool not = *list == '!';
+	bool turned = *list == '!';
 	char word[64];
 
-	for (list += not ; *list;) {
+	for (list += turned; *list;) {
 		size_t n = strcspn(list, " \t");
 
 		snprintf(word, sizeof(word), "%.*s", (int)MIN(n, (size_t)63),
 		         list);
 		if (*word && !fnmatch(word, name, 0))
-			return !not ;
+			return !turned;
 		list += n;
 		list += strspn(list, " \t");
 	}
-	return not ;
+	return turned;
 }
 
 static bool by_networkd(const struct asked *a, const char *file,
