@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "guarded.h"
+#include "vmm/boot.h"
 
 #define RAM (16u << 20)
 
