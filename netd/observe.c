@@ -137,7 +137,7 @@ static int see_vf(struct observer *o, unsigned index, struct pol_vf *v)
 
 	v->index = (uint16_t)index;
 	v->bdf = o->pf.vf[index];
-	r = sriov_fn_read(o->env->root_fd, v->bdf, &f);
+	r = sriov_vf_read(o->env->root_fd, v->bdf, &f);
 	if (r)
 		return r;
 	v->group = f.group;
@@ -194,7 +194,6 @@ static void see_link(struct observer *o, struct pol_pf *p)
 	p->mtu = o->link.mtu;
 	p->set |= POL_HAS_LINK | (p->mtu ? POL_HAS_MTU : 0u);
 	p->speed = p->link_up ? observe_speed(o->env, p->ifname) : 0;
-	p->set |= POL_HAS_LINK;
 	memcpy(p->altname, o->link.altname, sizeof(p->altname));
 	memcpy(p->id.mac, o->link.perm_mac, sizeof(p->id.mac));
 	p->set |= o->link.has_perm_mac ? POL_HAS_PERM_MAC : 0;
@@ -292,8 +291,12 @@ static void see_host(struct observer *o)
 
 static int see_all(struct observer *o)
 {
-	int r = sriov_holders_read(o->env->root_fd, &o->holders);
+	int r = 0;
 
+	/* To look through all processes is most of the work; and nobody holds
+	 * through VFIO what no vfio driver has. */
+	if (sriov_vfio_has_any(o->env->root_fd))
+		r = sriov_holders_read(o->env->root_fd, &o->holders);
 	if (r) {
 		diag_fail(o->d, r, FL_NETD_DEVICE, "cannot read /proc");
 		diag_why(o->d, "%s; so nobody can tell who uses a VF",

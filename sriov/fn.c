@@ -163,6 +163,20 @@ int sriov_fn_read(int root_fd, struct bdf b, struct sriov_fn *ret)
 	return r;
 }
 
+int sriov_vf_read(int root_fd, struct bdf b, struct sriov_fn *ret)
+{
+	char path[SRIOV_PATH];
+	struct sriov_fn f = { .bdf = b, .numa = -1 };
+
+	if (!sysfs_exists(root_fd, fn_path(path, b, "")))
+		return -ENODEV;
+	f.group = read_group(root_fd, b);
+	attr_link(root_fd, b, "driver", f.driver);
+	read_override(root_fd, b, f.override);
+	*ret = f;
+	return 0;
+}
+
 int sriov_pf_of(int root_fd, struct bdf vf, struct bdf *ret)
 {
 	char path[SRIOV_PATH], name[SRIOV_NAME];

@@ -95,6 +95,34 @@ static int visit_pid(const char *name, void *arg)
 	return r == -ENOENT || r == -ESRCH ? 0 : r;
 }
 
+/* ---- is there anything that could be held? --------------------------------
+ */
+
+static int visit_function(const char *name, void *arg)
+{
+	struct bdf b;
+
+	(void)arg;
+	return bdf_parse(name, &b) ? 0 : 1;
+}
+
+static int visit_driver(const char *name, void *arg)
+{
+	const int *root_fd = arg;
+	char path[SRIOV_PATH];
+
+	if (!strstr(name, "vfio"))
+		return 0;
+	snprintf(path, sizeof(path), "sys/bus/pci/drivers/%.60s", name);
+	return sysfs_each(*root_fd, path, visit_function, NULL);
+}
+
+bool sriov_vfio_has_any(int root_fd)
+{
+	return sysfs_each(root_fd, "sys/bus/pci/drivers", visit_driver,
+	                  &root_fd) != 0;
+}
+
 int sriov_holders_read(int root_fd, struct sriov_holders **ret)
 {
 	struct sriov_holders *h = calloc(1, sizeof(*h));
@@ -127,7 +155,7 @@ int sriov_holders_find(const struct sriov_holders *h, int root_fd, struct bdf b,
 	struct sriov_fn f;
 	int r;
 
-	if (!h->n)
+	if (!h || !h->n)
 		return 0;
 	r = sriov_fn_read(root_fd, b, &f);
 	if (r)

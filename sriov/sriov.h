@@ -89,6 +89,8 @@ _must_check_ int sriov_pf_read(int root_fd, struct bdf b, struct sriov_pf *ret,
 /* Calls `fn` for each function that can have VFs now. */
 _must_check_ int sriov_each_pf(int root_fd, int (*fn)(struct bdf b, void *arg),
                                void *arg);
+/* What changes of a VF: group, driver and override; the rest is left out. */
+_must_check_ int sriov_vf_read(int root_fd, struct bdf b, struct sriov_fn *ret);
 /* The PF of a VF, -ENOENT when `vf` is none. */
 _must_check_ int sriov_pf_of(int root_fd, struct bdf vf, struct bdf *ret);
 
@@ -105,6 +107,10 @@ _must_check_ int sriov_holder(int root_fd, struct bdf b,
 struct sriov_holders;
 _must_check_ int sriov_holders_read(int root_fd, struct sriov_holders **ret);
 void sriov_holders_free(struct sriov_holders *h);
+/* Has a vfio driver any function? Else nobody holds one. True where that cannot
+ * be told. */
+bool sriov_vfio_has_any(int root_fd);
+/* `h` NULL = nobody holds any. */
 _must_check_ int sriov_holders_find(const struct sriov_holders *h, int root_fd,
                                     struct bdf b, struct sriov_holder *ret);
 
