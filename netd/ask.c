@@ -141,7 +141,9 @@ static void take_away(struct server *s, struct client *vmm, const char *device)
 	if (!lease_has(vmm->lease, device))
 		return;
 	lease_less(vmm->lease, device);
-	if (!own)
+	if (own)
+		chore_unlink(s, vmm->lease->guest);
+	else
 		chore_release(s, vmm->lease->guest, device);
 }
 

@@ -36,6 +36,7 @@ SRCS_netd := \
 	lease.c \
 	ledger.c \
 	loan.c \
+	macvtap.c \
 	memlock.c \
 	memory.c \
 	metrics.c \
@@ -60,6 +61,7 @@ SRCS_netd := \
 	reply.c \
 	rtnl-fdb.c \
 	rtnl-link.c \
+	rtnl-make.c \
 	rtnl-set.c \
 	rtnl-stats.c \
 	rtnl-tap.c \

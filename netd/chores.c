@@ -123,3 +123,11 @@ void chore_unpack(struct server *s, const char *guest)
 
 	submit(s, &r, -1);
 }
+
+/* What was made for the nic may not have gone with its descriptors. */
+void chore_unlink(struct server *s, const char *guest)
+{
+	const struct request r = request_of("unlink", guest, "");
+
+	submit(s, &r, -1);
+}

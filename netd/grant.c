@@ -19,6 +19,7 @@
 #include "netd/grant.h"
 #include "netd/guard.h"
 #include "netd/ledger.h"
+#include "netd/macvtap.h"
 
 #define SETTLE_LOCK_MS 10000u /* of a lease's 30 s */
 #define LET_GO_TRIES 100
@@ -451,6 +452,8 @@ int verb_release(struct work *w)
 		         w->req.guest, n);
 	if (!e && !*w->req.device)
 		guard_drop_all(r.policy, r.guest);
+	if (r.m.rtnl && !*w->req.device)
+		macvtap_sweep(w, r.m.rtnl, w->req.guest);
 	run_clear(&r);
 	return e;
 }

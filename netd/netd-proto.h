@@ -232,6 +232,7 @@ enum {
 	FL_NETD_VLAN = 738,        /* a tap cannot be in its network's VLAN */
 	FL_NETD_GUARD = 739,       /* nor guarded against spoofing */
 	FL_NETD_OVERLAY = 740,     /* an overlay cannot be made or read */
+	FL_NETD_MACVTAP = 741,     /* a macvtap cannot be made */
 	FL_NETD_FAILOVER = 742,    /* a nic has no standby to go to */
 	FL_NETD_QUARANTINE = 757,  /* a VF that is not proved to be clean */
 	FL_NETD_LOAN = 758,        /* nothing to lend, or lent already */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "netd/guard.h"
+#include "netd/macvtap.h"
 #include "netd/tap.h"
 
 /* A VMM that was killed closes its connection a moment before its tap. */
@@ -243,8 +244,11 @@ static int place_nic(struct work *w, struct rtnl *rtnl, struct pol_own *o)
 
 int tap_nic(struct work *w, struct rtnl *rtnl, struct pol_own *o)
 {
-	int r = check_bridge(w, o);
+	int r;
 
+	if (o->tap->backend == POL_BACKEND_MACVTAP)
+		return macvtap_nic(w, rtnl, o);
+	r = check_bridge(w, o);
 	for (unsigned k = 0; r == 0 && k < o->tap->queues; k++) {
 		r = tap_open(w, o, k);
 		if (r == 0 && !k)

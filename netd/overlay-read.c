@@ -15,6 +15,7 @@
 #include <netlink/msg.h>
 
 #include "netd/overlay.h"
+#include "netd/rtnl-make.h"
 #include "netd/tap.h"
 
 /* ---- one link --------------------------------------------------------------
@@ -172,22 +173,6 @@ static int decode_port(struct nlmsghdr *h, void *arg)
 	return 0;
 }
 
-static int read_ports(struct rtnl *r, struct ports *p)
-{
-	struct ifinfomsg i = { .ifi_family = AF_UNSPEC };
-	struct nl_msg *m = nlmsg_alloc_simple(RTM_GETLINK, NLM_F_DUMP);
-	char words[RTNL_WORDS];
-
-	if (!m)
-		return -ENOMEM;
-	if (nlmsg_append(m, &i, sizeof(i), NLMSG_ALIGNTO) < 0 ||
-	    nla_put_u32(m, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS) < 0) {
-		nlmsg_free(m);
-		return -ENOMEM;
-	}
-	return rtnl_talk(r, m, decode_port, p, words);
-}
-
 /* ---- what it goes over ------------------------------------------------------
  */
 
@@ -278,7 +263,7 @@ static int observe_one(struct rtnl *r, const struct pol_over *w,
 	if (*s->foreign || e)
 		return 0;
 	ports = (struct ports){ .bridge = bridge.ifindex, .but = vx.ifindex };
-	e = read_ports(r, &ports);
+	e = rtnl_each_link(r, decode_port, &ports);
 	memcpy(s->ports, ports.name, sizeof(s->ports));
 	if (!e && !e2)
 		e = observe_tunnel(r, &bridge, &vx, s);

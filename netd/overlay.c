@@ -13,6 +13,7 @@
 #include <netlink/msg.h>
 
 #include "netd/overlay.h"
+#include "netd/rtnl-make.h"
 #include "netd/tap.h"
 
 /* Names of what is not marked yet; what bears one was left by a crash. */
@@ -29,34 +30,6 @@ static int refused(const char *what, const char *name, int err,
 	return err;
 }
 
-/* ---- messages ---------------------------------------------------------------
- */
-
-static struct nl_msg *message(int type, int flags, unsigned ifindex, bool up)
-{
-	struct ifinfomsg i = { .ifi_index = (int)ifindex,
-		               .ifi_change = up ? IFF_UP : 0,
-		               .ifi_flags = up ? IFF_UP : 0 };
-	struct nl_msg *m = nlmsg_alloc_simple(type, NLM_F_ACK | flags);
-
-	if (m && nlmsg_append(m, &i, sizeof(i), NLMSG_ALIGNTO) < 0) {
-		nlmsg_free(m);
-		return NULL;
-	}
-	return m;
-}
-
-/* Takes `m`, whose contents are complete if `ok`. */
-static int talk(struct rtnl *r, struct nl_msg *m, bool ok,
-                char words[static RTNL_WORDS])
-{
-	if (m && ok)
-		return rtnl_talk(r, m, NULL, NULL, words);
-	if (m)
-		nlmsg_free(m);
-	return -ENOMEM;
-}
-
 static bool put_ip(struct nl_msg *m, int v4, int v6, const struct pol_ip *ip)
 {
 	if (!ip->family)
@@ -65,8 +38,9 @@ static bool put_ip(struct nl_msg *m, int v4, int v6, const struct pol_ip *ip)
 	               ip->b) >= 0;
 }
 
-static bool put_vxlan(struct nl_msg *m, const struct pol_overlay *o)
+static bool put_vxlan(struct nl_msg *m, const void *arg)
 {
+	const struct pol_overlay *o = arg;
 	unsigned lower = *o->device ? if_nametoindex(o->device) : 0;
 
 	return nla_put_u32(m, IFLA_VXLAN_ID, o->id) >= 0 &&
@@ -77,105 +51,11 @@ static bool put_vxlan(struct nl_msg *m, const struct pol_overlay *o)
 	       put_ip(m, IFLA_VXLAN_GROUP, IFLA_VXLAN_GROUP6, &o->group);
 }
 
-static bool put_bridge(struct nl_msg *m, const struct pol_overlay *o)
+static bool put_bridge(struct nl_msg *m, const void *arg)
 {
+	const struct pol_overlay *o = arg;
+
 	return nla_put_u8(m, IFLA_BR_VLAN_FILTERING, o->vlan != 0) >= 0;
-}
-
-static int create(struct rtnl *r, const char *kind, const char *name,
-                  const struct pol_overlay *o, char words[static RTNL_WORDS])
-{
-	struct nl_msg *m =
-		message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, false);
-	struct nlattr *info, *data;
-	bool ok = m && nla_put_string(m, IFLA_IFNAME, name) >= 0 &&
-	          (info = nla_nest_start(m, IFLA_LINKINFO)) &&
-	          nla_put_string(m, IFLA_INFO_KIND, kind) >= 0 &&
-	          (data = nla_nest_start(m, IFLA_INFO_DATA)) &&
-	          (!strcmp(kind, "vxlan") ? put_vxlan : put_bridge)(m, o);
-
-	if (ok) {
-		nla_nest_end(m, data);
-		nla_nest_end(m, info);
-	}
-	return talk(r, m, ok, words);
-}
-
-/* IN6_ADDR_GEN_MODE_NONE. Where the host has no IPv6 there is nothing to keep
- * it from. */
-static int no_address(struct rtnl *r, unsigned ifindex)
-{
-	struct nl_msg *m = message(RTM_SETLINK, 0, ifindex, false);
-	struct nlattr *spec, *inet6;
-	char words[RTNL_WORDS];
-	bool ok = m && (spec = nla_nest_start(m, IFLA_AF_SPEC)) &&
-	          (inet6 = nla_nest_start(m, AF_INET6)) &&
-	          nla_put_u8(m, IFLA_INET6_ADDR_GEN_MODE, 1) >= 0;
-	int e;
-
-	if (ok) {
-		nla_nest_end(m, inet6);
-		nla_nest_end(m, spec);
-	}
-	e = talk(r, m, ok, words);
-	return e == -EAFNOSUPPORT || e == -EOPNOTSUPP ? 0 : e;
-}
-
-static int set_text(struct rtnl *r, unsigned ifindex, int attr,
-                    const char *text, char words[static RTNL_WORDS])
-{
-	struct nl_msg *m = message(RTM_SETLINK, 0, ifindex, false);
-
-	return talk(r, m, m && nla_put_string(m, attr, text) >= 0, words);
-}
-
-static int set_u32(struct rtnl *r, unsigned ifindex, int attr, uint32_t v,
-                   char words[static RTNL_WORDS])
-{
-	struct nl_msg *m = message(RTM_SETLINK, 0, ifindex, false);
-
-	return talk(r, m, m && nla_put_u32(m, attr, v) >= 0, words);
-}
-
-static int set_up(struct rtnl *r, const char *name,
-                  char words[static RTNL_WORDS])
-{
-	return talk(r, message(RTM_SETLINK, 0, if_nametoindex(name), true),
-	            true, words);
-}
-
-static int remove_link(struct rtnl *r, const char *name,
-                       char words[static RTNL_WORDS])
-{
-	unsigned ifindex = if_nametoindex(name);
-
-	return ifindex ? talk(r, message(RTM_DELLINK, 0, ifindex, false), true,
-	                      words)
-	               : 0;
-}
-
-/* Made, marked, then named: see overlay.h. */
-static int make_link(struct rtnl *r, const char *kind, const char *temporary,
-                     const char *name, const struct pol_overlay *o,
-                     char words[static RTNL_WORDS])
-{
-	int e = remove_link(r, temporary, words);
-	unsigned ifindex;
-
-	if (!e)
-		e = create(r, kind, temporary, o, words);
-	ifindex = e ? 0 : if_nametoindex(temporary);
-	if (!e && !ifindex)
-		e = -ENODEV;
-	if (!e)
-		e = no_address(r, ifindex);
-	if (!e)
-		e = set_text(r, ifindex, IFLA_IFALIAS, OVERLAY_MARK, words);
-	if (!e)
-		e = set_text(r, ifindex, IFLA_IFNAME, name, words);
-	if (e)
-		(void)!remove_link(r, temporary, (char[RTNL_WORDS]){ "" });
-	return e;
 }
 
 /* ---- whom it floods to ------------------------------------------------------
@@ -196,7 +76,7 @@ static int flood(struct rtnl *r, unsigned ifindex, const struct pol_ip *ip,
 	          nla_put(m, NDA_LLADDR, sizeof(zero), zero) >= 0 &&
 	          put_ip(m, NDA_DST, NDA_DST, ip);
 
-	return talk(r, m, ok, words);
+	return rtnl_try(r, m, ok, words);
 }
 
 static bool has(const struct pol_overlay *o, const struct pol_ip *ip)
@@ -247,7 +127,15 @@ static int make_bridge(struct rtnl *r, const struct pol_overlay *o,
 	int e = overlay_link_read(r, o->bridge, &l);
 
 	if (e == -ENODEV)
-		return make_link(r, "bridge", NEW_BRIDGE, o->bridge, o, words);
+		return rtnl_make_link(
+			r,
+			&(struct rtnl_new){ .kind = "bridge",
+		                            .temporary = NEW_BRIDGE,
+		                            .name = o->bridge,
+		                            .mark = OVERLAY_MARK,
+		                            .data = put_bridge,
+		                            .arg = o },
+			words);
 	if (e || l.filtering == (o->vlan != 0))
 		return e;
 	return rtnl_bridge_filtering(r, o->bridge, o->vlan != 0, words);
@@ -260,12 +148,19 @@ static int make_tunnel(struct rtnl *r, const struct pol_overlay *o,
 	int e = overlay_link_read(r, o->dev, &l);
 
 	if (!e && must_remake(&l, o)) {
-		e = remove_link(r, o->dev, words);
+		e = rtnl_remove_link(r, o->dev, words);
 		if (!e)
 			e = -ENODEV;
 	}
 	if (e == -ENODEV)
-		e = make_link(r, "vxlan", NEW_VXLAN, o->dev, o, words);
+		e = rtnl_make_link(r,
+		                   &(struct rtnl_new){ .kind = "vxlan",
+		                                       .temporary = NEW_VXLAN,
+		                                       .name = o->dev,
+		                                       .mark = OVERLAY_MARK,
+		                                       .data = put_vxlan,
+		                                       .arg = o },
+		                   words);
 	return e;
 }
 
@@ -273,11 +168,11 @@ static int place_tunnel(struct rtnl *r, const struct pol_overlay *o,
                         char words[static RTNL_WORDS])
 {
 	unsigned dev = if_nametoindex(o->dev);
-	int e = set_u32(r, dev, IFLA_MTU, o->mtu, words);
+	int e = rtnl_link_u32(r, dev, IFLA_MTU, o->mtu, words);
 
 	return e ? e
-	         : set_u32(r, dev, IFLA_MASTER, if_nametoindex(o->bridge),
-	                   words);
+	         : rtnl_link_u32(r, dev, IFLA_MASTER, if_nametoindex(o->bridge),
+	                         words);
 }
 
 static int make(struct rtnl *r, const struct pol_overlay *o, struct diag *d)
@@ -303,9 +198,9 @@ static int make(struct rtnl *r, const struct pol_overlay *o, struct diag *d)
 	e = set_remotes(r, o, words);
 	if (e)
 		return refused("set the remotes of", o->dev, e, words, d);
-	e = set_up(r, o->dev, words);
+	e = rtnl_link_up(r, o->dev, words);
 	if (!e)
-		e = set_up(r, o->bridge, words);
+		e = rtnl_link_up(r, o->bridge, words);
 	return e ? refused("bring up", o->bridge, e, words, d) : 0;
 }
 
@@ -324,7 +219,7 @@ int overlay_remove(struct rtnl *r, const struct pol_over *over, struct diag *d)
 		int e = overlay_link_read(r, name[i], &l);
 
 		if (!e && l.ours)
-			e = remove_link(r, name[i], words);
+			e = rtnl_remove_link(r, name[i], words);
 		if (e && e != -ENODEV)
 			return refused("remove", name[i], e, words, d);
 	}

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "netd/macvtap.h"
 #include "netd/record.h"
 
 #define READ_MS 10000u
@@ -75,6 +76,9 @@ static const struct permit permits[] = {
 	/* netd's own, when a guest has let go of a VF: standby.c */
 	{ "stand-in", WHO_NOBODY, PERMIT_GUEST,
 	  READ_MS,   verb_stand_in },
+	/* netd's own, when a nic was detached: macvtap.c */
+	{ "unlink",  WHO_NOBODY, PERMIT_CHANGES | PERMIT_WAITS | PERMIT_GUEST,
+	  READ_MS,   verb_unlink },
 	/* netd's own, after a query: affinity.c */
 	{ "follow",  WHO_NOBODY, PERMIT_GUEST,
 	  READ_MS,   verb_follow },

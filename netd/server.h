@@ -163,6 +163,7 @@ void asks_deadlines(struct server *s, uint64_t now);
 void chore_release(struct server *s, const char *guest, const char *device);
 void chore_stand_in(struct server *s, const char *guest, const char *device);
 void chore_follow(struct server *s, const char *guest, const json_t *state);
+void chore_unlink(struct server *s, const char *guest);
 void chore_unpack(struct server *s, const char *guest);
 void chore_return(struct server *s, const char *holder);
 /* The policy file; `now`: somebody said so. */

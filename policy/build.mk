@@ -25,6 +25,7 @@ SRCS_policy := \
 	keys-device.c \
 	keys-disk.c \
 	keys-guest.c \
+	keys-macvtap.c \
 	keys-match.c \
 	keys-memory.c \
 	keys-nic.c \

@@ -46,6 +46,16 @@ static READER(read_nic_network)
 
 /* ---- what the VMM itself is ---------------------------------------------- */
 
+static void take_backend(struct read *r, const struct key *k,
+                         const struct node *v, const struct words *words,
+                         struct pol_tap *t)
+{
+	unsigned value;
+
+	if (scalar_word(r, k, v, words, &value))
+		t->backend = (enum pol_backend)value;
+}
+
 static READER(read_backend)
 {
 	static const struct word word[] = {
@@ -54,11 +64,22 @@ static READER(read_backend)
 		{ .text = "vhost-user", .later = true },
 	};
 	static const struct words words = { word, ARRAY_SIZE(word) };
-	struct pol_tap *t = obj;
-	unsigned value;
 
-	if (scalar_word(r, k, v, &words, &value))
-		t->backend = (enum pol_backend)value;
+	take_backend(r, k, v, &words, obj);
+}
+
+/* A standby is a bridge's. */
+static READER(read_any_backend)
+{
+	static const struct word word[] = {
+		{ .text = "tap", .value = POL_BACKEND_TAP },
+		{ .text = "vhost", .value = POL_BACKEND_VHOST },
+		{ .text = "macvtap", .value = POL_BACKEND_MACVTAP },
+		{ .text = "vhost-user", .later = true },
+	};
+	static const struct words words = { word, ARRAY_SIZE(word) };
+
+	take_backend(r, k, v, &words, obj);
 }
 
 static READER(read_model)
@@ -93,9 +114,10 @@ static READER(read_queues)
 /* An 82540EM has one queue, and registers that no kernel thread serves. */
 static void emulated_done(struct read *r, const struct node *map, void *obj)
 {
-	const struct pol_tap *t = obj;
+	struct pol_tap *t = obj;
 	struct diag *d;
 
+	macvtap_done(r, map, t);
 	if (t->model != POL_NIC_E1000)
 		return;
 	if (t->queues > 1) {
@@ -115,14 +137,17 @@ static void emulated_done(struct read *r, const struct node *map, void *obj)
 
 // clang-format off
 #define TAP_KEYS                                                               \
-	{ .name = "backend", .flags = KEY_REQUIRED, .read = read_backend },    \
 	{ .name = "bridge", .read = read_ifname,                               \
 	  .at = offsetof(struct pol_tap, bridge) },                            \
 	{ .name = "tap", .read = read_ifname,                                  \
 	  .at = offsetof(struct pol_tap, tap) },                               \
 	{ .name = "queues", .read = read_queues }
 static const struct key emulated_keys[] = {
+	{ .name = "backend", .flags = KEY_REQUIRED, .read = read_any_backend },
 	TAP_KEYS,
+	{ .name = "parent", .read = read_ifname,
+	  .at = offsetof(struct pol_tap, parent) },
+	{ .name = "mode", .read = read_macvtap_mode },
 	{ .name = "model", .read = read_model },
 };
 static const struct table emulated_table = {
@@ -130,6 +155,7 @@ static const struct table emulated_table = {
 	.n = ARRAY_SIZE(emulated_keys), .done = emulated_done,
 };
 static const struct key failover_keys[] = {
+	{ .name = "backend", .flags = KEY_REQUIRED, .read = read_backend },
 	TAP_KEYS,
 	{ .name = "slot", .read = read_slot,
 	  .at = offsetof(struct pol_tap, slot) },
@@ -316,6 +342,7 @@ void check_nics(struct read *r, const struct node *map,
 	for (size_t i = 0; i < g->n_nics; i++) {
 		check_standby(r, g, &g->nic[i]);
 		check_datapath(r, g, &g->nic[i]);
+		check_macvtap(r, &g->nic[i]);
 		n += g->nic[i].own.backend || g->nic[i].standby.backend;
 	}
 	if (n <= POL_OWN_NICS_MAX)

@@ -367,8 +367,9 @@ struct pol_pool {
 };
 enum pol_backend {
 	POL_BACKEND_NONE,
-	POL_BACKEND_TAP,   /* the VMM serves it */
-	POL_BACKEND_VHOST, /* the kernel does: vhost-net */
+	POL_BACKEND_TAP,     /* the VMM serves it */
+	POL_BACKEND_VHOST,   /* the kernel does: vhost-net */
+	POL_BACKEND_MACVTAP, /* the VMM serves it; on `parent` */
 };
 enum pol_nic_model {
 	POL_NIC_VIRTIO,
@@ -381,6 +382,8 @@ struct pol_tap { /* a NIC that the VMM itself is, and its host end */
 	uint32_t queues;         /* pairs, 1 and up */
 	char bridge[POL_IFNAME]; /* "" = none */
 	char tap[POL_IFNAME];    /* "" = pol_tap_name() makes one up */
+	char parent[POL_IFNAME]; /* of a macvtap */
+	unsigned mode;           /* the same: MACVLAN_MODE_* */
 	uint8_t slot;            /* of a standby; an emulated nic has its own */
 	struct pol_pos pos;
 };

@@ -154,6 +154,13 @@ static int nic_text(const struct pol_own *o, char *buf, size_t size)
 		         t->queues);
 	if (pol_own_vlan(o))
 		snprintf(vlan, sizeof(vlan), ", VLAN %u", pol_own_vlan(o));
+	if (t->backend == POL_BACKEND_MACVTAP)
+		return snprintf(buf, size,
+		                "nic %s in %02x.0: %s %s by macvtap %s on %s "
+		                "(%s)%s",
+		                o->name, o->slot, pol_nic_model_name(t->model),
+		                mac_format(o->mac, mac), o->ifname, t->parent,
+		                pol_macvtap_mode_name(t->mode), queues);
 	return snprintf(buf, size, "nic %s in %02x.0: %s %s by %s %s%s%s%s%s%s",
 	                o->name, o->slot, pol_nic_model_name(t->model),
 	                mac_format(o->mac, mac),
@@ -191,10 +198,17 @@ int pol_own_text(const struct pol_own *o, char *buf, size_t size)
 static int nic_command(const struct pol_own *o, char *buf, size_t size)
 {
 	const char *ifname = o->ifname;
-	char mtu[24] = "", vlan[160] = "", told[64] = "";
+	char mtu[24] = "", vlan[160] = "", told[64] = "", mac[MAC_STRLEN];
 
 	if (o->mtu)
 		snprintf(mtu, sizeof(mtu), " mtu %u", o->mtu);
+	if (o->tap->backend == POL_BACKEND_MACVTAP)
+		return snprintf(buf, size,
+		                "ip link add link %s name %s address %s%s "
+		                "type macvtap mode %s && ip link set %s up",
+		                o->tap->parent, ifname, mac_format(o->mac, mac),
+		                mtu, pol_macvtap_mode_name(o->tap->mode),
+		                ifname);
 	if (pol_own_vlan(o))
 		snprintf(vlan, sizeof(vlan),
 		         " && bridge vlan del dev %s vid 1 && bridge vlan add "

@@ -251,6 +251,8 @@ bool pol_guest_own(const struct pol_policy *p, const struct pol_guest *g,
  * can be no other's, else fl- and 48 bits of a hash of both in hex. */
 void pol_tap_name(const struct pol_guest *g, const char *nic,
                   const struct pol_tap *t, char ret[static POL_IFNAME]);
+/* keys-macvtap.c: "bridge" */
+const char *pol_macvtap_mode_name(unsigned mode);
 /* Of a nic in a bridge: its VLAN there; 0 = none. */
 uint16_t pol_own_vlan(const struct pol_own *o);
 /* "disk root in 03.0: /srv/root.img, read-only" */

@@ -241,6 +241,10 @@ void place_nic(struct read *r, const struct node *v, struct pol_guest_nic *nic,
 /* keys-nic.c: what concerns a NIC and its guest. */
 void check_nics(struct read *r, const struct node *map,
                 const struct pol_guest *g);
+/* keys-macvtap.c */
+READER(read_macvtap_mode); /* of a struct pol_tap */
+void macvtap_done(struct read *r, const struct node *map, struct pol_tap *t);
+void check_macvtap(struct read *r, const struct pol_guest_nic *nic);
 /* keys-datapath.c */
 READER(read_datapath); /* of a struct pol_guest_nic */
 void datapath_done(struct read *r, const struct node *map,

@@ -492,6 +492,15 @@ static void check_shown(const struct pol_policy *p, const char *path)
 	assert_string_equal(got.buf, want.buf);
 }
 
+static void test_macvtap(void **state)
+{
+	struct pol_policy *p = parse("tests/golden/policy/good/macvtap.yaml");
+
+	(void)state;
+	check_shown(p, "tests/golden/policy/good/macvtap.shown");
+	pol_free(p);
+}
+
 static void test_overlay(void **state)
 {
 	struct pol_policy *p = parse("tests/golden/policy/good/overlay.yaml");
@@ -722,6 +731,7 @@ int main(void)
 		cmocka_unit_test(test_own_devices),
 		cmocka_unit_test(test_datapath),
 		cmocka_unit_test(test_overlay),
+		cmocka_unit_test(test_macvtap),
 		cmocka_unit_test(test_errors_are_bounded),
 		cmocka_unit_test(test_long_text),
 		cmocka_unit_test(test_prefixes),
