@@ -1,23 +1,37 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Guards of taps; guard.h says what they are. */
 
+#include <linux/netlink.h>
 #include <net/if.h>
 #include <nftables/libnftables.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "netd/guard.h"
 
 #define SCRIPT_MAX 4096
 
+/* libnftables ends the process where the kernel has no nfnetlink. */
+static int can_talk(void)
+{
+	_cleanup_close_ int fd =
+		socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+
+	return fd < 0 ? -errno : 0;
+}
+
 /* What it says goes to ret_text, the caller's to free. 0 or negative. */
 static int run(const char *script, unsigned flags, char **ret_text)
 {
-	struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
+	struct nft_ctx *nft;
 	const char *said;
-	int r;
+	int r = can_talk();
 
 	*ret_text = NULL;
+	if (r < 0)
+		return r;
+	nft = nft_ctx_new(NFT_CTX_DEFAULT);
 	if (!nft)
 		return -ENOMEM;
 	nft_ctx_output_set_flags(nft, flags);
