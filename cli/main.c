@@ -51,10 +51,11 @@ static const struct cli_verb verbs[] = {
 	  "interfaces, the resourceList of Kubernetes' SR-IOV device plugin, or\n"
 	  "nova's device_spec; what it cannot hold is said." },
 	{ "apply", "[FILE|DIR]", "make the machine as the policy says", 0, 1,
-	  CLI_OPT_SOCKET | CLI_OPT_FORCE, cli_apply,
+	  CLI_OPT_SOCKET | CLI_OPT_FORCE | CLI_OPT_SIM, cli_apply,
 	  "As root. One transaction: on failure what was done is undone. The\n"
 	  "state found before the first apply is kept for `fairlead restore`.\n"
-	  "Left out: as plan." },
+	  "Left out: as plan. With --sim nothing is done: what the machine that\n"
+	  "was recorded in DIR would be is printed, as `record` prints it." },
 	{ "status", "", "PFs, VFs and leases as the kernel tells them", 0, 0,
 	  CLI_OPT_SOCKET, cli_status, "" },
 	{ "metrics", "", "what is counted, in Prometheus' text format", 0, 0,

@@ -5,6 +5,8 @@
 
 #include "cli/inventory.h"
 
+#include <stdio.h>
+
 struct sim {
 	const struct cli *c;
 	const char *file;
@@ -75,20 +77,48 @@ static int run(struct sim *s, json_t **ret)
 	return CLI_OK;
 }
 
-int sim_plan(const struct cli *c, const char *file, json_t **ret)
+/* The machine as it would be, for another plan on that. */
+static int print_after(struct sim *s)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len = 0;
+	int r = inventory_state(s->c, &s->seen);
+
+	if (r)
+		return r;
+	if (plan(s) || pol_sim(s->seen, s->plan, &s->d))
+		return refuse(s);
+	if (pol_inventory_format(s->seen, "fairlead apply --sim", &text, &len))
+		return CLI_INTERNAL;
+	fwrite(text, 1, len, stdout);
+	return CLI_OK;
+}
+
+/* `ret` = NULL: what it would be like after. */
+static int with_sim(const struct cli *c, const char *file, json_t **ret)
 {
 	struct sim *s = calloc(1, sizeof(*s));
-	int r = CLI_INTERNAL;
+	int r;
 
 	if (!s)
-		return r;
+		return CLI_INTERNAL;
 	s->c = c;
 	s->file = file;
-	r = run(s, ret);
+	r = ret ? run(s, ret) : print_after(s);
 	pol_plan_free(s->plan);
 	pol_free(s->policy);
 	pol_state_free(s->want);
 	pol_state_free(s->seen);
 	free(s);
 	return r;
+}
+
+int sim_plan(const struct cli *c, const char *file, json_t **ret)
+{
+	return with_sim(c, file, ret);
+}
+
+int sim_apply(const struct cli *c, const char *file)
+{
+	return with_sim(c, file, NULL);
 }

@@ -12,5 +12,8 @@
 
 /* *ret: as netd's answer to "plan". Returns an enum cli_exit. */
 int sim_plan(const struct cli *c, const char *file, json_t **ret);
+/* `apply --sim`: nothing is done; the inventory of the machine as it would be
+ * is printed, for a plan on that. */
+int sim_apply(const struct cli *c, const char *file);
 
 #endif

@@ -20,7 +20,8 @@ _fairlead() {
 		export) opts+=' --socket --root --sim --format' ;;
 		metrics) opts+=' --socket --serve' ;;
 		lease) opts+=' --socket --hold --device --attributes' ;;
-		apply | status | restore | attach | ps | reset | pause | resume | log | dump | release | scrub) opts+=' --socket' ;;
+		apply) opts+=' --socket --sim --force' ;;
+		status | restore | attach | ps | reset | pause | resume | log | dump | release | scrub) opts+=' --socket' ;;
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$opts" -- "$cur")
 		return
