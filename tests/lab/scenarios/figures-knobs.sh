@@ -17,6 +17,7 @@
 ROUNDS=${ROUNDS:-3}
 POLICY=$LAB_LOG/policy.yaml
 CG=/run/cgroup
+rm -f "$LAB_LOG/figures" "$LAB_LOG"/*.us
 
 figure() { echo "$1 $2 $3" | tee -a "$LAB_LOG/figures" | sed 's/^/       /'; } # WAY NAME VALUE
 middle() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
