@@ -61,7 +61,7 @@ static void look_ids(struct line *l, const struct pol_match *m,
 static bool same_serial(const char *a, const char *b)
 {
 	for (; *a && *b; a++, b++) {
-		char x = *a >= 'A' && *a <= 'F' ? (char)(*a + 32) : *a;
+		int x = *a >= 'A' && *a <= 'F' ? *a + 32 : *a;
 
 		if (x != *b)
 			return false;
