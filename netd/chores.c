@@ -100,6 +100,14 @@ void chore_reload(struct server *s, bool now)
 		         "nothing to reload: start it with --policy FILE");
 }
 
+void chore_look(struct server *s)
+{
+	const struct request r = request_of("look", "", "");
+
+	if (!under_way(s, r.verb, NULL))
+		submit(s, &r, -1);
+}
+
 void chore_reconcile(struct server *s)
 {
 	const struct request r = request_of("reconcile", "", "");

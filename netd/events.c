@@ -130,7 +130,7 @@ void events_timer(struct server *s)
 	if (s->events.reload)
 		chore_reload(s, false);
 	s->events.reload = false;
-	chore_reconcile(s);
+	chore_look(s);
 }
 
 void events_changed(struct server *s)
@@ -277,9 +277,12 @@ static void say(const struct drift *d, void *arg)
 
 void events_looked(struct server *s, const char *text, size_t len)
 {
-	json_t *doc = json_loadb(text, len, 0, NULL);
+	json_t *doc = text ? json_loadb(text, len, 0, NULL) : NULL;
 
-	if (doc)
+	/* A look that failed says nothing of the machine. */
+	if (json_is_true(json_object_get(doc, "differs")))
+		chore_reconcile(s);
+	else if (json_is_true(json_object_get(doc, "ok")))
 		drift_merge(&s->reconcile, doc, time(NULL), say, s);
 	json_decref(doc);
 	/* What was heard meanwhile is looked after in its own time. */
@@ -353,7 +356,7 @@ void events_open(struct server *s)
 		log_line(s->env->log, LOG_LVL_WARN,
 		         "%s is not watched (%s): SIGHUP is left",
 		         s->env->reload->path, strerror(-r));
-	chore_reconcile(s);
+	chore_look(s);
 }
 
 void events_close(struct server *s)

@@ -35,7 +35,7 @@ void events_timer(struct server *s);
 void events_file(struct server *s);
 /* A change has ended: look, when it is quiet. */
 void events_changed(struct server *s);
-/* A look has ended; its reply. */
+/* A look has ended; its reply, NULL = it had none. */
 void events_looked(struct server *s, const char *text, size_t len);
 
 #endif

@@ -327,6 +327,11 @@ static void log_end(struct server *s, const struct job *j, bool ok,
 	json_decref(doc);
 }
 
+static bool is_look(const struct job *j)
+{
+	return j->permit->run == verb_look || j->permit->run == verb_reconcile;
+}
+
 static void note_reload(struct server *s, const char *text, size_t len)
 {
 	json_t *doc = json_loadb(text, len, 0, NULL);
@@ -343,7 +348,7 @@ static void look_after(struct server *s, const struct job *j, const char *text,
 	static const char *const verbs[] = { "apply", "restore", "recover",
 		                             "reload" };
 
-	if (!strcmp(j->permit->verb, "reconcile"))
+	if (is_look(j))
 		events_looked(s, text, len);
 	if (!strcmp(j->permit->verb, "reload"))
 		note_reload(s, text, len);
@@ -412,6 +417,8 @@ static void no_answer(struct server *s, struct job *j, int r)
 	else
 		diag_mend(&d, "see dmesg for the device that hangs");
 	refuse(s, j, &d);
+	if (is_look(j))
+		events_looked(s, NULL, 0);
 }
 
 /* The end of a device is not the lease's. */

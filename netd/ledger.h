@@ -99,6 +99,8 @@ _must_check_ int ledger_decode(const json_t *doc, const char *boot,
 
 /* loan.c: a VF of a pool as its borrower stated it. */
 void loan_merge(struct pol_vf *to, const struct pol_vf *attr);
+/* Is there one of a connection that is gone, and that can be ended? */
+bool loan_orphans(struct work *w);
 
 /* ---- scrub.c ------------------------------------------------------------- */
 

@@ -559,6 +559,26 @@ static bool is_orphan(const struct env *e, const struct ledger_fn *f)
 	       strncmp(f->loan.holder, mine, strlen(mine)) != 0;
 }
 
+static bool is_over(const struct env *e, const struct ledger_fn *f)
+{
+	struct sriov_holder h;
+
+	return is_orphan(e, f) && !sriov_holder(e->root_fd, f->bdf, &h);
+}
+
+bool loan_orphans(struct work *w)
+{
+	struct ledger book = { 0 };
+	bool any = false;
+
+	if (ledger_read(w->env, &book, NULL))
+		return false;
+	for (size_t i = 0; !any && i < book.n; i++)
+		any = is_over(w->env, &book.fn[i]);
+	ledger_free(&book);
+	return any;
+}
+
 /* Loans of connections that an earlier netd had. One whose function is still
  * open stays, and is asked after again. */
 int verb_tidy(struct work *w)
@@ -567,10 +587,7 @@ int verb_tidy(struct work *w)
 	int e = ledger_read(w->env, &book, &w->diag);
 
 	for (size_t i = 0; !e && i < book.n; i++) {
-		struct sriov_holder h;
-
-		if (!is_orphan(w->env, &book.fn[i]) ||
-		    sriov_holder(w->env->root_fd, book.fn[i].bdf, &h))
+		if (!is_over(w->env, &book.fn[i]))
 			continue;
 		memcpy(w->req.holder, book.fn[i].loan.holder,
 		       sizeof(w->req.holder));

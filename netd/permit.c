@@ -67,6 +67,8 @@ static const struct permit permits[] = {
 	{ "reload",  WHO_NOBODY, PERMIT_CHANGES | PERMIT_WAITS,
 	  CHANGE_MS, verb_reload },
 	/* netd's own: reconcile.c */
+	{ "look",    WHO_NOBODY, 0,
+	  READ_MS,   verb_look },
 	{ "reconcile", WHO_NOBODY, PERMIT_CHANGES | PERMIT_WAITS | PERMIT_SHORT,
 	  CHANGE_MS, verb_reconcile },
 	{ "tidy",    WHO_NOBODY, PERMIT_CHANGES | PERMIT_WAITS | PERMIT_SHORT,

@@ -113,6 +113,10 @@ static int repair(struct look *l, const struct pol_action *a)
 	char why[DIAG_LINE];
 	int r;
 
+	if (l->only) {
+		l->differs = true;
+		return 0;
+	}
 	if (drift_is_fight(l->past, a, l->now)) {
 		fought(l, a);
 		return a->op == POL_OP_NUMVFS ? -EBUSY : 0;
@@ -133,7 +137,7 @@ static int helper(struct look *l, const struct pol_action *a)
 {
 	struct diag d = { 0 };
 
-	return act(l, a, &d);
+	return l->only ? 0 : act(l, a, &d);
 }
 
 static int treat(struct look *l, const struct pol_plan *plan,
@@ -351,7 +355,7 @@ static void tell_unmet(struct work *w)
 }
 
 static int look_now(struct work *w, struct machine *m,
-                    const struct pol_policy *p, json_t *list)
+                    const struct pol_policy *p, json_t *list, bool only)
 {
 	struct look l = { .ops = &machine_ops,
 		          .ctx = m,
@@ -359,6 +363,7 @@ static int look_now(struct work *w, struct machine *m,
 		          .past = w->env->reconcile,
 		          .now = time(NULL),
 		          .found = list,
+		          .only = only,
 		          .env = w->env };
 	struct pol_state *seen = NULL, *want = NULL;
 	int r = observe(w->env, m->rtnl, &seen, &w->diag);
@@ -372,23 +377,27 @@ static int look_now(struct work *w, struct machine *m,
 		tell_links(w, want, seen);
 		r = look_run(&l, want, seen);
 	}
+	if (only && (l.differs || loan_orphans(w)))
+		json_object_set_new(w->reply, "differs", json_true());
 	pol_state_free(want);
 	pol_state_free(seen);
 	return r;
 }
 
-static int look_locked(struct work *w, const struct pol_policy *p)
+/* The lock is for who changes something. */
+static int look_at(struct work *w, const struct pol_policy *p, bool only)
 {
 	_cleanup_close_ int lock = -1;
 	json_t *list = json_array();
 	struct machine m = { 0 };
-	int r = journal_lock(w->env->state_fd, RECONCILE_LOCK_MS, &lock,
-	                     &w->diag);
+	int r = only ? 0
+	             : journal_lock(w->env->state_fd, RECONCILE_LOCK_MS, &lock,
+	                            &w->diag);
 
 	if (!r)
 		r = machine_open(w->env, &m, &w->diag);
 	if (!r)
-		r = look_now(w, &m, p, list);
+		r = look_now(w, &m, p, list, only);
 	if (r && r != -ENOMEM)
 		tell_unmet(w);
 	json_object_set_new(w->reply, "found", list);
@@ -396,7 +405,7 @@ static int look_locked(struct work *w, const struct pol_policy *p)
 	return r == -ENOMEM ? r : 0;
 }
 
-int verb_reconcile(struct work *w)
+static int look_applied(struct work *w, bool only)
 {
 	int phase = journal_phase(w->env->state_fd, &w->diag);
 	struct pol_policy *p = NULL;
@@ -415,8 +424,20 @@ int verb_reconcile(struct work *w)
 	                    json_integer(p->host.reconcile.interval_ms));
 	json_object_set_new(w->reply, "repairs",
 	                    json_boolean(p->host.mode == POL_MODE_ENFORCE));
-	r = look_locked(w, p);
+	r = look_at(w, p, only);
 	pol_free(p);
+	return r;
+}
+
+int verb_look(struct work *w)
+{
+	return look_applied(w, true);
+}
+
+int verb_reconcile(struct work *w)
+{
+	int r = look_applied(w, false);
+
 	/* Of an earlier netd's connections, what was still open then. */
 	(void)!verb_tidy(w);
 	return r;

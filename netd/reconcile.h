@@ -10,12 +10,13 @@
  *                         has changed; what, they are not believed: they may
  *                         be late, lost or another's. After a quiet time (or
  *                         the sweep's interval) one worker looks.
- *   reconcile.c (worker)  observe, plan against the applied policy; do what is
- *                         safe, tell the rest. As apply, but action by action:
- *                         what one VF refuses is not kept from another, and a
- *                         step of this can be cut anywhere, since each moves
- *                         towards the applied policy.
- *   drift.c (main)        remembers: counts, what is open, what is fought over.
+ *   reconcile.c (workers) "look", a read like others, beside changes: observe
+ *                         and plan. Where that would repair something,
+ *                         "reconcile", a change: observe, plan against the
+ * applied policy; do what is safe, tell the rest. As apply, but action by
+ * action: what one VF refuses is not kept from another, and a step of this can
+ * be cut anywhere, since each moves towards the applied policy. drift.c (main)
+ * remembers: counts, what is open, what is fought over.
  *
  *   Safe is what disrupts nobody: class none; and VFs made where there are
  *   none, with all that follows (a driver that was reloaded has lost them).
@@ -112,6 +113,8 @@ struct look {
 	int64_t now;
 	json_t *found;         /* a list of drift_json() */
 	bool stuck;            /* a device hangs: nothing more is tried */
+	bool only;             /* nothing is repaired ... */
+	bool differs;          /* ... but would be */
 	const struct env *env; /* to tell whose hand it may be; NULL = do not */
 };
 /* Plans `want` against `seen` and repairs what is safe. -ENOMEM only. */

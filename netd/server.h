@@ -169,6 +169,7 @@ void chore_return(struct server *s, const char *holder);
 /* The policy file; `now`: somebody said so. */
 void chore_reload(struct server *s, bool now);
 /* One is enough: it looks at all there is. */
+void chore_look(struct server *s);
 void chore_reconcile(struct server *s);
 /* What an earlier netd has left behind. */
 void chore_tidy(struct server *s);

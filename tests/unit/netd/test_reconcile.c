@@ -160,6 +160,35 @@ static void test_reload(void **state)
 	assert_true(f->sim->up);
 }
 
+/* A mere look changes nothing, and says whether there is anything to do. */
+static void test_only(void **state)
+{
+	static struct pol_errors errs;
+	struct fixture *f = *state;
+	struct look l = { .ops = &sim_ops,
+		          .ctx = f->sim,
+		          .policy = f->policy,
+		          .past = f->past,
+		          .only = true };
+	struct pol_state *seen, *want;
+
+	for (int differs = 1; differs >= 0; differs--) {
+		l.found = json_array();
+		l.differs = false;
+		f->sim->n = 0;
+		assert_int_equal(sim_ops.observe(f->sim, &seen, NULL), 0);
+		assert_int_equal(pol_resolve(f->policy, seen, &want, &errs), 0);
+		assert_int_equal(look_run(&l, want, seen), 0);
+		assert_int_equal(l.differs, differs);
+		assert_int_equal(f->sim->n, 0);
+		assert_int_equal(json_array_size(l.found), 0);
+		json_decref(l.found);
+		pol_state_free(want);
+		pol_state_free(seen);
+		settle(f);
+	}
+}
+
 static void test_attributes(void **state)
 {
 	struct fixture *f = *state;
@@ -403,6 +432,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_reload, begin, end),
+		cmocka_unit_test_setup_teardown(test_only, begin, end),
 		cmocka_unit_test_setup_teardown(test_attributes, begin, end),
 		cmocka_unit_test_setup_teardown(test_disruptive, begin, end),
 		cmocka_unit_test_setup_teardown(test_held, begin, end),
