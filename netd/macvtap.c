@@ -21,7 +21,7 @@
 #include "netd/tap.h"
 
 #define MARK "fairlead macvtap "
-#define MARK_MAX (sizeof(MARK) + 2 * POL_NAME)
+#define MARK_MAX (sizeof(MARK) + 2ul * POL_NAME)
 
 static int refused(struct work *w, const struct pol_own *o, int err,
                    const char *why, const char *mend)

@@ -184,10 +184,17 @@ int resolve_overlays(struct resolve *r)
 /* ---- as text ---------------------------------------------------------------
  */
 
+static struct pen begin(char *buf, size_t size)
+{
+	if (size)
+		*buf = '\0';
+	return (struct pen){ .buf = buf, .size = size };
+}
+
 size_t overlay_text(const struct pol_over *over, char *buf, size_t size)
 {
 	const struct pol_overlay *o = &over->o;
-	struct pen pen = { .buf = buf, .size = size };
+	struct pen pen = begin(buf, size);
 	char ip[POL_IP_TEXT];
 
 	pen_put(&pen, "make overlay %u in bridge %s by %s from %s", o->id,
@@ -203,7 +210,7 @@ size_t overlay_text(const struct pol_over *over, char *buf, size_t size)
 
 size_t overlay_gone_text(const struct pol_over *over, char *buf, size_t size)
 {
-	struct pen pen = { .buf = buf, .size = size };
+	struct pen pen = begin(buf, size);
 
 	pen_put(&pen, "remove overlay %u and its bridge %s", over->o.id,
 	        over->o.bridge);
@@ -214,7 +221,7 @@ size_t overlay_gone_text(const struct pol_over *over, char *buf, size_t size)
 size_t overlay_command(const struct pol_over *over, char *buf, size_t size)
 {
 	const struct pol_overlay *o = &over->o;
-	struct pen pen = { .buf = buf, .size = size };
+	struct pen pen = begin(buf, size);
 	char ip[POL_IP_TEXT];
 
 	pen_put(&pen,
@@ -247,7 +254,7 @@ size_t overlay_command(const struct pol_over *over, char *buf, size_t size)
 
 size_t overlay_gone_command(const struct pol_over *over, char *buf, size_t size)
 {
-	struct pen pen = { .buf = buf, .size = size };
+	struct pen pen = begin(buf, size);
 
 	pen_put(&pen, "ip link del %s; ip link del %s", over->o.dev,
 	        over->o.bridge);
