@@ -232,6 +232,33 @@ static void test_anonymize(void **state)
 	pol_state_free(s);
 }
 
+/* Serial numbers that are the same stay the same; names made of a MAC go. */
+static void test_anonymize_card(void **state)
+{
+	struct pol_state *s = make();
+	struct pol_pf *pf = &s->pf[0];
+
+	(void)state;
+	assert_true(s->n_wholes > 0);
+	strcpy(s->machine.hostname, "nfv-a1");
+	strcpy(s->machine.id, "00112233445566778899aabbccddeeff");
+	strcpy(pf->id.dsn, "00-1b-21-ff-ff-00-00-01");
+	strcpy(pf->id.vpd, "MT2135X00000");
+	strcpy(s->whole[0].id.vpd, "MT2135X00000");
+	memcpy(pf->id.mac, (uint8_t[6]){ 0x52, 0x54, 0, 1, 2, 3 }, 6);
+	strcpy(pf->altname[0], "enx525400010203");
+	strcpy(pf->altname[1], "wan");
+	assert_int_equal(pol_anonymize(s), 0);
+	assert_string_equal(s->machine.hostname, "host");
+	assert_string_equal(s->machine.id, "");
+	assert_string_equal(pf->id.dsn, "SN-1");
+	assert_string_equal(pf->id.vpd, s->whole[0].id.vpd);
+	assert_int_equal(pf->id.mac[0], 2);
+	assert_string_equal(pf->altname[0], "wan");
+	assert_string_equal(pf->altname[1], "");
+	pol_state_free(s);
+}
+
 /* What a plan sets blindly is told, of a PF and of all its VFs once. */
 static void count_words(const char *said, void *arg)
 {
@@ -272,6 +299,7 @@ int main(void)
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_anonymize),
+		cmocka_unit_test(test_anonymize_card),
 		cmocka_unit_test(test_unknown),
 	};
 
