@@ -21,7 +21,8 @@
 int plan_check_owner(struct job *j, const struct pol_vf *w,
                      const struct pol_vf *s)
 {
-	if (plan_held(s) && (!*s->label || strcmp(s->label, w->label) != 0))
+	if (s && plan_held(s) &&
+	    (!*s->label || strcmp(s->label, w->label) != 0))
 		return plan_in_use(j, s,
 		                   *w->label && *s->label
 		                           ? "it would become another guest's"
