@@ -129,7 +129,7 @@ void audit_send(struct audit *a)
 {
 	const char *text = a->buf + a->text;
 
-	if (a->level > a->log->level || (a->socket && to_journal(a)))
+	if (!a->log || a->level > a->log->level || (a->socket && to_journal(a)))
 		return;
 	log_line(a->log, a->level, "%.*s", (int)strcspn(text, "\n"), text);
 }
