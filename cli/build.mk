@@ -20,6 +20,7 @@ SRCS_cli := \
 	formats-libvirt.c \
 	function.c \
 	guest.c \
+	history.c \
 	import-xml.c \
 	import.c \
 	irq-judge.c \

@@ -61,6 +61,8 @@ struct cli {
 	bool now;                  /* detach, failover, stop */
 	bool back, to_standby;     /* failover */
 	const char *grace;         /* stop: seconds */
+	const char *within;        /* apply: a time, "120s" */
+	bool commands;             /* plan */
 	bool read_only, log;       /* console */
 	bool force;                /* apply */
 	const char *hold, *device, *attributes; /* lease */
@@ -92,6 +94,8 @@ enum {
 	CLI_OPT_HOLD = 1 << 9,
 	CLI_OPT_DEVICE = 1 << 10,
 	CLI_OPT_ATTRIBUTES = 1 << 11,
+	CLI_OPT_WITHIN = 1 << 12,
+	CLI_OPT_COMMANDS = 1 << 13,
 	CLI_OPT_SIM = 1 << 24,
 	CLI_OPT_ANONYMIZE = 1 << 25,
 	CLI_OPT_SERVE = 1 << 20,
@@ -108,7 +112,10 @@ int cli_plan(const struct cli *c, char *const *args, unsigned n);
 int cli_export(const struct cli *c, char *const *args, unsigned n);
 int cli_record(const struct cli *c, char *const *args, unsigned n);
 int cli_apply(const struct cli *c, char *const *args, unsigned n);
+int cli_assert(const struct cli *c, char *const *args, unsigned n);
+int cli_confirm(const struct cli *c, char *const *args, unsigned n);
 int cli_restore(const struct cli *c, char *const *args, unsigned n);
+int cli_history(const struct cli *c, char *const *args, unsigned n);
 int cli_status(const struct cli *c, char *const *args, unsigned n);
 int cli_lease(const struct cli *c, char *const *args, unsigned n);
 int cli_release(const struct cli *c, char *const *args, unsigned n);

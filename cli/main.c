@@ -28,9 +28,10 @@ static const struct cli_verb verbs[] = {
 	  cli_schema,
 	  "For editors and for tests without this machine; check says more." },
 	{ "plan", "[FILE|DIR]", "what apply would do, in order", 0, 1,
-	  CLI_OPT_SOCKET | CLI_OPT_SIM, cli_plan,
-	  "Each step with its disruption and the ip or shell line of the same\n"
-	  "effect. Of DIR it is the *.yaml. Left out: " POLICY "\n"
+	  CLI_OPT_SOCKET | CLI_OPT_SIM | CLI_OPT_COMMANDS, cli_plan,
+	  "Each step with its disruption, the guests that it touches, and the ip\n"
+	  "or shell line of the same effect. Of DIR it is the *.yaml. Left out: " POLICY
+	  "\n"
 	  "and policy.d/*.yaml beside it. With --sim, on the machine that\n"
 	  "was recorded in DIR: without the daemon and without privilege." },
 	{ "record", "[DIR]", "this machine as a file for plan --sim", 0, 1,
@@ -51,11 +52,20 @@ static const struct cli_verb verbs[] = {
 	  "interfaces, the resourceList of Kubernetes' SR-IOV device plugin, or\n"
 	  "nova's device_spec; what it cannot hold is said." },
 	{ "apply", "[FILE|DIR]", "make the machine as the policy says", 0, 1,
-	  CLI_OPT_SOCKET | CLI_OPT_FORCE | CLI_OPT_SIM, cli_apply,
+	  CLI_OPT_SOCKET | CLI_OPT_FORCE | CLI_OPT_SIM | CLI_OPT_WITHIN,
+	  cli_apply,
 	  "As root. One transaction: on failure what was done is undone. The\n"
 	  "state found before the first apply is kept for `fairlead restore`.\n"
+	  "Where it is to be confirmed and is not in time, it is rolled back.\n"
 	  "Left out: as plan. With --sim nothing is done: what the machine that\n"
 	  "was recorded in DIR would be is printed, as `record` prints it." },
+	{ "confirm", "", "keep what was applied for a time", 0, 0,
+	  CLI_OPT_SOCKET, cli_confirm,
+	  "As root. `fairlead status` shows the time that is left." },
+	{ "assert", "[FILE]", "is the machine as the policy says?", 0, 1,
+	  CLI_OPT_SOCKET, cli_assert,
+	  "Without FILE the policy that is applied. Exit status: 0 it is, 1 it is\n"
+	  "not, and what differs is printed, 2 it cannot be told." },
 	{ "status", "", "PFs, VFs and leases as the kernel tells them", 0, 0,
 	  CLI_OPT_SOCKET, cli_status, "" },
 	{ "metrics", "", "what is counted, in Prometheus' text format", 0, 0,
@@ -78,6 +88,11 @@ static const struct cli_verb verbs[] = {
 	  CLI_OPT_SOCKET, cli_scrub,
 	  "As root. Function reset, administrative state as a new VF has it,\n"
 	  "read back. Nobody may have the VF." },
+	{ "history", "[N]", "what was changed, by whom, and what came of it", 0,
+	  1, CLI_OPT_SOCKET, cli_history,
+	  "As root or a member of the group fairlead. The latest changes first;\n"
+	  "with N that one, each action with its value before and after, as the\n"
+	  "kernel told them." },
 	{ "run", "GUEST", "start a guest of the policy, console attached", 1, 1,
 	  CLI_OPT_SOCKET | CLI_OPT_REPORT | CLI_OPT_USER | CLI_OPT_NO_REBOOT,
 	  cli_run,
@@ -220,6 +235,16 @@ static const struct {
 	  " NAME",
 	  "of the policy FILE: libvirt, device-plugin or openstack",
 	  offsetof(struct cli, format) },
+	{ { "confirm-within", required_argument, NULL, 'c' },
+	  CLI_OPT_WITHIN,
+	  " TIME",
+	  "roll back unless confirmed: 120s, 2m; 0: keep",
+	  offsetof(struct cli, within) },
+	{ { "commands", no_argument, NULL, 'm' },
+	  CLI_OPT_COMMANDS,
+	  "",
+	  "print the shell lines alone, in order",
+	  offsetof(struct cli, commands) },
 	{ { "read-only", no_argument, NULL, 'o' },
 	  CLI_OPT_READ_ONLY,
 	  "",

@@ -1,12 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* plan, apply and restore: three requests whose answer is a list of actions. */
+/* plan, apply, assert and restore: requests whose answer is a list of actions.
+ * And confirm, which ends an apply. */
 
 #include "cli/cli.h"
 #include "cli/sim.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define ASSERT_UNKNOWN 2
+
+static void print_guests(const json_t *list)
+{
+	for (size_t i = 0; i < json_array_size(list); i++)
+		printf("%s%s", i ? ", " : "  touches ",
+		       json_string_value(json_array_get(list, i)));
+}
 
 static void print_action(size_t i, const json_t *a)
 {
@@ -15,6 +26,7 @@ static void print_action(size_t i, const json_t *a)
 	printf("%3zu. %s", i + 1, cli_text(a, "text", "?"));
 	if (strcmp(disruption, "none") != 0)
 		printf("  [%s]", disruption);
+	print_guests(json_object_get(a, "guests"));
 	printf("\n       %s\n", cli_text(a, "command", ""));
 }
 
@@ -39,6 +51,18 @@ static void print_at_start(const json_t *list)
 		if (*command)
 			printf("       %s\n", command);
 	}
+}
+
+/* For a shell: what would be typed, and nothing else. */
+static int print_commands(json_t *reply)
+{
+	const json_t *list = json_object_get(reply, "actions");
+
+	for (size_t i = 0; i < json_array_size(list); i++)
+		printf("%s\n",
+		       cli_text(json_array_get(list, i), "command", ""));
+	json_decref(reply);
+	return CLI_OK;
 }
 
 static int print_actions(const struct cli *c, json_t *reply, const char *none,
@@ -67,21 +91,22 @@ static json_t *request(const char *verb)
 	                 verb);
 }
 
-static int with_policy(const struct cli *c, const char *verb, const char *file,
+/* `request` is consumed. */
+static int with_policy(const struct cli *c, json_t *request, const char *file,
                        json_t **ret)
 {
 	_cleanup_close_ int fd = -1;
 	struct diag d = { 0 };
-	json_t *req;
 
 	fd = cli_policy_memfd(file, &d);
-	if (fd < 0)
+	if (fd < 0) {
+		json_decref(request);
 		return cli_refuse(c, CLI_REFUSED, &d);
-	req = request(verb);
-	json_object_set_new(req, "file", json_string(file));
+	}
+	json_object_set_new(request, "file", json_string(file));
 	if (c->force)
-		json_object_set_new(req, "force", json_true());
-	return cli_transact(c, req, fd, file, ret);
+		json_object_set_new(request, "force", json_true());
+	return cli_transact(c, request, fd, file, ret);
 }
 
 int cli_plan(const struct cli *c, char *const *args, unsigned n)
@@ -89,29 +114,121 @@ int cli_plan(const struct cli *c, char *const *args, unsigned n)
 	json_t *reply = NULL;
 	const char *file = n ? args[0] : CLI_POLICY_ETC;
 	int r = c->sim ? sim_plan(c, file, &reply)
-	               : with_policy(c, "plan", file, &reply);
+	               : with_policy(c, request("plan"), file, &reply);
 
-	return r ? r
-	         : print_actions(
-			   c, reply,
-			   "nothing to do: the machine is as the policy says",
-			   "would be done; nothing was changed");
+	if (r)
+		return r;
+	if (c->commands && !c->json)
+		return print_commands(reply);
+	return print_actions(c, reply,
+	                     "nothing to do: the machine is as the policy says",
+	                     "would be done; nothing was changed");
+}
+
+/* "120", "120s", "2m", "1h": seconds, or -1. */
+static long seconds(const char *text)
+{
+	static const struct {
+		const char *unit;
+		long s;
+	} units[] = { { "", 1 }, { "s", 1 }, { "m", 60 }, { "h", 3600 } };
+	unsigned long v;
+	char *end;
+
+	errno = 0;
+	v = strtoul(text, &end, 10);
+	if (errno || end == text || *text < '0' || *text > '9' || v > 86400)
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
+		if (!strcmp(end, units[i].unit) &&
+		    (long)v * units[i].s <= 86400)
+			return (long)v * units[i].s;
+	return -1;
+}
+
+static void say_within(const struct cli *c, const json_t *reply)
+{
+	json_int_t within =
+		json_integer_value(json_object_get(reply, "confirm-within"));
+
+	if (within && !c->json)
+		printf("not for good yet: it is rolled back in "
+		       "%" JSON_INTEGER_FORMAT " s unless `fairlead confirm`\n",
+		       within);
 }
 
 int cli_apply(const struct cli *c, char *const *args, unsigned n)
 {
 	const char *file = n ? args[0] : CLI_POLICY_ETC;
-	json_t *reply = NULL;
+	json_t *req, *reply = NULL;
 	int r;
 
 	if (c->sim)
 		return sim_apply(c, file);
-	r = with_policy(c, "apply", file, &reply);
-	return r ? r
-	         : print_actions(
-			   c, reply,
-			   "nothing to do: the machine is as the policy says",
-			   "done");
+	req = request("apply");
+	if (c->within) {
+		long s = seconds(c->within);
+
+		if (s < 0) {
+			fprintf(stderr,
+			        "fairlead: --confirm-within %s: a time of at "
+			        "most a day, as 120s or 2m\n",
+			        c->within);
+			json_decref(req);
+			return CLI_USAGE;
+		}
+		json_object_set_new(req, "confirm-within", json_integer(s));
+	}
+	r = with_policy(c, req, file, &reply);
+	if (r)
+		return r;
+	say_within(c, reply);
+	return print_actions(c, reply,
+	                     "nothing to do: the machine is as the policy says",
+	                     "done");
+}
+
+int cli_confirm(const struct cli *c, char *const *args, unsigned n)
+{
+	json_t *reply = NULL;
+	int r = cli_transact(c, request("confirm"), -1, NULL, &reply);
+
+	(void)args;
+	(void)n;
+	if (r)
+		return r;
+	if (c->json)
+		return cli_print_json(reply);
+	printf("%s is kept\n", cli_text(reply, "file", "the policy"));
+	json_decref(reply);
+	return CLI_OK;
+}
+
+/* What would be done is what differs. Refusals are none of an assertion: 2. */
+int cli_assert(const struct cli *c, char *const *args, unsigned n)
+{
+	json_t *reply = NULL;
+	const json_t *list;
+	size_t differ;
+	int r = n ? with_policy(c, request("plan"), args[0], &reply)
+	          : cli_transact(c, request("plan"), -1, NULL, &reply);
+
+	if (r)
+		return ASSERT_UNKNOWN;
+	list = json_object_get(reply, "actions");
+	differ = json_array_size(list);
+	if (c->json) {
+		cli_print_json(reply);
+		return differ ? CLI_REFUSED : CLI_OK;
+	}
+	print_warnings(reply);
+	for (size_t i = 0; i < differ; i++)
+		printf("not so: %s\n",
+		       cli_text(json_array_get(list, i), "text", "?"));
+	if (!differ)
+		printf("the machine is as the policy says\n");
+	json_decref(reply);
+	return differ ? CLI_REFUSED : CLI_OK;
 }
 
 int cli_restore(const struct cli *c, char *const *args, unsigned n)

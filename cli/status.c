@@ -75,6 +75,37 @@ static void print_refused(const json_t *list)
 	}
 }
 
+/* Of an apply that waits for its confirmation. */
+static void print_unconfirmed(const json_t *u)
+{
+	const json_t *left = json_object_get(u, "left");
+
+	if (!json_is_object(u))
+		return;
+	if (json_is_integer(left))
+		printf("  %s is rolled back in %" JSON_INTEGER_FORMAT
+		       " s unless `fairlead confirm`\n",
+		       cli_text(u, "file", "it"), json_integer_value(left));
+	else
+		printf("  %s was not confirmed, and rolling it back failed: "
+		       "%s; `fairlead confirm` or `fairlead restore`\n",
+		       cli_text(u, "file", "it"),
+		       cli_text(json_object_get(u, "error"), "what", "?"));
+}
+
+static void print_stuck(const json_t *list)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *s = json_array_get(list, i);
+
+		printf("  %s is stuck since %s: %s%s\n", cli_text(s, "pf", "?"),
+		       cli_text(s, "since", "?"), cli_text(s, "what", "?"),
+		       json_is_true(json_object_get(s, "hangs"))
+		               ? ""
+		               : "; it answers again: `fairlead apply FILE`");
+	}
+}
+
 static void print_vf(const json_t *vf)
 {
 	static const struct {
@@ -241,6 +272,8 @@ int cli_status(const struct cli *c, char *const *args, unsigned n)
 		return cli_print_json(reply);
 	print_host(json_object_get(reply, "host"));
 	printf("policy: %s\n", cli_text(reply, "journal", "unknown"));
+	print_unconfirmed(json_object_get(reply, "unconfirmed"));
+	print_stuck(json_object_get(reply, "stuck"));
 	pfs = json_object_get(reply, "pfs");
 	for (size_t i = 0; i < json_array_size(pfs); i++)
 		print_pf(json_array_get(pfs, i));

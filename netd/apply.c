@@ -1,37 +1,192 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A plan done in its order, and undone. Knows no device: the ops do. */
+/* A plan done in its order (apply.h), and undone. Knows no device: the ops do.
+ */
 
 #include <string.h>
 
-#include "netd/priv.h"
+#include "netd/apply.h"
 
-static int do_some(const struct apply_ops *ops, void *ctx,
-                   const struct pol_action *a, size_t n, size_t *ret_done,
-                   struct diag *d)
+/* Of n, those that the ops do at once, or one. */
+static int do_some(const struct apply_run *run, const struct pol_action *a,
+                   size_t n, size_t *ret_done, struct diag *d)
 {
+	const struct apply_ops *ops = run->ops;
 	int r;
 
 	if (ops->together && ops->together(a, n) > 1)
-		return ops->many(ctx, a, ops->together(a, n), ret_done, d);
-	r = a->op < POL_OP_MAX && ops->act[a->op] ? ops->act[a->op](ctx, a, d)
-	                                          : -EOPNOTSUPP;
+		return ops->many(run->ctx, a, ops->together(a, n), ret_done, d);
+	r = a->op < POL_OP_MAX && ops->act[a->op]
+	            ? ops->act[a->op](run->ctx, a, d)
+	            : -EOPNOTSUPP;
 	*ret_done = r >= 0;
 	return r;
 }
 
-int apply_plan(const struct apply_ops *ops, void *ctx,
-               const struct pol_plan *plan, size_t *ret_done, struct diag *d)
+int apply_some(const struct apply_run *run, size_t i, size_t n,
+               size_t *ret_done, struct diag *d)
+{
+	size_t done = 0;
+	int r = do_some(run, &run->plan->action[i], n, &done, d);
+
+	memset(run->outcome + i, APPLY_DONE, done);
+	if (r < 0 && done < n)
+		run->outcome[i + done] = APPLY_FAILED;
+	*ret_done = done;
+	return MIN(r, 0);
+}
+
+void apply_part_here(const struct apply_run *run, struct apply_part *p)
+{
+	size_t done;
+
+	for (size_t i = 0; !p->r && i < p->n; i += done)
+		p->r = apply_some(run, p->first + i, p->n - i, &done, &p->d);
+}
+
+/* ---- parts and barriers -------------------------------------------------- */
+
+static bool is_barrier(const struct pol_action *a)
+{
+	return a->op == POL_OP_DEV_DRIVER || a->op == POL_OP_OVERLAY ||
+	       a->op == POL_OP_OVERLAY_GONE;
+}
+
+/* Of the actions from `first` on up to the next barrier: *ret_n parts, which
+ * are the caller's to free. Returns where that barrier is. */
+static size_t split(const struct pol_plan *plan, size_t first,
+                    struct apply_part **ret, size_t *ret_n)
+{
+	size_t end = first, n = 0;
+	struct apply_part *p;
+
+	while (end < plan->n && !is_barrier(&plan->action[end]))
+		end++;
+	p = calloc(MAX(end - first, (size_t)1), sizeof(*p));
+	for (size_t i = first; p && i < end; i++) {
+		if (!n ||
+		    !bdf_equal(plan->action[i].pf, plan->action[i - 1].pf))
+			p[n++].first = i;
+		p[n - 1].n++;
+	}
+	*ret = p;
+	*ret_n = n;
+	return end;
+}
+
+/* What did not come back, and hangs: its outcome says so. Else it is an error
+ * like others, only a late one. */
+static bool hangs(const struct apply_run *run, struct apply_part *p)
+{
+	size_t i = p->first;
+
+	if (p->r != -ETIMEDOUT || p->d.code != FL_SRIOV_STUCK ||
+	    !run->ops->hangs)
+		return false;
+	while (run->outcome[i] == APPLY_DONE && i + 1 < p->first + p->n)
+		i++;
+	if (!run->ops->hangs(run->ctx, run->plan->action[i].pf, p->d.what))
+		return false;
+	run->outcome[i] = APPLY_STUCK;
+	return true;
+}
+
+static int say_stuck(const struct pol_action *a, const struct diag *of,
+                     struct diag *d)
+{
+	char b[BDF_STRLEN];
+
+	diag_fail(d, -ETIMEDOUT, FL_NETD_STUCK, "%s is stuck",
+	          bdf_format(a->pf, b));
+	diag_why(d, "%s: %s", of->what, of->why);
+	diag_mend(d,
+	          "see `dmesg | grep %s`; what holds the device must let "
+	          "go; then `fairlead apply FILE`",
+	          b);
+	return -ETIMEDOUT;
+}
+
+/* The first error in the plan's order, or that a PF hangs. */
+static int judge(const struct apply_run *run, struct apply_part *parts,
+                 size_t n, int *ret_stuck, struct diag *ret_stuck_diag,
+                 struct diag *d)
 {
 	int r = 0;
 
-	for (*ret_done = 0; r >= 0 && *ret_done < plan->n;) {
-		size_t done = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct apply_part *p = &parts[i];
 
-		r = do_some(ops, ctx, &plan->action[*ret_done],
-		            plan->n - *ret_done, &done, d);
-		*ret_done += done;
+		if (!p->r)
+			continue;
+		if (hangs(run, p)) {
+			if (!*ret_stuck)
+				*ret_stuck =
+					say_stuck(&run->plan->action[p->first],
+				                  &p->d, ret_stuck_diag);
+			continue;
+		}
+		if (!r) {
+			r = p->r;
+			*d = p->d;
+		}
 	}
-	return MIN(r, 0);
+	return r;
+}
+
+static void do_parts(const struct apply_run *run, struct apply_part *parts,
+                     size_t n)
+{
+	if (run->ops->enter && !run->how->here) {
+		apply_side_by_side(run, parts, n);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		apply_part_here(run, &parts[i]);
+		if (parts[i].r && parts[i].d.code != FL_SRIOV_STUCK &&
+		    !run->how->go_on)
+			return;
+	}
+}
+
+int apply_plan(const struct apply_ops *ops, void *ctx,
+               const struct pol_plan *plan, uint8_t *outcome,
+               const struct apply_how *how, struct diag *d)
+{
+	const struct apply_run run = { ops, ctx, plan, outcome, how };
+	struct diag stuck_diag = { 0 }, later;
+	int stuck = 0, r = 0;
+
+	for (size_t i = 0; i < plan->n && (!r || how->go_on);) {
+		struct apply_part *parts = NULL;
+		size_t n = 0;
+		int e;
+
+		memset(&later, 0, sizeof(later));
+		if (is_barrier(&plan->action[i])) {
+			e = apply_some(&run, i++, 1, &n, r ? &later : d);
+		} else {
+			i = split(plan, i, &parts, &n);
+			if (!parts)
+				return diag_fail(d, -ENOMEM, FL_NETD_MEMORY,
+				                 "no memory");
+			do_parts(&run, parts, n);
+			e = judge(&run, parts, n, &stuck, &stuck_diag,
+			          r ? &later : d);
+			free(parts);
+		}
+		r = r ? r : e;
+	}
+	if (!r && stuck)
+		*d = stuck_diag;
+	return r ? r : stuck;
+}
+
+size_t apply_done(const struct pol_plan *plan, const uint8_t *outcome)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < plan->n; i++)
+		n += outcome[i] == APPLY_DONE;
+	return n;
 }
 
 static int copy_pf(const struct pol_pf *from, struct pol_pf *to)
@@ -206,26 +361,65 @@ void state_drop_gone(struct pol_state *want, const struct pol_state *seen,
 	want->n_wholes = n;
 }
 
-int apply_undo(const struct apply_ops *ops, void *ctx,
-               const struct pol_state *before, struct diag *d)
+size_t state_drop_stuck(struct pol_state *want, const struct pol_state *seen,
+                        struct bdf *ret_first)
 {
+	size_t n = 0, dropped = 0;
+
+	for (size_t i = 0; i < want->n_pfs; i++) {
+		const struct pol_pf *s = state_find_pf(seen, want->pf[i].bdf);
+
+		if (!s || !s->stuck) {
+			want->pf[n++] = want->pf[i];
+			continue;
+		}
+		if (!dropped++)
+			*ret_first = s->bdf;
+		free(want->pf[i].vf);
+	}
+	want->n_pfs = n;
+	return dropped;
+}
+
+int apply_undo(const struct apply_ops *ops, void *ctx,
+               const struct pol_state *before, const struct apply_how *how,
+               struct diag *d)
+{
+	struct apply_how all = { .go_on = true };
 	struct pol_state *back = NULL, *seen = NULL;
+	_cleanup_free_ uint8_t *outcome = NULL;
 	struct pol_plan *plan = NULL;
-	size_t done;
+	struct bdf first = { 0 };
+	size_t stuck = 0;
+	char b[BDF_STRLEN];
 	int r = pol_want_from_state(before, &back);
 
+	if (how) {
+		all.one_by_one = how->one_by_one;
+		all.action_ms = how->action_ms;
+	}
 	if (!r)
 		r = ops->observe(ctx, &seen, d);
 	/* What has gone needs no undoing, and must not keep the rest from
-	 * it. */
-	if (!r)
+	 * it; nor must what hangs. */
+	if (!r) {
 		state_drop_gone(back, seen, NULL, NULL);
-	if (!r)
+		stuck = state_drop_stuck(back, seen, &first);
 		r = ops->observe_more(ctx, seen, back, d);
+	}
 	if (!r)
 		r = pol_plan(back, seen, &plan, d);
 	if (!r)
-		r = apply_plan(ops, ctx, plan, &done, d);
+		outcome = calloc(plan->n + 1, 1);
+	if (!r && !outcome)
+		r = -ENOMEM;
+	if (!r)
+		r = apply_plan(ops, ctx, plan, outcome, &all, d);
+	if (!r && stuck) {
+		r = diag_fail(d, -ETIMEDOUT, FL_NETD_STUCK, "%s is stuck",
+		              bdf_format(first, b));
+		diag_why(d, "%s hangs; all others are as before", b);
+	}
 	pol_plan_free(plan);
 	pol_state_free(seen);
 	pol_state_free(back);

@@ -14,7 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "netd/confirm.h"
 #include "netd/refused.h"
+#include "netd/stuck.h"
 
 #define BOOT_ID "proc/sys/kernel/random/boot_id"
 #define BOOT_ID_LEN 64
@@ -36,6 +38,8 @@ static int put_away(int state_fd, struct diag *d)
 	r = refused_forget_all(state_fd, d);
 	if (!r)
 		r = journal_drop(state_fd, JOURNAL_ORIGINAL, d);
+	if (!r)
+		r = journal_drop(state_fd, JOURNAL_UNCONFIRMED, d);
 	return r ? r : journal_drop(state_fd, JOURNAL_INTENT, d);
 }
 
@@ -59,6 +63,7 @@ int journal_boot(const struct env *e, struct diag *d)
 		         "the machine was booted since: what the journal says "
 		         "is over, no policy is applied");
 		r = put_away(e->state_fd, d);
+		stuck_forget(e);
 		if (r)
 			return r;
 	}

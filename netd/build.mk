@@ -2,6 +2,7 @@
 # One file a line: two hands edit this list.
 SRCS_netd := \
 	affinity.c \
+	apply-side.c \
 	apply.c \
 	ask.c \
 	audit-entry.c \
@@ -12,6 +13,8 @@ SRCS_netd := \
 	caps.c \
 	chores.c \
 	client.c \
+	confirm-timer.c \
+	confirm.c \
 	control.c \
 	core.c \
 	cpus.c \
@@ -28,6 +31,8 @@ SRCS_netd := \
 	grant-own.c \
 	grant.c \
 	guard.c \
+	history-actions.c \
+	history.c \
 	intent.c \
 	jobs.c \
 	journal.c \
@@ -76,9 +81,14 @@ SRCS_netd := \
 	status.c \
 	tally.c \
 	tenancy.c \
+	stuck-look.c \
+	stuck.c \
+	transact-policy.c \
+	transact-restore.c \
 	transact.c \
 	unpack-child.c \
 	unpack.c \
+	verbs-confirm.c \
 	verbs.c \
 	watchdog.c \
 	words.c \

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "netd/priv.h"
+#include "netd/confirm.h"
 
 static int refuse(struct diag *d, const char *why)
 {
@@ -51,6 +51,23 @@ static int take_loan(const char *key, const json_t *v, struct request *r,
 	return 0;
 }
 
+/* -ENOENT: no such key is a number. */
+static int take_number(const char *key, const json_t *v, struct request *r)
+{
+	json_int_t n = json_integer_value(v);
+
+	bool entry = !strcmp(key, "entry");
+
+	if (!entry && strcmp(key, "confirm-within") != 0)
+		return -ENOENT;
+	if (!json_is_integer(v) || n < entry ||
+	    n > (entry ? UINT32_MAX : CONFIRM_MAX_S))
+		return -EPROTO;
+	*(entry ? &r->entry : &r->confirm_s) = (uint32_t)n;
+	r->has_confirm |= !entry;
+	return 0;
+}
+
 static int take_members(json_t *o, struct request *r, struct diag *d)
 {
 	const struct {
@@ -68,6 +85,7 @@ static int take_members(json_t *o, struct request *r, struct diag *d)
 	};
 	const char *key;
 	json_t *v;
+	int e;
 
 	json_object_foreach(o, key, v)
 	{
@@ -90,6 +108,11 @@ static int take_members(json_t *o, struct request *r, struct diag *d)
 				return -EPROTO;
 			continue;
 		}
+		e = take_number(key, v, r);
+		if (!e)
+			continue;
+		if (e == -EPROTO)
+			return refuse(d, "a number is none, or out of range");
 		while (i < ARRAY_SIZE(texts) && strcmp(key, texts[i].key) != 0)
 			i++;
 		if (i == ARRAY_SIZE(texts))

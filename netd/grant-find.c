@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "netd/confirm.h"
 #include "netd/grant.h"
 
 /* ---- which guest, which device ----------------------------------------------
@@ -45,6 +46,10 @@ int grant_policy(struct work *w, struct pol_policy **ret)
 		diag_mend(&w->diag, "fairlead apply FILE, or fairlead restore");
 		return -EAGAIN;
 	}
+	if (e == JOURNAL_UNCONFIRMED_YET &&
+	    w->permit->flags & (PERMIT_LEASE | PERMIT_ASKS | PERMIT_LOAN) &&
+	    confirm_refuse(w, w->permit->verb))
+		return w->diag.err;
 	return policy_applied(w->env, ret, &w->errs, &w->diag);
 }
 

@@ -63,6 +63,8 @@ int grant_look_again(struct work *w, struct guest_run *r)
 static int settle_locked(struct work *w, struct guest_run *r, size_t *ret_n)
 {
 	_cleanup_close_ int lock = -1;
+	_cleanup_free_ uint8_t *outcome = NULL;
+	const struct apply_how how = { .here = true };
 	struct pol_plan *plan = NULL;
 	int e = journal_lock(w->env->state_fd, SETTLE_LOCK_MS, &lock, &w->diag);
 
@@ -71,7 +73,14 @@ static int settle_locked(struct work *w, struct guest_run *r, size_t *ret_n)
 	if (!e)
 		e = pol_plan(r->want, r->seen, &plan, &w->diag);
 	if (!e)
-		e = apply_plan(&machine_ops, &r->m, plan, ret_n, &w->diag);
+		outcome = calloc(plan->n + 1, 1);
+	if (!e && !outcome)
+		e = -ENOMEM;
+	if (!e)
+		e = apply_plan(&machine_ops, &r->m, plan, outcome, &how,
+		               &w->diag);
+	if (outcome)
+		*ret_n = apply_done(plan, outcome);
 	pol_plan_free(plan);
 	return e;
 }

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "netd/priv.h"
+#include "netd/history.h"
 
 int document_torn(struct diag *d, const char *name)
 {
@@ -153,42 +153,86 @@ int original_add(int state_fd, const struct pol_state *seen,
 void intent_clear(struct intent *i)
 {
 	free(i->policy);
+	free(i->previous);
 	pol_state_free(i->before);
 	memset(i, 0, sizeof(*i));
 }
 
+static const char *const phases[] = {
+	[INTENT_APPLY] = "applying",
+	[INTENT_RESTORE] = "restoring",
+	[INTENT_ROLLBACK] = "rolling-back",
+};
+
+static void put_text(json_t *doc, const char *key, const char *text, size_t len)
+{
+	if (text)
+		json_object_set_new(doc, key, json_stringn(text, len));
+}
+
 int intent_write(int state_fd, const struct intent *i, struct diag *d)
 {
-	json_t *doc = json_pack(
-		"{s:i, s:s, s:s}", "version", NETD_PROTO_VERSION, "phase",
-		i->restore ? "restoring" : "applying", "file", i->file);
+	json_t *doc =
+		json_pack("{s:i, s:s, s:s}", "version", NETD_PROTO_VERSION,
+	                  "phase", phases[i->kind], "file", i->file);
 
-	if (i->policy)
-		json_object_set_new(doc, "policy",
-		                    json_stringn(i->policy, i->policy_len));
+	put_text(doc, "policy", i->policy, i->policy_len);
+	put_text(doc, "previous", i->previous, i->previous_len);
+	if (i->has_confirm)
+		json_object_set_new(doc, "confirm-within",
+		                    json_integer(i->confirm_s));
 	json_object_set_new(doc, "before", pol_state_to_json(i->before));
+	json_object_set_new(doc, "who", asker_to_json(&i->who));
+	json_object_set_new(doc, "history", json_integer(i->history));
 	return document_write(state_fd, JOURNAL_INTENT, doc, d);
+}
+
+static int get_text(const json_t *doc, const char *key, char **ret,
+                    size_t *ret_len)
+{
+	const json_t *v = json_object_get(doc, key);
+
+	if (!json_is_string(v))
+		return 0;
+	*ret_len = json_string_length(v);
+	*ret = strndup(json_string_value(v), *ret_len);
+	return *ret ? 0 : -ENOMEM;
+}
+
+static int get_phase(const json_t *doc, enum intent_kind *ret)
+{
+	const char *phase = json_string_value(json_object_get(doc, "phase"));
+
+	for (size_t k = 0; phase && k < ARRAY_SIZE(phases); k++)
+		if (!strcmp(phase, phases[k])) {
+			*ret = (enum intent_kind)k;
+			return 0;
+		}
+	return -EBADMSG;
 }
 
 static int intent_decode(const json_t *doc, struct intent *i)
 {
-	const char *phase = json_string_value(json_object_get(doc, "phase"));
 	const char *file = json_string_value(json_object_get(doc, "file"));
-	const json_t *policy = json_object_get(doc, "policy");
+	const json_t *confirm = json_object_get(doc, "confirm-within");
+	int r = get_phase(doc, &i->kind);
 
-	if (!phase || !file || strlen(file) >= sizeof(i->file))
-		return -EBADMSG;
-	i->restore = !strcmp(phase, "restoring");
-	if (!i->restore && (strcmp(phase, "applying") != 0 || !policy))
+	if (r || !file || strlen(file) >= sizeof(i->file))
 		return -EBADMSG;
 	snprintf(i->file, sizeof(i->file), "%s", file);
-	if (json_is_string(policy)) {
-		i->policy_len = json_string_length(policy);
-		i->policy = strndup(json_string_value(policy), i->policy_len);
-		if (!i->policy)
-			return -ENOMEM;
-	}
-	return pol_state_from_json(json_object_get(doc, "before"), &i->before);
+	asker_from_json(json_object_get(doc, "who"), &i->who);
+	i->history =
+		(uint32_t)json_integer_value(json_object_get(doc, "history"));
+	i->has_confirm = json_is_integer(confirm);
+	i->confirm_s = (uint32_t)json_integer_value(confirm);
+	r = get_text(doc, "policy", &i->policy, &i->policy_len);
+	if (!r && i->kind == INTENT_APPLY && !i->policy)
+		r = -EBADMSG;
+	if (!r)
+		r = get_text(doc, "previous", &i->previous, &i->previous_len);
+	return r ? r
+	         : pol_state_from_json(json_object_get(doc, "before"),
+	                               &i->before);
 }
 
 int intent_read(int state_fd, struct intent *ret, struct diag *d)

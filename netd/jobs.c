@@ -59,14 +59,19 @@ static void refuse(struct server *s, struct job *j, const struct diag *d)
 		client_refuse(s, c, d);
 }
 
+/* Of the machine as a whole: not what a guest needs. */
+static bool is_big(const struct job *j)
+{
+	return j->permit->flags & PERMIT_CHANGES &&
+	       !(j->permit->flags & (PERMIT_GUEST | PERMIT_SHORT));
+}
+
 /* An apply, restore or recovery that is under way or waits. What guests need
  * (leases, releases) is short and waits itself: it refuses nobody. */
 static const struct job *big_change(const struct server *s)
 {
 	for (const struct job *j = s->jobs; j; j = j->next)
-		if (j->state != JOB_STUCK &&
-		    j->permit->flags & PERMIT_CHANGES &&
-		    !(j->permit->flags & (PERMIT_GUEST | PERMIT_SHORT)))
+		if (j->state != JOB_STUCK && is_big(j))
 			return j;
 	return NULL;
 }
@@ -431,6 +436,7 @@ static void end_release(struct server *s, const struct job *j)
 void job_event(struct server *s, struct job *j)
 {
 	struct answer a = { .body = -1 };
+	bool big = is_big(j);
 	int r;
 
 	/* Closing a descriptor that a fork may share does not unwatch it. */
@@ -445,6 +451,8 @@ void job_event(struct server *s, struct job *j)
 	}
 	answer_close(&a);
 	job_free(s, j);
+	if (big)
+		confirm_set(s);
 	start_next(s);
 }
 

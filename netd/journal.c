@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "netd/priv.h"
+#include "netd/confirm.h"
 
 #define JOURNAL_MAX (16u << 20)
 #define LOCK_STEP_MS 20
@@ -25,6 +25,8 @@ const char *journal_phase_name(enum journal_phase p)
 {
 	static const char *const names[] = { [JOURNAL_NONE] = "none",
 		                             [JOURNAL_APPLIED] = "applied",
+		                             [JOURNAL_UNCONFIRMED_YET] =
+		                                     "unconfirmed",
 		                             [JOURNAL_APPLYING] = "applying" };
 
 	return names[p];
@@ -45,6 +47,7 @@ int journal_phase(int state_fd, struct diag *d)
 		const char *name;
 		enum journal_phase phase;
 	} files[] = { { JOURNAL_INTENT, JOURNAL_APPLYING },
+		      { JOURNAL_UNCONFIRMED, JOURNAL_UNCONFIRMED_YET },
 		      { JOURNAL_APPLIED_FILE, JOURNAL_APPLIED } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {

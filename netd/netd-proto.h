@@ -40,7 +40,14 @@
  *                          "file": name for people   "actions" were done
  *                          "force": true for what
  *                          another program owns
+ *                          "file": name for people;  "actions" were done;
+ *                          "confirm-within": seconds "confirm-within": where
+ *                          (0 = it need not be)      it is to be confirmed
+ * confirm  root            -                         "file"
  * restore  root            -                         as apply
+ * history  root or group   "entry": its number;      "entries", newest first;
+ *                          none: all                 or "entry": the one, as
+ *                                                    in netd/history.h
  * lease    root or group   "guest": name, "log":    the lease below, with
  *          fairlead        true for a log of it      descriptors
  *
@@ -240,6 +247,11 @@ enum {
 	FL_NETD_OWNED = 760,       /* another program sets it, too */
 	FL_NETD_RELOAD = 761,      /* the policy file is not taken */
 	FL_NETD_METRICS = 765,     /* what is counted cannot be read */
+	FL_NETD_HISTORY = 744,     /* the history of changes cannot be kept */
+	FL_NETD_NO_ENTRY = 745,    /* nor has it such an entry */
+	FL_NETD_UNCONFIRMED = 746, /* an apply waits for its confirmation */
+	FL_NETD_CONFIRMED = 747,   /* and none does */
+	FL_NETD_STUCK = 749,       /* a PF hangs; all others were done */
 	FL_NETD_UNPACK = 651,      /* a kernel cannot be decompressed here */
 	FL_NETD_CACHE = 652,       /* nor kept */
 };

@@ -13,6 +13,7 @@
 #include "iommu/iommu.h"
 #include "irq-remap/irq-remap.h"
 #include "netd/ledger.h"
+#include "netd/stuck.h"
 #include "netd/switch.h"
 
 #define MAKING_TRIES 40
@@ -29,6 +30,7 @@ struct observer {
 	struct rtnl_link link; /* its link */
 	bool msix;             /* it shares out vectors */
 	struct iommu_group group;
+	struct stuck stuck;
 	struct diag *d;
 };
 
@@ -231,10 +233,42 @@ static int see_pf(struct observer *o, struct pol_pf *p)
 	return r;
 }
 
+/* What can be told without waiting for the driver. */
+static int see_stuck(struct observer *o, struct bdf b)
+{
+	int r = sriov_pf_look(o->env->root_fd, b, &o->pf, o->d);
+
+	if (r)
+		return r;
+	r = see_pf(o, &o->s->pf[o->s->n_pfs]);
+	o->s->pf[o->s->n_pfs].stuck = true;
+	o->s->pf[o->s->n_pfs].set = 0;
+	return r;
+}
+
+static int make_room(struct observer *o)
+{
+	size_t room = o->room ? 2 * o->room : 8;
+	struct pol_pf *pf;
+
+	if (o->s->n_pfs < o->room)
+		return 0;
+	pf = realloc(o->s->pf, room * sizeof(*pf));
+	if (!pf)
+		return -ENOMEM;
+	o->s->pf = pf;
+	o->room = room;
+	return 0;
+}
+
 static int add_pf(struct bdf b, void *arg)
 {
 	struct observer *o = arg;
-	int r = read_pf(o, b);
+	bool hangs = stuck_hangs(&o->stuck, b);
+	int r = make_room(o);
+
+	if (!r)
+		r = hangs ? see_stuck(o, b) : read_pf(o, b);
 
 	/* One that has just gone, or has more VFs than we can hold, is none of
 	 * ours; it must not hide the others. */
@@ -245,16 +279,8 @@ static int add_pf(struct bdf b, void *arg)
 	}
 	if (r)
 		return r;
-	if (o->s->n_pfs == o->room) {
-		size_t room = o->room ? 2 * o->room : 8;
-		struct pol_pf *pf = realloc(o->s->pf, room * sizeof(*pf));
-
-		if (!pf)
-			return -ENOMEM;
-		o->s->pf = pf;
-		o->room = room;
-	}
-	r = see_pf(o, &o->s->pf[o->s->n_pfs]);
+	if (!hangs)
+		r = see_pf(o, &o->s->pf[o->s->n_pfs]);
 	o->s->n_pfs++;
 	return r;
 }
@@ -306,6 +332,8 @@ static int see_all(struct observer *o)
 	r = ledger_read(o->env, &o->book, o->d);
 	see_machine(o);
 	see_host(o);
+	stuck_look(o->env, STUCK_MS);
+	stuck_read(o->env, &o->stuck);
 	if (!r)
 		r = sriov_each_pf(o->env->root_fd, add_pf, o);
 	/* No PCI at all is a machine without PFs. */

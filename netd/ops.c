@@ -11,6 +11,7 @@
 
 #include "netd/overlay.h"
 #include "netd/refused.h"
+#include "netd/stuck.h"
 #include "netd/switch.h"
 
 static int op_autoprobe(void *ctx, const struct pol_action *a, struct diag *d)
@@ -246,7 +247,26 @@ static int op_observe_more(void *ctx, struct pol_state *seen,
 	         : 0;
 }
 
+/* A socket that two processes ask on gives each the other's answers. */
+static int op_enter(void *ctx, struct diag *d)
+{
+	struct machine *m = ctx;
+
+	rtnl_close(m->rtnl);
+	m->rtnl = NULL;
+	return rtnl_open(&m->rtnl, d);
+}
+
+static bool op_hangs(void *ctx, struct bdf pf, const char *what)
+{
+	const struct machine *m = ctx;
+
+	return stuck_probe(m->env, pf, what);
+}
+
 const struct apply_ops machine_ops = {
+	.enter = op_enter,
+	.hangs = op_hangs,
 	.act = {
 		[POL_OP_AUTOPROBE] = op_autoprobe,
 		[POL_OP_PF_MTU] = op_netlink,

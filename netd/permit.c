@@ -29,10 +29,14 @@ static const struct permit permits[] = {
 	{ "record",  WHO_ROOT,   0,
 	  READ_MS,   verb_record },
 	{ "apply",   WHO_ROOT,   PERMIT_CHANGES | PERMIT_POLICY |
-	                         PERMIT_NEEDS_POLICY,
+	                         PERMIT_NEEDS_POLICY | PERMIT_APPLY,
 	  CHANGE_MS, verb_apply },
+	{ "confirm", WHO_ROOT,   PERMIT_CHANGES,
+	  READ_MS,   verb_confirm },
 	{ "restore", WHO_ROOT,   PERMIT_CHANGES,
 	  CHANGE_MS, verb_restore },
+	{ "history", WHO_ROOT | WHO_GROUP, PERMIT_ENTRY,
+	  READ_MS,   verb_history },
 	{ "lease",   WHO_ROOT | WHO_GROUP, PERMIT_CHANGES | PERMIT_WAITS |
 	                         PERMIT_GUEST | PERMIT_LEASE,
 	  LEASE_MS,  verb_lease },
@@ -73,6 +77,9 @@ static const struct permit permits[] = {
 	  CHANGE_MS, verb_reconcile },
 	{ "tidy",    WHO_NOBODY, PERMIT_CHANGES | PERMIT_WAITS | PERMIT_SHORT,
 	  LEASE_MS,  verb_tidy },
+	/* netd's own, when an apply was not confirmed in time: confirm.h */
+	{ "rollback", WHO_NOBODY, PERMIT_CHANGES | PERMIT_WAITS,
+	  CHANGE_MS, verb_rollback },
 	{ "release", WHO_NOBODY, PERMIT_CHANGES | PERMIT_WAITS | PERMIT_GUEST,
 	  LEASE_MS,  verb_release },
 	/* netd's own, when a guest has let go of a VF: standby.c */
@@ -199,6 +206,10 @@ int permit_request(const struct permit *p, const struct request *r,
 		return incomplete(d, p->verb, "it takes no \"now\"");
 	if (*r->way && strcmp(p->verb, "failover") != 0)
 		return incomplete(d, p->verb, "only failover takes \"way\"");
+	if (r->entry && !(p->flags & PERMIT_ENTRY))
+		return incomplete(d, p->verb, "it takes no entry");
+	if (r->has_confirm && !(p->flags & PERMIT_APPLY))
+		return incomplete(d, p->verb, "it takes no confirmation");
 	if (r->log && !(p->flags & PERMIT_LEASE))
 		return incomplete(d, p->verb, "only lease takes \"log\"");
 	if (r->force && strcmp(p->verb, "apply") != 0)

@@ -11,7 +11,8 @@
  *                 the kernel's log. Opens no device, reads no sysfs, never
  *                 blocks.
  *   a worker      verbs.c transact.c apply.c ops.c observe*.c rtnl*.c grant*.c
- *                 open*.c memlock.c cpus.c status.c intent.c: a fork of main
+ *                 open*.c memlock.c cpus.c status.c intent.c history*.c: a
+ *                 fork of main
  *                 for one request; may block, is killed at its deadline, ends
  *                 with one answer.
  *   both          reply.c lease.c journal.c control.c. Of the journal main looks
@@ -158,6 +159,9 @@ struct request {
 	char holder[NETD_HOLDER_MAX];
 	uint64_t generation; /* 0 = whichever */
 	struct pol_vf attr;  /* what is set of it */
+	uint32_t entry;      /* of the history; 0 = all */
+	bool has_confirm;
+	uint32_t confirm_s; /* an apply is to be confirmed within; 0 = never */
 };
 /* Pure. -EPROTO FL_NETD_REQUEST; *ret untouched then. */
 _must_check_ int frame_parse(const char *buf, size_t len, struct request *ret,
@@ -171,6 +175,16 @@ struct peer {
 	gid_t group[PEER_GROUPS_MAX]; /* of more: NETD_GROUP, if in it */
 	size_t n_groups;
 	int pidfd; /* -1 = not known */
+};
+
+/* Who asked for a change, for the history (history.h): kept in the intent, so
+ * that what goes on after a crash is still theirs. */
+#define ASKER_NO_LOGIN UINT32_MAX
+struct asker {
+	bool known; /* false: netd itself */
+	uid_t uid;
+	pid_t pid;
+	uint32_t loginuid; /* ASKER_NO_LOGIN = none, or not known */
 };
 
 struct work;
@@ -193,6 +207,8 @@ enum {
 	PERMIT_LOAN = 1 << 8,   /* names a pool, and begins a loan */
 	PERMIT_HOLDER = 1 << 9, /* names who has a loan */
 	PERMIT_SHORT = 1 << 10, /* a change that refuses nobody else's */
+	PERMIT_ENTRY = 1 << 11, /* may name an entry of the history */
+	PERMIT_APPLY = 1 << 12, /* may say how it is applied */
 };
 struct permit {
 	const char *verb;
@@ -254,7 +270,8 @@ struct work {
 verb_fn verb_status, verb_metrics, verb_plan, verb_apply, verb_restore,
 	verb_recover, verb_lease, verb_release, verb_attach, verb_follow,
 	verb_unpack, verb_log, verb_stand_in, verb_borrow, verb_return,
-	verb_scrub, verb_tidy, verb_look, verb_reconcile, verb_reload;
+	verb_scrub, verb_tidy, verb_look, verb_reconcile, verb_reload,
+	verb_history, verb_confirm, verb_rollback;
 
 /* words.c: main's. */
 void words_init(struct words *all);
@@ -397,6 +414,7 @@ const struct pol_vf *state_find_vf(const struct pol_pf *pf, unsigned index);
 enum journal_phase {
 	JOURNAL_NONE,
 	JOURNAL_APPLIED,
+	JOURNAL_UNCONFIRMED_YET, /* applied, and rolled back in time */
 	JOURNAL_APPLYING
 };
 const char *journal_phase_name(enum journal_phase p);
@@ -439,12 +457,23 @@ _must_check_ int original_add(int state_fd, const struct pol_state *seen,
 _must_check_ int original_read(int state_fd, struct pol_state **ret,
                                struct diag *d);
 
+enum intent_kind {
+	INTENT_APPLY,
+	INTENT_RESTORE,
+	INTENT_ROLLBACK, /* confirm.h */
+};
 struct intent {
-	bool restore;
-	char *policy; /* text; NULL with restore */
+	enum intent_kind kind;
+	char *policy; /* text; NULL where it is none */
 	size_t policy_len;
+	char *previous; /* text of what was applied before; NULL = nothing */
+	size_t previous_len;
+	bool has_confirm; /* confirm_s was asked for */
+	uint32_t confirm_s;
 	char file[NETD_NAME_MAX];
 	struct pol_state *before;
+	struct asker who;
+	uint32_t history; /* its entry, 0 = none yet */
 };
 void intent_clear(struct intent *i);
 _must_check_ int intent_write(int state_fd, const struct intent *i,
@@ -456,6 +485,12 @@ _must_check_ int intent_read(int state_fd, struct intent *ret, struct diag *d);
 /* The seam between the order of things (tested with a mock) and the machine
  * (tested in the lab). */
 struct apply_ops {
+	/* In a process of its own, before its first action; NULL: all actions
+	 * are done here, one after the other. */
+	int (*enter)(void *ctx, struct diag *d);
+	/* A write to the PF did not come back (`what`): does it hang? Then it
+	 * is left alone from now on. */
+	bool (*hangs)(void *ctx, struct bdf pf, const char *what);
 	int (*act[POL_OP_MAX])(void *ctx, const struct pol_action *a,
 	                       struct diag *d);
 	/* How many of them, from the first on, can be done at once, and that;
@@ -468,14 +503,30 @@ struct apply_ops {
 	int (*observe_more)(void *ctx, struct pol_state *seen,
 	                    const struct pol_state *want, struct diag *d);
 };
-/* In order, until one fails. *ret_done counts those that succeeded. */
+enum apply_outcome {
+	APPLY_NOT_TRIED,
+	APPLY_DONE,
+	APPLY_FAILED,
+	APPLY_STUCK, /* it has not come back */
+};
+struct apply_how {
+	bool here;          /* in this process, as where there is no enter() */
+	bool one_by_one;    /* PFs are not done side by side */
+	bool go_on;         /* an error is no reason to leave the rest */
+	unsigned action_ms; /* one action of a PF; 0 = by what it is */
+};
+/* apply.h says in which order. `outcome` has a byte for each action, all of
+ * them APPLY_NOT_TRIED. What fails is said; where nothing fails but PFs hang,
+ * -ETIMEDOUT FL_NETD_STUCK is: all others have been done then. */
 _must_check_ int apply_plan(const struct apply_ops *ops, void *ctx,
-                            const struct pol_plan *plan, size_t *ret_done,
-                            struct diag *d);
+                            const struct pol_plan *plan, uint8_t *outcome,
+                            const struct apply_how *how, struct diag *d);
+size_t apply_done(const struct pol_plan *plan, const uint8_t *outcome);
 /* Back to all that `before` says, from whatever is: it may name PFs of an
  * earlier change that was cut short. */
 _must_check_ int apply_undo(const struct apply_ops *ops, void *ctx,
-                            const struct pol_state *before, struct diag *d);
+                            const struct pol_state *before,
+                            const struct apply_how *how, struct diag *d);
 /* Only the functions that `keep` names, deep copy. */
 _must_check_ int state_of(const struct pol_state *s,
                           const struct pol_state *keep, struct pol_state **ret);
@@ -483,6 +534,9 @@ _must_check_ int state_of(const struct pol_state *s,
  * for each. */
 void state_drop_gone(struct pol_state *want, const struct pol_state *seen,
                      void (*gone)(struct bdf b, void *arg), void *arg);
+/* Out of `want` go the PFs that hang; how many, and the first. */
+size_t state_drop_stuck(struct pol_state *want, const struct pol_state *seen,
+                        struct bdf *ret_first);
 /* Adds to `s` those functions of `more` that it does not have. */
 _must_check_ int state_add(struct pol_state *s, const struct pol_state *more);
 
@@ -504,15 +558,19 @@ struct transaction {
 	struct diag *d;
 	bool mind_owners, force; /* owners.h */
 	bool calm;               /* reload.h: disrupts nobody */
+	const char *verb;        /* for the history */
 };
 /* Journal, do, undo on failure, journal. `in` is consumed. */
 _must_check_ int transact_policy(struct transaction *t, struct intent *in,
                                  struct pol_errors *errs);
 _must_check_ int transact_restore(struct transaction *t, struct intent *in);
+_must_check_ int transact_rollback(struct transaction *t, struct intent *in);
 
 /* verbs.c */
 /* As apply: of what netd has itself. `in` is consumed. */
 _must_check_ int transact_again(struct work *w, struct intent *in, bool calm);
+/* Lock, machine, transaction. `in` is consumed. */
+_must_check_ int verb_transact(struct work *w, struct intent *in);
 _must_check_ int policy_parse(const char *text, size_t len,
                               struct pol_policy **ret, struct pol_errors *errs,
                               struct diag *d);

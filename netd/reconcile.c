@@ -101,9 +101,10 @@ static int act(struct look *l, const struct pol_action *a, struct diag *d)
 {
 	struct pol_action copy = *a;
 	const struct pol_plan one = { .action = &copy, .n = 1 };
-	size_t done;
+	const struct apply_how how = { .here = true };
+	uint8_t outcome = APPLY_NOT_TRIED;
 
-	return apply_plan(l->ops, l->ctx, &one, &done, d);
+	return apply_plan(l->ops, l->ctx, &one, &outcome, &how, d);
 }
 
 /* Negative: what follows of this PF has lost its ground. */

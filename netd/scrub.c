@@ -86,11 +86,17 @@ static int plan_one(struct scrub *s, struct one *o, struct pol_plan **ret)
 static int bring(struct scrub *s, struct one *o)
 {
 	struct pol_plan *plan = NULL;
-	size_t done;
+	const struct apply_how how = { .here = true };
+	_cleanup_free_ uint8_t *outcome = NULL;
 	int r = plan_one(s, o, &plan);
 
 	if (!r)
-		r = apply_plan(s->ops->apply, s->ctx, plan, &done, &s->d);
+		outcome = calloc(plan->n + 1, 1);
+	if (!r && !outcome)
+		r = -ENOMEM;
+	if (!r)
+		r = apply_plan(s->ops->apply, s->ctx, plan, outcome, &how,
+		               &s->d);
 	pol_plan_free(plan);
 	return r;
 }

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "netd/server.h"
+#include "netd/stuck.h"
 
 #define EVENTS 32
 #define TICK_MS 500
@@ -85,6 +86,9 @@ static void dispatch(struct server *s, void *source)
 	case SOURCE_JOB:
 		job_event(s, source);
 		break;
+	case SOURCE_CONFIRM:
+		confirm_event(s);
+		break;
 	case SOURCE_KMSG:
 		faults_event(s);
 		break;
@@ -124,11 +128,13 @@ int server_run(struct server *s)
 
 	/* Where that cannot be told, recovery says why. */
 	phase = journal_phase(s->env->state_fd, NULL);
-	if (phase < 0 || phase == JOURNAL_APPLYING)
+	if (phase < 0 || phase == JOURNAL_APPLYING ||
+	    stuck_noted(s->env->state_fd))
 		job_submit(s, NULL, permit_find("recover"), &r, -1);
 	events_open(s);
 	if (sysfs_exists(s->env->state_fd, "ledger.json"))
 		chore_tidy(s);
+	confirm_set(s);
 	sd_notify(0, "READY=1");
 	while (!s->stopping || s->changing) {
 		int n = epoll_wait(s->epoll, e, EVENTS, patience(s));
@@ -235,6 +241,8 @@ static int begin(struct server *s, const char *path)
 		r = server_watch(s, s->listener, &s->listener_source);
 	if (!r)
 		r = server_watch(s, s->signals, &s->signals_source);
+	if (!r)
+		r = confirm_open(s);
 	return r ? r : watchdog_open(s);
 }
 
@@ -259,9 +267,11 @@ int server_open(struct env *e, const char *path, struct server **ret,
 		                                    { .fd = -1 },
 		                                    { .fd = -1 } } },
 		              .watchdog = -1,
+		              .confirm = -1,
 		              .listener_source = SOURCE_LISTENER,
 		              .signals_source = SOURCE_SIGNALS,
 		              .watchdog_source = SOURCE_WATCHDOG,
+		              .confirm_source = SOURCE_CONFIRM,
 		              .noise = { .interval_ns = 10000000000ull,
 		                         .burst = 10 } };
 	e->reconcile = &s->reconcile;
@@ -299,6 +309,7 @@ void server_close(struct server *s)
 	close_fd(&s->kmsg);
 	events_close(s);
 	close_fd(&s->watchdog);
+	close_fd(&s->confirm);
 	close_fd(&s->epoll);
 	close_fd(&s->lock);
 	free(s);

@@ -26,6 +26,7 @@ enum source { /* first member of all that epoll points at */
 	SOURCE_DEVLINK,
 	SOURCE_TIMER, /* of events.c */
 	SOURCE_FILE,  /* the same: who writes the policy file */
+	SOURCE_CONFIRM,
 	SOURCE_WATCHDOG,
 };
 #define ASKS_MAX 8
@@ -92,9 +93,10 @@ struct server {
 	struct reconcile reconcile;
 	struct events events;
 	struct env *env;
-	int epoll, listener, signals, lock, kmsg, watchdog;
+	int epoll, listener, signals, lock, kmsg, watchdog, confirm;
 	enum source listener_source, signals_source, kmsg_source,
-		watchdog_source;
+		watchdog_source, confirm_source;
+	uint64_t confirm_rang; /* the timer, CLOCK_BOOTTIME; 0 = not yet */
 	struct client *clients;
 	size_t n_clients;
 	struct job *jobs; /* in the order of their arrival */
@@ -119,6 +121,12 @@ void faults_event(struct server *s);
 /* watchdog.c: a timer, where systemd wants to hear from the loop. */
 _must_check_ int watchdog_open(struct server *s);
 void watchdog_event(struct server *s);
+
+/* confirm-timer.c: rings when an apply is not confirmed in time. */
+_must_check_ int confirm_open(struct server *s);
+/* From the journal: when it begins, and when a change has ended. */
+void confirm_set(struct server *s);
+void confirm_event(struct server *s);
 
 /* client.c */
 void client_accept(struct server *s);

@@ -8,11 +8,13 @@
 
 #include "iommu/iommu.h"
 #include "irq-remap/irq-remap.h"
+#include "netd/confirm.h"
 #include "netd/guard.h"
 #include "netd/ledger.h"
 #include "netd/reconcile.h"
 #include "netd/refused.h"
 #include "netd/reload.h"
+#include "netd/stuck.h"
 #include "netd/switch.h"
 
 static json_t *known(uint32_t set, uint32_t has, json_t *v)
@@ -82,10 +84,13 @@ static json_t *pf_json(const struct env *e, const struct pol_pf *p)
 	for (size_t i = 0; i < p->n_vfs; i++)
 		json_array_append_new(vfs, vf_json(&p->vf[i], &r));
 	return json_pack(
-		"{s:s, s:s, s:s, s:i, s:i, s:b, s:o, s:o, s:o, s:o}", "bdf",
+		"{s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "bdf",
 		bdf_format(p->bdf, b), "ifname", p->ifname, "driver", p->driver,
-		"total-vfs", p->total_vfs, "num-vfs", p->num_vfs, "autoprobe",
-		p->autoprobe, "link",
+		"total-vfs", p->total_vfs, "num-vfs",
+		known(p->set, POL_HAS_NUMVFS, json_integer(p->num_vfs)),
+		"autoprobe",
+		known(p->set, POL_HAS_AUTOPROBE, json_boolean(p->autoprobe)),
+		"link",
 		known(p->set, POL_HAS_LINK,
 	              json_string(p->link_up ? "up" : "down")),
 		"mtu", known(p->set, POL_HAS_MTU, json_integer(p->mtu)),
@@ -231,6 +236,9 @@ int verb_status(struct work *w)
 	                    reconcile_json(w->env->reconcile));
 	json_object_set_new(w->reply, "dma-faults",
 	                    faults_json(&w->env->faults));
+	json_object_set_new(w->reply, "stuck", stuck_json(w->env));
+	json_object_set_new(w->reply, "unconfirmed",
+	                    confirm_status(w->env->state_fd));
 	if (phase >= 0)
 		json_object_set_new(w->reply, "journal",
 		                    json_string(journal_phase_name(

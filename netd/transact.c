@@ -3,13 +3,22 @@
  * One transaction. Order:
  *   observe, resolve, plan        refusals end here; nothing was written
  *   original.json                 what was, of PFs not yet in it; fsync
+ *   history/N.json                who, what, "unfinished"; fsync (history.h)
  *   intent.json                   what is to be, and what was before; fsync
  *   the plan's actions
+ *   history/N.json                what came of it; fsync
  *   applied.yaml, then intent.json goes
  * A crash before the intent: nothing was changed. After it: recovery runs the
  * intent again, from whatever it finds. An action that fails: back to
  * "before", then the intent goes; only where going back fails too (or a
  * device hangs, which nothing can undo now) does it stay, for the next start.
+ *
+ * A PF that hangs is left out, and the others are done and stay (apply.h,
+ * stuck.h). An apply is then kept: what is missing of it is done by the next
+ * one, or when netd starts. A restore is not, since the journal is all that
+ * knows what is missing.
+ *
+ * What changes neither the machine nor the policy writes nothing at all.
  *
  * Restore is the same with the wanted state from original.json, and the
  * journal's files go at its end, the intent last.
@@ -18,19 +27,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "netd/owners.h"
-#include "netd/refused.h"
-#include "netd/reload.h"
+#include "netd/transact.h"
 
-/* What one run of the machinery needs; freed at once. */
-struct run {
-	struct pol_policy *policy;
-	struct pol_state *seen, *want;
-	struct pol_plan *plan;
-};
-
-static void run_clear(struct run *r)
+void run_clear(struct run *r)
 {
+	json_decref(r->entry);
+	free(r->outcome);
 	pol_plan_free(r->plan);
 	pol_state_free(r->want);
 	pol_state_free(r->seen);
@@ -87,17 +89,12 @@ static int check_after(struct transaction *t, const struct run *r,
 }
 
 /* After a failed action; true when the machine is as before. */
-static bool go_back(struct transaction *t, const struct intent *in)
+static bool go_back(struct transaction *t, const struct intent *in,
+                    const struct run *r)
 {
 	struct diag u = { 0 };
 
-	if (t->d->code == FL_SRIOV_STUCK) {
-		diag_fail(&u, -ETIMEDOUT, FL_SRIOV_STUCK,
-		          "not tried: a device hangs");
-		say_not_undone(t, &u);
-		return false;
-	}
-	if (apply_undo(t->ops, t->ctx, in->before, &u) < 0) {
+	if (apply_undo(t->ops, t->ctx, in->before, &r->how, &u) < 0) {
 		say_not_undone(t, &u);
 		return false;
 	}
@@ -129,7 +126,7 @@ static int check_links(const struct pol_state *now, struct diag *d)
 /* The state at the transaction's begin. A crashed one's is kept, so that
  * going back means where it began, not where it was cut; what it did not
  * know of is as seen now. */
-static int note_before(struct intent *in, const struct run *r, struct diag *d)
+int run_note_before(struct intent *in, const struct run *r, struct diag *d)
 {
 	struct pol_state *now = NULL;
 	int e = state_of(r->seen, r->want, &now);
@@ -144,12 +141,53 @@ static int note_before(struct intent *in, const struct run *r, struct diag *d)
 	return e;
 }
 
-static int end_failed(struct transaction *t, const struct intent *in, int err)
+/* ---- the history -----------------------------------------------------------
+ */
+
+static int begin_entry(struct transaction *t, struct intent *in, struct run *r)
+{
+	const struct history_head h = { .verb = t->verb,
+		                        .file = in->file,
+		                        .policy = in->policy,
+		                        .policy_len = in->policy_len,
+		                        .continues = in->history,
+		                        .who = in->who };
+	int e = history_begin(t->env->state_fd, &h, r->plan, r->seen, &r->entry,
+	                      t->d);
+
+	if (!e)
+		in->history = history_id(r->entry);
+	return e;
+}
+
+/* The machine is what counts: it is not undone for want of a last word. */
+static void end_entry(struct transaction *t, struct run *r,
+                      enum history_result result, const struct diag *why)
+{
+	struct pol_state *after = NULL;
+	struct diag said = { 0 };
+	bool touched = false;
+
+	for (size_t i = 0; i < r->plan->n; i++) {
+		history_outcome(r->entry, i, (enum apply_outcome)r->outcome[i]);
+		touched |= r->outcome[i] != APPLY_NOT_TRIED;
+	}
+	if (touched)
+		(void)!t->ops->observe(t->ctx, &after, &said);
+	if (history_end(t->env->state_fd, r->entry, result, why, after, &said))
+		reply_warn(t->reply, "%s: %s", said.what, said.why);
+	pol_state_free(after);
+}
+
+static int end_failed(struct transaction *t, const struct intent *in,
+                      struct run *r, int err)
 {
 	int state = t->env->state_fd;
 	struct diag ignored = { 0 };
+	bool back = go_back(t, in, r);
 
-	if (!go_back(t, in))
+	end_entry(t, r, back ? HISTORY_UNDONE : HISTORY_NOT_UNDONE, t->d);
+	if (!back)
 		return err;
 	if (journal_drop(state, JOURNAL_INTENT, &ignored) < 0)
 		return err;
@@ -159,58 +197,61 @@ static int end_failed(struct transaction *t, const struct intent *in, int err)
 	return err;
 }
 
-static int do_plan(struct transaction *t, const struct intent *in,
-                   const struct run *r, struct pol_errors *errs)
+int run_plan(struct transaction *t, struct intent *in, struct run *r,
+             struct pol_errors *errs)
 {
-	size_t done = 0;
-	int e = intent_write(t->env->state_fd, in, t->d);
+	int e;
 
+	r->outcome = calloc(r->plan->n + 1, 1);
+	if (!r->outcome)
+		return diag_fail(t->d, -ENOMEM, FL_NETD_MEMORY, "no memory");
+	e = begin_entry(t, in, r);
+	if (!e)
+		e = intent_write(t->env->state_fd, in, t->d);
 	if (e)
 		return e;
-	e = apply_plan(t->ops, t->ctx, r->plan, &done, t->d);
+	e = apply_plan(t->ops, t->ctx, r->plan, r->outcome, &r->how, t->d);
+	if (e && t->d->code == FL_NETD_STUCK) {
+		e = 0;
+		r->n_stuck++;
+		r->stuck = *t->d;
+	}
 	if (!e && errs)
 		e = check_after(t, r, errs);
-	json_object_set_new(t->reply, "done", json_integer((json_int_t)done));
-	return e ? end_failed(t, in, e) : 0;
+	json_object_set_new(
+		t->reply, "done",
+		json_integer((json_int_t)apply_done(r->plan, r->outcome)));
+	if (e)
+		return end_failed(t, in, r, e);
+	if (r->n_stuck)
+		end_entry(t, r, HISTORY_STUCK, &r->stuck);
+	else
+		end_entry(t, r, HISTORY_DONE, NULL);
+	return 0;
 }
 
-/* ---- apply -----------------------------------------------------------------
- */
-
-static int prepare_policy(struct transaction *t, const struct intent *in,
-                          struct run *r, struct pol_errors *errs)
+void run_leave_stuck(struct run *r)
 {
-	int e = policy_parse(in->policy, in->policy_len, &r->policy, errs,
-	                     t->d);
+	struct bdf first = { 0 };
+	char b[BDF_STRLEN];
 
-	if (!e)
-		e = t->ops->observe(t->ctx, &r->seen, t->d);
-	if (!e)
-		e = pol_resolve(r->policy, r->seen, &r->want, errs);
-	if (!e)
-		e = t->ops->observe_more(t->ctx, r->seen, r->want, t->d);
-	if (!e)
-		e = pol_plan(r->want, r->seen, &r->plan, t->d);
-	if (!e && t->mind_owners)
-		e = owners_check(t->env, r->plan, t->force, t->reply, t->d);
-	if (!e && t->calm)
-		e = reload_calm(r->plan, t->d);
-	return e;
-}
-
-static int commit_policy(struct transaction *t, const struct intent *in)
-{
-	int state = t->env->state_fd;
-	int e = journal_put(state, JOURNAL_APPLIED_FILE, in->policy,
-	                    in->policy_len, t->d);
-
-	return e ? e : journal_drop(state, JOURNAL_INTENT, t->d);
+	r->n_stuck = state_drop_stuck(r->want, r->seen, &first);
+	if (!r->n_stuck)
+		return;
+	diag_fail(&r->stuck, -ETIMEDOUT, FL_NETD_STUCK, "%s is stuck",
+	          bdf_format(first, b));
+	diag_why(&r->stuck,
+	         "its driver has not come back from an earlier write");
+	diag_mend(&r->stuck,
+	          "see `dmesg | grep %s`; what holds the device must let go; "
+	          "then `fairlead apply FILE`",
+	          b);
 }
 
 /* An original.json beside neither a policy nor an intent was written by a
  * change that never began. It may be old by now: it must not pass for how
  * the machine was before this one. */
-static int forget_stale(struct transaction *t)
+int run_forget_stale(struct transaction *t)
 {
 	int state = t->env->state_fd;
 	struct pol_state *stale = NULL;
@@ -226,104 +267,9 @@ static int forget_stale(struct transaction *t)
 	return journal_drop(state, JOURNAL_ORIGINAL, t->d);
 }
 
-int transact_policy(struct transaction *t, struct intent *in,
-                    struct pol_errors *errs)
+void run_tell(struct transaction *t, const struct run *r)
 {
-	int state = t->env->state_fd;
-	struct run r = { 0 };
-	int e = prepare_policy(t, in, &r, errs);
-
-	if (!e) {
-		json_object_set_new(t->reply, "actions",
-		                    pol_plan_to_json(r.plan));
-		e = note_before(in, &r, t->d);
-	}
-	if (!e)
-		e = forget_stale(t);
-	if (!e)
-		e = original_add(state, in->before, r.want, t->d);
-	if (!e)
-		e = do_plan(t, in, &r, errs);
-	if (!e)
-		e = commit_policy(t, in);
-	if (!e)
-		refused_tell(t->env->state_fd, r.want, t->reply);
-	run_clear(&r);
-	intent_clear(in);
-	return e;
-}
-
-/* ---- restore ---------------------------------------------------------------
- */
-
-static void say_gone(struct bdf b, void *arg)
-{
-	char text[BDF_STRLEN];
-
-	reply_warn(arg, "%s is gone; the rest is as it was found",
-	           bdf_format(b, text));
-}
-
-/* *ret_none: never applied, or cut at the very end. No other -ENOENT may
- * pass for that: the journal goes then. */
-static int prepare_restore(struct transaction *t, struct run *r, bool *ret_none)
-{
-	struct pol_state *original = NULL;
-	int e = forget_stale(t);
-
-	if (!e) {
-		e = original_read(t->env->state_fd, &original, t->d);
-		*ret_none = e == -ENOENT;
-	}
-	if (!e)
-		e = pol_want_from_state(original, &r->want);
-	if (!e)
-		e = t->ops->observe(t->ctx, &r->seen, t->d);
-	/* A function that went away took its settings with it; it must not
-	 * keep the others from theirs. */
-	if (!e)
-		state_drop_gone(r->want, r->seen, say_gone, t->reply);
-	if (!e)
-		e = t->ops->observe_more(t->ctx, r->seen, r->want, t->d);
-	if (!e)
-		e = pol_plan(r->want, r->seen, &r->plan, t->d);
-	pol_state_free(original);
-	return e;
-}
-
-static int commit_restore(struct transaction *t)
-{
-	static const char *const files[] = { JOURNAL_APPLIED_FILE,
-		                             JOURNAL_ORIGINAL, JOURNAL_INTENT };
-	int e = refused_forget_all(t->env->state_fd, t->d);
-
-	for (size_t i = 0; !e && i < ARRAY_SIZE(files); i++)
-		e = journal_drop(t->env->state_fd, files[i], t->d);
-	return e;
-}
-
-int transact_restore(struct transaction *t, struct intent *in)
-{
-	struct run r = { 0 };
-	bool none = false;
-	int e = prepare_restore(t, &r, &none);
-
-	if (none) {
-		json_object_set_new(t->reply, "actions", json_array());
-		json_object_set_new(t->reply, "done", json_integer(0));
-		e = commit_restore(t);
-	} else {
-		if (!e) {
-			json_object_set_new(t->reply, "actions",
-			                    pol_plan_to_json(r.plan));
-			e = note_before(in, &r, t->d);
-		}
-		if (!e)
-			e = do_plan(t, in, &r, NULL);
-		if (!e)
-			e = commit_restore(t);
-	}
-	run_clear(&r);
-	intent_clear(in);
-	return e;
+	json_object_set_new(t->reply, "actions",
+	                    r->plan ? pol_plan_to_json(r->plan) : json_array());
+	json_object_set_new(t->reply, "done", json_integer(0));
 }

@@ -5,8 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "netd/confirm.h"
+#include "netd/history.h"
 #include "netd/owners.h"
 #include "netd/refused.h"
+#include "netd/stuck.h"
 #include "netd/switch.h"
 
 /* A device write of a killed netd may take this long to come back. */
@@ -140,21 +143,28 @@ static int transact_as(struct work *w, struct intent *in, bool calm)
 		                 .mind_owners = w->permit->run == verb_apply ||
 		                                w->permit->run == verb_reload,
 		                 .force = w->req.force,
-		                 .calm = calm };
+		                 .calm = calm,
+		                 .verb = w->permit->verb };
 	int r = journal_lock(w->env->state_fd, LOCK_MS, &lock, &w->diag);
 
 	if (!r)
 		r = machine_open(w->env, &m, &w->diag);
+	/* A write of a netd that was killed is let come back. */
+	if (!r)
+		stuck_look(w->env, STUCK_PATIENT_MS);
 	if (r)
 		intent_clear(in);
 	else
-		r = in->restore ? transact_restore(&t, in)
-		                : transact_policy(&t, in, &w->errs);
+		r = in->kind == INTENT_APPLY ? transact_policy(&t, in, &w->errs)
+		    : in->kind == INTENT_RESTORE ? transact_restore(&t, in)
+		                                 : transact_rollback(&t, in);
+	if (!r)
+		stuck_forget(w->env);
 	machine_close(&m);
 	return r;
 }
 
-static int transact(struct work *w, struct intent *in)
+int verb_transact(struct work *w, struct intent *in)
 {
 	return transact_as(w, in, false);
 }
@@ -170,6 +180,9 @@ static int inherit_before(struct work *w, struct intent *in)
 	if (r)
 		return r;
 	in->before = TAKE_PTR(old.before);
+	in->previous = TAKE_PTR(old.previous);
+	in->previous_len = old.previous_len;
+	in->history = old.history;
 	intent_clear(&old);
 	return 0;
 }
@@ -178,6 +191,11 @@ int transact_again(struct work *w, struct intent *in, bool calm)
 {
 	int r = inherit_before(w, in);
 
+	/* Nobody is there to confirm it. */
+	in->has_confirm = true;
+	in->confirm_s = 0;
+	if (!r && !in->before)
+		r = confirm_refuse(w, w->permit->verb);
 	if (!r)
 		return transact_as(w, in, calm);
 	intent_clear(in);
@@ -189,22 +207,55 @@ int verb_apply(struct work *w)
 	struct intent in = { 0 };
 	int r = read_policy(w, &in.policy, &in.policy_len);
 
+	in.has_confirm = w->req.has_confirm;
+	in.confirm_s = w->req.confirm_s;
 	memcpy(in.file, w->req.file, sizeof(in.file));
+	in.who = asker_of(w->env->root_fd, &w->peer);
 	if (!r)
 		r = inherit_before(w, &in);
+	/* What is unfinished is finished, or gone over: never two roll-backs.
+	 */
+	if (!r && !in.before)
+		r = confirm_refuse(w, "apply");
 	if (r) {
 		intent_clear(&in);
 		return r;
 	}
-	return transact(w, &in);
+	return verb_transact(w, &in);
 }
 
 int verb_restore(struct work *w)
 {
-	struct intent in = { .restore = true };
+	struct intent in = { .kind = INTENT_RESTORE,
+		             .who = asker_of(w->env->root_fd, &w->peer) };
 	int r = inherit_before(w, &in);
 
-	return r ? r : transact(w, &in);
+	return r ? r : verb_transact(w, &in);
+}
+
+/* Some PF was stuck when the policy was applied. If it has come back, what is
+ * missing is done. */
+static int resume(struct work *w)
+{
+	struct intent in = { .kind = INTENT_APPLY, .has_confirm = true };
+	struct stuck s;
+	bool back = false;
+	int r;
+
+	stuck_read(w->env, &s);
+	for (size_t i = 0; i < s.n; i++)
+		back |= !s.pf[i].hangs;
+	if (!back)
+		return 0;
+	r = journal_get(w->env->state_fd, JOURNAL_APPLIED_FILE, &in.policy,
+	                &in.policy_len, &w->diag);
+	if (r) {
+		stuck_forget(w->env);
+		return r == -ENOENT ? 0 : r;
+	}
+	log_line(w->env->log, LOG_LVL_INFO,
+	         "what was stuck answers again: doing the rest");
+	return verb_transact(w, &in);
 }
 
 int verb_recover(struct work *w)
@@ -213,12 +264,30 @@ int verb_recover(struct work *w)
 	int r = intent_read(w->env->state_fd, &in, &w->diag);
 
 	if (r == -ENOENT)
-		return 0;
+		return resume(w);
 	if (r)
 		return r;
 	log_line(w->env->log, LOG_LVL_WARN,
 	         "an earlier %s%s%s was cut short: finishing it",
-	         in.restore ? "restore" : "apply", *in.file ? " of " : "",
-	         in.file);
-	return transact(w, &in);
+	         in.kind == INTENT_APPLY     ? "apply"
+	         : in.kind == INTENT_RESTORE ? "restore"
+	                                     : "roll-back",
+	         *in.file ? " of " : "", in.file);
+	return verb_transact(w, &in);
+}
+
+/* ---- history ---------------------------------------------------------------
+ */
+
+int verb_history(struct work *w)
+{
+	json_t *found = NULL;
+	int r = w->req.entry ? history_get(w->env->state_fd, w->req.entry,
+	                                   &found, &w->diag)
+	                     : history_list(w->env->state_fd, &found, &w->diag);
+
+	if (!r)
+		json_object_set_new(w->reply,
+		                    w->req.entry ? "entry" : "entries", found);
+	return r;
 }

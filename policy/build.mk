@@ -53,6 +53,7 @@ SRCS_policy := \
 	plan-json.c \
 	plan-switch.c \
 	plan-overlay.c \
+	plan-touch.c \
 	plan-vf.c \
 	plan-whole.c \
 	plan.c \

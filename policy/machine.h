@@ -130,6 +130,8 @@ struct pol_pf {
 	size_t n_vfs;
 	struct pol_switch sw;
 	/* observed only */
+	bool stuck; /* it does not answer: nothing of its VFs is known, and
+	             * nothing of it can be changed */
 	uint16_t vendor, device;
 	uint32_t total_vfs;
 	uint32_t msix_total; /* vectors for all VFs; 0 = shares out none */
@@ -265,6 +267,7 @@ struct pol_action {
 	};
 	uint32_t port_set;     /* PORT: with POL_HAS_PORT_VLAN its VLANs, too */
 	struct pol_over *over; /* OVERLAY*: the plan's */
+	char *guests; /* of a PF's: see pol_action_guest(); the plan's */
 };
 struct pol_plan {
 	struct pol_action *action;

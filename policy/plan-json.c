@@ -4,6 +4,17 @@
 
 #include "policy/policy.h"
 
+static json_t *guests_json(const struct pol_action *a)
+{
+	json_t *list = json_array();
+	char guest[POL_NAME];
+	size_t at = 0;
+
+	while (pol_action_guest(a, &at, guest))
+		json_array_append_new(list, json_string(guest));
+	return list;
+}
+
 json_t *pol_plan_to_json(const struct pol_plan *plan)
 {
 	json_t *list = json_array();
@@ -15,10 +26,11 @@ json_t *pol_plan_to_json(const struct pol_plan *plan)
 		pol_action_text(a, text, sizeof(text));
 		pol_action_command(a, command, sizeof(command));
 		json_array_append_new(
-			list, json_pack("{s:s, s:s, s:s, s:s}", "op",
+			list, json_pack("{s:s, s:s, s:s, s:s, s:o}", "op",
 		                        pol_op_name(a->op), "text", text,
 		                        "command", command, "disruption",
-		                        pol_disruption_name(a->disruption)));
+		                        pol_disruption_name(a->disruption),
+		                        "guests", guests_json(a)));
 	}
 	return list;
 }

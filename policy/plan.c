@@ -360,7 +360,7 @@ static int plan_all(const struct pol_state *want, const struct pol_state *seen,
 			              bdf_format(j.want->bdf, b));
 			diag_why(d, "it was one when this was written down");
 			diag_mend(d, "see `lspci -s %s -k`", b);
-		} else {
+		} else if (!j.seen->stuck) {
 			r = plan_pf(&j);
 		}
 	}
@@ -378,6 +378,8 @@ int pol_plan(const struct pol_state *want, const struct pol_state *seen,
 			calloc(most_actions(want, seen), sizeof(*plan->action));
 	if (plan && plan->action)
 		r = plan_all(want, seen, plan, d);
+	if (!r)
+		r = plan_touch(want, seen, plan);
 	if (r) {
 		pol_plan_free(plan);
 		return r;
@@ -390,8 +392,10 @@ void pol_plan_free(struct pol_plan *p)
 {
 	if (!p)
 		return;
-	for (size_t i = 0; i < p->n; i++)
+	for (size_t i = 0; p->action && i < p->n; i++) {
 		free(p->action[i].over);
+		free(p->action[i].guests);
+	}
 	free(p->action);
 	free(p);
 }

@@ -109,6 +109,7 @@ enum {
 	FL_POL_OVERLAY_MTU = 151,     /* ... larger than what it goes over */
 	FL_POL_OVERLAY_OUTER = 152,   /* ... that has nothing to go over */
 	FL_POL_OVERLAY_TAKEN = 153,   /* ... whose names others' have */
+	FL_POL_STUCK = 154,           /* a guest's PF does not answer */
 	FL_POL_INVENTORY = 157,       /* a line of it is not understood */
 	FL_POL_INVENTORY_LACKS = 158, /* it does not say what a plan needs */
 	FL_POL_SIM = 159,             /* an action of a plan would fail */
@@ -322,6 +323,10 @@ _must_check_ int pol_plan(const struct pol_state *want,
 void pol_plan_free(struct pol_plan *p);
 /* "set VF 1 of ens1f0 MAC 02:..:01 (vrouter/wan)" */
 int pol_action_text(const struct pol_action *a, char *buf, size_t size);
+/* The guests that it touches: one after the other from *at = 0, false at the
+ * end. Of a PF's those that lease a VF of it or are to have one. */
+bool pol_action_guest(const struct pol_action *a, size_t *at,
+                      char ret[static POL_NAME]);
 /* What a person would type: an ip, devlink or shell line with the same effect.
  */
 int pol_action_command(const struct pol_action *a, char *buf, size_t size);

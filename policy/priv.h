@@ -436,6 +436,10 @@ bool match_fits(const struct pol_match *m, const struct subject *s);
 void match_differences(const struct pol_match *m, const struct subject *s,
                        char *buf, size_t size);
 bool pf_has_name(const struct pol_pf *pf, const char *ifname);
+/* plan-touch.c: the guests that actions of PFs touch. */
+_must_check_ int plan_touch(const struct pol_state *want,
+                            const struct pol_state *seen,
+                            struct pol_plan *plan);
 /* Actions for whole functions that go to the host (or to vfio). */
 _must_check_ int plan_wholes(const struct pol_state *want,
                              const struct pol_state *seen, bool to_host,

@@ -182,6 +182,25 @@ static void want_itself(struct resolve *r, size_t i, const struct pol_pf *pf,
 	resolve_switch(r, i, pf, w);
 }
 
+/* The rest of the policy can be done without it; a guest cannot. */
+static void check_stuck(struct resolve *r, const struct pol_nic *nic,
+                        const struct pol_pf *pf)
+{
+	char b[BDF_STRLEN];
+	struct diag *d;
+
+	if (!r->only || !pf->stuck)
+		return;
+	d = pol_err(r->errs, nic->pos, FL_POL_STUCK,
+	            "nic %s: %s is stuck, and so are its VFs", nic->name,
+	            bdf_format(pf->bdf, b));
+	diag_why(d, "a write to it has not come back from its driver");
+	diag_mend(d,
+	          "see `dmesg | grep %s`, and `fairlead status` for what "
+	          "hangs; when it has come back: fairlead apply FILE",
+	          b);
+}
+
 static int resolve_nic(struct resolve *r, size_t i)
 {
 	const struct pol_nic *nic = &r->p->nic[i];
@@ -200,6 +219,7 @@ static int resolve_nic(struct resolve *r, size_t i)
 	w->manage = nic->manage;
 	copy_text(w->name, sizeof(w->name), nic->name);
 	w->num_vfs = final_count(nic, pf);
+	check_stuck(r, nic, pf);
 	if (!r->only)
 		want_itself(r, i, pf, w);
 	if (!n)
@@ -217,7 +237,7 @@ static void check_range(struct resolve *r, const struct pol_pool *pool,
 	const struct pol_pf *pf = r->at[fn.nic];
 	struct diag *d;
 
-	if (fn.vf < final_count(nic, pf))
+	if (fn.vf < final_count(nic, pf) || pf->stuck)
 		return;
 	d = pol_err(r->errs, pool->pos, FL_POL_RANGE,
 	            "pool %s: %s has no VF %u", pool->name, nic->name, fn.vf);

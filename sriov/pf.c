@@ -126,6 +126,24 @@ int sriov_pf_read(int root_fd, struct bdf b, struct sriov_pf *ret,
 	return r;
 }
 
+int sriov_pf_look(int root_fd, struct bdf b, struct sriov_pf *ret,
+                  struct diag *d)
+{
+	uint64_t total = 0;
+	int r = fn_check(root_fd, b, d);
+
+	*ret = (struct sriov_pf){ .autoprobe = true };
+	if (!r)
+		r = attr(root_fd, b, "sriov_totalvfs", UINT16_MAX, &total, d);
+	if (!r && (r = sriov_fn_look(root_fd, b, &ret->fn)))
+		r = unreadable(r, b, "attributes", d);
+	if (r)
+		return r;
+	ret->total_vfs = (unsigned)total;
+	read_stride(root_fd, ret);
+	return 0;
+}
+
 struct each {
 	int root_fd;
 	int (*fn)(struct bdf b, void *arg);

@@ -86,6 +86,10 @@ struct sriov_pf {
  * FL_SRIOV_WAIT while the VFs are being made. */
 _must_check_ int sriov_pf_read(int root_fd, struct bdf b, struct sriov_pf *ret,
                                struct diag *d);
+/* The same of a PF that is known to hang, without what takes its lock in the
+ * kernel: the number of its VFs, they themselves, its override. */
+_must_check_ int sriov_pf_look(int root_fd, struct bdf b, struct sriov_pf *ret,
+                               struct diag *d);
 /* Calls `fn` for each function that can have VFs now. */
 _must_check_ int sriov_each_pf(int root_fd, int (*fn)(struct bdf b, void *arg),
                                void *arg);
@@ -136,6 +140,13 @@ struct sriov_owner {
 };
 size_t sriov_owners(int root_fd, struct bdf b, const char *ifname,
                     struct sriov_owner *ret, size_t max);
+/* The functions that the host's default routes go through, a VF as its PF; also
+ * where a bridge, bond, team or VLAN is in between. -E2BIG beyond what is
+ * sensible. */
+#define SRIOV_ROUTE_MAX 16
+_must_check_ int sriov_route_functions(int root_fd,
+                                       struct bdf ret[static SRIOV_ROUTE_MAX],
+                                       size_t *ret_n);
 
 #define SRIOV_WRITE_MS 10000u
 /* Drivers take up to a second for each VF that comes or goes. */

@@ -90,7 +90,7 @@ step "restore: every byte as it was"
 "$FAIRLEAD" restore >"$LAB_LOG/restore" 2>&1 || fail "$(cat "$LAB_LOG/restore")"
 equal "journal" "$("$FAIRLEAD" -j status | jq -r .journal)" none
 # shellcheck disable=SC2010  # names that we chose
-equal "files left" "$(cd "$STATE" && ls | grep -v -e lock -e images -e "^boot$" || true)" ""
+equal "files left" "$(cd "$STATE" && ls | grep -v -e lock -e images -e "^boot$" -e "^history$" || true)" ""
 netd_stop
 sysfs_bytes >"$LAB_LOG/after"
 echo "$before" >"$LAB_LOG/before"

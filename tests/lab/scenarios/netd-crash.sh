@@ -6,7 +6,7 @@
 
 POLICY=docs/examples/demo.yaml
 TIMES="0.03 0.1 0.2 0.35 0.5 0.7 1.0" # seconds into an apply of about 1.3
-SYNCS=7 # fsyncs of an apply: original, intent, applied (file and folder each), intent's removal
+SYNCS=11 # fsyncs of an apply: original, history twice, intent, applied (file and folder each), intent's removal
 
 # What an apply changes.
 vf_state() {

@@ -137,12 +137,15 @@ static int sim_act(void *ctx, const struct pol_action *a, struct diag *d)
 {
 	struct sim *s = ctx;
 
-	s->log[s->n % 256] = a->op;
-	s->n++;
-	if (s->n == s->die_at)
+	int n = __atomic_add_fetch(&s->n, 1, __ATOMIC_SEQ_CST);
+
+	s->log[(n - 1) % 256] = a->op;
+	if (n == s->die_at)
 		_exit(9);
+	while (n == s->sleep_at)
+		pause();
 	if (s->fail_at &&
-	    (s->n == s->fail_at || (s->fail_always && s->n > s->fail_at))) {
+	    (n == s->fail_at || (s->fail_always && n > s->fail_at))) {
 		diag_fail(d, s->fail_errno, s->fail_code, "refused by the sim");
 		return s->fail_errno;
 	}
@@ -181,11 +184,14 @@ static int sim_observe(void *ctx, struct pol_state **ret, struct diag *d)
 		               .total_vfs = SIM_VFS,
 		               .vf_offset = 128,
 		               .vf_stride = 1 };
+	pf->stuck = s->stuck;
+	if (s->stuck)
+		pf->set = 0;
 	if (s->no_link)
 		pf->set &= ~(uint32_t)POL_HAS_LINK;
 	strcpy(pf->driver, "igb");
 	strcpy(pf->ifname, "eth0");
-	if (s->num_vfs) {
+	if (s->num_vfs && !s->stuck) {
 		pf->vf = calloc(s->num_vfs, sizeof(*pf->vf));
 		pf->n_vfs = s->num_vfs;
 		memcpy(pf->vf, s->vf, s->num_vfs * sizeof(*pf->vf));
@@ -194,6 +200,8 @@ static int sim_observe(void *ctx, struct pol_state **ret, struct diag *d)
 		st->n_pfs = 2;
 		pf[1] = *pf;
 		pf[1].bdf.bus = 2;
+		pf[1].stuck = false;
+		pf[1].set = POL_HAS_AUTOPROBE | POL_HAS_NUMVFS | POL_HAS_LINK;
 		pf[1].vf = NULL;
 		pf[1].n_vfs = pf[1].num_vfs = 0;
 		pf[1].link_up = s->up2;
@@ -253,27 +261,45 @@ static int sim_observe_more(void *ctx, struct pol_state *seen,
 	return 0;
 }
 
-const struct apply_ops sim_ops = {
-	.act = {
-		[POL_OP_AUTOPROBE] = sim_act,
-		[POL_OP_PF_MTU] = sim_act,
-		[POL_OP_NUMVFS] = sim_act,
-		[POL_OP_PF_LINK] = sim_act,
-		[POL_OP_VF_MAC] = sim_act,
-		[POL_OP_VF_VLAN] = sim_act,
-		[POL_OP_VF_SPOOF] = sim_act,
-		[POL_OP_VF_TRUST] = sim_act,
-		[POL_OP_VF_RATE] = sim_act,
-		[POL_OP_VF_RSS] = sim_act,
-		[POL_OP_VF_LINK] = sim_act,
-		[POL_OP_VF_DRIVER] = sim_act,
-		[POL_OP_OVERLAY] = sim_act,
-		[POL_OP_OVERLAY_GONE] = sim_act,
-		[POL_OP_DEV_DRIVER] = sim_act,
-	},
-	.observe = sim_observe,
-	.observe_more = sim_observe_more,
-};
+static bool sim_hangs(void *ctx, struct bdf pf, const char *what)
+{
+	struct sim *s = ctx;
+
+	(void)what;
+	s->stuck |= s->hangs && pf.bus == 1;
+	return s->stuck && pf.bus == 1;
+}
+
+static int sim_enter(void *ctx, struct diag *d)
+{
+	(void)ctx;
+	(void)d;
+	return 0;
+}
+
+#define OPS                                                                    \
+	.hangs = sim_hangs,                                                    \
+	.act = {                                                               \
+		[POL_OP_AUTOPROBE] = sim_act,                                  \
+		[POL_OP_PF_MTU] = sim_act,                                     \
+		[POL_OP_NUMVFS] = sim_act,                                     \
+		[POL_OP_VF_RATE] = sim_act,                                    \
+		[POL_OP_VF_RSS] = sim_act,                                     \
+		[POL_OP_VF_LINK] = sim_act,                                    \
+		[POL_OP_PF_LINK] = sim_act,                                    \
+		[POL_OP_VF_MAC] = sim_act,                                     \
+		[POL_OP_VF_VLAN] = sim_act,                                    \
+		[POL_OP_VF_SPOOF] = sim_act,                                   \
+		[POL_OP_VF_TRUST] = sim_act,                                   \
+		[POL_OP_VF_DRIVER] = sim_act,                                  \
+		[POL_OP_OVERLAY] = sim_act,                                    \
+		[POL_OP_OVERLAY_GONE] = sim_act,                               \
+		[POL_OP_DEV_DRIVER] = sim_act,                                 \
+	},                                                                     \
+	.observe = sim_observe, .observe_more = sim_observe_more
+
+const struct apply_ops sim_ops = { OPS };
+const struct apply_ops sim_side_ops = { .enter = sim_enter, OPS };
 
 const char *sim_text(const struct sim *s, char buf[2048])
 {
@@ -333,7 +359,7 @@ static int add_name(const char *name, void *arg)
 {
 	char *buf = arg;
 
-	if (!strcmp(name, "lock"))
+	if (!strcmp(name, "lock") || !strcmp(name, "history"))
 		return 0;
 	if (*buf)
 		strcat(buf, " ");

@@ -32,13 +32,18 @@ struct sim {
 	int fail_at, die_at, fail_errno, fail_code;
 	int observe_errno;
 	bool fail_always, no_link; /* no_link: the link cannot be read */
-	int n;                     /* actions so far */
+	int sleep_at;              /* it does not come back */
+	bool hangs; /* 01:00.0 does, from when it is first asked on */
+	bool stuck; /* it does now */
+	int n;      /* actions so far */
 	enum pol_op log[256];
 };
 
 struct sim *sim_new(void);
 void sim_free(struct sim *s);
 extern const struct apply_ops sim_ops;
+/* The same, where PFs are done side by side, in processes. */
+extern const struct apply_ops sim_side_ops;
 /* The machine as text, to compare. */
 const char *sim_text(const struct sim *s, char buf[2048]);
 
@@ -48,7 +53,8 @@ struct state_dir {
 };
 void dir_make(struct state_dir *d);
 void dir_drop(struct state_dir *d);
-/* "applied.yaml original.json": the journal's files, sorted, without lock. */
+/* "applied.yaml original.json": the journal's files, sorted, without lock and
+ * history. */
 const char *dir_list(const struct state_dir *d, char buf[256]);
 
 #endif

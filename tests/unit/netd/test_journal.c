@@ -206,7 +206,7 @@ static void test_intent(void **state)
 	assert_int_equal(intent_write(dir->fd, &in, &d), 0);
 	assert_int_equal(journal_phase(dir->fd, NULL), JOURNAL_APPLYING);
 	assert_int_equal(intent_read(dir->fd, &back, &d), 0);
-	assert_false(back.restore);
+	assert_int_equal(back.kind, INTENT_APPLY);
 	assert_string_equal(back.policy, "version: 1\n");
 	assert_string_equal(back.file, "x.yaml");
 	check_vf(&back.before->pf[0].vf[1], &in.before->pf[0].vf[1], true);

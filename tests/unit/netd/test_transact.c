@@ -84,7 +84,8 @@ static struct transaction begin(struct fixture *f)
 		                     .ops = &sim_ops,
 		                     .ctx = f->sim,
 		                     .reply = f->reply,
-		                     .d = &f->d };
+		                     .d = &f->d,
+		                     .verb = "apply" };
 }
 
 static int apply_text(struct fixture *f, const char *text)
@@ -105,7 +106,7 @@ static int apply(struct fixture *f)
 static int restore(struct fixture *f)
 {
 	struct transaction t = begin(f);
-	struct intent in = { .restore = true };
+	struct intent in = { .kind = INTENT_RESTORE };
 
 	return transact_restore(&t, &in);
 }
@@ -119,8 +120,8 @@ static int recover(struct fixture *f)
 
 	if (r)
 		return r == -ENOENT ? 0 : r;
-	return in.restore ? transact_restore(&t, &in)
-	                  : transact_policy(&t, &in, &f->errs);
+	return in.kind == INTENT_RESTORE ? transact_restore(&t, &in)
+	                                 : transact_policy(&t, &in, &f->errs);
 }
 
 static void check_machine(struct fixture *f, const char *want)
@@ -258,21 +259,91 @@ static void test_undo_fails(void **state)
 	check_files(f, "");
 }
 
-/* A hanging device is not written again. */
+static void hang(struct fixture *f, int at)
+{
+	f->sim->fail_at = at;
+	f->sim->fail_errno = -ETIMEDOUT;
+	f->sim->fail_code = FL_SRIOV_STUCK;
+	f->sim->hangs = true;
+}
+
+static void unhang(struct fixture *f)
+{
+	f->sim->fail_at = 0;
+	f->sim->hangs = f->sim->stuck = false;
+}
+
+/* A hanging device is not written again; all else is done, and kept. What is
+ * missing is done by the next one. */
 static void test_stuck(void **state)
 {
 	struct fixture *f = *state;
 
-	f->sim->fail_at = 4;
-	f->sim->fail_errno = -ETIMEDOUT;
-	f->sim->fail_code = FL_SRIOV_STUCK;
+	hang(f, 4);
 	assert_int_equal(apply(f), -ETIMEDOUT);
-	assert_int_equal(f->sim->n, 4);
-	check_files(f, "intent.json original.json");
-	f->sim->fail_at = 0;
-	assert_int_equal(recover(f), 0);
+	assert_int_equal(f->d.code, FL_NETD_STUCK);
+	assert_int_equal(f->sim->n, 6); /* the last two: 03:00.0 and .1 */
+	check_files(f, "applied.yaml original.json");
+	assert_string_equal(f->sim->whole[0].driver, "vfio-pci");
+	assert_int_equal(apply(f), -ETIMEDOUT); /* nothing but that is left */
+	assert_int_equal(f->sim->n, 0);
+	unhang(f);
+	assert_int_equal(apply(f), 0);
 	check_files(f, "applied.yaml original.json");
 	assert_int_equal(f->sim->num_vfs, 3);
+	assert_int_equal(restore(f), 0);
+	check_machine(f, f->before);
+	check_files(f, "");
+}
+
+/* It came back late: an error like any other. */
+static void test_late(void **state)
+{
+	struct fixture *f = *state;
+
+	hang(f, 4);
+	f->sim->hangs = false;
+	assert_int_equal(apply(f), -ETIMEDOUT);
+	assert_int_equal(f->d.code, FL_SRIOV_STUCK);
+	check_machine(f, f->before);
+	check_files(f, "");
+}
+
+/* What was never seen of a PF cannot be put back: it is not noted. */
+static void test_stuck_from_the_start(void **state)
+{
+	struct fixture *f = *state;
+	struct pol_state *s = NULL;
+
+	f->sim->stuck = true;
+	assert_int_equal(apply(f), -ETIMEDOUT);
+	assert_int_equal(f->sim->n, 2);
+	assert_int_equal(original_read(f->dir.fd, &s, &f->d), 0);
+	assert_int_equal(s->n_pfs, 0);
+	assert_int_equal(s->n_wholes, 2);
+	pol_state_free(s);
+	unhang(f);
+	assert_int_equal(apply(f), 0);
+	assert_int_equal(restore(f), 0);
+	check_machine(f, f->before);
+}
+
+/* The journal alone knows what is missing of a restore. */
+static void test_stuck_restore(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(apply(f), 0);
+	hang(f, 3); /* two drivers, then numvfs */
+	assert_int_equal(restore(f), -ETIMEDOUT);
+	assert_int_equal(f->d.code, FL_NETD_STUCK);
+	assert_string_equal(f->sim->whole[0].driver, "nvme");
+	check_files(f, "applied.yaml intent.json original.json");
+	assert_int_equal(recover(f), -ETIMEDOUT);
+	unhang(f);
+	assert_int_equal(recover(f), 0);
+	check_machine(f, f->before);
+	check_files(f, "");
 }
 
 static void run_and_die(struct fixture *f, int at,
@@ -549,6 +620,9 @@ int main(void)
 		T(test_fail_over_applied),
 		T(test_undo_fails),
 		T(test_stuck),
+		T(test_late),
+		T(test_stuck_from_the_start),
+		T(test_stuck_restore),
 		T(test_die_each_apply),
 		T(test_restore_without),
 		T(test_shared_group),

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * PFs are asked whether they answer, by children that may hang in it. Order: a
+ * child tells in shared memory which PF it is at before it reads of it; where
+ * it is not back in time, the PF it is at is noted. The child is left alone: it
+ * is the witness, ends by itself when the PF answers again, and has a group of
+ * its own, so that the end of its worker is not its end.
+ */
+
+#include <linux/close_range.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "netd/stuck-priv.h"
+
+#define PFS_MAX 1024
+
+struct ask {
+	struct bdf pf[PFS_MAX];
+	size_t n;
+	volatile uint32_t at;       /* the one that is being read */
+	volatile uint32_t given_up; /* one more than it; 0 = none */
+};
+
+static void read_one(int root_fd, struct bdf pf)
+{
+	char path[128], b[BDF_STRLEN], text[32];
+
+	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/sriov_numvfs",
+	         bdf_format(pf, b));
+	(void)!sysfs_read(root_fd, path, text, sizeof(text));
+}
+
+/* A sleeper keeps what it has open: nothing but the tree. */
+static _Noreturn void child(const struct env *e, struct ask *a)
+{
+	setpgid(0, 0);
+	if (e->root_fd > 0)
+		close_range(0, (unsigned)e->root_fd - 1, 0);
+	close_range((unsigned)e->root_fd + 1, ~0u, 0);
+	for (uint32_t i = a->at; i < a->n; i++) {
+		a->at = i;
+		read_one(e->root_fd, a->pf[i]);
+		/* Whoever waited has given up on it, and asks the others. */
+		if (a->given_up == i + 1)
+			_exit(0);
+	}
+	a->at = (uint32_t)a->n;
+	_exit(0);
+}
+
+static bool ends(int pidfd, int ms)
+{
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	int r;
+
+	do
+		r = poll(&p, 1, ms);
+	while (r < 0 && errno == EINTR);
+	return r > 0;
+}
+
+/* True: all from a->at on have answered. Else a->at does not, and *ret_pid is
+ * who hangs in it. */
+static bool ask_from(const struct env *e, struct ask *a, unsigned ms,
+                     pid_t *ret_pid)
+{
+	_cleanup_close_ int pidfd = -1;
+	pid_t pid = fork();
+
+	if (!pid)
+		child(e, a);
+	pidfd = pid < 0 ? -1 : (int)syscall(SYS_pidfd_open, pid, 0);
+	if (pidfd < 0) {
+		if (pid > 0)
+			kill(pid, SIGKILL);
+		return true; /* not known: as if it were not asked */
+	}
+	if (!ends(pidfd, (int)ms)) {
+		*ret_pid = pid;
+		return false;
+	}
+	(void)!waitpid(pid, NULL, 0);
+	return true;
+}
+
+static void ask_all(const struct env *e, struct ask *a, unsigned ms,
+                    const char *what)
+{
+	pid_t pid;
+
+	while (a->at < a->n && !ask_from(e, a, ms, &pid)) {
+		uint32_t at = a->at;
+
+		/* It has come back in this moment. */
+		if (at >= a->n)
+			return;
+		a->given_up = at + 1;
+		stuck_note(e, a->pf[at], what, pid);
+		a->at = at + 1;
+	}
+}
+
+static struct ask *ask_new(void)
+{
+	struct ask *a = mmap(NULL, sizeof(*a), PROT_READ | PROT_WRITE,
+	                     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return a == MAP_FAILED ? NULL : a;
+}
+
+struct collect {
+	struct ask *a;
+	const struct stuck *known;
+};
+
+static int add_pf(struct bdf b, void *arg)
+{
+	struct collect *c = arg;
+
+	if (c->a->n < PFS_MAX && !stuck_hangs(c->known, b))
+		c->a->pf[c->a->n++] = b;
+	return 0;
+}
+
+void stuck_look(const struct env *e, unsigned ms)
+{
+	struct stuck known;
+	struct collect c = { .a = ask_new(), .known = &known };
+
+	if (!c.a)
+		return;
+	stuck_read(e, &known);
+	(void)!sriov_each_pf(e->root_fd, add_pf, &c);
+	ask_all(e, c.a, ms, "reading sriov_numvfs does not return");
+	munmap(c.a, sizeof(*c.a));
+}
+
+bool stuck_probe(const struct env *e, struct bdf pf, const char *what)
+{
+	struct ask *a = ask_new();
+	struct stuck now;
+
+	if (!a)
+		return true;
+	a->pf[a->n++] = pf;
+	ask_all(e, a, STUCK_MS, what);
+	munmap(a, sizeof(*a));
+	stuck_read(e, &now);
+	return stuck_hangs(&now, pf);
+}

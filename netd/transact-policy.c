@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A transaction towards a policy. Where it is to be confirmed (confirm.h), the
+ * file that says until when is written before applied.yaml: whoever sees the
+ * new policy sees that it is not for good yet.
+ */
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "netd/confirm.h"
+#include "netd/owners.h"
+#include "netd/refused.h"
+#include "netd/reload.h"
+#include "netd/transact.h"
+
+static int prepare_policy(struct transaction *t, const struct intent *in,
+                          struct run *r, struct pol_errors *errs)
+{
+	int e = policy_parse(in->policy, in->policy_len, &r->policy, errs,
+	                     t->d);
+
+	if (!e)
+		e = t->ops->observe(t->ctx, &r->seen, t->d);
+	if (!e)
+		e = pol_resolve(r->policy, r->seen, &r->want, errs);
+	if (!e)
+		run_leave_stuck(r);
+	if (!e)
+		e = t->ops->observe_more(t->ctx, r->seen, r->want, t->d);
+	if (!e)
+		e = pol_plan(r->want, r->seen, &r->plan, t->d);
+	if (!e && t->mind_owners)
+		e = owners_check(t->env, r->plan, t->force, t->reply, t->d);
+	if (!e && t->calm)
+		e = reload_calm(r->plan, t->d);
+	return e;
+}
+
+/* Until when, and what else: then applied.yaml may say so. */
+static int note_unconfirmed(struct transaction *t, const struct intent *in)
+{
+	struct unconfirmed u = { .within_s = in->confirm_s,
+		                 .policy = in->previous,
+		                 .policy_len = in->previous_len,
+		                 .before = in->before,
+		                 .who = in->who,
+		                 .history = in->history };
+	int state = t->env->state_fd;
+
+	if (!in->confirm_s)
+		return faccessat(state, JOURNAL_UNCONFIRMED, F_OK, 0) < 0
+		               ? 0
+		               : journal_drop(state, JOURNAL_UNCONFIRMED, t->d);
+	memcpy(u.file, in->file, sizeof(u.file));
+	u.due_ns = confirm_now_ns() + in->confirm_s * 1000000000ull;
+	json_object_set_new(t->reply, "confirm-within",
+	                    json_integer(in->confirm_s));
+	return unconfirmed_write(state, &u, t->d);
+}
+
+static int commit_policy(struct transaction *t, const struct intent *in)
+{
+	int state = t->env->state_fd;
+	int e = note_unconfirmed(t, in);
+
+	if (!e)
+		e = journal_put(state, JOURNAL_APPLIED_FILE, in->policy,
+		                in->policy_len, t->d);
+	return e ? e : journal_drop(state, JOURNAL_INTENT, t->d);
+}
+
+/* A change that goes on after a crash has both from its begin. */
+static int note_previous(struct transaction *t, struct intent *in)
+{
+	int e = in->history
+	                ? 0
+	                : journal_get(t->env->state_fd, JOURNAL_APPLIED_FILE,
+	                              &in->previous, &in->previous_len, t->d);
+
+	return e == -ENOENT ? 0 : e;
+}
+
+static int note_confirm(struct transaction *t, struct intent *in,
+                        const struct run *r)
+{
+	uint32_t within = 0;
+	int e = confirm_within(t->env, in, r->policy, r->plan, &within, t->d);
+
+	in->has_confirm = true;
+	in->confirm_s = within;
+	return e;
+}
+
+/* A journal that is being finished is never "as before". */
+static bool changes_nothing(struct transaction *t, const struct intent *in,
+                            const struct run *r)
+{
+	_cleanup_free_ char *text = NULL;
+	int state = t->env->state_fd;
+	struct diag ignored = { 0 };
+	size_t len = 0;
+
+	return !r->plan->n &&
+	       journal_phase(state, &ignored) == JOURNAL_APPLIED &&
+	       !journal_get(state, JOURNAL_APPLIED_FILE, &text, &len,
+	                    &ignored) &&
+	       len == in->policy_len && !memcmp(text, in->policy, len);
+}
+
+static int change_policy(struct transaction *t, struct intent *in,
+                         struct run *r, struct pol_errors *errs)
+{
+	int e = run_note_before(in, r, t->d);
+
+	if (!e)
+		e = run_forget_stale(t);
+	if (!e)
+		e = note_previous(t, in);
+	if (!e)
+		e = note_confirm(t, in, r);
+	if (!e)
+		e = original_add(t->env->state_fd, in->before, r->want, t->d);
+	if (!e)
+		e = run_plan(t, in, r, errs);
+	return e ? e : commit_policy(t, in);
+}
+
+/* All that could be done was, and is kept; it is not all. */
+static int say_stuck(struct transaction *t, const struct run *r)
+{
+	size_t len = strlen(r->stuck.why);
+
+	if (!r->n_stuck)
+		return 0;
+	*t->d = r->stuck;
+	snprintf(t->d->why + len, sizeof(t->d->why) - len,
+	         "; all else is as the policy says");
+	return t->d->err;
+}
+
+int transact_policy(struct transaction *t, struct intent *in,
+                    struct pol_errors *errs)
+{
+	struct run r = { 0 };
+	int e = prepare_policy(t, in, &r, errs);
+
+	if (!e) {
+		run_tell(t, &r);
+		if (!changes_nothing(t, in, &r))
+			e = change_policy(t, in, &r, errs);
+		if (!e)
+			refused_tell(t->env->state_fd, r.want, t->reply);
+		if (!e)
+			e = say_stuck(t, &r);
+	}
+	run_clear(&r);
+	intent_clear(in);
+	return e;
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Transactions back: restore, to what was found before the first apply, and the
+ * roll-back of an apply that nobody confirmed (confirm.h), to what was before
+ * that one. The wanted state is one that was seen; what has gone since is
+ * passed over.
+ */
+
+#include "netd/confirm.h"
+#include "netd/refused.h"
+#include "netd/transact.h"
+
+static void say_gone(struct bdf b, void *arg)
+{
+	char text[BDF_STRLEN];
+
+	reply_warn(arg, "%s is gone; the rest is as it was",
+	           bdf_format(b, text));
+}
+
+/* The plan back to `was`. A function that went away took its settings with it;
+ * it must not keep the others from theirs. */
+static int prepare_back(struct transaction *t, struct run *r,
+                        const struct pol_state *was)
+{
+	int e = pol_want_from_state(was, &r->want);
+
+	if (!e)
+		e = t->ops->observe(t->ctx, &r->seen, t->d);
+	if (!e) {
+		state_drop_gone(r->want, r->seen, say_gone, t->reply);
+		run_leave_stuck(r);
+	}
+	if (!e)
+		e = t->ops->observe_more(t->ctx, r->seen, r->want, t->d);
+	if (!e)
+		e = pol_plan(r->want, r->seen, &r->plan, t->d);
+	return e;
+}
+
+/* All that a prepared run has still to do but its commit. */
+static int run_back(struct transaction *t, struct intent *in, struct run *r)
+{
+	int e;
+
+	run_tell(t, r);
+	e = run_note_before(in, r, t->d);
+	if (!e)
+		e = run_plan(t, in, r, NULL);
+	/* What hangs is still to be put back: the intent stays. */
+	if (!e && r->n_stuck) {
+		*t->d = r->stuck;
+		e = t->d->err;
+	}
+	return e;
+}
+
+/* *ret_none: never applied, or cut at the very end. No other -ENOENT may
+ * pass for that: the journal goes then. */
+static int prepare_restore(struct transaction *t, struct run *r, bool *ret_none)
+{
+	struct pol_state *original = NULL;
+	int e = run_forget_stale(t);
+
+	if (!e) {
+		e = original_read(t->env->state_fd, &original, t->d);
+		*ret_none = e == -ENOENT;
+	}
+	if (!e)
+		e = prepare_back(t, r, original);
+	pol_state_free(original);
+	return e;
+}
+
+static int commit_restore(struct transaction *t)
+{
+	static const char *const files[] = { JOURNAL_APPLIED_FILE,
+		                             JOURNAL_UNCONFIRMED,
+		                             JOURNAL_ORIGINAL, JOURNAL_INTENT };
+	int e = refused_forget_all(t->env->state_fd, t->d);
+
+	for (size_t i = 0; !e && i < ARRAY_SIZE(files); i++)
+		e = journal_drop(t->env->state_fd, files[i], t->d);
+	return e;
+}
+
+int transact_restore(struct transaction *t, struct intent *in)
+{
+	struct run r = { 0 };
+	bool none = false;
+	int e = prepare_restore(t, &r, &none);
+
+	if (none)
+		run_tell(t, &r);
+	else if (!e)
+		e = run_back(t, in, &r);
+	if (!e || none)
+		e = commit_restore(t);
+	run_clear(&r);
+	intent_clear(in);
+	return e;
+}
+
+/* ---- roll-back -------------------------------------------------------------
+ */
+
+/* What was applied before is the applied policy again. */
+static int commit_rollback(struct transaction *t, const struct unconfirmed *u)
+{
+	int state = t->env->state_fd;
+	int e = u->policy ? journal_put(state, JOURNAL_APPLIED_FILE, u->policy,
+	                                u->policy_len, t->d)
+	                  : journal_drop(state, JOURNAL_APPLIED_FILE, t->d);
+
+	/* Nothing of ours is on the machine: then nothing is to restore. */
+	if (!e && !u->policy)
+		e = journal_drop(state, JOURNAL_ORIGINAL, t->d);
+	if (!e)
+		e = journal_drop(state, JOURNAL_UNCONFIRMED, t->d);
+	return e;
+}
+
+/* People are to decide: it is not tried again by itself. */
+static void give_up(struct transaction *t, struct unconfirmed *u)
+{
+	struct diag said = { 0 };
+
+	u->due_ns = 0;
+	json_decref(u->error);
+	u->error = reply_error(t->d);
+	if (unconfirmed_write(t->env->state_fd, u, &said))
+		reply_warn(t->reply, "%s: %s", said.what, said.why);
+}
+
+static int roll_back(struct transaction *t, struct intent *in, struct run *r,
+                     struct unconfirmed *u)
+{
+	int e = prepare_back(t, r, u->before);
+
+	if (!e)
+		e = run_back(t, in, r);
+	if (e && !r->n_stuck)
+		give_up(t, u);
+	return e ? e : commit_rollback(t, u);
+}
+
+int transact_rollback(struct transaction *t, struct intent *in)
+{
+	struct unconfirmed u = { 0 };
+	struct run r = { 0 };
+	int e = unconfirmed_read(t->env->state_fd, &u, t->d);
+
+	if (!e)
+		e = roll_back(t, in, &r, &u);
+	else if (e == -ENOENT) /* cut short at its very end */
+		e = 0;
+	if (!e)
+		e = journal_drop(t->env->state_fd, JOURNAL_INTENT, t->d);
+	unconfirmed_clear(&u);
+	run_clear(&r);
+	intent_clear(in);
+	return e;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef FL_NETD_TRANSACT_H
+#define FL_NETD_TRANSACT_H
+
+/* Shared by transact.c (what every transaction is), transact-policy.c (towards
+ * a policy) and transact-restore.c (back: restore, and a roll-back). */
+
+#include "netd/history.h"
+
+/* What one run of the machinery needs; freed at once. */
+struct run {
+	struct pol_policy *policy;
+	struct pol_state *seen, *want;
+	struct pol_plan *plan;
+	uint8_t *outcome; /* of each action */
+	json_t *entry;    /* of the history */
+	struct apply_how how;
+	/* PFs that hang: known before, or found so. Nothing is wanted of
+	 * them, and in the end they are an error (transact.c). */
+	size_t n_stuck;
+	struct diag stuck;
+};
+void run_clear(struct run *r);
+/* The reply's "actions", and "done" of them: none yet. */
+void run_tell(struct transaction *t, const struct run *r);
+/* The state at the transaction's begin, into the intent. */
+_must_check_ int run_note_before(struct intent *in, const struct run *r,
+                                 struct diag *d);
+/* PFs that hang go out of r->want; to be called before it is planned. */
+void run_leave_stuck(struct run *r);
+/* History, intent, the plan; back to "before" where that fails. `errs` NULL:
+ * the policy is not asked again once VFs are there. */
+_must_check_ int run_plan(struct transaction *t, struct intent *in,
+                          struct run *r, struct pol_errors *errs);
+/* An original.json beside neither a policy nor an intent is not how the
+ * machine was before this change: away with it. */
+_must_check_ int run_forget_stale(struct transaction *t);
+
+#endif

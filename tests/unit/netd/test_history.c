@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The history of changes: what an entry says of a change that went well, was
+ * undone, was cut short; that it is bounded, and what cannot be written. The
+ * machine is a mock (sim.h); the files are real. */
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "netd/history.h"
+#include "tests/unit/netd/sim.h"
+
+static const char policy[] =
+	"version: 1\n"
+	"nics:\n"
+	"  - { name: e, match: { pci: \"0000:01:00.0\" }, link: up,\n"
+	"      virtual-function-count: 1, drivers-autoprobe: false }\n"
+	"networks:\n"
+	"  - { name: net, vlan: { id: 100, qos: 3 } }\n"
+	"pools:\n"
+	"  - { name: p, functions: [\"e#0\"], driver: vfio }\n"
+	"guests:\n"
+	"  - name: g\n"
+	"    cpus: { count: 1 }\n"
+	"    memory: { size: 512M }\n"
+	"    kernel: /k\n"
+	"    nics:\n"
+	"      - { name: a, pool: p, network: net,\n"
+	"          mac-address: \"02:00:00:00:00:01\" }\n";
+
+struct fixture {
+	struct sim *sim;
+	struct state_dir dir;
+	struct env env;
+	struct diag d;
+	struct pol_errors errs;
+	json_t *reply, *entry;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	f->sim = sim_new();
+	dir_make(&f->dir);
+	f->env.root_fd = -1;
+	f->env.state_fd = f->dir.fd;
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	json_decref(f->reply);
+	json_decref(f->entry);
+	dir_drop(&f->dir);
+	sim_free(f->sim);
+	free(f);
+	return 0;
+}
+
+static int run(struct fixture *f, const char *verb, struct intent *in)
+{
+	struct transaction t = { .env = &f->env,
+		                 .ops = &sim_ops,
+		                 .ctx = f->sim,
+		                 .d = &f->d,
+		                 .verb = verb };
+
+	json_decref(f->reply);
+	t.reply = f->reply = json_object();
+	memset(&f->d, 0, sizeof(f->d));
+	f->sim->n = 0;
+	return in->kind == INTENT_RESTORE ? transact_restore(&t, in)
+	                                  : transact_policy(&t, in, &f->errs);
+}
+
+static int apply(struct fixture *f)
+{
+	struct intent in = {
+		.policy = strdup(policy),
+		.policy_len = strlen(policy),
+		.file = "test.yaml",
+		.who = { .known = true, .uid = 0, .pid = 77, .loginuid = 1000 }
+	};
+
+	return run(f, "apply", &in);
+}
+
+static int restore(struct fixture *f)
+{
+	struct intent in = { .kind = INTENT_RESTORE };
+
+	return run(f, "restore", &in);
+}
+
+static const json_t *entry(struct fixture *f, uint32_t id)
+{
+	json_decref(f->entry);
+	f->entry = NULL;
+	assert_int_equal(history_get(f->dir.fd, id, &f->entry, &f->d), 0);
+	assert_int_equal(history_id(f->entry), id);
+	return f->entry;
+}
+
+static const char *text(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "(null)";
+}
+
+/* As JSON, the action's member. */
+static void check_value(const json_t *e, size_t i, const char *key,
+                        const char *want)
+{
+	const json_t *a = json_array_get(json_object_get(e, "actions"), i);
+	char *have =
+		json_dumps(json_object_get(a, key),
+	                   JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
+
+	assert_non_null(have);
+	assert_string_equal(have, want);
+	free(have);
+}
+
+static size_t list_size(struct fixture *f)
+{
+	json_t *list = NULL;
+	size_t n;
+
+	assert_int_equal(history_list(f->dir.fd, &list, &f->d), 0);
+	n = json_array_size(list);
+	json_decref(list);
+	return n;
+}
+
+static void test_done(void **state)
+{
+	struct fixture *f = *state;
+	const json_t *e, *who;
+
+	assert_int_equal(list_size(f), 0);
+	assert_int_equal(apply(f), 0);
+	e = entry(f, 1);
+	assert_string_equal(text(e, "verb"), "apply");
+	assert_string_equal(text(e, "result"), "done");
+	assert_string_equal(text(e, "file"), "test.yaml");
+	assert_int_equal(strlen(text(e, "policy")), HISTORY_DIGEST - 1);
+	assert_true(json_is_null(json_object_get(e, "error")));
+	assert_true(json_is_null(json_object_get(e, "continues")));
+	who = json_object_get(e, "who");
+	assert_int_equal(json_integer_value(json_object_get(who, "pid")), 77);
+	assert_int_equal(json_integer_value(json_object_get(who, "loginuid")),
+	                 1000);
+	/* autoprobe, numvfs, link, MAC, VLAN, driver */
+	assert_int_equal(json_array_size(json_object_get(e, "actions")), 6);
+	check_value(e, 0, "before", "true");
+	check_value(e, 0, "after", "false");
+	check_value(e, 1, "before", "0");
+	check_value(e, 1, "after", "1");
+	check_value(e, 2, "after", "true");
+	check_value(e, 3, "before", "null"); /* there was no such VF */
+	check_value(e, 3, "after", "\"02:00:00:00:00:01\"");
+	check_value(e, 3, "label", "\"g/a\"");
+	check_value(e, 4, "after", "{\"id\":100,\"proto\":33024,\"qos\":3}");
+	check_value(e, 5, "after", "\"vfio-pci\"");
+	for (size_t i = 0; i < 6; i++)
+		check_value(e, i, "outcome", "\"done\"");
+}
+
+/* What changes nothing writes nothing: no file of the folder is new. */
+static void test_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct stat before, after;
+
+	assert_int_equal(apply(f), 0);
+	assert_int_equal(fstat(f->dir.fd, &before), 0);
+	usleep(20000);
+	assert_int_equal(apply(f), 0);
+	assert_int_equal(f->sim->n, 0);
+	assert_int_equal(fstat(f->dir.fd, &after), 0);
+	assert_memory_equal(&before.st_mtim, &after.st_mtim,
+	                    sizeof(before.st_mtim));
+	assert_int_equal(list_size(f), 1);
+}
+
+static void test_restored(void **state)
+{
+	struct fixture *f = *state;
+	const json_t *e;
+
+	assert_int_equal(apply(f), 0);
+	assert_int_equal(restore(f), 0);
+	e = entry(f, 2);
+	assert_string_equal(text(e, "verb"), "restore");
+	assert_true(json_is_null(json_object_get(e, "who")));
+	assert_true(json_is_null(json_object_get(e, "policy")));
+	assert_int_equal(list_size(f), 2);
+	assert_int_equal(restore(f), 0); /* nothing to restore */
+	assert_int_equal(list_size(f), 2);
+}
+
+static void test_undone(void **state)
+{
+	struct fixture *f = *state;
+	const json_t *e;
+
+	f->sim->fail_at = 4;
+	f->sim->fail_errno = -EOPNOTSUPP;
+	f->sim->fail_code = FL_NETD_LINK;
+	assert_int_equal(apply(f), -EOPNOTSUPP);
+	e = entry(f, 1);
+	assert_string_equal(text(e, "result"), "undone");
+	assert_int_equal(json_integer_value(json_object_get(
+				 json_object_get(e, "error"), "code")),
+	                 FL_NETD_LINK);
+	check_value(e, 0, "outcome", "\"done\"");
+	check_value(e, 0, "after", "true"); /* back again */
+	check_value(e, 1, "after", "0");
+	check_value(e, 3, "outcome", "\"failed\"");
+	check_value(e, 4, "outcome", "\"not-tried\"");
+}
+
+static void test_not_undone(void **state)
+{
+	struct fixture *f = *state;
+
+	f->sim->fail_at = 4;
+	f->sim->fail_always = true;
+	f->sim->fail_errno = -EIO;
+	f->sim->fail_code = FL_NETD_LINK;
+	assert_int_equal(apply(f), -EIO);
+	assert_string_equal(text(entry(f, 1), "result"), "not-undone");
+}
+
+/* The recovery's entry is of whoever asked for what was cut short. */
+static void test_cut_short(void **state)
+{
+	struct fixture *f = *state;
+	struct intent in = { 0 };
+	const json_t *e;
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		f->sim->die_at = 3;
+		_exit(apply(f) ? 1 : 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	f->sim->die_at = 0;
+	e = entry(f, 1);
+	assert_string_equal(text(e, "result"), "unfinished");
+	assert_true(json_is_null(json_object_get(e, "ended")));
+	check_value(e, 5, "outcome", "\"not-tried\"");
+	assert_int_equal(intent_read(f->dir.fd, &in, &f->d), 0);
+	assert_int_equal(run(f, "recover", &in), 0);
+	e = entry(f, 2);
+	assert_string_equal(text(e, "verb"), "recover");
+	assert_string_equal(text(e, "result"), "done");
+	assert_int_equal(json_integer_value(json_object_get(e, "continues")),
+	                 1);
+	assert_int_equal(json_integer_value(json_object_get(
+				 json_object_get(e, "who"), "pid")),
+	                 77);
+}
+
+static void test_bounded(void **state)
+{
+	struct fixture *f = *state;
+	json_t *list = NULL;
+
+	for (int i = 0; i < HISTORY_MAX / 2 + 2; i++) {
+		assert_int_equal(apply(f), 0);
+		assert_int_equal(restore(f), 0);
+	}
+	assert_int_equal(history_list(f->dir.fd, &list, &f->d), 0);
+	assert_int_equal(json_array_size(list), HISTORY_MAX);
+	assert_int_equal(history_id(json_array_get(list, 0)), HISTORY_MAX + 4);
+	assert_int_equal(history_id(json_array_get(list, HISTORY_MAX - 1)), 5);
+	assert_null(json_object_get(json_array_get(list, 0), "actions"));
+	json_decref(list);
+	assert_int_equal(history_get(f->dir.fd, 4, &list, &f->d), -ENOENT);
+	assert_int_equal(f->d.code, FL_NETD_NO_ENTRY);
+}
+
+/* No trace, no change. */
+static void test_unwritable(void **state)
+{
+	struct fixture *f = *state;
+	int fd = openat(f->dir.fd, HISTORY_DIR, O_CREAT | O_WRONLY, 0600);
+
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(apply(f), -ENOTDIR);
+	assert_int_equal(f->d.code, FL_NETD_HISTORY);
+	assert_int_equal(f->sim->n, 0);
+	assert_int_equal(history_list(f->dir.fd, &f->reply, &f->d), -ENOTDIR);
+}
+
+static void test_damaged(void **state)
+{
+	struct fixture *f = *state;
+	json_t *list = NULL;
+	int dir;
+
+	assert_int_equal(apply(f), 0);
+	dir = openat(f->dir.fd, HISTORY_DIR, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(journal_put(dir, "00000001.json", "{", 1, &f->d), 0);
+	assert_int_equal(journal_put(dir, "9.json", "{}", 2, &f->d), 0);
+	close(dir);
+	assert_int_equal(history_list(f->dir.fd, &list, &f->d), 0);
+	assert_int_equal(json_array_size(list), 1);
+	assert_string_equal(text(json_array_get(list, 0), "result"), "damaged");
+	json_decref(list);
+	assert_int_equal(restore(f), 0); /* its number is not used again */
+	assert_string_equal(text(entry(f, 2), "verb"), "restore");
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(test_done),    T(test_nothing),    T(test_restored),
+		T(test_undone),  T(test_not_undone), T(test_cut_short),
+		T(test_bounded), T(test_unwritable), T(test_damaged),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
