@@ -35,9 +35,9 @@ static const struct pol_guest *guest_of(const struct pol_policy *p,
                                         const struct pol_guest_nic *nic)
 {
 	for (size_t g = 0; g < p->n_guests; g++)
-		if (nic >= p->guest[g].nic &&
-		    nic < p->guest[g].nic + p->guest[g].n_nics)
-			return &p->guest[g];
+		for (size_t i = 0; i < p->guest[g].n_nics; i++)
+			if (&p->guest[g].nic[i] == nic)
+				return &p->guest[g];
 	return NULL;
 }
 
