@@ -27,6 +27,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "netd/audit.h"
 #include "netd/transact.h"
 
 void run_clear(struct run *r)
@@ -176,6 +177,7 @@ static void end_entry(struct transaction *t, struct run *r,
 		(void)!t->ops->observe(t->ctx, &after, &said);
 	if (history_end(t->env->state_fd, r->entry, result, why, after, &said))
 		reply_warn(t->reply, "%s: %s", said.what, said.why);
+	audit_entry(t->env->log, t->env->journal, r->entry);
 	pol_state_free(after);
 }
 

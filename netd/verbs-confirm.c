@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "netd/audit.h"
 #include "netd/confirm.h"
 #include "netd/history.h"
 
@@ -43,6 +44,8 @@ static int keep(struct work *w, const struct unconfirmed *u)
 	if (!r)
 		r = history_end(state, entry, HISTORY_DONE, NULL, NULL,
 		                &w->diag);
+	if (!r)
+		audit_entry(w->env->log, w->env->journal, entry);
 	json_decref(entry);
 	return r;
 }
