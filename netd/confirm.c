@@ -197,7 +197,6 @@ int confirm_within(const struct env *e, const struct intent *in,
 	size_t n = 0;
 	int r;
 
-	(void)p;
 	*ret_s = 0;
 	/* What goes on with a change that was cut short may have little left
 	 * to do, or nothing. */
@@ -205,6 +204,10 @@ int confirm_within(const struct env *e, const struct intent *in,
 		return 0;
 	if (in->has_confirm) {
 		*ret_s = in->confirm_s;
+		return 0;
+	}
+	if (p->host.apply.confirm_ms.given == POL_GIVEN) {
+		*ret_s = (p->host.apply.confirm_ms.v + 999) / 1000;
 		return 0;
 	}
 	if (e->root_fd < 0)

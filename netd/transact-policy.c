@@ -123,6 +123,9 @@ static int change_policy(struct transaction *t, struct intent *in,
 		e = note_confirm(t, in, r);
 	if (!e)
 		e = original_add(t->env->state_fd, in->before, r->want, t->d);
+	r->how.one_by_one = !r->policy->host.apply.parallel;
+	if (r->policy->host.apply.sysfs_ms.given == POL_GIVEN)
+		r->how.action_ms = r->policy->host.apply.sysfs_ms.v;
 	if (!e)
 		e = run_plan(t, in, r, errs);
 	return e ? e : commit_policy(t, in);

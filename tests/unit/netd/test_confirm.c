@@ -124,6 +124,22 @@ static void test_nothing(void **state)
 	rig_is(r, sim_text(r->sim, now), "applied.yaml original.json");
 }
 
+/* The policy's own word, where nothing was asked for. */
+static void test_policy_says(void **state)
+{
+	struct rig *r = *state;
+	char text[1024];
+
+	snprintf(text, sizeof(text),
+	         "%shost: { apply: { confirm-within: 30s } }\n", one);
+	assert_int_equal(rig_apply(r, text), 0);
+	assert_int_equal(
+		json_integer_value(json_object_get(r->reply, "confirm-within")),
+		30);
+	assert_int_equal(rig_rollback(r), 0);
+	rig_is(r, r->before, "");
+}
+
 /* Killed anywhere in the apply: what goes on is not for good either. */
 static void test_die_in_apply(void **state)
 {
@@ -371,8 +387,9 @@ int main(void)
 		T(test_die_in_apply),    T(test_die_in_rollback),
 		T(test_rollback_fails),  T(test_failed_apply),
 		T(test_confirm),         T(test_confirm_too_late),
-		T(test_status),          T(test_damaged),
-		D(test_timer),           D(test_timer_past),
+		T(test_policy_says),     T(test_status),
+		T(test_damaged),         D(test_timer),
+		D(test_timer_past),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
