@@ -10,6 +10,7 @@ SRCS_netd := \
 	boot.c \
 	bridge-set.c \
 	bridge.c \
+	budget.c \
 	caps.c \
 	chores.c \
 	client.c \

@@ -251,6 +251,7 @@ enum {
 	FL_NETD_NO_ENTRY = 745,    /* nor has it such an entry */
 	FL_NETD_UNCONFIRMED = 746, /* an apply waits for its confirmation */
 	FL_NETD_CONFIRMED = 747,   /* and none does */
+	FL_NETD_BUDGET = 748,      /* more would be disrupted than may be */
 	FL_NETD_STUCK = 749,       /* a PF hangs; all others were done */
 	FL_NETD_UNPACK = 651,      /* a kernel cannot be decompressed here */
 	FL_NETD_CACHE = 652,       /* nor kept */

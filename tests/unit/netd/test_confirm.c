@@ -140,6 +140,23 @@ static void test_policy_says(void **state)
 	rig_is(r, r->before, "");
 }
 
+/* New VFs bounce the PF's link. */
+static void test_budget(void **state)
+{
+	struct rig *r = *state;
+	char text[1024];
+
+	snprintf(text, sizeof(text),
+	         "%shost: { apply: { disruption-budget: none } }\n", one);
+	assert_int_equal(rig_apply(r, text), -EBUSY);
+	assert_int_equal(r->d.code, FL_NETD_BUDGET);
+	rig_is(r, r->before, "");
+	snprintf(text, sizeof(text),
+	         "%shost: { apply: { disruption-budget: none-in-use } }\n",
+	         one);
+	assert_int_equal(rig_apply(r, text), 0);
+}
+
 /* Killed anywhere in the apply: what goes on is not for good either. */
 static void test_die_in_apply(void **state)
 {
@@ -387,9 +404,9 @@ int main(void)
 		T(test_die_in_apply),    T(test_die_in_rollback),
 		T(test_rollback_fails),  T(test_failed_apply),
 		T(test_confirm),         T(test_confirm_too_late),
-		T(test_policy_says),     T(test_status),
-		T(test_damaged),         D(test_timer),
-		D(test_timer_past),
+		T(test_policy_says),     T(test_budget),
+		T(test_status),          T(test_damaged),
+		D(test_timer),           D(test_timer_past),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
