@@ -36,20 +36,32 @@
 /* ---- which matter ---------------------------------------------------------
  */
 
+static bool of_one(const struct nlmsghdr *h, const int *index, size_t n)
+{
+	const struct ifinfomsg *i = NLMSG_DATA(h);
+
+	if ((h->nlmsg_type != RTM_NEWLINK && h->nlmsg_type != RTM_DELLINK) ||
+	    h->nlmsg_len < NLMSG_LENGTH(sizeof(*i)))
+		return false;
+	for (size_t k = 0; k < n; k++)
+		if (index[k] == i->ifi_index)
+			return true;
+	return false;
+}
+
+/* Not by NLMSG_NEXT(), which takes more off the length than is there where the
+ * last message's is no multiple of four. */
 bool event_of_link(const void *msg, size_t len, const int *index, size_t n)
 {
-	const struct nlmsghdr *h = msg;
+	for (size_t at = 0; at < len && len - at >= NLMSG_HDRLEN;) {
+		const struct nlmsghdr *h =
+			(const void *)((const char *)msg + at);
 
-	for (; NLMSG_OK(h, len); h = NLMSG_NEXT(h, len)) {
-		const struct ifinfomsg *i = NLMSG_DATA(h);
-
-		if ((h->nlmsg_type != RTM_NEWLINK &&
-		     h->nlmsg_type != RTM_DELLINK) ||
-		    h->nlmsg_len < NLMSG_LENGTH(sizeof(*i)))
-			continue;
-		for (size_t k = 0; k < n; k++)
-			if (index[k] == i->ifi_index)
-				return true;
+		if (h->nlmsg_len < NLMSG_HDRLEN || h->nlmsg_len > len - at)
+			return false;
+		if (of_one(h, index, n))
+			return true;
+		at += NLMSG_ALIGN(h->nlmsg_len);
 	}
 	return false;
 }
