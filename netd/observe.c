@@ -219,7 +219,11 @@ static int see_pf(struct observer *o, struct pol_pf *p)
 	snprintf(p->ifname, sizeof(p->ifname), "%s", pf->fn.ifname);
 	see_ident(o->env, &pf->fn, &p->id, &p->set);
 	see_link(o, p);
-	p->msix_total = sriov_msix_total(o->env->root_fd, p->bdf);
+	/* The file takes the device's lock: of one that hangs it is not read.
+	 */
+	p->msix_total = stuck_hangs(&o->stuck, p->bdf)
+	                        ? 0
+	                        : sriov_msix_total(o->env->root_fd, p->bdf);
 	o->msix = p->msix_total;
 	foretell_blocker(o->env, p);
 	if (!p->num_vfs)

@@ -28,13 +28,20 @@ struct ask {
 	volatile uint32_t given_up; /* one more than it; 0 = none */
 };
 
+/* Both are read of a PF that answers, and which of them takes the device's lock
+ * is the kernel's affair (drivers/pci/iov.c: the first not in all versions, the
+ * second since it is there). */
 static void read_one(int root_fd, struct bdf pf)
 {
+	static const char *const attr[] = { "sriov_numvfs",
+		                            "sriov_vf_total_msix" };
 	char path[128], b[BDF_STRLEN], text[32];
 
-	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/sriov_numvfs",
-	         bdf_format(pf, b));
-	(void)!sysfs_read(root_fd, path, text, sizeof(text));
+	for (size_t i = 0; i < ARRAY_SIZE(attr); i++) {
+		snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/%s",
+		         bdf_format(pf, b), attr[i]);
+		(void)!sysfs_read(root_fd, path, text, sizeof(text));
+	}
 }
 
 /* A sleeper keeps what it has open: nothing but the tree. */
