@@ -9,6 +9,7 @@
 #include "netd/metrics.h"
 #include "netd/priv.h"
 #include "netd/reconcile.h"
+#include "netd/stuck.h"
 
 struct scrape {
 	struct work *w;
@@ -16,6 +17,7 @@ struct scrape {
 	json_t *pfs;
 	struct sriov_pf pf; /* the one being read */
 	struct link_stats stats;
+	struct stuck stuck;
 };
 
 static json_t *numa_node(int root_fd, struct bdf b)
@@ -64,8 +66,10 @@ static int add_pf(struct bdf b, void *arg)
 	bool counted = false;
 	char text[BDF_STRLEN];
 
-	/* One that comes or goes meanwhile is told the next time. */
-	if (sriov_pf_read(s->w->env->root_fd, b, &s->pf, NULL) < 0) {
+	/* One that comes or goes meanwhile is told the next time; one that
+	 * hangs, when it is back: whoever reads of it hangs with it. */
+	if (stuck_hangs(&s->stuck, b) ||
+	    sriov_pf_read(s->w->env->root_fd, b, &s->pf, NULL) < 0) {
 		json_decref(vfs);
 		return 0;
 	}
@@ -153,6 +157,8 @@ int verb_metrics(struct work *w)
 		                 "no memory");
 	s->w = w;
 	s->pfs = json_array();
+	stuck_look(w->env, STUCK_MS);
+	stuck_read(w->env, &s->stuck);
 	/* Without netlink there are no counters, and all the rest. */
 	(void)!rtnl_open(&s->rtnl, &(struct diag){ 0 });
 	r = sriov_each_pf(w->env->root_fd, add_pf, s);
