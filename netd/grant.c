@@ -462,7 +462,7 @@ int verb_release(struct work *w)
 	if (!e && !*w->req.device)
 		guard_drop_all(r.policy, r.guest);
 	if (r.m.rtnl && !*w->req.device)
-		macvtap_sweep(w, r.m.rtnl, w->req.guest);
+		macvtap_sweep(w, r.m.rtnl, w->req.guest, NULL);
 	run_clear(&r);
 	return e;
 }

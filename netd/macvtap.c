@@ -39,7 +39,7 @@ static int refused(struct work *w, const struct pol_own *o, int err,
 
 #define MARKED_MAX 64
 struct marked {
-	const char *guest;
+	const char *guest, *nic; /* nic: NULL = any */
 	size_t n;
 	struct {
 		int ifindex;
@@ -76,7 +76,7 @@ static int decode(struct nlmsghdr *h, void *arg)
 		return 0;
 	nla_strlcpy(text, alias, sizeof(text));
 	nic = nic_of(text, m->guest);
-	if (!nic)
+	if (!nic || (m->nic && strcmp(nic, m->nic) != 0))
 		return 0;
 	m->link[m->n].ifindex = i->ifi_index;
 	nla_strlcpy(m->link[m->n].ifname, name, IF_NAMESIZE);
@@ -85,10 +85,11 @@ static int decode(struct nlmsghdr *h, void *arg)
 	return 0;
 }
 
-void macvtap_sweep(const struct work *w, struct rtnl *rtnl, const char *guest)
+void macvtap_sweep(const struct work *w, struct rtnl *rtnl, const char *guest,
+                   const char *nic)
 {
 	const struct lease *l = lease_find(&w->env->leases, guest);
-	struct marked m = { .guest = guest };
+	struct marked m = { .guest = guest, .nic = nic };
 	char words[RTNL_WORDS] = "";
 
 	if (rtnl_each_link(rtnl, decode, &m) < 0)
@@ -109,7 +110,7 @@ int verb_unlink(struct work *w)
 	int r = rtnl_open(&rtnl, &w->diag);
 
 	if (!r)
-		macvtap_sweep(w, rtnl, w->req.guest);
+		macvtap_sweep(w, rtnl, w->req.guest, NULL);
 	rtnl_close(rtnl);
 	return r;
 }
@@ -217,8 +218,9 @@ int macvtap_nic(struct work *w, struct rtnl *rtnl, const struct pol_own *o)
 	char words[RTNL_WORDS];
 	int r;
 
-	/* What a crash has left of it. */
-	macvtap_sweep(w, rtnl, w->req.guest);
+	/* What a crash has left of it; of this nic alone, as the others may
+	 * have been made for this very lease. */
+	macvtap_sweep(w, rtnl, w->req.guest, o->name);
 	r = make(w, rtnl, o);
 	if (r)
 		return r;

@@ -27,8 +27,10 @@
 /* All queues of the nic, into w->fd. FL_NETD_MACVTAP. */
 _must_check_ int macvtap_nic(struct work *w, struct rtnl *rtnl,
                              const struct pol_own *o);
-/* Removes those of the guest that its lease has not (any more). */
-void macvtap_sweep(const struct work *w, struct rtnl *rtnl, const char *guest);
+/* Removes those of the guest, or of its nic alone (NULL: of all), that its
+ * lease has not (any more). */
+void macvtap_sweep(const struct work *w, struct rtnl *rtnl, const char *guest,
+                   const char *nic);
 /* That alone, as a job: a nic has been detached. */
 verb_fn verb_unlink;
 
