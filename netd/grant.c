@@ -461,6 +461,9 @@ int verb_release(struct work *w)
 		         w->req.guest, n);
 	if (!e && !*w->req.device)
 		guard_drop_all(r.policy, r.guest);
+	/* By their marks: the policy may have forgotten the guest. */
+	if (!r.m.rtnl && !*w->req.device)
+		(void)!machine_open(w->env, &r.m, &(struct diag){ 0 });
 	if (r.m.rtnl && !*w->req.device)
 		macvtap_sweep(w, r.m.rtnl, w->req.guest, NULL);
 	run_clear(&r);

@@ -269,8 +269,10 @@ static void begin_loan(struct server *s, struct client *c, const char *text,
 static void forget_lease(struct server *s, const struct job *j,
                          const struct answer *a)
 {
-	if (a->ok && j->permit->flags & PERMIT_LEASE)
-		control_remove(s->env, j->req.guest);
+	if (!a->ok || !(j->permit->flags & PERMIT_LEASE))
+		return;
+	control_remove(s->env, j->req.guest);
+	chore_unlink(s, j->req.guest);
 }
 
 /* What the lease has, each by its address: a field may be there many times. */
