@@ -352,8 +352,8 @@ static void note_reload(struct server *s, const char *text, size_t len)
 static void look_after(struct server *s, const struct job *j, const char *text,
                        size_t len)
 {
-	static const char *const verbs[] = { "apply", "restore", "recover",
-		                             "reload" };
+	static const char *const verbs[] = { "apply",  "restore", "recover",
+		                             "reload", "confirm", "rollback" };
 
 	if (is_look(j))
 		events_looked(s, text, len);
