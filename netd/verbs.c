@@ -234,14 +234,17 @@ int verb_restore(struct work *w)
 }
 
 /* Some PF was stuck when the policy was applied. If it has come back, what is
- * missing is done. */
+ * missing is done; but not while the policy waits to be confirmed, since that
+ * would stand for the confirmation. */
 static int resume(struct work *w)
 {
 	struct intent in = { .kind = INTENT_APPLY, .has_confirm = true };
 	struct stuck s;
 	bool back = false;
-	int r;
+	int r = journal_phase(w->env->state_fd, &w->diag);
 
+	if (r < 0 || r == JOURNAL_UNCONFIRMED_YET)
+		return MIN(r, 0);
 	stuck_read(w->env, &s);
 	for (size_t i = 0; i < s.n; i++)
 		back |= !s.pf[i].hangs;
