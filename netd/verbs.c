@@ -183,8 +183,14 @@ static int inherit_before(struct work *w, struct intent *in)
 	in->previous = TAKE_PTR(old.previous);
 	in->previous_len = old.previous_len;
 	in->history = old.history;
+	/* What goes back takes the applied policy away at its very end: until
+	 * then the state before is that policy's. An apply's file may be its
+	 * own already. */
+	if (old.kind != INTENT_APPLY && !in->previous)
+		r = journal_get(w->env->state_fd, JOURNAL_APPLIED_FILE,
+		                &in->previous, &in->previous_len, &w->diag);
 	intent_clear(&old);
-	return 0;
+	return r == -ENOENT ? 0 : r;
 }
 
 int transact_again(struct work *w, struct intent *in, bool calm)
