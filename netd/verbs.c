@@ -197,10 +197,11 @@ int transact_again(struct work *w, struct intent *in, bool calm)
 {
 	int r = inherit_before(w, in);
 
-	/* Nobody is there to confirm it. */
+	/* Nobody is there to confirm it, nor does a file confirm another: not
+	 * while its roll-back is unfinished, either. */
 	in->has_confirm = true;
 	in->confirm_s = 0;
-	if (!r && !in->before)
+	if (!r)
 		r = confirm_refuse(w, w->permit->verb);
 	if (!r)
 		return transact_as(w, in, calm);
