@@ -2,7 +2,8 @@
 /*
  * Main's timer of what is not confirmed yet (confirm.h). It is set when netd
  * starts and when a change has ended, from the file; it rings once. A roll-back
- * that could not even begin is tried again after a while, not at once.
+ * that could not begin, or has not come to its end, is gone on with after a
+ * while, not at once.
  */
 
 #include <sys/timerfd.h>
@@ -12,7 +13,7 @@
 #include "netd/server.h"
 
 #define NS 1000000000ull
-#define AGAIN_NS (10 * NS)
+#define AGAIN_NS (60 * NS)
 
 int confirm_open(struct server *s)
 {
@@ -24,11 +25,14 @@ int confirm_open(struct server *s)
 void confirm_set(struct server *s)
 {
 	uint64_t due = unconfirmed_due(s->env->state_fd);
-	uint64_t soonest = s->confirm_rang ? s->confirm_rang + AGAIN_NS : 1;
 	struct itimerspec t = { 0 };
 
+	/* Another apply has rung for nothing yet. */
+	if (due > confirm_now_ns())
+		s->confirm_rang = 0;
 	if (due) {
-		due = MAX(due, soonest);
+		if (s->confirm_rang)
+			due = MAX(due, s->confirm_rang + AGAIN_NS);
 		t.it_value.tv_sec = (time_t)(due / NS);
 		t.it_value.tv_nsec = (long)(due % NS);
 	} else {
@@ -41,6 +45,7 @@ void confirm_event(struct server *s)
 {
 	const struct request r = { .verb = "rollback" };
 	uint64_t times;
+	bool again = s->confirm_rang;
 
 	if (read(s->confirm, &times, sizeof(times)) != sizeof(times))
 		return;
@@ -48,7 +53,9 @@ void confirm_event(struct server *s)
 	/* The one that is begun next will see the file. */
 	if (s->stopping)
 		return;
-	log_line(s->env->log, LOG_LVL_WARN,
-	         "the apply was not confirmed in time: rolling it back");
+	if (!again)
+		log_line(s->env->log, LOG_LVL_WARN,
+		         "the apply was not confirmed in time: rolling it "
+		         "back");
 	job_submit(s, NULL, permit_find(r.verb), &r, -1);
 }

@@ -6,6 +6,7 @@
 #include "netd/audit.h"
 #include "netd/confirm.h"
 #include "netd/history.h"
+#include "netd/stuck.h"
 
 static int nothing(struct diag *d)
 {
@@ -93,13 +94,60 @@ static int look(struct work *w, struct intent *in)
 	return 0;
 }
 
+static int is_stuck(struct work *w, struct bdf pf)
+{
+	char b[BDF_STRLEN];
+
+	diag_fail(&w->diag, -ETIMEDOUT, FL_NETD_STUCK,
+	          "the roll-back is not finished: %s is stuck",
+	          bdf_format(pf, b));
+	diag_why(&w->diag, "its driver has not come back");
+	diag_mend(&w->diag, "see `dmesg | grep %s`", b);
+	return -ETIMEDOUT;
+}
+
+/* Of those that are to be put back. */
+static int still_hangs(struct work *w)
+{
+	struct unconfirmed u = { 0 };
+	struct stuck s;
+	int r = unconfirmed_read(w->env->state_fd, &u, &w->diag);
+
+	if (r)
+		return r == -ENOENT ? 0 : r;
+	stuck_read(w->env, &s);
+	for (size_t i = 0; !r && i < u.before->n_pfs; i++)
+		if (stuck_hangs(&s, u.before->pf[i].bdf))
+			r = is_stuck(w, u.before->pf[i].bdf);
+	unconfirmed_clear(&u);
+	return r;
+}
+
+/* It has begun, and was cut short or met what hangs: whoever was cut off by the
+ * apply cannot start netd anew. Any other change is recover's. */
+static int go_on(struct work *w)
+{
+	struct intent in = { 0 };
+	int r = intent_read(w->env->state_fd, &in, &w->diag);
+
+	if (!r && in.kind == INTENT_ROLLBACK) {
+		r = still_hangs(w);
+		if (!r)
+			return verb_transact(w, &in);
+	}
+	intent_clear(&in);
+	return r == -ENOENT ? 0 : r;
+}
+
 int verb_rollback(struct work *w)
 {
 	struct intent in = { 0 };
 	int phase = journal_phase(w->env->state_fd, &w->diag);
 	int r;
 
-	/* An unfinished change is recover's, and comes first. */
+	/* What is unfinished comes first. */
+	if (phase == JOURNAL_APPLYING)
+		return go_on(w);
 	if (phase != JOURNAL_UNCONFIRMED_YET)
 		return MIN(phase, 0);
 	r = look(w, &in);
