@@ -340,6 +340,19 @@ static int hand_over(struct work *w, struct loan *l, uint64_t generation)
 	return e;
 }
 
+/* One name, one loan: a generation is of its function alone, and a process may
+ * have many connections. Another netd has another start: its connections are
+ * gone. */
+static void name_connection(struct work *w, const struct loan *l,
+                            uint64_t generation)
+{
+	char b[BDF_STRLEN];
+
+	snprintf(w->req.holder, sizeof(w->req.holder), "@%llx-%d-%s-%llu",
+	         (unsigned long long)w->env->start, w->peer.pid,
+	         bdf_format(l->vf, b), (unsigned long long)generation);
+}
+
 static int give(struct work *w, struct loan *l)
 {
 	uint64_t generation = 0;
@@ -350,11 +363,8 @@ static int give(struct work *w, struct loan *l)
 
 	if (e)
 		return e;
-	/* Another netd has another start: its connections are gone. */
 	if (!*w->req.holder)
-		snprintf(w->req.holder, sizeof(w->req.holder), "@%llx-%d-%llu",
-		         (unsigned long long)w->env->start, w->peer.pid,
-		         (unsigned long long)generation);
+		name_connection(w, l, generation);
 	loan_merge(wanted(l), &w->req.attr);
 	e = hand_over(w, l, generation);
 	if (!e)
