@@ -97,8 +97,11 @@ json_t *ledger_json(const struct ledger *l);
 _must_check_ int ledger_decode(const json_t *doc, const char *boot,
                                struct ledger *ret);
 
-/* loan.c: a VF of a pool as its borrower stated it. */
+/* loan.c, loan-tidy.c: a VF of a pool as its borrower stated it. */
 void loan_merge(struct pol_vf *to, const struct pol_vf *attr);
+/* It could not be ended with its connection: verb_tidy() does it later. Not of
+ * those that have a name. */
+void loan_leave(struct work *w, struct ledger *l, struct ledger_fn *f);
 /* Is there one of a connection that is gone, and that can be ended? */
 bool loan_orphans(struct work *w);
 
