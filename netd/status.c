@@ -25,15 +25,18 @@ static json_t *known(uint32_t set, uint32_t has, json_t *v)
 	return json_null();
 }
 
+/* A process calls itself what it likes, and a name that is cut may end within a
+ * character: jansson takes neither, and what has it must not be missing. */
 static json_t *holder(const char *label, const char *name, int pid)
 {
-	if (*label && pid)
-		return json_sprintf("%s (pid %d)", label, pid);
-	if (*label)
-		return json_string(label);
+	const char *who = *label ? label : name;
+	json_t *o;
+
 	if (pid)
-		return json_sprintf("%s (pid %d)", name, pid);
-	return json_string("");
+		o = json_sprintf("%s (pid %d)", who, pid);
+	else
+		o = json_string(label);
+	return o ? o : json_sprintf("? (pid %d)", pid);
 }
 
 static const char *proto(uint16_t p)
