@@ -32,8 +32,9 @@ static int prepare_policy(struct transaction *t, const struct intent *in,
 		e = t->ops->observe_more(t->ctx, r->seen, r->want, t->d);
 	if (!e)
 		e = pol_plan(r->want, r->seen, &r->plan, t->d);
-	/* What was begun is brought to its end. */
-	if (!e && !in->history)
+	/* What was begun is brought to its end; but not by who asks anew, be it
+	 * over what is unfinished. */
+	if (!e && (t->mind_owners || !in->history))
 		e = budget_check(r->policy, r->plan, r->seen, t->d);
 	if (!e && t->mind_owners)
 		e = owners_check(t->env, r->plan, t->force, t->reply, t->d);
