@@ -38,6 +38,7 @@ struct loan {
 	const struct pol_pool *pool;
 	struct bdf vf;
 	struct tally left_out;
+	struct diag unfit; /* why the first that is not there is not */
 };
 
 static void loan_clear(struct loan *l)
@@ -108,6 +109,21 @@ static int resolve(struct work *w, struct loan *l, struct pol_fn fn)
 	return 0;
 }
 
+/* 1 = done; 0 = its PF hangs, or is not there: that keeps none from VFs of
+ * others. */
+static int try_resolve(struct work *w, struct loan *l, struct pol_fn fn)
+{
+	int e = resolve(w, l, fn);
+
+	if (!e || !w->errs.n)
+		return e ? e : 1;
+	if (!l->unfit.code)
+		l->unfit = w->errs.e[0].diag;
+	w->errs.n = 0;
+	w->diag = (struct diag){ 0 };
+	return 0;
+}
+
 static struct pol_vf *wanted(struct loan *l)
 {
 	return l->r.want->n_pfs && l->r.want->pf[0].n_vfs
@@ -139,11 +155,10 @@ static int consider(struct work *w, struct loan *l, const struct ledger *book,
 		l->left_out.guests++;
 		return 0;
 	}
-	e = resolve(w, l, fn);
-	if (e)
-		return e;
-	if (!wanted(l))
-		return 0;
+	e = try_resolve(w, l, fn);
+	l->left_out.gone += !e;
+	if (e <= 0 || !wanted(l))
+		return MIN(e, 0);
 	l->vf = wanted(l)->bdf;
 	if (*w->req.device &&
 	    (bdf_parse(w->req.device, &wish) || !bdf_equal(wish, l->vf)))
@@ -165,6 +180,10 @@ static int none_left(struct work *w, const struct loan *l)
 {
 	const struct tally *t = &l->left_out;
 
+	if (l->unfit.code && t->guests + t->gone == l->pool->n_fn) {
+		w->diag = l->unfit;
+		return -EINVAL;
+	}
 	diag_fail(&w->diag, -ENOSPC, FL_NETD_LOAN, "pool %s has no VF%s%s",
 	          l->pool->name, *w->req.device ? " " : " left", w->req.device);
 	diag_why(&w->diag,
@@ -456,14 +475,14 @@ static void settle_spare(struct work *w, struct loan *l)
 	size_t n = 0;
 	int e = 0;
 
-	for (size_t i = 0; l->pool && !e && i < l->pool->n_fn; i++) {
-		e = resolve(w, l, l->pool->fn[i]);
-		if (e || !wanted(l) || !bdf_equal(wanted(l)->bdf, l->vf))
+	for (size_t i = 0; l->pool && e >= 0 && i < l->pool->n_fn; i++) {
+		e = try_resolve(w, l, l->pool->fn[i]);
+		if (e <= 0 || !wanted(l) || !bdf_equal(wanted(l)->bdf, l->vf))
 			continue;
 		e = grant_settle(w, &l->r, &n);
 		break;
 	}
-	if (e)
+	if (e < 0)
 		log_diag(w->env->log, LOG_LVL_WARN, &w->diag);
 }
 
