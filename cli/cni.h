@@ -16,12 +16,12 @@
  *   is of a holder whose name is made of the network, the container and the
  *   interface, the specification's own key. So nothing is kept here, DEL needs
  *   no file, a second DEL does nothing, and a late one cannot take a VF from
- * who has it by then. DEL moves the interface back and returns the loan, and
- * netd scrubs the VF. CHECK and GC look at what netd's status lists.
+ *   who has it by then. DEL moves the interface back and returns the loan, and
+ *   netd scrubs the VF. CHECK and GC look at what netd's status lists.
  *
  *   Order: borrowed, then moved; moved back, then returned. Where the move
- * fails, the loan is returned. A container that is gone has given its interface
- * back itself (the kernel does).
+ *   fails, the loan is returned. A container that is gone has given its
+ *   interface back itself (the kernel does).
  *
  * Limits: no IPAM: addresses are another plugin's of the chain, or the pod's;
  * a configuration with one is refused. 1 MiB of configuration.

@@ -11,9 +11,9 @@
  *
  * Theory of operation
  *   Serving is a process of its own, and not the daemon's: what speaks HTTP
- * with anybody on this host has no right but to ask netd's "metrics", as
- * anybody may. After it listens it shuts itself in (seccomp): it can accept,
- * read, write, and connect to netd; no file, no program, no other socket.
+ *   with anybody on this host has no right but to ask netd's "metrics", as
+ *   anybody may. After it listens it shuts itself in (seccomp): it can accept,
+ *   read, write, and connect to netd; no file, no program, no other socket.
  *
  *   By hand and not by libmicrohttpd: one method, one path, one line of a
  *   request that is looked at, no body, no keep-alive, no thread; a library
@@ -26,7 +26,7 @@
  *   The address is the applied policy's. Where it has none, this waits and asks
  *   again each minute; where it has changed, this ends, and systemd begins it
  *   anew (contrib/systemd/fairlead-metrics.service): what is shut in cannot
- * bind another.
+ *   bind another.
  *
  * Limits: SERVE_CLIENTS at a time, the rest wait in the kernel's queue; a
  * request has SERVE_REQUEST bytes and SERVE_MS to come, its answer as long to

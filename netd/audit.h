@@ -8,9 +8,9 @@
  *
  * Theory of operation
  *   Where netd runs under systemd (JOURNAL_STREAM), a message is one datagram
- * to journald's own socket, by its native protocol; else its text is a line on
- *   standard error, which says the same to a person. The fields are FAIRLEAD_*,
- *   and each kind of message has a MESSAGE_ID: `journalctl MESSAGE_ID=...`,
+ *   to journald's own socket, by its native protocol; else its text is a line
+ *   on standard error, which says the same to a person. The fields are
+ *   FAIRLEAD_*, and each kind has a MESSAGE_ID: `journalctl MESSAGE_ID=...`,
  *   `journalctl FAIRLEAD_GUEST=fw` (docs/integration.md has the list).
  *
  *   Not by sd_journal_send(3): it keeps its socket's number in the process, and
@@ -22,8 +22,8 @@
  *
  *   An audit record is of what was read back. It is made from the entry of the
  *   history (history.h) when that is written for the last time, so that both
- * say the same; a change that was refused before anything was done is one line
- *   with its number.
+ *   say the same; a change that was refused before anything was done is one
+ *   line with its number.
  *
  * Limits: AUDIT_MAX bytes a message, longer values are cut; AUDIT_ACTIONS of a
  * change, the rest are in `fairlead history`.

@@ -42,11 +42,11 @@
  * Who decompresses
  *   A child of the worker that has nothing but two mappings, the image to read
  *   and the entry to write: no descriptor, no capability, no path (Landlock),
- * no system call but for its own memory (seccomp), limits of memory and time.
+ *   no system call but for its own memory (seccomp), limits of memory and time.
  *   So a decompressor that a crafted image takes over can write what the image
  *   could have contained anyhow, for the one hash of that image: the hash is
- * the worker's own, of the same bytes. The VMM believes nothing of an entry
- * (vmm/boot_direct.h).
+ *   the worker's own, of the same bytes. The VMM believes nothing of an entry
+ *   (vmm/boot_direct.h).
  *
  * Formats: gzip, xz, lzma, lz4, zstd. bzip2 and LZO kernels, which no
  * distribution makes, are "none".

@@ -8,21 +8,21 @@
  * Theory of operation
  *   The endpoint that Prometheus asks is no part of this daemon: `fairlead
  *   metrics --serve` is (cli/metrics-serve.c), a process without any right,
- * that asks by the verb "metrics" as anybody may. So not a byte of HTTP comes
- * near root, and a scrape is one read among others: it runs in a worker, beside
- *   changes, with a deadline.
+ *   that asks by the verb "metrics" as anybody may. So not a byte of HTTP comes
+ *   near root, and a scrape is one read among others: it runs in a worker,
+ *   beside changes, with a deadline.
  *
  *   What only main sees is counted by main, in struct env, which workers have
- * as it was at their fork: requests (tally.c), frames that a driver refused for
- *   their source (spoofs.c). VFs' counters are the kernel's, asked through the
- * PF (rtnl-stats.c), so that those bound to VFIO have them, too.
+ *   as it was at their fork: requests (tally.c), frames that a driver refused
+ *   for their source (spoofs.c). VFs' counters are the kernel's, asked through
+ *   the PF (rtnl-stats.c), so that those bound to VFIO have them, too.
  *
  *   rtnetlink gives eight zeros where a driver counts nothing
- * (rtnl_fill_vfinfo() begins with zeros, and asks only drivers that have
- * ndo_get_vf_stats). Zeros are believed of the drivers that have it, by a
- * table; of another driver from the first number on that is not zero. Else the
- * counters are unknown, and there is no series: a graph with a gap says so, one
- * at 0 would lie.
+ *   (rtnl_fill_vfinfo() begins with zeros, and asks only drivers that have
+ *   ndo_get_vf_stats). Zeros are believed of the drivers that have it, by a
+ *   table; of another driver from the first number on that is not zero. Else
+ *   the counters are unknown, and there is no series: a graph with a gap says
+ *   so, one at 0 would lie.
  *
  * Limits: TALLY_VERBS, SPOOFS_MAX; of a PF whose answer the kernel cannot put
  * into 64 kB (from about 180 VFs on) nothing is known.

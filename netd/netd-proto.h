@@ -34,29 +34,29 @@
  *                                                    "command"}, what netd
  *                                                    makes with a guest
  * record   root            -                         the descriptor
- * "inventory": the machine for `plan
- *                                                    --sim` (policy.h)
+ *                                                    "inventory": the machine
+ *                                                    for `plan --sim`
+ *                                                    (policy.h)
  * apply    root            policy as sealed memfd,   "done": how many of the
- *                          "file": name for people   "actions" were done
- *                          "force": true for what
- *                          another program owns
  *                          "file": name for people;  "actions" were done;
- *                          "confirm-within": seconds "confirm-within": where
- *                          (0 = it need not be)      it is to be confirmed
+ *                          "force": true for what    "confirm-within": where
+ *                          another program owns;     it is to be confirmed
+ *                          "confirm-within": seconds
+ *                          (0 = it need not be)
  * confirm  root            -                         "file"
  * restore  root            -                         as apply
  * history  root or group   "entry": its number;      "entries", newest first;
  *                          none: all                 or "entry": the one, as
  *                                                    in netd/history.h
- * lease    root or group   "guest": name, "log":    the lease below, with
+ * lease    root or group   "guest": name, "log":     the lease below, with
  *          fairlead        true for a log of it      descriptors
  *
  * attach   as lease        "guest", "device": names  "guest", "device",
  * detach   as lease        the same, and "now": true "forced": the guest did
  *                          not to ask the guest      not let go in time
- * failover as lease        "guest", "device": nic,  as attach's or detach's;
- *                          "way": "cycle", "to-     "already": it was so, and
- *                          standby" or "back"; or   nothing was done
+ * failover as lease        "guest", "device": nic,   as attach's or detach's;
+ *                          "way": "cycle", "to-      "already": it was so, and
+ *                          standby" or "back"; or    nothing was done
  *                          "now", as detach
  * query    as lease        "guest"                   the VMM's "state", below
  * log      as lease        "guest"                   "guest", "text": what its
@@ -182,8 +182,8 @@
  *        "throttled", "vcpu" (where its message is a plain one to one vCPU),
  *        "guest_vector", "gsi"}], "vcpus": [thread id ...]}
  *     {"event": "gone", "device": NAME, "reason": "host" | "error" |
- *      "guest" | "control"}: the VMM has let go by itself; netd ends that part
- * of the lease
+ *      "guest" | "control"}: the VMM has let go by itself; netd ends that
+ *      part of the lease
  *     {"event": "dark", "device": NAME}: the guest has switched its slot off,
  *      and does not use it any more; once an attach and once a detach at most
  *
@@ -197,7 +197,7 @@
  *    "mmio", "serial", "config", "bar", "own", "power", "other", "signal"},
  *    "dma_maps", "ram_regions", "resets", "route_commits", "set_irqs",
  *    "vectors", "faults", "guest_resets", "console_dropped", "throttled",
- * "ram_bytes", "ram_page", "prefault_ns", "prefault_threads", "peer_maps",
+ *    "ram_bytes", "ram_page", "prefault_ns", "prefault_threads", "peer_maps",
  *    "uptime_ns", "hotplug": {"adds", "removes", "forced", ...},
  *    "devices": [{"name", "bdf", "slot", ...}], "own": [{"name", "slot",
  *    "state"}]}

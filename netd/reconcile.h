@@ -13,10 +13,11 @@
  *   reconcile.c (workers) "look", a read like others, beside changes: observe
  *                         and plan. Where that would repair something,
  *                         "reconcile", a change: observe, plan against the
- * applied policy; do what is safe, tell the rest. As apply, but action by
- * action: what one VF refuses is not kept from another, and a step of this can
- * be cut anywhere, since each moves towards the applied policy. drift.c (main)
- * remembers: counts, what is open, what is fought over.
+ *                         applied policy; do what is safe, tell the rest. As
+ *                         apply, but action by action: what one VF refuses is
+ *                         not kept from another, and a step of this can be cut
+ *                         anywhere, since each moves towards that policy.
+ *   drift.c (main)        remembers: counts, what is open, what is fought over.
  *
  *   Safe is what disrupts nobody: class none; and VFs made where there are
  *   none, with all that follows (a driver that was reloaded has lost them).

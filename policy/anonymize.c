@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A machine without what tells it from others: MACs, serial numbers, its name
- * and machine-id. The n-th of all addresses
- * in their order becomes 02:00:00:00:00:n, so that equal ones stay equal, and
- * each stays the same from one recording to the next as long as the same ones
- * are there. None stays none. A hash would not do: there are so few addresses
- * of one vendor that all can be tried. Serial numbers become SN-n likewise, n
- * by the order of the functions; names that udev makes of a MAC go.
+ * and machine-id. The n-th of all addresses in their order becomes
+ * 02:00:00:00:00:n, so that equal ones stay equal, and each stays the same from
+ * one recording to the next as long as the same ones are there. None stays
+ * none. A hash would not do: there are so few addresses of one vendor that all
+ * can be tried. Serial numbers become SN-n likewise, n by the order of the
+ * functions; names that udev makes of a MAC go.
  */
 
 #include <stdio.h>

@@ -19,9 +19,9 @@
  *   pending bit instead, and the unmask sends it. Where somebody else raises
  *   the interrupt (vhost), own_vector_fd() gives an eventfd that is tied to the
  *   vector by a route and an irqfd while it is unmasked; what is signalled
- * while it is masked stays in the eventfd, shows as the pending bit, and
- * arrives with the unmask. own_intx() is the level of the function's pin; pins
- * are shared with whatever else is on them.
+ *   while it is masked stays in the eventfd, shows as the pending bit, and
+ *   arrives with the unmask. own_intx() is the level of the function's pin;
+ *   pins are shared with whatever else is on them.
  *
  *   Reset: FLR, the port's secondary bus reset and the machine's reset all end
  *   in ops->reset(), after the view is back at its reset values.
@@ -38,8 +38,8 @@
  * lock, which is innermost.
  *
  *   Hot plug. A function is made, and taken apart, while nobody runs: before
- * the guest does, or with the vCPUs and the data path's loop parked (plug.h).
- * One that is to go is told so first (ops->leave) and asked until nothing of
+ *   the guest does, or with the vCPUs and the data path's loop parked (plug.h).
+ *   One that is to go is told so first (ops->leave) and asked until nothing of
  *   what it began is under way, so that the parking waits for no storage.
  *
  * Trust: offsets, widths and values are the guest's. Reads of nothing are ones.

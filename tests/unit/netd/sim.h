@@ -5,9 +5,8 @@
 /*
  * A machine made of memory behind struct apply_ops: one PF with up to seven
  * VFs, where `two` says so a second one that has only a link, and two whole
- * functions. It is a
- * mock, and stands only where the order of things is tested; what sysfs and
- * netlink really do is tested in the lab (netd-*.sh).
+ * functions. It is a mock, and stands only where the order of things is tested;
+ * what sysfs and netlink really do is tested in the lab (netd-*.sh).
  *
  * The memory is shared, so that a process may do half a transaction and die.
  */
