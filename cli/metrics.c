@@ -285,7 +285,8 @@ static void say_spoofs(const struct metrics_out *o)
 static void say_journal(const struct metrics_out *o)
 {
 	static const char name[] = "fairlead_policy_state";
-	static const char *const phases[] = { "none", "applied", "applying" };
+	static const char *const phases[] = { "none", "applied", "unconfirmed",
+		                              "applying" };
 	const char *is = cli_text(o->reply, "journal", "");
 
 	metrics_head(
