@@ -20,8 +20,8 @@
  * is what a reviewer cannot read. CAP_NET_ADMIN is enough.
  *
  * Argued against: "nft flush ruleset" by somebody else takes the guard away
- * while the guest runs. It does, and status says so: "guard" is what the kernel
- * has, not what was asked.
+ * while the guest runs. It does, and status says so: "spoof-drops" is there
+ * only while the kernel has the chain, whatever was asked.
  */
 
 #include "netd/priv.h"

@@ -149,7 +149,7 @@
  *   "attributes" {"mac": "02:..", "vlan": {"id", "qos", "proto": 33024},
  *   "spoof-check": bool, "trust": bool}, each may be left out: that the VF is
  *   to have when it is handed over; what is left out is as a new VF has it.
- *   Other settings of a VF have the names of a state (state-json.c).
+ *   Other settings of a VF have the names of a state (vf-json.c).
  *   A function's generation grows with each lease and loan, and is never used
  *   again: a "return" that names another than the present one does nothing,
  *   answers "released": false, and says so. The same of a holder that has
