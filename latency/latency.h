@@ -17,9 +17,9 @@
  *   fewer than LAT_TAIL samples lie beyond it: with 100 samples there is no
  *   p99.9, and none is printed.
  *
- * This is the report half. The agent and the runner, which make the samples
- * inside a guest, come with the emulated NICs they compare against; until
- * then samples are read from files, a number a line.
+ * This is the report half. There is no agent and no runner yet, which would
+ * make the samples inside a guest: samples are read from files, a number a
+ * line.
  *
  * Limits: any uint64_t is a sample; LAT_BUCKETS counters, 440 KiB each.
  */
