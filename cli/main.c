@@ -62,7 +62,7 @@ static const struct cli_verb verbs[] = {
 	{ "confirm", "", "keep what was applied for a time", 0, 0,
 	  CLI_OPT_SOCKET, cli_confirm,
 	  "As root. `fairlead status` shows the time that is left." },
-	{ "assert", "[FILE]", "is the machine as the policy says?", 0, 1,
+	{ "assert", "[FILE|DIR]", "is the machine as the policy says?", 0, 1,
 	  CLI_OPT_SOCKET, cli_assert,
 	  "Without FILE the policy that is applied. Exit status: 0 it is, 1 it is\n"
 	  "not, and what differs is printed, 2 it cannot be told." },

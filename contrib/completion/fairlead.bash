@@ -18,6 +18,7 @@ _fairlead() {
 		plan) opts+=' --socket --sim --commands' ;;
 		record) opts+=' --socket --root --anonymize' ;;
 		export) opts+=' --socket --root --sim --format' ;;
+		import) opts+=' --root' ;;
 		metrics) opts+=' --socket --serve' ;;
 		lease) opts+=' --socket --hold --device --attributes' ;;
 		apply) opts+=' --socket --sim --force --confirm-within' ;;
@@ -30,7 +31,7 @@ _fairlead() {
 	'') mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur") ;;
 	doctor | explain | scrub) mapfile -t COMPREPLY < <(compgen -W "$(ls /sys/bus/pci/devices 2>/dev/null)" -- "${cur//\\/}") ;;
 	record) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
-	check | plan | apply | assert | latency) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	check | plan | apply | assert | export | import | dump | latency) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	esac
 }
 complete -F _fairlead fairlead
