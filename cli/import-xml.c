@@ -238,9 +238,13 @@ int xml_read(const char *text, size_t len, struct xml_network *ret,
 	int e;
 
 	memset(ret, 0, sizeof(*ret));
-	if (len > NETD_POLICY_MAX)
-		return diag_fail(d, -EFBIG, FL_CLI_IMPORT,
-		                 "cannot import more than 1 MiB");
+	if (len > NETD_POLICY_MAX) {
+		diag_fail(d, -EFBIG, FL_CLI_IMPORT,
+		          "cannot import more than 1 MiB");
+		diag_mend(d, "give it one network as `virsh net-dumpxml` "
+		             "prints it");
+		return -EFBIG;
+	}
 	r.xml = XML_ParserCreate(NULL);
 	if (!r.xml)
 		return -ENOMEM;

@@ -118,8 +118,9 @@ static int serve(const struct cli *c)
 		fprintf(stderr, "fairlead: the policy has another address\n");
 		return CLI_OK;
 	}
-	diag_fail(&d, r, FL_CLI_LISTEN, "cannot serve metrics: %s",
-	          strerror(-r));
+	diag_fail(&d, r, FL_CLI_LISTEN, "cannot serve metrics");
+	diag_why(&d, "%s", strerror(-r));
+	diag_mend(&d, "systemctl restart fairlead-metrics");
 	return cli_refuse(c, CLI_INTERNAL, &d);
 }
 

@@ -133,6 +133,8 @@ static void say_late(struct side *s, size_t part)
 	p->r = diag_fail(&p->d, -ETIMEDOUT, FL_SRIOV_STUCK, "%s", text);
 	diag_why(&p->d, "it did not come back within %u ms",
 	         deadline_ms(s, part));
+	diag_mend(&p->d, "see `dmesg` for the driver; what holds the device "
+	                 "must let go");
 	s->outcome[i] = APPLY_FAILED;
 }
 

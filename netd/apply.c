@@ -419,6 +419,10 @@ int apply_undo(const struct apply_ops *ops, void *ctx,
 		r = diag_fail(d, -ETIMEDOUT, FL_NETD_STUCK, "%s is stuck",
 		              bdf_format(first, b));
 		diag_why(d, "%s hangs; all others are as before", b);
+		diag_mend(d,
+		          "see `dmesg | grep %s`; what holds the device must "
+		          "let go; then `fairlead restore`, or `apply FILE`",
+		          b);
 	}
 	pol_plan_free(plan);
 	pol_state_free(seen);

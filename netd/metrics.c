@@ -184,5 +184,6 @@ int verb_metrics(struct work *w)
 	diag_fail(&w->diag, r, FL_NETD_METRICS,
 	          "cannot read the machine's functions");
 	diag_why(&w->diag, "%s", strerror(-r));
+	diag_mend(&w->diag, "see `ls /sys/bus/pci/devices` and `dmesg`");
 	return r;
 }
