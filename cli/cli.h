@@ -96,13 +96,13 @@ enum {
 	CLI_OPT_ATTRIBUTES = 1 << 11,
 	CLI_OPT_WITHIN = 1 << 12,
 	CLI_OPT_COMMANDS = 1 << 13,
-	CLI_OPT_SIM = 1 << 24,
-	CLI_OPT_ANONYMIZE = 1 << 25,
-	CLI_OPT_SERVE = 1 << 20,
-	CLI_OPT_FORMAT = 1 << 21,
-	CLI_OPT_FORCE = 1 << 12,
-	CLI_OPT_BACK = 1 << 26,
-	CLI_OPT_STANDBY = 1 << 27,
+	CLI_OPT_FORCE = 1 << 14,
+	CLI_OPT_SERVE = 1 << 15,
+	CLI_OPT_FORMAT = 1 << 16,
+	CLI_OPT_SIM = 1 << 17,
+	CLI_OPT_ANONYMIZE = 1 << 18,
+	CLI_OPT_BACK = 1 << 19,
+	CLI_OPT_STANDBY = 1 << 20,
 };
 
 /* Each returns an enum cli_exit. */
