@@ -8,10 +8,11 @@
  * Theory of operation
  *   main.c reads options by one table and finds the verb in another; each
  *   verb is one function. Verbs that need the machine changed or the kernel
- *   asked with privilege talk to fairlead-netd (client.c); `check` and
- *   `doctor` work alone. Results are a JSON document first; without -j the
- *   verb prints the same facts as text. Errors go to stderr as text, or with
- *   -j to stdout as {"ok": false, "error": {...}}.
+ *   asked with privilege talk to fairlead-netd (client.c); those that read a
+ *   policy or the machine (`check`, `schema`, `doctor`, `plan --sim`, `import`)
+ *   work alone. Results are a JSON document first; without -j the verb prints
+ *   the same facts as text. Errors go to stderr as text, or with -j to stdout
+ *   as {"ok": false, "error": {...}}.
  *
  *   `run` becomes the VMM: it arranges the descriptors as netd-proto.h says,
  *   drops root, and execs. So the guest's process is the one the user
@@ -33,24 +34,23 @@ enum cli_exit {
 	CLI_STANDBY = 5,  /* failover: the VF is away, the standby is there */
 };
 
-/* ---- errors: FL-08xx ---- */
+/* ---- errors: FL-021x, FL-022x, FL-08xx ---- */
 enum {
+	FL_CLI_INVENTORY = 211, /* a recorded machine, not read or written */
+	FL_CLI_RECORD = 212,    /* nor this one recorded */
+	FL_CLI_EXPORT = 213,    /* nor told as a policy */
+	FL_CLI_LISTEN = 220,    /* metrics cannot be served there */
+	FL_CLI_FORMAT = 221,    /* a policy cannot be in another's words */
+	FL_CLI_IMPORT = 222,    /* nor another's be one */
 	FL_CLI_NO_NETD = 801,
 	FL_CLI_REPLY = 802,
 	FL_CLI_FILE = 803,
 	FL_CLI_EXEC = 804,
 	FL_CLI_USER = 805,
 	FL_CLI_DEVICE = 806,
-	FL_CLI_CONFIG = 807,    /* configuration space not to be seen */
-	FL_CLI_LEASED = 808,    /* no running guest has such a device */
-	FL_CLI_INVENTORY = 211, /* a recorded machine cannot be read or written
-	                         */
-	FL_CLI_RECORD = 212,    /* nor this one recorded */
-	FL_CLI_EXPORT = 213,    /* nor told as a policy */
-	FL_CLI_LISTEN = 220,    /* metrics cannot be served there */
-	FL_CLI_FORMAT = 221,    /* a policy cannot be in another's words */
-	FL_CLI_IMPORT = 222,    /* nor another's be one */
-	FL_CLI_GUEST = 809,     /* a guest's control socket does not answer */
+	FL_CLI_CONFIG = 807, /* configuration space not to be seen */
+	FL_CLI_LEASED = 808, /* no running guest has such a device */
+	FL_CLI_GUEST = 809,  /* a guest's control socket does not answer */
 };
 
 struct cli {

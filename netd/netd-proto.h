@@ -241,18 +241,18 @@ enum {
 	FL_NETD_OVERLAY = 740,     /* an overlay cannot be made or read */
 	FL_NETD_MACVTAP = 741,     /* a macvtap cannot be made */
 	FL_NETD_FAILOVER = 742,    /* a nic has no standby to go to */
-	FL_NETD_QUARANTINE = 757,  /* a VF that is not proved to be clean */
-	FL_NETD_LOAN = 758,        /* nothing to lend, or lent already */
-	FL_NETD_RECORD = 752,      /* the machine cannot be recorded */
-	FL_NETD_OWNED = 760,       /* another program sets it, too */
-	FL_NETD_RELOAD = 761,      /* the policy file is not taken */
-	FL_NETD_METRICS = 765,     /* what is counted cannot be read */
 	FL_NETD_HISTORY = 744,     /* the history of changes cannot be kept */
 	FL_NETD_NO_ENTRY = 745,    /* nor has it such an entry */
 	FL_NETD_UNCONFIRMED = 746, /* an apply waits for its confirmation */
 	FL_NETD_CONFIRMED = 747,   /* and none does */
 	FL_NETD_BUDGET = 748,      /* more would be disrupted than may be */
 	FL_NETD_STUCK = 749,       /* a PF hangs; all others were done */
+	FL_NETD_RECORD = 752,      /* the machine cannot be recorded */
+	FL_NETD_QUARANTINE = 757,  /* a VF that is not proved to be clean */
+	FL_NETD_LOAN = 758,        /* nothing to lend, or lent already */
+	FL_NETD_OWNED = 760,       /* another program sets it, too */
+	FL_NETD_RELOAD = 761,      /* the policy file is not taken */
+	FL_NETD_METRICS = 765,     /* what is counted cannot be read */
 	FL_NETD_UNPACK = 651,      /* a kernel cannot be decompressed here */
 	FL_NETD_CACHE = 652,       /* nor kept */
 };

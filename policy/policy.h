@@ -99,6 +99,8 @@ enum {
 	FL_POL_MTU = 131,  /* a network's is more than its physical function's
 	                    */
 	FL_POL_RATE = 132, /* more promised to VFs than the link has */
+	FL_POL_FAR = 135,  /* a guest at one memory node, its pool at another */
+	FL_POL_SHARED = 136,    /* placement isolate, and none is alone */
 	FL_POL_SWITCHDEV = 143, /* stated, and only switchdev has it */
 	FL_POL_DEVLINK = 144,   /* the device has no such thing to set */
 	FL_POL_BRIDGE = 145,    /* not there; or not ours to change */
@@ -113,8 +115,6 @@ enum {
 	FL_POL_INVENTORY = 157,       /* a line of it is not understood */
 	FL_POL_INVENTORY_LACKS = 158, /* it does not say what a plan needs */
 	FL_POL_SIM = 159,             /* an action of a plan would fail */
-	FL_POL_FAR = 135, /* a guest at one memory node, its pool at another */
-	FL_POL_SHARED = 136,   /* placement isolate, and none is alone */
 	FL_POL_CPU = 160,      /* a CPU that the host has not, or is offline */
 	FL_POL_SIBLINGS = 161, /* two that share a core, and may not */
 	FL_POL_NODE = 164,     /* a memory node that the host has not */
