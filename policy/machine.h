@@ -25,6 +25,7 @@ enum { /* pol_vf.set, pol_pf.set: which fields are stated */
 	POL_HAS_RSS = 1 << 10,
 	POL_HAS_LINK_STATE = 1 << 11,
 	POL_HAS_MTU = 1 << 12,
+	POL_HAS_MSIX = 1 << 13, /* of a VF */
 	/* Those of a VF that its driver may lack. */
 	POL_HAS_KNOBS = POL_HAS_MAC | POL_HAS_VLAN | POL_HAS_SPOOF |
 	                POL_HAS_TRUST | POL_HAS_RATE | POL_HAS_RSS |
@@ -34,16 +35,15 @@ enum { /* pol_vf.set, pol_pf.set: which fields are stated */
 	POL_HAS_PARAMS = 1 << 21,
 	POL_HAS_GROUPS = 1 << 22,
 	POL_HAS_BRIDGE = 1 << 23,
-	POL_HAS_FILTERING = 1 << 27,
-	POL_HAS_MSIX = 1 << 28,  /* of a VF */
 	POL_HAS_GROUP = 1 << 24, /* of a VF */
+	/* Of both, the interface at the switch: its bridge, its VLANs there. */
+	POL_HAS_PORT = 1 << 25,
+	POL_HAS_PORT_VLAN = 1 << 26,
+	POL_HAS_FILTERING = 1 << 27,
 	/* struct pol_ident; observed only */
 	POL_HAS_NODE = 1 << 28,
 	POL_HAS_DSN = 1 << 29,
 	POL_HAS_PERM_MAC = 1 << 30,
-	/* Of both, the interface at the switch: its bridge, its VLANs there. */
-	POL_HAS_PORT = 1 << 25,
-	POL_HAS_PORT_VLAN = 1 << 26,
 };
 /* An interface of the host at the switch: the PF's own, or a VF's
  * representor. */
