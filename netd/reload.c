@@ -138,6 +138,27 @@ static int not_applied(struct work *w)
 	return -ENOENT;
 }
 
+/* One file of several is not the policy: taken for it, it would end what the
+ * others say, guests among them, and nothing of that is an action. */
+static int is_whole(struct work *w)
+{
+	struct pol_policy *p = NULL;
+	struct diag ignored;
+	size_t n = 0;
+
+	if (!policy_applied(w->env, &p, &w->errs, &ignored))
+		n = p->files.n;
+	pol_free(p);
+	if (n <= 1)
+		return 0;
+	diag_fail(&w->diag, -EBUSY, FL_NETD_RELOAD,
+	          "the policy file has changed, and is not applied");
+	diag_why(&w->diag, "what is applied is of %zu files, and this is one",
+	         n);
+	diag_mend(&w->diag, "fairlead apply");
+	return -EBUSY;
+}
+
 int verb_reload(struct work *w)
 {
 	int phase = journal_phase(w->env->state_fd, &w->diag);
@@ -150,6 +171,8 @@ int verb_reload(struct work *w)
 		r = read_file(w, &in);
 	if (!r && phase == JOURNAL_APPLIED)
 		r = is_applied(w, &in);
+	if (!r)
+		r = is_whole(w);
 	json_object_set_new(w->reply, "changed", json_boolean(r == 0));
 	if (r) {
 		intent_clear(&in);

@@ -13,7 +13,8 @@
  * file with errors changes nothing, either way.
  *
  * The file is root's and nobody else may write it, or it is not read: whoever
- * can write it, carves.
+ * can write it, carves. Where several files are applied as one policy it is not
+ * taken, since it is not all of it.
  */
 
 #include "netd/priv.h"

@@ -116,6 +116,26 @@ static void test_errors(void **state)
 	wait_code(d, FL_NETD_RELOAD);
 }
 
+/* One file is not taken for all of them. */
+static void test_several(void **state)
+{
+	static const char two[] = "#fairlead-files 1\n"
+				  "#file 11 a.yaml\nversion: 1\n"
+				  "#file 11 b.yaml\nversion: 1\n";
+	static const char one[] = "#fairlead-files 1\n"
+				  "#file 11 a.yaml\nversion: 1\n";
+	struct daemon *d = *state;
+
+	apply(d, two);
+	write_file(d, "policy.yaml", larger);
+	wait_code(d, FL_NETD_RELOAD);
+	assert_true(applied_is(d, two));
+	apply(d, one);
+	write_file(d, "policy.yaml", larger);
+	wait_code(d, 0);
+	assert_true(applied_is(d, larger));
+}
+
 /* Saving a file carves nobody's machine. */
 static void test_never_applied(void **state)
 {
@@ -163,6 +183,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_written, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_several, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_never_applied, setup,
 		                                teardown),
 		cmocka_unit_test_setup_teardown(test_idle, setup, teardown),
