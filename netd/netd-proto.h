@@ -149,7 +149,9 @@
  *   "attributes" {"mac": "02:..", "vlan": {"id", "qos", "proto": 33024},
  *   "spoof-check": bool, "trust": bool}, each may be left out: that the VF is
  *   to have when it is handed over; what is left out is as a new VF has it.
- *   Other settings of a VF have the names of a state (vf-json.c).
+ *   Also "tx-rate": {"min", "max"} (Mbit/s, 0 = no limit), "query-rss": bool,
+ *   "link-state": "auto" | "enable" | "disable". What is of the switch (a port,
+ *   a rate group) or of the nic's budget (vectors) is not a borrower's to say.
  *   A function's generation grows with each lease and loan, and is never used
  *   again: a "return" that names another than the present one does nothing,
  *   answers "released": false, and says so. The same of a holder that has

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What a borrower states of a VF, as a JSON object: those of a state's members
- * that are settings of a VF, by the same table.
+ * that are settings of a VF itself, by the same table. What binds it is the
+ * pool's; its port at the switch, its rate group and its vectors are the nic's,
+ * and a borrower need not be root.
  */
 
 #include "policy/fields.h"
 
-/* What binds it is the pool's. */
 static bool is_setting(const struct field *f)
 {
-	return f->has && !(f->has & (POL_HAS_DRIVER | POL_HAS_OVERRIDE));
+	return f->has & POL_HAS_KNOBS;
 }
 
 json_t *pol_vf_to_json(const struct pol_vf *v)

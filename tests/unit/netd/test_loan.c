@@ -232,6 +232,8 @@ static void test_bad_requests(void **state)
 		"\"verb\":\"borrow\",\"pool\":\"p\","
 		"\"attributes\":{\"driver\":\"x\"}",
 		"\"verb\":\"borrow\",\"pool\":\"p\","
+		"\"attributes\":{\"rate-group\":\"gold\"}",
+		"\"verb\":\"borrow\",\"pool\":\"p\","
 		"\"attributes\":{\"mac\":\"01:00:00:00:00:01\"}",
 		"\"verb\":\"return\"",
 		"\"verb\":\"return\",\"holder\":\"x\",\"generation\":0",
