@@ -273,7 +273,7 @@ static const struct {
 	{ { "attributes", required_argument, NULL, 'a' },
 	  CLI_OPT_ATTRIBUTES,
 	  " JSON",
-	  "what the VF is to have: mac, vlan, spoof-check, trust",
+	  "what the VF is to have: mac, vlan, trust, ... (fairlead(8))",
 	  offsetof(struct cli, attributes) },
 	{ { "sim", required_argument, NULL, 'S' },
 	  CLI_OPT_SIM,
