@@ -60,8 +60,7 @@ struct lease {
 		uint8_t slot;
 		char on_fault[8]; /* as in "dma-fault"; "" = go-on */
 	} device[LEASE_DEVICES_MAX];
-	uint32_t ports; /* device numbers of the guest's root ports, a bit each
-	                 */
+	uint32_t ports; /* device numbers of the guest's root ports, as bits */
 	size_t n_own;
 	struct lease_own own[LEASE_OWN_MAX];
 };
@@ -242,8 +241,7 @@ struct env {
 	int guests_fd; /* folder of the control sockets */
 	int cache_fd;  /* of decompressed kernels; -1 = none */
 	const struct log *log;
-	const char *journal; /* systemd's, for audit.h; NULL = it is not there
-	                      */
+	const char *journal;     /* systemd's, for audit.h; NULL = not there */
 	struct serials *serials; /* serials.h; NULL = none are known */
 	struct leases leases;
 	struct words words;

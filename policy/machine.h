@@ -101,8 +101,7 @@ struct pol_vf {
 	 * leases it, "" = nobody known. While it is held its attributes change
 	 * only where the same one is known to have it and is to have it. */
 	char label[2 * POL_NAME];
-	bool warn; /* wanted: what the driver does not do is left out, and told
-	            */
+	bool warn; /* wanted: what the driver does not do is left out */
 	/* Observed: POL_HAS_* of what it has refused to do, as it is wanted
 	 * now. */
 	uint32_t refused;
@@ -146,8 +145,7 @@ struct pol_pf {
 	char blocker[96];
 	/* wanted only */
 	struct pol_pos pos;
-	enum pol_manage manage; /* what of it is never put back, not being ours
-	                         */
+	enum pol_manage manage; /* what of it is not ours, and not put back */
 };
 #define POL_USES 4
 /* A whole function. Observed: every one that is no bridge. Wanted: those that

@@ -303,8 +303,7 @@ struct pol_network {
 };
 /* Of one VF, before its network; what is absent here is the network's. */
 struct pol_override_vf {
-	char name[POL_NAME]; /* it has none: lists are of things that begin so
-	                      */
+	char name[POL_NAME]; /* none: lists are of things that begin so */
 	struct pol_pos pos;
 	uint32_t id;
 	struct pol_mac mac;
@@ -467,8 +466,7 @@ struct pol_cpus {                         /* of a guest, beside their number */
 	struct pol_u32 halt_poll; /* microseconds */
 };
 struct pol_memory_node {
-	char name[POL_NAME]; /* it has none: lists are of things that begin so
-	                      */
+	char name[POL_NAME]; /* none: lists are of things that begin so */
 	struct pol_pos pos;
 	uint64_t size, cpus; /* bytes; a bit a vCPU */
 	int host;            /* the host's node that it is from; -1 = any */
@@ -504,8 +502,7 @@ struct pol_guest {
 	struct pol_memory_node *node; /* in the order of addresses */
 	size_t n_nodes;
 	uint32_t spare;      /* hotplug-slots: empty root ports */
-	uint32_t interrupts; /* interrupt-limit: a second and vector; 0 = none
-	                      */
+	uint32_t interrupts; /* interrupt-limit, a second and vector; or 0 */
 	char kernel[POL_PATH], initrd[POL_PATH];
 	enum pol_unpack unpack; /* kernel-decompression */
 	char cmdline[POL_CMDLINE];

@@ -96,10 +96,9 @@ enum {
 	FL_POL_HAS_VFS = 129,    /* a whole PF wanted, and it has VFs */
 	FL_POL_COMPANIONS = 130, /* alone, and its group has others; or too many
 	                            for a slot */
-	FL_POL_MTU = 131,  /* a network's is more than its physical function's
-	                    */
-	FL_POL_RATE = 132, /* more promised to VFs than the link has */
-	FL_POL_FAR = 135,  /* a guest at one memory node, its pool at another */
+	FL_POL_MTU = 131,        /* a network's is more than its PF's */
+	FL_POL_RATE = 132,       /* more promised to VFs than the link has */
+	FL_POL_FAR = 135, /* a guest at one memory node, its pool at another */
 	FL_POL_SHARED = 136,    /* placement isolate, and none is alone */
 	FL_POL_SWITCHDEV = 143, /* stated, and only switchdev has it */
 	FL_POL_DEVLINK = 144,   /* the device has no such thing to set */

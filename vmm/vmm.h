@@ -165,8 +165,7 @@ struct vm_cpu_list {
 };
 struct vm_cpus {
 	unsigned sockets, cores, threads; /* 0 = 1, as many as there are, 1 */
-	unsigned id_shift; /* APIC id bits below the socket; 0 = what it needs
-	                    */
+	unsigned id_shift; /* APIC id bits below the socket; 0 = as needed */
 	struct vm_cpu_list pin;      /* one a vCPU, or else all for all */
 	struct vm_cpu_list emulator; /* for the threads that are no vCPU */
 	unsigned fifo;               /* SCHED_FIFO, its priority; 0 = no */
