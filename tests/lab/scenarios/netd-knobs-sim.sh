@@ -47,6 +47,7 @@ netd_start --root "$ROOT"
 
 cat >"$POLICY" <<YAML
 version: 1
+host: { mode: observe } # drift is looked at here before it is put right
 nics:
   - { name: sim0, match: { pci: "$PF" }, virtual-function-count: 4, mtu: 9000 }
 networks:

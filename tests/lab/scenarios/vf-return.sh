@@ -34,11 +34,14 @@ runs_and_pings() { # NAME
 	pings "$1" 2
 }
 
+# What somebody else takes is not to come back by itself here.
+sed '1a host: { mode: observe }' docs/examples/demo.yaml >"$LAB_LOG/policy.yaml"
+
 step "apply; a guest pings"
 install_images
 pf=$(pf_igb) before=$(host_state "$pf")
 netd_start
-expect "apply" "$FAIRLEAD" apply docs/examples/demo.yaml
+expect "apply" "$FAIRLEAD" apply "$LAB_LOG/policy.yaml"
 vf=$(pci_vf "$pf" 0)
 runs_and_pings unbound
 guest_send unbound ping 30
@@ -56,7 +59,7 @@ equal "VFs" "$(cat "$PCI/$pf/sriov_numvfs")" 0
 
 step "apply makes them anew, restore takes them away"
 refused FL-0109 "no VF 0" "$FAIRLEAD" run demo
-expect "apply" "$FAIRLEAD" apply docs/examples/demo.yaml
+expect "apply" "$FAIRLEAD" apply "$LAB_LOG/policy.yaml"
 vf=$(pci_vf "$pf" 0)
 equal "driver" "$(pci_driver "$vf")" vfio-pci
 expect "restore" "$FAIRLEAD" restore
