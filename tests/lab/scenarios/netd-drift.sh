@@ -68,6 +68,7 @@ wait_for 10 "a report" has_drift '.attribute == "numvfs" and .open' reported
 vfs_are 1 || fail "it was changed"
 expect "apply" "$FAIRLEAD" apply "$POLICY"
 vfs_are 2 || fail "apply does it"
+"$FAIRLEAD" confirm >/dev/null 2>&1 || true # asked for where a PF has a default route
 
 step "again and again: somebody's will, and told whose"
 mkdir -p /etc/systemd/network

@@ -23,6 +23,7 @@ make_peer() { # INTERFACE
 apply_vlan() { # VLAN
 	policy_with "$LAB_LOG/policy.yaml" fl.mode=idle "s/vlan: null.*/vlan: $1/"
 	expect "apply" "$FAIRLEAD" apply "$LAB_LOG/policy.yaml"
+	"$FAIRLEAD" confirm >/dev/null 2>&1 || true # asked for where a PF has a default route
 }
 
 # reaches NAME ADDRESS: "yes" or "no", from the guest.
