@@ -382,7 +382,7 @@ int ioctl(int fd, unsigned long request, ...)
 }
 
 /* How often it was asked, and what with the last time. */
-static unsigned fake_asked(unsigned long request, uint64_t *ret_arg)
+static _unused_ unsigned fake_asked(unsigned long request, uint64_t *ret_arg)
 {
 	unsigned n = 0;
 
