@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What bzImages have compressed: found, decompressed, kept, made anew. */
+/* The folder of what bzImages have compressed: kept, made anew, bounded; and
+ * what a lease has of it. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,279 +9,14 @@
 
 #include <cmocka.h>
 
-#include <asm/bootparam.h>
 #include <fcntl.h>
-#include <lz4.h>
-#include <lzma.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-#include <zlib.h>
-#include <zstd.h>
 
-#include "netd/kernels-priv.h"
-
-#define UNPACKED (200u << 10)
-#define ROOM (UNPACKED * 2)
-#define SETUP 1024u /* one sector of set-up code */
-#define OFFSET 64u  /* of the payload in what follows */
-
-/* An "ELF file" whose bytes are not all alike. */
-static void make_kernel(uint8_t *k, unsigned seed)
-{
-	for (size_t i = 0; i < UNPACKED; i++)
-		k[i] = (uint8_t)(i * i / 251 + seed);
-	memcpy(k, "\177ELF", 4);
-}
-
-/* ---- packers: bytes written ------------------------------------------------
- */
-
-static size_t pack_gzip(const uint8_t *in, size_t len, uint8_t *out)
-{
-	z_stream z = { .next_in = (uint8_t *)(uintptr_t)in,
-		       .avail_in = (unsigned)len,
-		       .next_out = out,
-		       .avail_out = ROOM };
-
-	assert_int_equal(
-		deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY),
-		Z_OK);
-	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
-	deflateEnd(&z);
-	return ROOM - z.avail_out;
-}
-
-static size_t pack_xz(const uint8_t *in, size_t len, uint8_t *out)
-{
-	size_t n = 0;
-
-	assert_int_equal(lzma_easy_buffer_encode(1, LZMA_CHECK_CRC32, NULL, in,
-	                                         len, out, &n, ROOM),
-	                 LZMA_OK);
-	return n;
-}
-
-static size_t pack_lzma(const uint8_t *in, size_t len, uint8_t *out)
-{
-	lzma_stream s = LZMA_STREAM_INIT;
-	lzma_options_lzma o;
-
-	assert_false(lzma_lzma_preset(&o, 1));
-	assert_int_equal(lzma_alone_encoder(&s, &o), LZMA_OK);
-	s.next_in = in;
-	s.avail_in = len;
-	s.next_out = out;
-	s.avail_out = ROOM;
-	assert_int_equal(lzma_code(&s, LZMA_FINISH), LZMA_STREAM_END);
-	lzma_end(&s);
-	return ROOM - s.avail_out;
-}
-
-/* Two blocks, so that there is a second. */
-static size_t pack_lz4(const uint8_t *in, size_t len, uint8_t *out)
-{
-	size_t at = 4, half = len / 2;
-
-	memcpy(out, "\x02\x21\x4c\x18", 4);
-	for (int i = 0; i < 2; i++) {
-		size_t part = i ? len - half : half;
-		int n = LZ4_compress_default((const char *)in + (i ? half : 0),
-		                             (char *)out + at + 4, (int)part,
-		                             (int)(ROOM - at - 4));
-
-		assert_true(n > 0);
-		store_le(out + at, 4, (uint64_t)n);
-		at += 4 + (size_t)n;
-	}
-	return at;
-}
-
-static size_t pack_zstd(const uint8_t *in, size_t len, uint8_t *out)
-{
-	size_t n = ZSTD_compress(out, ROOM, in, len, 3);
-
-	assert_false(ZSTD_isError(n));
-	return n;
-}
-
-static const struct packer {
-	const char *name;
-	size_t (*pack)(const uint8_t *in, size_t len, uint8_t *out);
-	bool has_size;
-} packers[] = {
-	{ "gzip", pack_gzip, true },  { "xz", pack_xz, false },
-	{ "lzma", pack_lzma, false }, { "lz4", pack_lz4, false },
-	{ "zstd", pack_zstd, false },
-};
-
-struct image {
-	uint8_t *byte;
-	size_t len, payload, end;
-};
-
-static struct setup_header *header(struct image *im)
-{
-	return (void *)(im->byte + 0x1f1);
-}
-
-static struct image make_image(const struct packer *k, unsigned seed)
-{
-	struct image im = { .byte = calloc(1, SETUP + ROOM),
-		            .payload = SETUP + OFFSET };
-	uint8_t *kernel = malloc(UNPACKED);
-	struct setup_header *h;
-	size_t n;
-
-	assert_true(im.byte && kernel);
-	make_kernel(kernel, seed);
-	n = k->pack(kernel, UNPACKED, im.byte + im.payload);
-	free(kernel);
-	if (!k->has_size) {
-		store_le(im.byte + im.payload + n, 4, UNPACKED);
-		n += 4;
-	}
-	im.end = im.payload + n;
-	im.len = im.end + 100;
-	h = header(&im);
-	h->boot_flag = 0xaa55;
-	h->header = 0x53726448;
-	h->version = 0x20f;
-	h->setup_sects = 1;
-	h->payload_offset = OFFSET;
-	h->payload_length = (uint32_t)n;
-	return im;
-}
-
-/* ---- payloads --------------------------------------------------------------
- */
-
-static int unpack(const struct image *im, uint8_t *out)
-{
-	struct payload p;
-	int r = payload_find(im->byte, im->len, &p);
-
-	if (r < 0)
-		return r;
-	return p.unpacked > UNPACKED ? -ERANGE : payload_unpack(&p, out);
-}
-
-static void formats(void **state)
-{
-	uint8_t *want = malloc(UNPACKED), *out = calloc(1, UNPACKED);
-
-	(void)state;
-	make_kernel(want, 7);
-	for (size_t i = 0; i < ARRAY_SIZE(packers); i++) {
-		struct image im = make_image(&packers[i], 7);
-		struct payload p;
-
-		assert_int_equal(payload_find(im.byte, im.len, &p), 0);
-		assert_string_equal(payload_format(&p), packers[i].name);
-		assert_int_equal(p.unpacked, UNPACKED);
-		memset(out, 0, UNPACKED);
-		assert_int_equal(payload_unpack(&p, out), 0);
-		assert_memory_equal(out, want, UNPACKED);
-		free(im.byte);
-	}
-	free(want);
-	free(out);
-}
-
-/* Cut off, of another length than it says, or with a byte that is wrong: it
- * may not be found out, but stays within the output. */
-static void broken(void **state)
-{
-	uint8_t *out = malloc(UNPACKED);
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(packers); i++) {
-		struct image im = make_image(&packers[i], 1);
-
-		for (unsigned k = 0; k < 200; k++) {
-			size_t at =
-				im.payload + k * (im.end - im.payload) / 200;
-
-			im.byte[at] ^= 0x55;
-			(void)!unpack(&im, out);
-			im.byte[at] ^= 0x55;
-		}
-		store_le(im.byte + im.end - 4, 4, UNPACKED - 1);
-		assert_int_equal(unpack(&im, out), -EBADMSG);
-		store_le(im.byte + im.end - 4, 4, 16);
-		assert_int_equal(unpack(&im, out), -EBADMSG);
-		store_le(im.byte + im.end - 4, 4, UNPACKED);
-		header(&im)->payload_length -= 1000;
-		store_le(im.byte + im.end - 1004, 4, UNPACKED);
-		assert_int_equal(unpack(&im, out), -EBADMSG);
-		free(im.byte);
-	}
-	free(out);
-}
-
-static void none(void **state)
-{
-	struct image im = make_image(&packers[4], 1);
-	struct setup_header good = *header(&im);
-	struct payload p;
-
-	(void)state;
-#define NONE(err, field, value)                                                \
-	do {                                                                   \
-		*header(&im) = good;                                           \
-		header(&im)->field = value;                                    \
-		assert_int_equal(payload_find(im.byte, im.len, &p), err);      \
-	} while (0)
-	NONE(-ENOEXEC, boot_flag, 0);
-	NONE(-ENOEXEC, header, 0);
-	NONE(-ENOEXEC, version, 0x207);
-	NONE(-ENOEXEC, payload_offset, UINT32_MAX);
-	NONE(-ENOEXEC, payload_length, UINT32_MAX);
-	NONE(-ENOEXEC, payload_length, 15);
-	NONE(-ENOEXEC, setup_sects, 255);
-	NONE(-ENOTSUP, payload_offset, OFFSET + 1);
-	*header(&im) = good;
-	store_le(im.byte + im.end - 4, 4, KERNELS_UNPACKED_MAX + 1);
-	assert_int_equal(payload_find(im.byte, im.len, &p), -EFBIG);
-	store_le(im.byte + im.end - 4, 4, 0);
-	assert_int_equal(payload_find(im.byte, im.len, &p), -EBADMSG);
-	for (size_t len = 0; len < im.payload; len += 3)
-		assert_int_equal(payload_find(im.byte, len, &p), -ENOEXEC);
-	free(im.byte);
-}
-
-static void apart(void **state)
-{
-	uint8_t *want = malloc(UNPACKED);
-	uint8_t *out = mmap(NULL, UNPACKED, PROT_READ | PROT_WRITE,
-	                    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	(void)state;
-	assert_ptr_not_equal(out, MAP_FAILED);
-	make_kernel(want, 3);
-	for (size_t i = 0; i < ARRAY_SIZE(packers); i++) {
-		struct image im = make_image(&packers[i], 3);
-		struct payload p;
-
-		assert_int_equal(payload_find(im.byte, im.len, &p), 0);
-		memset(out, 0, UNPACKED);
-		assert_int_equal(payload_unpack_apart(&p, out, 20000), 0);
-		assert_memory_equal(out, want, UNPACKED);
-		p.unpacked--;
-		assert_int_equal(payload_unpack_apart(&p, out, 20000),
-		                 -EBADMSG);
-		/* It steps on what is not there, and only it dies. */
-		p.unpacked++;
-		p.data = (const uint8_t *)16;
-		assert_int_equal(payload_unpack_apart(&p, out, 20000), -ECHILD);
-		free(im.byte);
-	}
-	munmap(out, UNPACKED);
-	free(want);
-}
+#include "tests/unit/netd/bzimage.h"
 
 /* ---- the folder ------------------------------------------------------------
  */
@@ -398,8 +134,8 @@ static void kept(void **state)
 {
 	struct cache *f = *state;
 	uint64_t began = now_ns();
-	int k = kernel(f, "k", &packers[4], 5), fd = -1;
-	int same = kernel(f, "same", &packers[4], 5);
+	int k = kernel(f, "k", &packers[ZSTD], 5), fd = -1;
+	int same = kernel(f, "same", &packers[ZSTD], 5);
 	int elf = openat(f->dir, "elf", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	ino_t ino;
 
@@ -427,7 +163,7 @@ static void kept(void **state)
 	assert_int_equal(kernels_make(f->fd, elf, 20000, &fd), -ENOEXEC);
 	assert_int_equal(kernels_find(f->fd, elf, &fd), -ENOTSUP);
 	/* Another content under the same name */
-	close(kernel(f, "k", &packers[4], 6));
+	close(kernel(f, "k", &packers[ZSTD], 6));
 	assert_int_equal(kernels_find(f->fd, k, &fd), -ENOENT);
 	assert_int_equal(kernels_make(f->fd, k, 20000, &fd), 0);
 	assert_true(check(fd, 6) != ino);
@@ -488,7 +224,7 @@ static void anew(void **state)
 		spoil_is,   spoil_away,   spoil_link,
 	};
 	struct cache *f = *state;
-	int k = kernel(f, "k", &packers[1], 9), fd = -1;
+	int k = kernel(f, "k", &packers[XZ], 9), fd = -1;
 
 	settle();
 	for (size_t i = 0; i < ARRAY_SIZE(spoil); i++) {
@@ -509,13 +245,13 @@ static void anew(void **state)
 static void bounded(void **state)
 {
 	struct cache *f = *state;
-	int keep = kernel(f, "keep", &packers[4], 1), fd = -1;
+	int keep = kernel(f, "keep", &packers[ZSTD], 1), fd = -1;
 
 	settle();
 	assert_int_equal(kernels_make(f->fd, keep, 20000, &fd), 0);
 	close(fd);
 	for (unsigned i = 0; i < KERNELS_MAX + 8; i++) {
-		int k = kernel(f, "k", &packers[4], 10 + i);
+		int k = kernel(f, "k", &packers[ZSTD], 10 + i);
 
 		assert_int_equal(kernels_make(f->fd, k, 20000, &fd), 0);
 		check(fd, 10 + i);
@@ -537,7 +273,7 @@ static void left_over(void **state)
 		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd"
 		"ef";
 	struct cache *f = *state;
-	int k = kernel(f, "k", &packers[0], 2), fd = -1;
+	int k = kernel(f, "k", &packers[GZIP], 2), fd = -1;
 
 	close(openat(f->fd, KERNELS_NEW, O_CREAT | O_RDWR | O_CLOEXEC, 0600));
 	close(openat(f->fd, hash, O_CREAT | O_RDWR | O_CLOEXEC, 0600));
@@ -602,7 +338,7 @@ static const char *lease(struct cache *f, int k, enum pol_unpack unpack,
 static void leases(void **state)
 {
 	struct cache *f = *state;
-	int k = kernel(f, "k", &packers[4], 5), fd = -1;
+	int k = kernel(f, "k", &packers[ZSTD], 5), fd = -1;
 	int elf = openat(f->dir, "elf", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
 	assert_int_equal(fd_pwrite_full(elf, "\177ELF", 4, 0), 0);
@@ -628,11 +364,8 @@ static void leases(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(formats), cmocka_unit_test(broken),
-		cmocka_unit_test(none),    cmocka_unit_test(apart),
-		IN_FOLDER(kept),           IN_FOLDER(anew),
-		IN_FOLDER(bounded),        IN_FOLDER(left_over),
-		IN_FOLDER(not_ours),       IN_FOLDER(leases),
+		IN_FOLDER(kept),      IN_FOLDER(anew),     IN_FOLDER(bounded),
+		IN_FOLDER(left_over), IN_FOLDER(not_ours), IN_FOLDER(leases),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
