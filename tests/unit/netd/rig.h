@@ -123,12 +123,24 @@ static inline bool rig_die(struct rig *r, int at, int (*what)(struct rig *r))
 	return WEXITSTATUS(status) == 9;
 }
 
+static inline void rig_machine(struct rig *r, const char *want)
+{
+	char now[2048];
+
+	assert_string_equal(sim_text(r->sim, now), want);
+}
+
+static inline void rig_files(struct rig *r, const char *want)
+{
+	char list[256];
+
+	assert_string_equal(dir_list(&r->dir, list), want);
+}
+
 static inline void rig_is(struct rig *r, const char *machine, const char *files)
 {
-	char now[2048], list[256];
-
-	assert_string_equal(sim_text(r->sim, now), machine);
-	assert_string_equal(dir_list(&r->dir, list), files);
+	rig_machine(r, machine);
+	rig_files(r, files);
 }
 
 static inline void rig_fail(struct rig *r, int at, bool always)
