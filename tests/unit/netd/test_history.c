@@ -4,19 +4,9 @@
  * machine is a mock (sim.h); the files are real. */
 
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
-#include "netd/history.h"
-#include "tests/unit/netd/sim.h"
+#include "tests/unit/netd/rig.h"
 
 static const char policy[] =
 	"version: 1\n"
@@ -36,56 +26,7 @@ static const char policy[] =
 	"      - { name: a, pool: p, network: net,\n"
 	"          mac-address: \"02:00:00:00:00:01\" }\n";
 
-struct fixture {
-	struct sim *sim;
-	struct state_dir dir;
-	struct env env;
-	struct diag d;
-	struct pol_errors errs;
-	json_t *reply, *entry;
-};
-
-static int setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	f->sim = sim_new();
-	dir_make(&f->dir);
-	f->env.root_fd = -1;
-	f->env.state_fd = f->dir.fd;
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	json_decref(f->reply);
-	json_decref(f->entry);
-	dir_drop(&f->dir);
-	sim_free(f->sim);
-	free(f);
-	return 0;
-}
-
-static int run(struct fixture *f, const char *verb, struct intent *in)
-{
-	struct transaction t = { .env = &f->env,
-		                 .ops = &sim_ops,
-		                 .ctx = f->sim,
-		                 .d = &f->d,
-		                 .verb = verb };
-
-	json_decref(f->reply);
-	t.reply = f->reply = json_object();
-	memset(&f->d, 0, sizeof(f->d));
-	f->sim->n = 0;
-	return in->kind == INTENT_RESTORE ? transact_restore(&t, in)
-	                                  : transact_policy(&t, in, &f->errs);
-}
-
-static int apply(struct fixture *f)
+static int apply(struct rig *r)
 {
 	struct intent in = {
 		.policy = strdup(policy),
@@ -94,23 +35,17 @@ static int apply(struct fixture *f)
 		.who = { .known = true, .uid = 0, .pid = 77, .loginuid = 1000 }
 	};
 
-	return run(f, "apply", &in);
+	return rig_run(r, "apply", &in);
 }
 
-static int restore(struct fixture *f)
+/* In the place of the reply: the rig lets go of it. */
+static const json_t *entry(struct rig *r, uint32_t id)
 {
-	struct intent in = { .kind = INTENT_RESTORE };
-
-	return run(f, "restore", &in);
-}
-
-static const json_t *entry(struct fixture *f, uint32_t id)
-{
-	json_decref(f->entry);
-	f->entry = NULL;
-	assert_int_equal(history_get(f->dir.fd, id, &f->entry, &f->d), 0);
-	assert_int_equal(history_id(f->entry), id);
-	return f->entry;
+	json_decref(r->reply);
+	r->reply = NULL;
+	assert_int_equal(history_get(r->dir.fd, id, &r->reply, &r->d), 0);
+	assert_int_equal(history_id(r->reply), id);
+	return r->reply;
 }
 
 static const char *text(const json_t *o, const char *key)
@@ -134,12 +69,12 @@ static void check_value(const json_t *e, size_t i, const char *key,
 	free(have);
 }
 
-static size_t list_size(struct fixture *f)
+static size_t list_size(struct rig *r)
 {
 	json_t *list = NULL;
 	size_t n;
 
-	assert_int_equal(history_list(f->dir.fd, &list, &f->d), 0);
+	assert_int_equal(history_list(r->dir.fd, &list, &r->d), 0);
 	n = json_array_size(list);
 	json_decref(list);
 	return n;
@@ -147,12 +82,12 @@ static size_t list_size(struct fixture *f)
 
 static void test_done(void **state)
 {
-	struct fixture *f = *state;
+	struct rig *r = *state;
 	const json_t *e, *who;
 
-	assert_int_equal(list_size(f), 0);
-	assert_int_equal(apply(f), 0);
-	e = entry(f, 1);
+	assert_int_equal(list_size(r), 0);
+	assert_int_equal(apply(r), 0);
+	e = entry(r, 1);
 	assert_string_equal(text(e, "verb"), "apply");
 	assert_string_equal(text(e, "result"), "done");
 	assert_string_equal(text(e, "file"), "test.yaml");
@@ -182,46 +117,46 @@ static void test_done(void **state)
 /* What changes nothing writes nothing: no file of the folder is new. */
 static void test_nothing(void **state)
 {
-	struct fixture *f = *state;
+	struct rig *r = *state;
 	struct stat before, after;
 
-	assert_int_equal(apply(f), 0);
-	assert_int_equal(fstat(f->dir.fd, &before), 0);
+	assert_int_equal(apply(r), 0);
+	assert_int_equal(fstat(r->dir.fd, &before), 0);
 	usleep(20000);
-	assert_int_equal(apply(f), 0);
-	assert_int_equal(f->sim->n, 0);
-	assert_int_equal(fstat(f->dir.fd, &after), 0);
+	assert_int_equal(apply(r), 0);
+	assert_int_equal(r->sim->n, 0);
+	assert_int_equal(fstat(r->dir.fd, &after), 0);
 	assert_memory_equal(&before.st_mtim, &after.st_mtim,
 	                    sizeof(before.st_mtim));
-	assert_int_equal(list_size(f), 1);
+	assert_int_equal(list_size(r), 1);
 }
 
 static void test_restored(void **state)
 {
-	struct fixture *f = *state;
+	struct rig *r = *state;
 	const json_t *e;
 
-	assert_int_equal(apply(f), 0);
-	assert_int_equal(restore(f), 0);
-	e = entry(f, 2);
+	assert_int_equal(apply(r), 0);
+	assert_int_equal(rig_restore(r), 0);
+	e = entry(r, 2);
 	assert_string_equal(text(e, "verb"), "restore");
 	assert_true(json_is_null(json_object_get(e, "who")));
 	assert_true(json_is_null(json_object_get(e, "policy")));
-	assert_int_equal(list_size(f), 2);
-	assert_int_equal(restore(f), 0); /* nothing to restore */
-	assert_int_equal(list_size(f), 2);
+	assert_int_equal(list_size(r), 2);
+	assert_int_equal(rig_restore(r), 0); /* nothing to restore */
+	assert_int_equal(list_size(r), 2);
 }
 
 static void test_undone(void **state)
 {
-	struct fixture *f = *state;
+	struct rig *r = *state;
 	const json_t *e;
 
-	f->sim->fail_at = 4;
-	f->sim->fail_errno = -EOPNOTSUPP;
-	f->sim->fail_code = FL_NETD_LINK;
-	assert_int_equal(apply(f), -EOPNOTSUPP);
-	e = entry(f, 1);
+	r->sim->fail_at = 4;
+	r->sim->fail_errno = -EOPNOTSUPP;
+	r->sim->fail_code = FL_NETD_LINK;
+	assert_int_equal(apply(r), -EOPNOTSUPP);
+	e = entry(r, 1);
 	assert_string_equal(text(e, "result"), "undone");
 	assert_int_equal(json_integer_value(json_object_get(
 				 json_object_get(e, "error"), "code")),
@@ -235,38 +170,28 @@ static void test_undone(void **state)
 
 static void test_not_undone(void **state)
 {
-	struct fixture *f = *state;
+	struct rig *r = *state;
 
-	f->sim->fail_at = 4;
-	f->sim->fail_always = true;
-	f->sim->fail_errno = -EIO;
-	f->sim->fail_code = FL_NETD_LINK;
-	assert_int_equal(apply(f), -EIO);
-	assert_string_equal(text(entry(f, 1), "result"), "not-undone");
+	rig_fail(r, 4, true);
+	assert_int_equal(apply(r), -EIO);
+	assert_string_equal(text(entry(r, 1), "result"), "not-undone");
 }
 
 /* The recovery's entry is of whoever asked for what was cut short. */
 static void test_cut_short(void **state)
 {
-	struct fixture *f = *state;
+	struct rig *r = *state;
 	struct intent in = { 0 };
 	const json_t *e;
-	int status;
-	pid_t pid = fork();
 
-	if (!pid) {
-		f->sim->die_at = 3;
-		_exit(apply(f) ? 1 : 0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	f->sim->die_at = 0;
-	e = entry(f, 1);
+	assert_true(rig_die(r, 3, apply));
+	e = entry(r, 1);
 	assert_string_equal(text(e, "result"), "unfinished");
 	assert_true(json_is_null(json_object_get(e, "ended")));
 	check_value(e, 5, "outcome", "\"not-tried\"");
-	assert_int_equal(intent_read(f->dir.fd, &in, &f->d), 0);
-	assert_int_equal(run(f, "recover", &in), 0);
-	e = entry(f, 2);
+	assert_int_equal(intent_read(r->dir.fd, &in, &r->d), 0);
+	assert_int_equal(rig_run(r, "recover", &in), 0);
+	e = entry(r, 2);
 	assert_string_equal(text(e, "verb"), "recover");
 	assert_string_equal(text(e, "result"), "done");
 	assert_int_equal(json_integer_value(json_object_get(e, "continues")),
@@ -278,59 +203,59 @@ static void test_cut_short(void **state)
 
 static void test_bounded(void **state)
 {
-	struct fixture *f = *state;
+	struct rig *r = *state;
 	json_t *list = NULL;
 
 	for (int i = 0; i < HISTORY_MAX / 2 + 2; i++) {
-		assert_int_equal(apply(f), 0);
-		assert_int_equal(restore(f), 0);
+		assert_int_equal(apply(r), 0);
+		assert_int_equal(rig_restore(r), 0);
 	}
-	assert_int_equal(history_list(f->dir.fd, &list, &f->d), 0);
+	assert_int_equal(history_list(r->dir.fd, &list, &r->d), 0);
 	assert_int_equal(json_array_size(list), HISTORY_MAX);
 	assert_int_equal(history_id(json_array_get(list, 0)), HISTORY_MAX + 4);
 	assert_int_equal(history_id(json_array_get(list, HISTORY_MAX - 1)), 5);
 	assert_null(json_object_get(json_array_get(list, 0), "actions"));
 	json_decref(list);
-	assert_int_equal(history_get(f->dir.fd, 4, &list, &f->d), -ENOENT);
-	assert_int_equal(f->d.code, FL_NETD_NO_ENTRY);
+	assert_int_equal(history_get(r->dir.fd, 4, &list, &r->d), -ENOENT);
+	assert_int_equal(r->d.code, FL_NETD_NO_ENTRY);
 }
 
 /* No trace, no change. */
 static void test_unwritable(void **state)
 {
-	struct fixture *f = *state;
-	int fd = openat(f->dir.fd, HISTORY_DIR, O_CREAT | O_WRONLY, 0600);
+	struct rig *r = *state;
+	int fd = openat(r->dir.fd, HISTORY_DIR, O_CREAT | O_WRONLY, 0600);
 
 	assert_true(fd >= 0);
 	close(fd);
-	assert_int_equal(apply(f), -ENOTDIR);
-	assert_int_equal(f->d.code, FL_NETD_HISTORY);
-	assert_int_equal(f->sim->n, 0);
-	assert_int_equal(history_list(f->dir.fd, &f->reply, &f->d), -ENOTDIR);
+	assert_int_equal(apply(r), -ENOTDIR);
+	assert_int_equal(r->d.code, FL_NETD_HISTORY);
+	assert_int_equal(r->sim->n, 0);
+	assert_int_equal(history_list(r->dir.fd, &r->reply, &r->d), -ENOTDIR);
 }
 
 static void test_damaged(void **state)
 {
-	struct fixture *f = *state;
+	struct rig *r = *state;
 	json_t *list = NULL;
 	int dir;
 
-	assert_int_equal(apply(f), 0);
-	dir = openat(f->dir.fd, HISTORY_DIR, O_RDONLY | O_DIRECTORY);
-	assert_int_equal(journal_put(dir, "00000001.json", "{", 1, &f->d), 0);
-	assert_int_equal(journal_put(dir, "9.json", "{}", 2, &f->d), 0);
+	assert_int_equal(apply(r), 0);
+	dir = openat(r->dir.fd, HISTORY_DIR, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(journal_put(dir, "00000001.json", "{", 1, &r->d), 0);
+	assert_int_equal(journal_put(dir, "9.json", "{}", 2, &r->d), 0);
 	close(dir);
-	assert_int_equal(history_list(f->dir.fd, &list, &f->d), 0);
+	assert_int_equal(history_list(r->dir.fd, &list, &r->d), 0);
 	assert_int_equal(json_array_size(list), 1);
 	assert_string_equal(text(json_array_get(list, 0), "result"), "damaged");
 	json_decref(list);
-	assert_int_equal(restore(f), 0); /* its number is not used again */
-	assert_string_equal(text(entry(f, 2), "verb"), "restore");
+	assert_int_equal(rig_restore(r), 0); /* its number is not used again */
+	assert_string_equal(text(entry(r, 2), "verb"), "restore");
 }
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_done),    T(test_nothing),    T(test_restored),
 		T(test_undone),  T(test_not_undone), T(test_cut_short),
