@@ -22,117 +22,97 @@
 
 static struct outcome o;
 
+/* Words, how it ends, what it says. */
+static const struct {
+	const char *args[ARGS_MAX];
+	int status;
+	const char *out, *err;
+} command[] = {
+	{ { NULL }, 2, "", "usage: fairlead" },
+	{ { "--help" }, 0, "exit status: 0 done", "" },
+	{ { "-h" }, 0, "restore", "" },
+	{ { "--version" }, 0, "fairlead ", "" },
+	{ { "run", "--help" }, 0, "usage: fairlead run GUEST", "" },
+	{ { "statsu" }, 2, "", "did you mean \"status\"?" },
+	{ { "xyzzy" }, 2, "", "unknown verb \"xyzzy\"" },
+	{ { "--jsno", "status" }, 2, "", "--jsno" },
+	{ { "status", "extra" }, 2, "", "usage: fairlead status" },
+	{ { "check" }, 2, "", "usage: fairlead check FILE" },
+	{ { "status", "--root", "/" }, 2, "", "does not take --root" },
+	{ { "check", GOOD }, 0, "good: ", "" },
+	{ { "check", BAD }, 1, "", ".yaml:20:28: FL-0110: " },
+	{ { "-j", "check", BAD }, 1, "\"line\": 20", "" },
+	{ { "check", "/nowhere" }, 1, "", "FL-0803: " },
+	{ { "check", "/dev/zero" }, 1, "", "FL-0803: " },
+	{ { "check", "/" }, 1, "", "FL-0803: " },
+	{ { "plan", "/nowhere" }, 1, "", "FL-0803: " },
+	{ { "plan", "--sim", SIM, SIM_POLICY }, 0, "would be done", "" },
+	{ { "-j", "plan", "--sim", SIM, SIM_POLICY },
+	  0,
+	  "\"op\": \"numvfs\"",
+	  "" },
+	{ { "plan", "--sim", SIM, GOOD }, 0, "2 VFs on ens1f0", "" },
+	{ { "plan", "--sim", BARE, GOOD }, 1, "", ".yaml:7:12: FL-0120: " },
+	{ { "plan", "--sim", SIM "/inventory.jsonl", SIM_POLICY },
+	  0,
+	  "would be done",
+	  "" },
+	{ { "plan", "--sim", "/nowhere", GOOD }, 1, "", "FL-0211: " },
+	{ { "plan", "--sim", GOOD, GOOD }, 1, "", ".yaml:3:1: FL-0157" },
+	{ { "export", "--sim", SIM }, 0, "driver: vfio", "" },
+	{ { "-j", "export", "--sim", SIM }, 0, "\"policy\": ", "" },
+	{ { "apply", "--sim", SIM, SIM_POLICY }, 0, "\"num-vfs\": 4", "" },
+	{ { "apply", "--sim", BARE, GOOD }, 1, "", "FL-0120: " },
+	{ { "status", "--sim", SIM }, 2, "", "not take --sim" },
+	{ { "record", "--root", "/nowhere" }, 3, "", "FL-0212: " },
+	{ { "status", "--socket", "/nowhere" }, 3, "", "FL-0801: " },
+	{ { "-j", "status", "--socket", "/nowhere" }, 3, "\"code\": 801", "" },
+	{ { "run", "g", "--socket", "/nowhere" }, 3, "", "FL-0801: " },
+	{ { "attach", "g" }, 2, "", "usage: fairlead attach GUEST" },
+	{ { "attach", "--now", "g", "d" }, 2, "", "take --now" },
+	{ { "failover", "--back", "--to-standby", "g", "d" },
+	  2,
+	  "",
+	  "two things" },
+	{ { "failover", "g", "d", "--socket", "/nowhere" },
+	  3,
+	  "",
+	  "FL-0801: " },
+	{ { "detach", "g", "d", "--socket", "/nowhere" }, 3, "", "FL-0801: " },
+	{ { "detach", "g", "\xff", "--socket", "/nowhere" },
+	  1,
+	  "",
+	  "FL-0806: " },
+	{ { "doctor", "01:00.0" }, 1, "", "not a PCI address" },
+	{ { "doctor", "00ff:00:00.0" }, 1, "", "FL-0806: " },
+	{ { "doctor", "--root", "/nowhere" }, 1, "", "FL-0803: " },
+	{ { "doctor", "--root", IR }, 1, "on: 1 unit(s) (dmar0", "" },
+	{ { "doctor", "--root", IR, "0000:01:10.0" },
+	  1,
+	  "6, type DMA-FQ: 0000:01:10.0 (vfio-pci)",
+	  "" },
+	{ { "doctor", "--root", IR, "0000:00:1f.0" },
+	  1,
+	  "a bridge is never assigned",
+	  "" },
+	{ { "-j", "doctor", "--root", IR }, 1, "\"assignable\": false", "" },
+};
+
 static void words(void **state _unused_)
 {
-	static const struct {
-		const char *args[ARGS_MAX];
-		int status;
-		const char *out, *err;
-	} t[] = {
-		{ { NULL }, 2, "", "usage: fairlead" },
-		{ { "--help" }, 0, "exit status: 0 done", "" },
-		{ { "-h" }, 0, "restore", "" },
-		{ { "--version" }, 0, "fairlead ", "" },
-		{ { "run", "--help" }, 0, "usage: fairlead run GUEST", "" },
-		{ { "statsu" }, 2, "", "did you mean \"status\"?" },
-		{ { "xyzzy" }, 2, "", "unknown verb \"xyzzy\"" },
-		{ { "--jsno", "status" }, 2, "", "--jsno" },
-		{ { "status", "extra" }, 2, "", "usage: fairlead status" },
-		{ { "check" }, 2, "", "usage: fairlead check FILE" },
-		{ { "status", "--root", "/" }, 2, "", "does not take --root" },
-		{ { "check", GOOD }, 0, "good: ", "" },
-		{ { "check", BAD }, 1, "", ".yaml:20:28: FL-0110: " },
-		{ { "-j", "check", BAD }, 1, "\"line\": 20", "" },
-		{ { "check", "/nowhere" }, 1, "", "FL-0803: " },
-		{ { "check", "/dev/zero" }, 1, "", "FL-0803: " },
-		{ { "check", "/" }, 1, "", "FL-0803: " },
-		{ { "plan", "/nowhere" }, 1, "", "FL-0803: " },
-		{ { "plan", "--sim", SIM, SIM_POLICY },
-		  0,
-		  "would be done",
-		  "" },
-		{ { "-j", "plan", "--sim", SIM, SIM_POLICY },
-		  0,
-		  "\"op\": \"numvfs\"",
-		  "" },
-		{ { "plan", "--sim", SIM, GOOD }, 0, "2 VFs on ens1f0", "" },
-		{ { "plan", "--sim", BARE, GOOD },
-		  1,
-		  "",
-		  ".yaml:7:12: FL-0120: " },
-		{ { "plan", "--sim", SIM "/inventory.jsonl", SIM_POLICY },
-		  0,
-		  "would be done",
-		  "" },
-		{ { "plan", "--sim", "/nowhere", GOOD }, 1, "", "FL-0211: " },
-		{ { "plan", "--sim", GOOD, GOOD },
-		  1,
-		  "",
-		  ".yaml:3:1: FL-0157" },
-		{ { "export", "--sim", SIM }, 0, "driver: vfio", "" },
-		{ { "-j", "export", "--sim", SIM }, 0, "\"policy\": ", "" },
-		{ { "apply", "--sim", SIM, SIM_POLICY },
-		  0,
-		  "\"num-vfs\": 4",
-		  "" },
-		{ { "apply", "--sim", BARE, GOOD }, 1, "", "FL-0120: " },
-		{ { "status", "--sim", SIM }, 2, "", "not take --sim" },
-		{ { "record", "--root", "/nowhere" }, 3, "", "FL-0212: " },
-		{ { "status", "--socket", "/nowhere" }, 3, "", "FL-0801: " },
-		{ { "-j", "status", "--socket", "/nowhere" },
-		  3,
-		  "\"code\": 801",
-		  "" },
-		{ { "run", "g", "--socket", "/nowhere" }, 3, "", "FL-0801: " },
-		{ { "attach", "g" }, 2, "", "usage: fairlead attach GUEST" },
-		{ { "attach", "--now", "g", "d" }, 2, "", "take --now" },
-		{ { "failover", "--back", "--to-standby", "g", "d" },
-		  2,
-		  "",
-		  "two things" },
-		{ { "failover", "g", "d", "--socket", "/nowhere" },
-		  3,
-		  "",
-		  "FL-0801: " },
-		{ { "detach", "g", "d", "--socket", "/nowhere" },
-		  3,
-		  "",
-		  "FL-0801: " },
-		{ { "detach", "g", "\xff", "--socket", "/nowhere" },
-		  1,
-		  "",
-		  "FL-0806: " },
-		{ { "doctor", "01:00.0" }, 1, "", "not a PCI address" },
-		{ { "doctor", "00ff:00:00.0" }, 1, "", "FL-0806: " },
-		{ { "doctor", "--root", "/nowhere" }, 1, "", "FL-0803: " },
-		{ { "doctor", "--root", IR }, 1, "on: 1 unit(s) (dmar0", "" },
-		{ { "doctor", "--root", IR, "0000:01:10.0" },
-		  1,
-		  "6, type DMA-FQ: 0000:01:10.0 (vfio-pci)",
-		  "" },
-		{ { "doctor", "--root", IR, "0000:00:1f.0" },
-		  1,
-		  "a bridge is never assigned",
-		  "" },
-		{ { "-j", "doctor", "--root", IR },
-		  1,
-		  "\"assignable\": false",
-		  "" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(command); i++) {
 		char where[64];
 
 		snprintf(where, sizeof(where), "row %zu, %s", i,
-		         t[i].args[0] ? t[i].args[0] : "-");
-		run(&o, t[i].args);
-		expect_text(&o, where, o.out, t[i].out);
-		expect_text(&o, where, o.err, t[i].err);
-		if (o.status != t[i].status)
+		         command[i].args[0] ? command[i].args[0] : "-");
+		run(&o, command[i].args);
+		expect_text(&o, where, o.out, command[i].out);
+		expect_text(&o, where, o.err, command[i].err);
+		if (o.status != command[i].status)
 			fail_msg("%s: status %d", where, o.status);
 		/* Results and refusals do not mix. */
-		assert_true(!*t[i].out || !*o.err);
-		assert_true(!*t[i].err || !*o.out);
+		assert_true(!*command[i].out || !*o.err);
+		assert_true(!*command[i].err || !*o.out);
 	}
 }
 
