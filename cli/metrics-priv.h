@@ -8,6 +8,8 @@
 
 #include <stdio.h>
 
+#define METRICS_LABELS 3
+
 struct metrics_out {
 	FILE *f;
 	const json_t *reply;
@@ -23,6 +25,19 @@ void metrics_head(const struct metrics_out *o, const char *name,
 void metrics_series(const struct metrics_out *o, const char *name,
                     const char *const *labels);
 void metrics_whole(const struct metrics_out *o, json_int_t n);
+
+/* A metric with a series for each object of a list. */
+struct metrics_list {
+	const char *name, *type, *help;
+	/* "label", the key of its value, ... */
+	const char *labels[METRICS_LABELS * 2 + 1];
+	const char *key; /* of the value, true being 1; NULL: 1 for each */
+};
+void metrics_lists(const struct metrics_out *o, const json_t *list,
+                   const struct metrics_list *m, size_t n);
+/* One without labels; where `n` is no number it has no series. */
+void metrics_one(const struct metrics_out *o, const struct metrics_list *m,
+                 const json_t *n);
 
 /* metrics-drift.c */
 void metrics_drift(const struct metrics_out *o);

@@ -49,6 +49,40 @@ void metrics_whole(const struct metrics_out *o, json_int_t n)
 	fprintf(o->f, "%" JSON_INTEGER_FORMAT "\n", n);
 }
 
+static void say_item(const struct metrics_out *o, const struct metrics_list *m,
+                     const json_t *item)
+{
+	const char *labels[METRICS_LABELS * 2 + 1] = { NULL };
+	const json_t *v = m->key ? json_object_get(item, m->key) : json_true();
+
+	for (size_t i = 0; m->labels[i]; i += 2) {
+		labels[i] = m->labels[i];
+		labels[i + 1] = cli_text(item, m->labels[i + 1], "");
+	}
+	metrics_series(o, m->name, labels);
+	metrics_whole(o, json_is_true(v) ? 1 : json_integer_value(v));
+}
+
+void metrics_lists(const struct metrics_out *o, const json_t *list,
+                   const struct metrics_list *m, size_t n)
+{
+	for (size_t k = 0; k < n; k++) {
+		metrics_head(o, m[k].name, m[k].type, m[k].help);
+		for (size_t i = 0; i < json_array_size(list); i++)
+			say_item(o, &m[k], json_array_get(list, i));
+	}
+}
+
+void metrics_one(const struct metrics_out *o, const struct metrics_list *m,
+                 const json_t *n)
+{
+	metrics_head(o, m->name, m->type, m->help);
+	if (!json_is_integer(n))
+		return;
+	metrics_series(o, m->name, LABELS(NULL));
+	metrics_whole(o, json_integer_value(n));
+}
+
 static json_int_t int_of(const json_t *o, const char *key)
 {
 	return json_integer_value(json_object_get(o, key));
@@ -121,23 +155,20 @@ static void say_vfs(const struct metrics_out *o)
 
 /* ---- PFs ----------------------------------------------------------------- */
 
-static void say_pf_number(const struct metrics_out *o, const char *name,
-                          const char *key, const char *help)
-{
-	const json_t *pfs = json_object_get(o->reply, "pfs");
-
-	metrics_head(o, name, "gauge", help);
-	for (size_t i = 0; i < json_array_size(pfs); i++) {
-		const json_t *pf = json_array_get(pfs, i);
-		const json_t *v = json_object_get(pf, key);
-
-		metrics_series(o, name,
-		               LABELS("pciAddr", cli_text(pf, "bdf", ""), "pf",
-		                      cli_text(pf, "ifname", ""), "driver",
-		                      cli_text(pf, "driver", ""), NULL));
-		metrics_whole(o, json_is_true(v) ? 1 : json_integer_value(v));
+#define OF_PF                                                                  \
+	{                                                                      \
+		"pciAddr", "bdf", "pf", "ifname", "driver", "driver"           \
 	}
-}
+static const struct metrics_list pf_numbers[] = {
+	{ "fairlead_pf_vfs", "gauge", "VFs that the PF has now.", OF_PF,
+	  "num-vfs" },
+	{ "fairlead_pf_total_vfs", "gauge", "VFs that the PF can have.", OF_PF,
+	  "total-vfs" },
+	{ "fairlead_pf_counted", "gauge",
+	  "0 where the driver counts nothing of its VFs, which then have no "
+	  "sriov_vf_* series.",
+	  OF_PF, "counted" },
+};
 
 static void say_users(const struct metrics_out *o)
 {
@@ -168,29 +199,18 @@ static void say_users(const struct metrics_out *o)
 
 /* ---- netd ---------------------------------------------------------------- */
 
-static void say_leases(const struct metrics_out *o)
-{
-	static const char age[] = "fairlead_lease_age_seconds";
-	static const char devices[] = "fairlead_lease_devices";
-	const json_t *list = json_object_get(o->reply, "leases");
-
-	metrics_head(o, age, "gauge", "How long a guest has had its lease.");
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		const json_t *l = json_array_get(list, i);
-
-		metrics_series(o, age,
-		               LABELS("guest", cli_text(l, "guest", ""), NULL));
-		metrics_whole(o, int_of(l, "age"));
-	}
-	metrics_head(o, devices, "gauge", "Functions in the lease of a guest.");
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		const json_t *l = json_array_get(list, i);
-
-		metrics_series(o, devices,
-		               LABELS("guest", cli_text(l, "guest", ""), NULL));
-		metrics_whole(o, int_of(l, "devices"));
-	}
-}
+static const struct metrics_list leases[] = {
+	{ "fairlead_lease_age_seconds",
+	  "gauge",
+	  "How long a guest has had its lease.",
+	  { "guest", "guest" },
+	  "age" },
+	{ "fairlead_lease_devices",
+	  "gauge",
+	  "Functions in the lease of a guest.",
+	  { "guest", "guest" },
+	  "devices" },
+};
 
 static void say_requests(const struct metrics_out *o)
 {
@@ -227,35 +247,28 @@ static void say_requests(const struct metrics_out *o)
 	}
 }
 
+static const struct metrics_list faults = {
+	"fairlead_dma_faults_total",
+	"counter",
+	"DMA that the IOMMU refused, at least: the kernel tells ten in five "
+	"seconds.",
+	{ "pciAddr", "bdf", "guest", "guest", "device", "device" },
+	"count"
+};
+
+static const struct metrics_list lost = {
+	.name = "fairlead_kernel_log_lost_total",
+	.type = "counter",
+	.help = "Records of the kernel's log that were gone before they were "
+		"read.",
+};
+
 static void say_faults(const struct metrics_out *o)
 {
-	static const char name[] = "fairlead_dma_faults_total";
-	static const char lost[] = "fairlead_kernel_log_lost_total";
-	const json_t *faults = json_object_get(o->reply, "dma-faults");
-	const json_t *list = json_object_get(faults, "by-function");
+	const json_t *told = json_object_get(o->reply, "dma-faults");
 
-	metrics_head(
-		o, name, "counter",
-		"DMA that the IOMMU refused, at least: the kernel tells ten in "
-		"five seconds.");
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		const json_t *f = json_array_get(list, i);
-
-		metrics_series(o, name,
-		               LABELS("pciAddr", cli_text(f, "bdf", ""),
-		                      "guest", cli_text(f, "guest", ""),
-		                      "device", cli_text(f, "device", ""),
-		                      NULL));
-		metrics_whole(o, int_of(f, "count"));
-	}
-	metrics_head(
-		o, lost, "counter",
-		"Records of the kernel's log that were gone before they were "
-		"read.");
-	if (json_is_integer(json_object_get(faults, "lost"))) {
-		metrics_series(o, lost, LABELS(NULL));
-		metrics_whole(o, int_of(faults, "lost"));
-	}
+	metrics_lists(o, json_object_get(told, "by-function"), &faults, 1);
+	metrics_one(o, &lost, json_object_get(told, "lost"));
 }
 
 static void say_spoofs(const struct metrics_out *o)
@@ -313,15 +326,11 @@ int metrics_text(const json_t *reply, char **ret, size_t *ret_len)
 	if (reply) {
 		if (strcmp(cli_text(reply, "names", ""), "fairlead") != 0)
 			say_vfs(&o);
-		say_pf_number(&o, "fairlead_pf_vfs", "num-vfs",
-		              "VFs that the PF has now.");
-		say_pf_number(&o, "fairlead_pf_total_vfs", "total-vfs",
-		              "VFs that the PF can have.");
-		say_pf_number(&o, "fairlead_pf_counted", "counted",
-		              "0 where the driver counts nothing of its VFs, "
-		              "which then have no sriov_vf_* series.");
+		metrics_lists(&o, json_object_get(reply, "pfs"), pf_numbers,
+		              ARRAY_SIZE(pf_numbers));
 		say_users(&o);
-		say_leases(&o);
+		metrics_lists(&o, json_object_get(reply, "leases"), leases,
+		              ARRAY_SIZE(leases));
 		say_requests(&o);
 		say_faults(&o);
 		say_spoofs(&o);
