@@ -69,23 +69,18 @@ static void decode_link_state(struct nlattr *const *at, struct rtnl_vf *vf)
 	vf->has |= POL_HAS_LINK_STATE;
 }
 
-static void decode_vf(struct nlattr *info, struct rtnl_link *l)
+static void decode_vf(struct nlattr *const *at, unsigned n, void *arg)
 {
-	struct nlattr *at[IFLA_VF_MAX + 1];
-	const struct ifla_vf_mac *mac;
-	const struct ifla_vf_spoofchk *spoof;
-	const struct ifla_vf_trust *trust;
-	const struct ifla_vf_rss_query_en *rss;
+	const struct ifla_vf_mac *mac = nla_data(at[IFLA_VF_MAC]);
+	const struct ifla_vf_spoofchk *spoof =
+		PAYLOAD(at[IFLA_VF_SPOOFCHK], struct ifla_vf_spoofchk);
+	const struct ifla_vf_trust *trust =
+		PAYLOAD(at[IFLA_VF_TRUST], struct ifla_vf_trust);
+	const struct ifla_vf_rss_query_en *rss =
+		PAYLOAD(at[IFLA_VF_RSS_QUERY_EN], struct ifla_vf_rss_query_en);
+	struct rtnl_link *l = arg;
 	struct rtnl_vf vf = { 0 };
 
-	if (nla_parse_nested(at, IFLA_VF_MAX, info, NULL) < 0)
-		return;
-	mac = PAYLOAD(at[IFLA_VF_MAC], struct ifla_vf_mac);
-	spoof = PAYLOAD(at[IFLA_VF_SPOOFCHK], struct ifla_vf_spoofchk);
-	trust = PAYLOAD(at[IFLA_VF_TRUST], struct ifla_vf_trust);
-	rss = PAYLOAD(at[IFLA_VF_RSS_QUERY_EN], struct ifla_vf_rss_query_en);
-	if (!mac || mac->vf >= ARRAY_SIZE(l->vf))
-		return;
 	memcpy(vf.mac, mac->mac, sizeof(vf.mac));
 	vf.has |= POL_HAS_MAC;
 	decode_vlan(at, &vf);
@@ -103,7 +98,39 @@ static void decode_vf(struct nlattr *info, struct rtnl_link *l)
 		vf.rss = rss->setting;
 		vf.has |= POL_HAS_RSS;
 	}
-	l->vf[mac->vf] = vf;
+	l->vf[n] = vf;
+}
+
+/* The kernel tells a MAC of each VF, and the VF's number with it. */
+static void parse_vf(struct nlattr *info, rtnl_vf_fn fn, void *arg)
+{
+	struct nlattr *at[IFLA_VF_MAX + 1];
+	const struct ifla_vf_mac *mac;
+
+	if (nla_parse_nested(at, IFLA_VF_MAX, info, NULL) < 0)
+		return;
+	mac = PAYLOAD(at[IFLA_VF_MAC], struct ifla_vf_mac);
+	if (mac && mac->vf < POL_VFS_MAX)
+		fn(at, mac->vf, arg);
+}
+
+int rtnl_each_vf(struct nlmsghdr *h, rtnl_vf_fn fn, void *arg)
+{
+	struct nlattr *list, *info;
+	int left;
+
+	if (h->nlmsg_type != RTM_NEWLINK ||
+	    h->nlmsg_len < NLMSG_HDRLEN + sizeof(struct ifinfomsg))
+		return -EBADMSG;
+	list = nlmsg_find_attr(h, sizeof(struct ifinfomsg), IFLA_VFINFO_LIST);
+	if (!list)
+		return 0;
+	nla_for_each_nested(info, list, left)
+	{
+		if (nla_type(info) == IFLA_VF_INFO)
+			parse_vf(info, fn, arg);
+	}
+	return 0;
 }
 
 /* Of an Ethernet device; the kernel tells it where the driver set one. */
@@ -138,12 +165,11 @@ static void decode_altnames(struct nlattr *props, struct rtnl_link *l)
 int rtnl_link_decode(struct nlmsghdr *h, struct rtnl_link *ret)
 {
 	const struct ifinfomsg *i = nlmsg_data(h);
-	struct nlattr *list, *info, *mtu;
-	int left;
+	struct nlattr *mtu;
+	int e = rtnl_each_vf(h, decode_vf, ret);
 
-	if (h->nlmsg_type != RTM_NEWLINK ||
-	    h->nlmsg_len < NLMSG_HDRLEN + sizeof(*i))
-		return -EBADMSG;
+	if (e)
+		return e;
 	ret->ifindex = i->ifi_index;
 	ret->up = i->ifi_flags & IFF_UP;
 	mtu = nlmsg_find_attr(h, sizeof(*i), IFLA_MTU);
@@ -152,12 +178,6 @@ int rtnl_link_decode(struct nlmsghdr *h, struct rtnl_link *ret)
 	decode_permanent(nlmsg_find_attr(h, sizeof(*i), IFLA_PERM_ADDRESS),
 	                 ret);
 	decode_altnames(nlmsg_find_attr(h, sizeof(*i), IFLA_PROP_LIST), ret);
-	list = nlmsg_find_attr(h, sizeof(*i), IFLA_VFINFO_LIST);
-	if (!list)
-		return 0;
-	nla_for_each_nested(info, list,
-	                    left) if (nla_type(info) == IFLA_VF_INFO)
-		decode_vf(info, ret);
 	return 0;
 }
 

@@ -33,20 +33,14 @@ static const int attributes[VF_STATS] = {
 	[VF_TX_DROPPED] = IFLA_VF_STATS_TX_DROPPED,
 };
 
-static void decode_vf(struct nlattr *info, struct link_stats *s)
+static void decode_vf(struct nlattr *const *at, unsigned n, void *arg)
 {
-	struct nlattr *at[IFLA_VF_MAX + 1], *stat[IFLA_VF_STATS_MAX + 1];
-	const struct ifla_vf_mac *mac;
+	struct nlattr *stat[IFLA_VF_STATS_MAX + 1];
+	struct link_stats *s = arg;
 	struct vf_stats v = { .there = true };
 
-	if (nla_parse_nested(at, IFLA_VF_MAX, info, NULL) < 0 ||
-	    !at[IFLA_VF_MAC] || !at[IFLA_VF_STATS] ||
-	    nla_len(at[IFLA_VF_MAC]) < (int)sizeof(*mac) ||
-	    nla_parse_nested(stat, IFLA_VF_STATS_MAX, at[IFLA_VF_STATS], NULL) <
-	            0)
-		return;
-	mac = nla_data(at[IFLA_VF_MAC]);
-	if (mac->vf >= ARRAY_SIZE(s->vf))
+	if (!at[IFLA_VF_STATS] || nla_parse_nested(stat, IFLA_VF_STATS_MAX,
+	                                           at[IFLA_VF_STATS], NULL) < 0)
 		return;
 	for (size_t i = 0; i < VF_STATS; i++) {
 		const struct nlattr *a = stat[attributes[i]];
@@ -54,24 +48,12 @@ static void decode_vf(struct nlattr *info, struct link_stats *s)
 		if (a && nla_len(a) >= (int)sizeof(v.v[i]))
 			memcpy(&v.v[i], nla_data(a), sizeof(v.v[i]));
 	}
-	s->vf[mac->vf] = v;
+	s->vf[n] = v;
 }
 
 int rtnl_stats_decode(struct nlmsghdr *h, struct link_stats *ret)
 {
-	struct nlattr *list, *info;
-	int left;
-
-	if (h->nlmsg_type != RTM_NEWLINK ||
-	    h->nlmsg_len < NLMSG_HDRLEN + sizeof(struct ifinfomsg))
-		return -EBADMSG;
-	list = nlmsg_find_attr(h, sizeof(struct ifinfomsg), IFLA_VFINFO_LIST);
-	if (!list)
-		return 0;
-	nla_for_each_nested(info, list,
-	                    left) if (nla_type(info) == IFLA_VF_INFO)
-		decode_vf(info, ret);
-	return 0;
+	return rtnl_each_vf(h, decode_vf, ret);
 }
 
 static int decode(struct nlmsghdr *h, void *arg)

@@ -47,6 +47,11 @@ struct rtnl_link {
 _must_check_ int rtnl_link_read(struct rtnl *r, const char *ifname,
                                 unsigned ifindex, struct rtnl_link *ret,
                                 struct diag *d);
+/* Pure: calls `fn` with each VF below POL_VFS_MAX that one RTM_NEWLINK has, and
+ * its attributes (IFLA_VF_MAX + 1 of them). */
+struct nlattr;
+typedef void (*rtnl_vf_fn)(struct nlattr *const *at, unsigned vf, void *arg);
+_must_check_ int rtnl_each_vf(struct nlmsghdr *h, rtnl_vf_fn fn, void *arg);
 /* Pure: fills `ret` from one RTM_NEWLINK. */
 _must_check_ int rtnl_link_decode(struct nlmsghdr *h, struct rtnl_link *ret);
 
