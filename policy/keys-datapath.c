@@ -102,9 +102,5 @@ void check_datapath(struct read *r, const struct pol_guest *g,
 	d = pol_err(r->errs, nic->own.pos, FL_POL_DATAPATH,
 	            "nic %s has 'datapath', but no MAC", nic->name);
 	diag_why(d, "it is the same nic only with the same MAC");
-	diag_mend(d,
-	          "add 'mac-address', or `mac: { prefix: ... }` to pool %s "
-	          "(line %u)",
-	          r->policy->pool[nic->idle_pool].name,
-	          r->policy->pool[nic->idle_pool].pos.line);
+	mend_mac(d, &r->policy->pool[nic->idle_pool]);
 }

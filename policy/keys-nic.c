@@ -312,6 +312,14 @@ const struct list list_guest_nics = {
 
 /* ---- a nic and its guest ------------------------------------------------- */
 
+void mend_mac(struct diag *d, const struct pol_pool *pool)
+{
+	diag_mend(d,
+	          "add 'mac-address', or `mac: { prefix: ... }` to pool %s "
+	          "(line %u)",
+	          pool->name, pool->pos.line);
+}
+
 /* The guest joins the two by their MAC (virtio 1.2 5.1.6.1 has no other
  * word), so it must be known what it is. */
 static void check_standby(struct read *r, const struct pol_guest *g,
@@ -326,11 +334,7 @@ static void check_standby(struct read *r, const struct pol_guest *g,
 	d = pol_err(r->errs, nic->standby.pos, FL_POL_MISSING,
 	            "nic %s has 'failover', but no MAC", nic->name);
 	diag_why(d, "the guest joins the VF and its standby by their MAC");
-	diag_mend(d,
-	          "add 'mac-address', or `mac: { prefix: ... }` to pool %s "
-	          "(line %u)",
-	          r->policy->pool[nic->pool].name,
-	          r->policy->pool[nic->pool].pos.line);
+	mend_mac(d, &r->policy->pool[nic->pool]);
 }
 
 void check_nics(struct read *r, const struct node *map,

@@ -241,6 +241,8 @@ void place_nic(struct read *r, const struct node *v, struct pol_guest_nic *nic,
 /* keys-nic.c: what concerns a NIC and its guest. */
 void check_nics(struct read *r, const struct node *map,
                 const struct pol_guest *g);
+/* Of a nic that must have a MAC: where it could have one from. */
+void mend_mac(struct diag *d, const struct pol_pool *pool);
 /* keys-macvtap.c */
 READER(read_macvtap_mode); /* of a struct pol_tap */
 void macvtap_done(struct read *r, const struct node *map, struct pol_tap *t);
