@@ -9,6 +9,7 @@
  *   - the machine exported as a policy is left as it is by that.
  */
 
+#include "tests/unit/policy/act.h"
 #include "tests/unit/policy/state.h"
 
 #define ROUNDS 20000
@@ -149,39 +150,13 @@ static void sim_vf(struct pol_pf *pf, const struct pol_action *a)
 	assert_true(a->vf >= 0 && (uint32_t)a->vf < pf->num_vfs);
 	v = &pf->vf[a->vf];
 	assert_true(bdf_equal(v->bdf, a->vf_bdf));
-	switch (a->op) {
-	case POL_OP_VF_MAC:
-		memcpy(v->mac, a->mac, 6);
-		break;
-	case POL_OP_VF_VLAN:
-		v->vlan = a->vlan;
-		v->qos = a->qos;
-		v->proto = a->proto;
-		break;
-	case POL_OP_VF_SPOOF:
-		v->spoof = a->number;
-		break;
-	case POL_OP_VF_TRUST:
-		v->trust = a->number;
-		break;
-	case POL_OP_VF_RATE:
-		v->rate_min = a->rate_min;
-		v->rate_max = a->rate_max;
-		break;
-	case POL_OP_VF_RSS:
-		v->rss = a->number;
-		break;
-	case POL_OP_VF_LINK:
-		v->link_state = (enum pol_link_state)a->number;
-		break;
-	case POL_OP_VF_DRIVER:
-		if (strcmp(a->driver_from, "?") != 0)
-			assert_string_equal(a->driver_from, v->driver);
-		sim_driver(pf, v, a);
-		break;
-	default:
+	if (act_knob(v, a))
+		return;
+	if (a->op != POL_OP_VF_DRIVER)
 		fail_msg("op %d on a VF", (int)a->op);
-	}
+	if (strcmp(a->driver_from, "?") != 0)
+		assert_string_equal(a->driver_from, v->driver);
+	sim_driver(pf, v, a);
 }
 
 static void sim(struct pol_state *s, const struct pol_action *a)
