@@ -4,26 +4,11 @@
 # check: no, until it has been seen to pass in the lab
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-device.sh"
+. "$LAB_DIR/lib-bridge.sh"
 
-GUEST_IP=10.0.2.15 HOST_IP=10.0.2.3
-MAC=02:5a:10:00:00:07
-BR=br0
-
-policy() { # FILE BACKEND
-	cat >"$1" <<-END
-		version: 1
-		nics:
-		  - { name: edge0, match: { pci: "$pf" }, virtual-function-count: 1, drivers-autoprobe: false, link: up }
-		pools:
-		  - { name: edge, functions: ["edge0#0"], driver: vfio }
-		guests:
-		  - name: demo
-		    memory: 256M
-		    kernel: /var/lib/fairlead/images/vmlinuz
-		    initrd: /var/lib/fairlead/images/initrd.img
-		    cmdline: "$(guest_cmdline fl.mode=idle)"
-		    nics:
-		      - { name: wan, pool: edge, mac-address: "$MAC", failover: { backend: $2, bridge: $BR } }
+policy() { # BACKEND
+	demo_policy fl.mode=idle <<-END
+		      - { name: wan, pool: edge, mac-address: "$MAC", failover: { backend: $1, bridge: $BR } }
 	END
 }
 
@@ -93,7 +78,7 @@ entry() { # where the bridge sends what is for the guest
 backend_test() { # BACKEND
 	local tap=fl-demo-wan vf
 	step "$1: a guest with a VF and a standby"
-	policy /run/policy.yaml "$1"
+	policy "$1"
 	expect "apply" "$FAIRLEAD" apply /run/policy.yaml
 	vf=$(pci_vf "$pf" 0)
 	run_guest demo demo
@@ -136,14 +121,7 @@ backend_test() { # BACKEND
 }
 
 step "the PF in a bridge, which has its MAC"
-modprobe -a bridge tun vhost_net
-pf=$(pf_igb)
-dev=$(pci_netdev "$pf")
-ip link add $BR address "$(cat "/sys/class/net/$dev/address")" type bridge
-ip link set "$dev" master $BR
-ip link set "$dev" up
-ip addr add $HOST_IP/24 dev $BR
-ip link set $BR up
+pf_in_bridge
 install_images
 netd_start
 backend_test tap

@@ -5,26 +5,14 @@
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-device.sh"
 . "$LAB_DIR/lib-fairlead.sh"
+. "$LAB_DIR/lib-bridge.sh"
 
-MAC=02:5a:10:00:00:07
 policy() { # DATAPATH
-	cat >/run/policy.yaml <<-END
-		version: 1
-		nics:
-		  - { name: edge0, match: { pci: "$pf" }, virtual-function-count: 1, drivers-autoprobe: false, link: up }
+	demo_policy fl.mode=idle "fl.peer=$HOST_IP" <<-END
+		      - { name: wan, pool: edge, network: lan, mac-address: "$MAC", slot: "05.0",
+		          datapath: $1, bridge: $BR, model: e1000 }
 		networks:
 		  - { name: lan, spoof-check: true, trust: false }
-		pools:
-		  - { name: edge, functions: ["edge0#0"], driver: vfio }
-		guests:
-		  - name: demo
-		    memory: 256M
-		    kernel: /var/lib/fairlead/images/vmlinuz
-		    initrd: /var/lib/fairlead/images/initrd.img
-		    cmdline: "$(guest_cmdline fl.mode=idle fl.peer=10.0.2.3)"
-		    nics:
-		      - { name: wan, pool: edge, network: lan, mac-address: "$MAC", slot: "05.0",
-		          datapath: $1, bridge: br0, model: e1000 }
 	END
 }
 # The host answers, by the bridge: what comes for a tap from the wire must be let in by the card (docs/policy.md).
@@ -45,14 +33,8 @@ one() { # DATAPATH DRIVER
 }
 
 step "the PF in a bridge, which has its MAC"
-modprobe -a bridge tun vhost_net nf_tables
-pf=$(pf_igb)
-dev=$(pci_netdev "$pf")
-ip link add br0 address "$(cat "/sys/class/net/$dev/address")" type bridge
-ip link set "$dev" master br0
-ip link set "$dev" up
-ip addr add 10.0.2.3/24 dev br0
-ip link set br0 up
+modprobe nf_tables
+pf_in_bridge
 install_images
 netd_start
 one passthrough igbvf

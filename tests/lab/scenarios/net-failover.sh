@@ -5,24 +5,11 @@
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-device.sh"
 . "$LAB_DIR/lib-fairlead.sh"
-
-GUEST_IP=10.0.2.15 MAC=02:5a:10:00:00:07
+. "$LAB_DIR/lib-bridge.sh"
 
 policy() {
-	cat >/run/policy.yaml <<-END
-		version: 1
-		nics:
-		  - { name: edge0, match: { pci: "$pf" }, virtual-function-count: 1, drivers-autoprobe: false, link: up }
-		pools:
-		  - { name: edge, functions: ["edge0#0"], driver: vfio }
-		guests:
-		  - name: demo
-		    memory: 256M
-		    kernel: /var/lib/fairlead/images/vmlinuz
-		    initrd: /var/lib/fairlead/images/initrd.img
-		    cmdline: "$(guest_cmdline fl.mode=idle)"
-		    nics:
-		      - { name: wan, pool: edge, mac-address: "$MAC", failover: { backend: vhost, bridge: br0 } }
+	demo_policy fl.mode=idle <<-END
+		      - { name: wan, pool: edge, mac-address: "$MAC", failover: { backend: vhost, bridge: $BR } }
 		      - { name: mgmt, emulated: { backend: tap } }
 	END
 }
@@ -39,14 +26,7 @@ failover() {
 }
 
 step "a guest with a VF and a standby"
-modprobe -a bridge tun vhost_net
-pf=$(pf_igb)
-dev=$(pci_netdev "$pf")
-ip link add br0 address "$(cat "/sys/class/net/$dev/address")" type bridge
-ip link set "$dev" master br0
-ip link set "$dev" up
-ip addr add 10.0.2.3/24 dev br0
-ip link set br0 up
+pf_in_bridge
 install_images
 netd_start
 policy
