@@ -20,22 +20,6 @@
 
 static const struct patience quick = { .write_ms = 3000, .wait_ms = 500 };
 
-static int setup(void **state)
-{
-	struct tree *t = calloc(1, sizeof(*t));
-
-	tree_make(t);
-	*state = t;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	tree_drop(*state);
-	free(*state);
-	return 0;
-}
-
 static void check_text(const struct tree *t, const char *path, const char *want)
 {
 	char buf[64];
@@ -339,7 +323,7 @@ static void test_autoprobe(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, tree_setup, tree_teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_make),         T(test_remove),
 		T(test_through_zero), T(test_fewer),

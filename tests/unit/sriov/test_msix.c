@@ -21,18 +21,8 @@ static const struct patience brief = { 500, 500, 10 };
 
 static int setup(void **state)
 {
-	struct tree *t = calloc(1, sizeof(*t));
-
-	tree_make(t);
-	tree_add_pf(t, 7, 1);
-	*state = t;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	tree_drop(*state);
-	free(*state);
+	tree_setup(state);
+	tree_add_pf(*state, 7, 1);
 	return 0;
 }
 
@@ -140,12 +130,10 @@ static void test_bound(void **state)
 
 int main(void)
 {
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, tree_teardown)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_count, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_loop, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_total, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_set, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_bound, setup, teardown),
+		T(test_count), T(test_loop),  T(test_total),
+		T(test_set),   T(test_bound),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

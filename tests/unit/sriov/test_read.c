@@ -16,18 +16,8 @@
 
 static int setup(void **state)
 {
-	struct tree *t = calloc(1, sizeof(*t));
-
-	tree_make(t);
-	tree_add_pf(t, 7, 2);
-	*state = t;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	tree_drop(*state);
-	free(*state);
+	tree_setup(state);
+	tree_add_pf(*state, 7, 2);
 	return 0;
 }
 
@@ -208,7 +198,7 @@ static void test_describe(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, tree_teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_function),
 		T(test_pf),

@@ -15,22 +15,6 @@
 #define HEAD "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU\n"
 #define NIC "0000:04:00.0"
 
-static int setup(void **state)
-{
-	struct tree *t = calloc(1, sizeof(*t));
-
-	tree_make(t);
-	*state = t;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	tree_drop(*state);
-	free(*state);
-	return 0;
-}
-
 static void add_net(const struct tree *t, const char *name, const char *bdf)
 {
 	char target[TREE_PATH];
@@ -139,7 +123,7 @@ static void test_rubbish(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, tree_setup, tree_teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_none),  T(test_itself),  T(test_ipv6),
 		T(test_below), T(test_rubbish),

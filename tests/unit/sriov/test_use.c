@@ -17,22 +17,6 @@
 #define GPU "0000:05:00.0"
 #define PCI_OF(b) "../../devices/pci0000:00/0000:00:02.0/" b
 
-static int setup(void **state)
-{
-	struct tree *t = calloc(1, sizeof(*t));
-
-	tree_make(t);
-	*state = t;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	tree_drop(*state);
-	free(*state);
-	return 0;
-}
-
 static void add_block(const struct tree *t, const char *name,
                       const char *parents, const char *number)
 {
@@ -220,7 +204,7 @@ static void test_rubbish(void **state)
 	assert_string_equal(uses(t, DISK), "sda1 is mounted at /?[2J?");
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, tree_setup, tree_teardown)
 
 int main(void)
 {

@@ -131,6 +131,22 @@ void tree_drop(struct tree *t)
 	close(t->root_fd);
 }
 
+int tree_setup(void **state)
+{
+	struct tree *t = calloc(1, sizeof(*t));
+
+	tree_make(t);
+	*state = t;
+	return 0;
+}
+
+int tree_teardown(void **state)
+{
+	tree_drop(*state);
+	free(*state);
+	return 0;
+}
+
 void tree_add_pf(const struct tree *t, unsigned total, unsigned num)
 {
 	char n[16];

@@ -23,6 +23,9 @@ struct tree {
 
 void tree_make(struct tree *t);
 void tree_drop(struct tree *t);
+/* For cmocka: *state is a tree. */
+int tree_setup(void **state);
+int tree_teardown(void **state);
 /* Parents are made. */
 void tree_put(const struct tree *t, const char *text, const char *fmt, ...)
 	_printf_(3, 4);
