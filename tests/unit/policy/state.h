@@ -491,4 +491,15 @@ static inline void plan_print(struct text *t, const struct pol_plan *plan)
 		text_add(t, "nothing to do\n");
 }
 
+static inline struct pol_plan *plan_for(const struct pol_state *want,
+                                        const struct pol_state *seen)
+{
+	struct pol_plan *plan = NULL;
+	struct diag d = { .code = 0 };
+
+	if (pol_plan(want, seen, &plan, &d))
+		fail_msg("FL-%04d %s", d.code, d.what);
+	return plan;
+}
+
 #endif

@@ -72,17 +72,6 @@ static char *saved(const struct pol_state *s, const struct pol_state *want)
 	return out;
 }
 
-static struct pol_plan *plan_for(const struct pol_state *want,
-                                 const struct pol_state *seen)
-{
-	struct pol_plan *plan = NULL;
-	struct diag d = { .code = 0 };
-
-	if (pol_plan(want, seen, &plan, &d))
-		fail_msg("FL-%04d %s", d.code, d.what);
-	return plan;
-}
-
 static void carry_out(struct pol_state *s, const struct pol_plan *plan)
 {
 	struct diag d = { .code = 0 };

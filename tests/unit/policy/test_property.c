@@ -312,17 +312,6 @@ static void random_policy(struct text *t)
 
 /* ---- the properties ------------------------------------------------------ */
 
-static struct pol_plan *plan_for(const struct pol_state *want,
-                                 const struct pol_state *seen)
-{
-	struct pol_plan *plan = NULL;
-	struct diag d = { .code = 0 };
-
-	if (pol_plan(want, seen, &plan, &d))
-		fail_msg("FL-%04d %s", d.code, d.what);
-	return plan;
-}
-
 static void check_vf(const struct pol_vf *w, const struct pol_vf *v)
 {
 	if (w->set & POL_HAS_MAC)
