@@ -16,14 +16,8 @@ static int ask(const struct cli *c, const char *verb, char *const *args,
 	                  "verb", verb, "guest", args[0], "device", args[1]);
 
 	/* Not UTF-8, for one: netd would say no more than that. */
-	if (!req) {
-		struct diag d = { 0 };
-
-		diag_fail(&d, -EINVAL, FL_CLI_DEVICE,
-		          "a name is not printable text");
-		diag_mend(&d, "`fairlead status` lists guests and devices");
-		return cli_refuse(c, CLI_REFUSED, &d);
-	}
+	if (!req)
+		return cli_refuse_name(c);
 	if (c->now)
 		json_object_set_new(req, "now", json_true());
 	return cli_transact(c, req, -1, NULL, ret);

@@ -133,14 +133,8 @@ int cli_failover(const struct cli *c, char *const *args, unsigned n)
 		return CLI_USAGE;
 	}
 	req = request(c, args);
-	if (!req) {
-		struct diag d = { 0 };
-
-		diag_fail(&d, -EINVAL, FL_CLI_DEVICE,
-		          "a name is not printable text");
-		diag_mend(&d, "`fairlead status` lists guests and devices");
-		return cli_refuse(c, CLI_REFUSED, &d);
-	}
+	if (!req)
+		return cli_refuse_name(c);
 	r = cli_transact(c, req, -1, NULL, &reply);
 	if (r == CLI_NO_NETD || r == CLI_INTERNAL)
 		return r;

@@ -27,6 +27,15 @@ int cli_refuse(const struct cli *c, int status, const struct diag *d)
 	return status;
 }
 
+int cli_refuse_name(const struct cli *c)
+{
+	struct diag d = { 0 };
+
+	diag_fail(&d, -EINVAL, FL_CLI_DEVICE, "a name is not printable text");
+	diag_mend(&d, "`fairlead status` lists guests and devices");
+	return cli_refuse(c, CLI_REFUSED, &d);
+}
+
 int cli_print_json(json_t *doc)
 {
 	if (!doc)

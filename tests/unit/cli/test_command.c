@@ -78,6 +78,7 @@ static const struct {
 	  3,
 	  "",
 	  "FL-0801: " },
+	{ { "failover", "g", "\xff" }, 1, "", "FL-0806: " },
 	{ { "detach", "g", "d", "--socket", "/nowhere" }, 3, "", "FL-0801: " },
 	{ { "detach", "g", "\xff", "--socket", "/nowhere" },
 	  1,
