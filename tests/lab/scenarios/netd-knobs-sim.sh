@@ -3,30 +3,18 @@
 # lab: devices=netdevsim timeout=120
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-fairlead.sh"
+. "$LAB_DIR/lib-netdevsim.sh"
 
 POLICY=$LAB_LOG/policy.yaml
-ROOT=/tmp/root
-PF=0000:7e:00.0
 
-# netdevsim is no PCI function. So netd is shown a tree in which it is one; netlink is the kernel's own,
-# and what is set is read there.
-make_root() { # IFNAME VFS
+make_root() { # IFNAME VFS, all of them there
 	local d=$ROOT/sys/bus/pci/devices i
-	mkdir -p "$d/$PF/net/$1" "$ROOT/sys/bus/pci/drivers/netdevsim"
-	ln -s /proc /dev "$ROOT"
-	ln -s /sys/class /sys/kernel /sys/module "$ROOT/sys"
-	echo "$2" | tee "$d/$PF/sriov_numvfs" >"$d/$PF/sriov_totalvfs"
+	sim_root "$2"
+	mkdir -p "$d/$PF/net/$1"
+	echo "$2" >"$d/$PF/sriov_numvfs"
 	echo 1 >"$d/$PF/sriov_drivers_autoprobe"
-	ln -s ../../drivers/netdevsim "$d/$PF/driver"
 	for ((i = 0; i < $2; i++)); do
-		mkdir "$d/0000:7e:10.$i"
 		ln -s "../0000:7e:10.$i" "$d/$PF/virtfn$i"
-		ln -s "../$PF" "$d/0000:7e:10.$i/physfn"
-	done
-	for i in "$d"/*; do
-		echo 0x1d0f >"$i/vendor"
-		echo 0x0001 >"$i/device"
-		echo 0x020000 >"$i/class"
 	done
 }
 

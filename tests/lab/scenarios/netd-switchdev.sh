@@ -4,33 +4,18 @@
 # check: long
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-fairlead.sh"
+. "$LAB_DIR/lib-netdevsim.sh"
 
 POLICY=$LAB_LOG/policy.yaml
-ROOT=/tmp/root
-PF=0000:7e:00.0
 SIM=/sys/bus/netdevsim/devices/netdevsim1
 DEV=netdevsim/netdevsim1
 
-# netdevsim is no PCI function. So netd is shown a tree in which it is one, with the kernel's own files for what is written;
-# netlink is the real one. VFs come and go as their number does.
+# With the kernel's own files for what is written. VFs come and go as their number does.
 make_root() {
-	local d=$ROOT/sys/bus/pci/devices i
-	mkdir -p "$d/$PF" "$ROOT/sys/bus/pci/drivers/netdevsim"
-	ln -s /proc /dev "$ROOT"
-	ln -s /sys/class /sys/kernel /sys/module "$ROOT/sys"
-	ln -s "$SIM/sriov_numvfs" "$SIM/net" "$d/$PF"
-	echo 4 >"$d/$PF/sriov_totalvfs"
-	echo 0 >"$d/$PF/sriov_drivers_autoprobe"
-	ln -s ../../drivers/netdevsim "$d/$PF/driver"
-	for i in 0 1 2 3; do
-		mkdir "$d/0000:7e:10.$i"
-		ln -s "../$PF" "$d/0000:7e:10.$i/physfn"
-	done
-	for i in "$d"/*; do
-		echo 0x1d0f >"$i/vendor"
-		echo 0x0001 >"$i/device"
-		echo 0x020000 >"$i/class"
-	done
+	local pf=$ROOT/sys/bus/pci/devices/$PF
+	sim_root 4
+	ln -s "$SIM/sriov_numvfs" "$SIM/net" "$pf"
+	echo 0 >"$pf/sriov_drivers_autoprobe"
 }
 follow_vfs() {
 	local d=$ROOT/sys/bus/pci/devices/$PF n i
