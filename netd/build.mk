@@ -41,6 +41,7 @@ SRCS_netd := \
 	kernels.c \
 	lease.c \
 	ledger.c \
+	loan-may.c \
 	loan-tidy.c \
 	loan.c \
 	macvtap.c \

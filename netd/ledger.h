@@ -99,6 +99,15 @@ _must_check_ int ledger_decode(const json_t *doc, const char *boot,
 
 /* loan.c, loan-tidy.c: a VF of a pool as its borrower stated it. */
 void loan_merge(struct pol_vf *to, const struct pol_vf *attr);
+/* loan-may.c: root may state all of a VF. Before one is looked for: -EPERM
+ * FL_NETD_DENIED. */
+_must_check_ int loan_may_state(struct work *w);
+/* `fn`, which the policy has as `want`, can be his: w->req.attr is what he
+ * stated, and else what the policy says. -EEXIST FL_NETD_LOAN: his MAC is
+ * another's. */
+_must_check_ int loan_may_have(struct work *w, const struct pol_policy *p,
+                               const struct pol_state *seen, struct pol_fn fn,
+                               const struct pol_vf *want);
 /* It could not be ended with its connection: verb_tidy() does it later. Not of
  * those that have a name. */
 void loan_leave(struct work *w, struct ledger *l, struct ledger_fn *f);

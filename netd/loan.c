@@ -5,6 +5,7 @@
  *
  *   borrow   a VF of the pool that no guest of the policy has, nobody holds and
  *            none has borrowed; scrubbed, if it is not clean
+ *            what he may state of it (loan-may.c)
  *            the ledger: given, a new generation
  *            what the borrower states of it, and the pool's driver; read back
  *            for VFIO: its descriptors
@@ -411,10 +412,15 @@ static int open_loan(struct work *w, struct loan *l, const char *pool)
 int verb_borrow(struct work *w)
 {
 	_cleanup_free_ struct loan *l = calloc(1, sizeof(*l));
-	int e = l ? open_loan(w, l, w->req.pool) : -ENOMEM;
+	int e = l ? loan_may_state(w) : -ENOMEM;
 
 	if (!e)
+		e = open_loan(w, l, w->req.pool);
+	if (!e)
 		e = choose(w, l);
+	if (!e)
+		e = loan_may_have(w, l->r.policy, l->r.seen, l->nic.fn,
+		                  wanted(l));
 	if (!e)
 		e = give(w, l);
 	if (l)

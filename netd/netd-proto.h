@@ -150,7 +150,10 @@
  *   "spoof-check": bool, "trust": bool}, each may be left out: that the VF is
  *   to have when it is handed over; what is left out is as a new VF has it.
  *   Also "tx-rate": {"min", "max"} (Mbit/s, 0 = no limit), "query-rss": bool,
- *   "link-state": "auto" | "enable" | "disable". What is of the switch (a port,
+ *   "link-state": "auto" | "enable" | "disable". Of these only root states more
+ *   than "mac": from others it is refused (FL_NETD_DENIED), as is a MAC that
+ *   another function or guest has (FL_NETD_LOAN); what they leave out is as
+ *   `overrides` of the policy say of that VF. What is of the switch (a port,
  *   a rate group) or of the nic's budget (vectors) is not a borrower's to say.
  *   A function's generation grows with each lease and loan, and is never used
  *   again: a "return" that names another than the present one does nothing,
