@@ -19,7 +19,22 @@
 #include "netd/stuck.h"
 
 #define BOOT_ID "proc/sys/kernel/random/boot_id"
-#define BOOT_ID_LEN 64
+
+int boot_id(const struct env *e, char ret[BOOT_ID_LEN], struct diag *d)
+{
+	int r = sysfs_read(e->root_fd, BOOT_ID, ret, BOOT_ID_LEN);
+
+	if (r >= 0)
+		return 0;
+	/* What cannot be read is an error, and no other boot. */
+	ret[0] = '\0';
+	if (r == -ENOENT)
+		return 0;
+	diag_fail(d, r, FL_NETD_JOURNAL, "cannot read /" BOOT_ID);
+	diag_why(d, "%s; without it nothing tells this boot from another",
+	         strerror(-r));
+	return r;
+}
 
 /* The policy is somebody's work: it is kept, but is not the applied one. */
 static int put_away(int state_fd, struct diag *d)
@@ -50,9 +65,9 @@ int journal_boot(const struct env *e, struct diag *d)
 	size_t len = 0;
 	int r;
 
-	/* Without a boot id (a tree of files) there are no boots to tell. */
-	if (sysfs_read(e->root_fd, BOOT_ID, now, sizeof(now)) < 0 || !*now)
-		return 0;
+	r = boot_id(e, now, d);
+	if (r || !*now)
+		return r;
 	r = journal_get(e->state_fd, JOURNAL_BOOT, &old, &len, d);
 	if (r && r != -ENOENT)
 		return r;

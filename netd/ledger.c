@@ -6,9 +6,6 @@
 
 #include "netd/ledger.h"
 
-#define BOOT_ID "proc/sys/kernel/random/boot_id"
-#define BOOT_LEN 64
-
 static const char *const states[] = {
 	[LEDGER_CLEAN] = "clean",
 	[LEDGER_GIVEN] = "given",
@@ -230,7 +227,7 @@ int ledger_decode(const json_t *doc, const char *boot, struct ledger *ret)
 		ledger_free(&l);
 		return -EBADMSG;
 	}
-	if (strcmp(then, boot) != 0)
+	if (*boot && strcmp(then, boot) != 0)
 		new_boot(&l);
 	*ret = l;
 	return 0;
@@ -239,16 +236,9 @@ int ledger_decode(const json_t *doc, const char *boot, struct ledger *ret)
 /* ---- the file --------------------------------------------------------------
  */
 
-/* A tree of files has none: one boot for ever. */
-static void read_boot(const struct env *e, char boot[static BOOT_LEN])
-{
-	if (sysfs_read(e->root_fd, BOOT_ID, boot, BOOT_LEN) < 0)
-		boot[0] = '\0';
-}
-
 int ledger_read(const struct env *e, struct ledger *ret, struct diag *d)
 {
-	char boot[BOOT_LEN];
+	char boot[BOOT_ID_LEN];
 	json_t *doc = NULL;
 	int r;
 
@@ -259,17 +249,20 @@ int ledger_read(const struct env *e, struct ledger *ret, struct diag *d)
 	r = document_read(e->state_fd, LEDGER_FILE, &doc, d);
 	if (r)
 		return r == -ENOENT ? 0 : r;
-	read_boot(e, boot);
-	r = ledger_decode(doc, boot, ret);
+	r = boot_id(e, boot, d);
+	if (!r && ledger_decode(doc, boot, ret))
+		r = document_torn(d, LEDGER_FILE);
 	json_decref(doc);
-	return r ? document_torn(d, LEDGER_FILE) : 0;
+	return r;
 }
 
 int ledger_write(const struct env *e, const struct ledger *l, struct diag *d)
 {
-	char boot[BOOT_LEN];
+	char boot[BOOT_ID_LEN];
+	int r = boot_id(e, boot, d);
 
-	read_boot(e, boot);
+	if (r)
+		return r;
 	return document_write(e->state_fd, LEDGER_FILE,
 	                      json_pack("{s:i, s:s, s:o}", "version",
 	                                NETD_PROTO_VERSION, "boot", boot,

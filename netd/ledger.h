@@ -93,7 +93,7 @@ void ledger_give(struct ledger_fn *f, const char *tenant);
 const char *ledger_state_name(enum ledger_state s);
 /* For `status`: as in the file, without what was never given. */
 json_t *ledger_json(const struct ledger *l);
-/* Pure; -EBADMSG. `boot`: of now. */
+/* Pure; -EBADMSG. `boot`: of now; "" = not known: the same. */
 _must_check_ int ledger_decode(const json_t *doc, const char *boot,
                                struct ledger *ret);
 

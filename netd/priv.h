@@ -367,7 +367,11 @@ _must_check_ int journal_get(int state_fd, const char *name, char **ret,
 _must_check_ int journal_drop(int state_fd, const char *name, struct diag *d);
 #define JOURNAL_BOOT "boot"
 #define JOURNAL_BEFORE_BOOT "applied-before-boot.yaml"
-/* Puts away what an earlier boot left. Once, before the journal is read. */
+#define BOOT_ID_LEN 64
+/* "" = there is none (a tree of files): no boots to tell. */
+_must_check_ int boot_id(const struct env *e, char ret[BOOT_ID_LEN],
+                         struct diag *d);
+/* Once, before the journal is read: away with an earlier boot's. */
 _must_check_ int journal_boot(const struct env *e, struct diag *d);
 #define JOURNAL_ORIGINAL "original.json"
 #define JOURNAL_INTENT "intent.json"

@@ -124,6 +124,45 @@ static void test_damaged(void **state)
 	}
 }
 
+/* A boot id that cannot be read is an error: the tenants are not forgotten. */
+static void test_boot_unread(void **state)
+{
+	struct state_dir dir;
+	struct env e = { .root_fd = -1 };
+	struct ledger l = sample(), back;
+	struct diag d = { 0 };
+	char line[256];
+
+	(void)state;
+	dir_make(&dir);
+	e.root_fd = e.state_fd = dir.fd;
+	snprintf(line, sizeof(line),
+	         "cd %s && mkdir -p proc/sys/kernel/random && "
+	         "echo b1 > proc/sys/kernel/random/boot_id",
+	         dir.path);
+	assert_int_equal(system(line), 0);
+	assert_int_equal(ledger_write(&e, &l, &d), 0);
+	snprintf(line, sizeof(line),
+	         "cd %s/proc/sys/kernel/random && mv boot_id was && "
+	         "mkdir boot_id",
+	         dir.path);
+	assert_int_equal(system(line), 0);
+	assert_int_equal(ledger_read(&e, &back, &d), -EISDIR);
+	assert_int_equal(d.code, FL_NETD_JOURNAL);
+	assert_int_equal(ledger_write(&e, &l, &d), -EISDIR);
+	assert_int_equal(journal_boot(&e, &d), -EISDIR);
+	snprintf(line, sizeof(line),
+	         "cd %s/proc/sys/kernel/random && rmdir boot_id && "
+	         "mv was boot_id",
+	         dir.path);
+	assert_int_equal(system(line), 0);
+	assert_int_equal(ledger_read(&e, &back, &d), 0);
+	assert_non_null(ledger_held_by(&back, "pod/net1"));
+	ledger_free(&back);
+	ledger_free(&l);
+	dir_drop(&dir);
+}
+
 /* The file: absent is empty, rubbish is an error and not an empty one. */
 static void test_file(void **state)
 {
@@ -317,6 +356,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_new_boot),
+		cmocka_unit_test(test_boot_unread),
 		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_file),
 		cmocka_unit_test(test_scrub),
