@@ -91,6 +91,7 @@ SRCS_netd := \
 	transact.c \
 	unpack-child.c \
 	unpack.c \
+	vectors.c \
 	verbs-confirm.c \
 	verbs.c \
 	watchdog.c \

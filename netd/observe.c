@@ -15,6 +15,7 @@
 #include "netd/ledger.h"
 #include "netd/stuck.h"
 #include "netd/switch.h"
+#include "netd/vectors.h"
 
 #define MAKING_TRIES 40
 #define MAKING_STEP_NS 50000000l
@@ -150,6 +151,8 @@ static int see_vf(struct observer *o, unsigned index, struct pol_vf *v)
 	see_blocker(o, v);
 	if (o->msix)
 		v->msix = (uint16_t)sriov_msix_count(o->env->root_fd, v->bdf);
+	if (o->msix && !v->msix)
+		v->msix = (uint16_t)vectors_noted(o->env, v->bdf);
 	v->set |= v->msix ? POL_HAS_MSIX : 0u;
 	return see_users(o, v);
 }

@@ -13,6 +13,7 @@
 #include "netd/refused.h"
 #include "netd/stuck.h"
 #include "netd/switch.h"
+#include "netd/vectors.h"
 
 static int op_autoprobe(void *ctx, const struct pol_action *a, struct diag *d)
 {
@@ -205,7 +206,11 @@ static int op_msix(void *ctx, const struct pol_action *a, struct diag *d)
 	struct bdf vf = { 0 };
 	int r = vf_address(m, a, &vf, d);
 
-	return r ? r : sriov_set_msix(m->env->root_fd, vf, a->number, d);
+	if (!r)
+		r = sriov_set_msix(m->env->root_fd, vf, a->number, d);
+	if (!r && !sriov_msix_count(m->env->root_fd, vf))
+		r = vectors_note(m->env, vf, a->number, d);
+	return r;
 }
 
 static int op_device(void *ctx, const struct pol_action *a, struct diag *d)

@@ -52,7 +52,8 @@ unsigned sriov_msix_count(int root_fd, struct bdf vf)
 	char path[SRIOV_PATH];
 
 	fd = openat(root_fd, fn_path(path, vf, "config"), O_RDONLY | O_CLOEXEC);
-	/* Only root is told more than the header. */
+	/* Without CAP_SYS_ADMIN no more than the header is told: netd has not
+	 * that capability (drivers/pci/pci-sysfs.c). */
 	if (fd < 0 || pread(fd, config, sizeof(config), 0) != CONFIG)
 		return 0;
 	return table_size(config);
@@ -63,7 +64,8 @@ static int read_back(int root_fd, struct bdf vf, unsigned n, const char *what,
 {
 	unsigned now = sriov_msix_count(root_fd, vf);
 
-	if (now == n)
+	/* Where it cannot be seen the driver's acceptance is all there is. */
+	if (now == n || !now)
 		return 0;
 	diag_fail(d, -EIO, FL_SRIOV_WRITE, "%s", what);
 	diag_why(d, "the driver took the number, and the VF has %u", now);

@@ -167,7 +167,8 @@ _must_check_ int sriov_bind_to(int root_fd, struct bdf b, const char *driver,
  * none; those that a VF has, 0 = not known. */
 unsigned sriov_msix_total(int root_fd, struct bdf pf);
 unsigned sriov_msix_count(int root_fd, struct bdf vf);
-/* The VF is without its driver meanwhile. Read back. FL_SRIOV_WRITE. */
+/* The VF is without its driver meanwhile. Read back, where the number can be
+ * known. FL_SRIOV_WRITE. */
 _must_check_ int sriov_set_msix(int root_fd, struct bdf vf, unsigned n,
                                 struct diag *d);
 /* Clear the override and let the kernel choose; a driver other than a vfio

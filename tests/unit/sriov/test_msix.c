@@ -100,6 +100,10 @@ static void test_set(void **state)
 	/* Taken, and not so: told. */
 	assert_int_equal(set_msix(t->root_fd, vf_bdf(0), 6, &brief, &d), -EIO);
 	assert_int_equal(d.code, FL_SRIOV_WRITE);
+	/* Taken, and nobody may see whether it is so. */
+	put_config(t, 5, 64);
+	assert_int_equal(set_msix(t->root_fd, vf_bdf(0), 6, &brief, &d), 0);
+	assert_string_equal(tree_get(t, VF0 "/sriov_vf_msix_count", buf), "6");
 	/* A kernel without it. */
 	tree_remove(t, VF0 "/sriov_vf_msix_count");
 	memset(&d, 0, sizeof(d));
