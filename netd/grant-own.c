@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "netd/grant.h"
+#include "netd/macvtap.h"
 
 bool grant_find_own(const struct guest_run *r, const char *name,
                     struct pol_own *ret)
@@ -85,6 +86,22 @@ uint8_t grant_port(const struct guest_run *r, const struct lease *l,
 
 /* ---- given ----------------------------------------------------------------
  */
+
+int grant_rest(struct work *w, struct guest_run *r)
+{
+	int e = open_own(w, r->m.rtnl, r->policy, r->guest);
+
+	if (!e && w->req.log)
+		e = words_open(w);
+	/* Last: a name in the file system does not go with its descriptor. */
+	if (!e)
+		e = control_open(w);
+	/* Nor does a macvtap, and there will be no lease whose end removes it.
+	 */
+	if (e)
+		macvtap_sweep(w, r->m.rtnl, w->req.guest, NULL);
+	return e;
+}
 
 int grant_own(struct work *w, struct guest_run *r, const struct lease *l,
               struct pol_own *o)

@@ -295,12 +295,7 @@ int verb_lease(struct work *w)
 	if (!e)
 		e = open_guest(w, r.guest, &r.give);
 	if (!e)
-		e = open_own(w, r.m.rtnl, r.policy, r.guest);
-	if (!e && w->req.log)
-		e = words_open(w);
-	/* Last: a name in the file system does not go with its descriptor. */
-	if (!e)
-		e = control_open(w);
+		e = grant_rest(w, &r);
 	if (!e) {
 		describe_guest(w, &r);
 		describe_devices(w, &r);

@@ -46,6 +46,9 @@ bool grant_find_own(const struct guest_run *r, const char *name,
  * one that the policy gives to nobody. 0 = none is left. */
 uint8_t grant_port(const struct guest_run *r, const struct lease *l,
                    uint8_t wish);
+/* Of a guest that has no lease yet: all that the VMM itself is, its log, its
+ * control socket. What fails leaves nothing. */
+_must_check_ int grant_rest(struct work *w, struct guest_run *r);
 /* Opened and described, for the guest that has lease `l`. */
 _must_check_ int grant_own(struct work *w, struct guest_run *r,
                            const struct lease *l, struct pol_own *o);

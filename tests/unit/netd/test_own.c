@@ -406,6 +406,38 @@ static void test_control_left(void **state)
 
 #define WITH_LAB(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
+/* What a lease has made of interfaces goes where the lease fails behind them;
+ * another guest's stays. */
+static void test_lease_fails(void **state)
+{
+	struct lab *l = *state;
+	struct guest_run r = { .policy = &l->policy, .guest = &l->guest };
+	struct work other = { .env = &l->env };
+
+	need_tap(l);
+	r.m.rtnl = l->rtnl;
+	l->guest.n_nics = 0;
+	folder(l);
+	strcpy(other.req.guest, "demo");
+	other.reply = json_pack("{s:[]}", "fds");
+	assert_int_equal(
+		system("ip tuntap add dev mine mode tap && "
+	               "ip tuntap add dev its mode tap && ip link set "
+	               "mine alias 'fairlead macvtap demo/lan' && ip "
+	               "link set its alias 'fairlead macvtap web/lan'"),
+		0);
+	/* Somebody listens there. */
+	assert_int_equal(control_open(&other), 0);
+	assert_int_equal(grant_rest(&l->w, &r), -EADDRINUSE);
+	assert_int_equal(l->w.diag.code, FL_NETD_CONTROL);
+	assert_int_equal(if_nametoindex("mine"), 0);
+	assert_int_not_equal(if_nametoindex("its"), 0);
+	while (other.n_fds)
+		close_fd(&other.fd[--other.n_fds]);
+	json_decref(other.reply);
+	assert_int_equal(grant_rest(&l->w, &r), 0);
+}
+
 /* ---- a file for its memory ---- */
 
 static off_t size_of(int dir, const char *name)
@@ -458,7 +490,8 @@ int main(void)
 		WITH_LAB(test_disk_format),  WITH_LAB(test_tap),
 		WITH_LAB(test_tap_taken),    WITH_LAB(test_bridge),
 		WITH_LAB(test_standby),      WITH_LAB(test_control),
-		WITH_LAB(test_control_left), WITH_LAB(test_core),
+		WITH_LAB(test_control_left), WITH_LAB(test_lease_fails),
+		WITH_LAB(test_core),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
