@@ -70,6 +70,7 @@ SRCS_netd := \
 	rtnl-fdb.c \
 	rtnl-link.c \
 	rtnl-make.c \
+	rtnl-route.c \
 	rtnl-set.c \
 	rtnl-stats.c \
 	rtnl-tap.c \

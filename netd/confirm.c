@@ -11,6 +11,7 @@
 
 #include "netd/confirm.h"
 #include "netd/history.h"
+#include "netd/rtnl-route.h"
 
 #define LINE_LEN 32
 #define NS 1000000000ull
@@ -189,6 +190,25 @@ static bool touches(const struct pol_plan *plan, struct bdf b)
 	return false;
 }
 
+static int default_path(const struct env *e,
+                        struct bdf ret[static SRIOV_ROUTE_MAX], size_t *ret_n,
+                        struct diag *d)
+{
+	char name[ROUTE_HOPS_MAX][IF_NAMESIZE];
+	const char *also[ROUTE_HOPS_MAX];
+	struct rtnl_hops hops;
+	size_t n = 0;
+	int r = rtnl_hops_read(&hops, d);
+
+	/* One that has just gone carries nothing. */
+	for (size_t i = 0; !r && i < hops.n; i++)
+		if (if_indextoname(hops.ifindex[i], name[n])) {
+			also[n] = name[n];
+			n++;
+		}
+	return r ? r : sriov_route_functions(e->root_fd, also, n, ret, ret_n);
+}
+
 int confirm_within(const struct env *e, const struct intent *in,
                    const struct pol_policy *p, const struct pol_plan *plan,
                    uint32_t *ret_s, struct diag *d)
@@ -212,7 +232,7 @@ int confirm_within(const struct env *e, const struct intent *in,
 	}
 	if (e->root_fd < 0)
 		return 0;
-	r = sriov_route_functions(e->root_fd, path, &n);
+	r = default_path(e, path, &n, d);
 	if (r) {
 		diag_fail(d, r, FL_NETD_DEVICE,
 		          "cannot tell what carries the default route");

@@ -37,7 +37,8 @@
  *   When it is on: `--confirm-within`; else the policy's host.apply
  *   confirm-within; else CONFIRM_USUAL_S where an action is of a PF that
  *   carries the host's default route, itself, by a VF, or below a bridge, bond,
- *   team or VLAN (sriov_route_functions).
+ *   team or VLAN (sriov_route_functions), or is one of its next hops
+ *   (rtnl-route.h).
  */
 
 #include "netd/priv.h"

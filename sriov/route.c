@@ -3,7 +3,8 @@
  * Which functions the host's default route goes through: the interface of the
  * route, and what is below it (a bridge's ports, a bond's members, a VLAN's
  * device: sys/class/net/X/lower_*), down to PCI. A VF counts as its PF, whose
- * driver carries it.
+ * driver carries it. Of a route with several next hops the kernel's files show
+ * the first alone: those of the others are the caller's to tell.
  *
  * Interfaces above one another may be any number and, in a damaged tree, a
  * ring: each is looked at once, and at most NAMES_MAX of them.
@@ -128,14 +129,16 @@ static int look_below(struct walk *w, const char *name)
 	return r == -ENOENT || r == -ENOTDIR ? 0 : r;
 }
 
-int sriov_route_functions(int root_fd, struct bdf ret[static SRIOV_ROUTE_MAX],
-                          size_t *ret_n)
+int sriov_route_functions(int root_fd, const char *const *also, size_t n_also,
+                          struct bdf ret[static SRIOV_ROUTE_MAX], size_t *ret_n)
 {
 	struct walk w = { .root_fd = root_fd, .ret = ret };
 	int r = each_line(root_fd, "proc/net/route", route4, &w);
 
 	if (!r)
 		r = each_line(root_fd, "proc/net/ipv6_route", route6, &w);
+	for (size_t i = 0; !r && i < n_also; i++)
+		r = add_name(&w, also[i]);
 	for (size_t i = 0; !r && i < w.n; i++)
 		r = look_below(&w, w.name[i]);
 	if (!r)

@@ -141,10 +141,12 @@ struct sriov_owner {
 size_t sriov_owners(int root_fd, struct bdf b, const char *ifname,
                     struct sriov_owner *ret, size_t max);
 /* The functions that the host's default routes go through, a VF as its PF; also
- * where a bridge, bond, team or VLAN is in between. -E2BIG beyond what is
- * sensible. */
+ * where a bridge, bond, team or VLAN is in between. `also`: further interfaces
+ * of such routes, as the kernel's files show one next hop of each. -E2BIG
+ * beyond what is sensible. */
 #define SRIOV_ROUTE_MAX 16
-_must_check_ int sriov_route_functions(int root_fd,
+_must_check_ int sriov_route_functions(int root_fd, const char *const *also,
+                                       size_t n_also,
                                        struct bdf ret[static SRIOV_ROUTE_MAX],
                                        size_t *ret_n);
 

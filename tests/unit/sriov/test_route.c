@@ -30,11 +30,12 @@ static void add_net(const struct tree *t, const char *name, const char *bdf)
 /* "0000:01:00.0 ..." */
 static const char *functions(const struct tree *t)
 {
+	static const char *const also[] = { "hop2" };
 	static char text[256];
 	struct bdf b[SRIOV_ROUTE_MAX];
 	size_t n = 0;
 
-	assert_int_equal(sriov_route_functions(t->root_fd, b, &n), 0);
+	assert_int_equal(sriov_route_functions(t->root_fd, also, 1, b, &n), 0);
 	text[0] = '\0';
 	for (size_t i = 0; i < n; i++) {
 		char one[BDF_STRLEN];
@@ -68,6 +69,18 @@ static void test_itself(void **state)
 	add_net(t, "eth0", NIC);
 	add_net(t, "eth1", PF);
 	assert_string_equal(functions(t), NIC);
+}
+
+/* Another next hop, which the file does not show. */
+static void test_hops(void **state)
+{
+	struct tree *t = *state;
+
+	tree_put(t, HEAD "eth0 00000000 0104A8C0 0003 0 0 0 00000000 0\n",
+	         "proc/net/route");
+	add_net(t, "eth0", NIC);
+	add_net(t, "hop2", PF);
+	assert_string_equal(functions(t), NIC " " PF);
 }
 
 #define ZERO32 "00000000000000000000000000000000"
@@ -125,8 +138,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, tree_setup, tree_teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_none),  T(test_itself),  T(test_ipv6),
-		T(test_below), T(test_rubbish),
+		T(test_none), T(test_itself), T(test_ipv6),
+		T(test_hops), T(test_below),  T(test_rubbish),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
