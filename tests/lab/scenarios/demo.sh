@@ -42,7 +42,7 @@ host_irqs() { awk -v a="($VF)" 'index($0, a) { for (i = 2; $i ~ /^[0-9]+$/; i++)
 delivery() {
 	jq -r '.host | if .posting == "yes" then "posted to the vCPU"
 		elif .remapping == "yes" then "MSI-X, remapped by the IOMMU; posting is not available here"
-		else "MSI-X, remapping \(.remapping)" end' "$LAB_LOG/status"
+		else "MSI-X, remapping \(.remapping)" end' "$LAB_LOG/status.json"
 }
 
 step "look at the host: $(basename "$FAIRLEAD") doctor"
@@ -83,7 +83,7 @@ snapshot
 exits=$(($(exits_now) - exits_before)) irqs=$(($(host_irqs) - irqs_before))
 pinged=$(guest_said demo "ping ok $PINGS/$PINGS")
 [ -n "$pinged" ] || fail "the guest says: $(guest_said demo ping); $(guest_last demo)"
-"$FAIRLEAD" -j status >"$LAB_LOG/status"
+"$FAIRLEAD" -j status >"$LAB_LOG/status.json"
 pss=$(vmm_pss "$(guest_pid demo)")
 group=$(pci_group "$VF")
 backend=$([ -n "$(vfio_cdev "$VF")" ] && echo iommufd || echo group)
