@@ -55,6 +55,8 @@ refused FL-0717 "" "$FAIRLEAD" failover nobody wan
 failover 0 "its VF is away" --to-standby
 vf=$(pci_vf "$pf" 0)
 node=/dev/vfio/devices/$(ls "$PCI/$vf/vfio-dev")
+# Not while it is scrubbed: who opens it then has it in quarantine.
+wait_for 20 "the third looking-after" eval '[ "$(grep -c "release demo by pid 0: done" "$NETD_LOG")" = 3 ]'
 exec 7<>"$node"
 failover 5 "fairlead failover demo wan --back" --back
 answers

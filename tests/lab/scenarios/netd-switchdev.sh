@@ -51,7 +51,7 @@ picture() {
 	devlink -j dev param show "$DEV" name max_macs
 	devlink -j port | jq -S '.port | map_values(del(.netdev))'
 	groups
-	ip -d link show dev "$ifname" | sed 's/ state [A-Z]*//; s/ qdisc [a-z]*//'
+	ip -d link show dev "$ifname" | sed -E 's/ state [A-Z]*//; s/ qdisc [a-z]*//; s/ [a-z_]*timer +[0-9.]+//g'
 	ip -d link show dev br-fast | grep -o 'vlan_filtering [01]'
 	bridge vlan show
 }
