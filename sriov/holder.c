@@ -31,6 +31,7 @@ struct sriov_holders {
 
 struct walk {
 	int root_fd;
+	const char *prefix;
 	int pid;
 	char dir[TARGET];
 	struct sriov_holders *h;
@@ -71,9 +72,9 @@ static int visit_fd(const char *name, void *arg)
 	snprintf(path, sizeof(path), "%s/%.*s", w->dir, TARGET - 1, name);
 	n = readlinkat(w->root_fd, path, target, sizeof(target) - 1);
 	if (n < 0 || n == (ssize_t)sizeof(target) - 1)
-		return 0; /* gone, or longer than any name of VFIO's */
+		return 0; /* gone, or longer than any that is asked for */
 	target[n] = '\0';
-	if (strncmp(target, VFIO, strlen(VFIO)) != 0 ||
+	if (strncmp(target, w->prefix, strlen(w->prefix)) != 0 ||
 	    !strcmp(target, VFIO "vfio"))
 		return 0;
 	return add(w, target);
@@ -123,10 +124,10 @@ bool sriov_vfio_has_any(int root_fd)
 	                  &root_fd) != 0;
 }
 
-int sriov_holders_read(int root_fd, struct sriov_holders **ret)
+int open_files(int root_fd, const char *prefix, struct sriov_holders **ret)
 {
 	struct sriov_holders *h = calloc(1, sizeof(*h));
-	struct walk w = { .root_fd = root_fd, .h = h };
+	struct walk w = { .root_fd = root_fd, .prefix = prefix, .h = h };
 	int r;
 
 	if (!h)
@@ -138,6 +139,20 @@ int sriov_holders_read(int root_fd, struct sriov_holders **ret)
 	}
 	*ret = h;
 	return 0;
+}
+
+int sriov_holders_read(int root_fd, struct sriov_holders **ret)
+{
+	return open_files(root_fd, VFIO, ret);
+}
+
+const struct sriov_holder *holder_of_file(const struct sriov_holders *h,
+                                          const char *name)
+{
+	for (size_t i = 0; i < h->n; i++)
+		if (!strcmp(h->entry[i].node, name))
+			return &h->entry[i].holder;
+	return NULL;
 }
 
 void sriov_holders_free(struct sriov_holders *h)

@@ -36,6 +36,23 @@ _must_check_ int wait_until(const struct patience *p,
 _must_check_ int refuse_held(const struct sriov_holders *h, int root_fd,
                              struct bdf b, const char *what, struct diag *d);
 
+/* holder.c: as sriov_holders_read(), of other files than VFIO's: those whose
+ * names begin with `prefix`. */
+_must_check_ int open_files(int root_fd, const char *prefix,
+                            struct sriov_holders **ret);
+/* The first who has that file open, or NULL. */
+const struct sriov_holder *holder_of_file(const struct sriov_holders *h,
+                                          const char *name);
+/* use.c: the last PCI function among the components of `path`. */
+bool owner_of(const char *path, struct bdf *ret);
+/* drm.c: calls `fn` for each node of a screen that a process has open, not of
+ * the one that the firmware started on. */
+_must_check_ int each_open_screen(int root_fd,
+                                  int (*fn)(struct bdf b, const char *node,
+                                            const struct sriov_holder *who,
+                                            void *arg),
+                                  void *arg);
+
 _must_check_ int set_numvfs(int root_fd, struct bdf pf, unsigned n,
                             const struct patience *p, struct diag *d);
 _must_check_ int set_msix(int root_fd, struct bdf vf, unsigned n,

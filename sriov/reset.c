@@ -2,6 +2,9 @@
 /* A function reset, asked of the kernel. It takes the first way that the
  * function has (`reset_method`); a VF has FLR, PCIe 6.0 9.3.3.1. */
 
+#include <string.h>
+#include <unistd.h>
+
 #include "sriov/priv.h"
 
 int sriov_reset(int root_fd, struct bdf b, struct diag *d)
@@ -21,4 +24,36 @@ int sriov_reset(int root_fd, struct bdf b, struct diag *d)
 	          bdf_format(b, name));
 	diag_why(d, "the kernel offers no reset of it");
 	return -EOPNOTSUPP;
+}
+
+int sriov_reset_methods(int root_fd, struct bdf b,
+                        char ret[static SRIOV_RESETS])
+{
+	char path[SRIOV_PATH];
+
+	ret[0] = '\0';
+	if (sysfs_read(root_fd, fn_path(path, b, "reset_method"), ret,
+	               SRIOV_RESETS) >= 0)
+		return 0;
+	ret[0] = '\0';
+	return sysfs_exists(root_fd, fn_path(path, b, "reset")) ? -ENODATA : 0;
+}
+
+/* Its place in the tree of devices: ".../0000:00:01.0/0000:01:00.0". */
+bool sriov_below_port(int root_fd, struct bdf b)
+{
+	char path[SRIOV_PATH], link[512], *end;
+	ssize_t n = readlinkat(root_fd, fn_path(path, b, ""), link,
+	                       sizeof(link) - 1);
+	struct bdf port;
+
+	if (n < 0)
+		return false;
+	link[n] = '\0';
+	end = strrchr(link, '/');
+	if (!end)
+		return false;
+	*end = '\0';
+	end = strrchr(link, '/');
+	return end && !bdf_parse(end + 1, &port);
 }

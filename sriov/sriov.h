@@ -120,8 +120,8 @@ _must_check_ int sriov_holders_find(const struct sriov_holders *h, int root_fd,
 
 /* What the host itself does with its functions, all of it at one time:
  * mounts, swap and holders of disks, addresses and routes of interfaces, the
- * console of screens. A process that merely has a device file open is not
- * seen. */
+ * console of screens, who has one open (/dev/dri). That a process has another
+ * device file open is not seen. */
 #define SRIOV_USE 96
 struct sriov_uses;
 _must_check_ int sriov_uses_read(int root_fd, struct sriov_uses **ret);
@@ -180,6 +180,14 @@ _must_check_ int sriov_bind_default(int root_fd, struct bdf b, struct diag *d);
 /* Reset the function, which nobody may be using. -EOPNOTSUPP where the kernel
  * offers no reset of it. */
 _must_check_ int sriov_reset(int root_fd, struct bdf b, struct diag *d);
+
+/* How the kernel would do that, the first way first: "flr bus", "" = it cannot.
+ * -ENODATA: it can, but does not say how (before 5.15). */
+#define SRIOV_RESETS 80
+_must_check_ int sriov_reset_methods(int root_fd, struct bdf b,
+                                     char ret[static SRIOV_RESETS]);
+/* Is the function's bus below a port, by which all on it can be reset? */
+bool sriov_below_port(int root_fd, struct bdf b);
 
 /* Names of VFIO's character device ("vfio3", -ENOENT where the kernel has no
  * cdev) for a function bound to a vfio driver. */

@@ -39,6 +39,7 @@ struct reader {
 	struct disk *disk;
 	size_t n_disks, room_disks;
 	char *mounts, *swaps, *routes, *routes6, *addresses6;
+	char *iomem;
 	bool console; /* a frame buffer has it */
 };
 
@@ -95,8 +96,7 @@ static bool read_link(const struct reader *r, const char *class,
 	return true;
 }
 
-/* The last PCI function among the components of `path`. */
-static bool owner_of(const char *path, struct bdf *ret)
+bool owner_of(const char *path, struct bdf *ret)
 {
 	char part[BDF_STRLEN];
 	bool found = false;
@@ -382,6 +382,57 @@ static int see_boot_vga(const char *name, void *arg)
 	return note(r, b, "it is the display that the firmware started on");
 }
 
+static bool is_function(const char *line, struct bdf *ret)
+{
+	size_t n = strcspn(line, "\n");
+	char name[BDF_STRLEN];
+
+	if (n >= sizeof(name))
+		return false;
+	memcpy(name, line, n);
+	name[n] = '\0';
+	return !bdf_parse(name, ret);
+}
+
+/* The firmware's own picture (simpledrm, efifb), which no path joins to its
+ * function: it lies in a BAR of it, as the indented lines of iomem tell. */
+static int see_firmware_screen(struct reader *r)
+{
+	static const char *const names[] = { "BOOTFB", "simplefb", "efifb",
+		                             "vesafb" };
+	struct bdf b = { 0 };
+	bool in = false;
+	size_t at = 0;
+
+	for (const char *l = r->iomem; l && *l; l = next_line(l)) {
+		size_t depth = strspn(l, " "), i = 0;
+		const char *name = strstr(l, " : ");
+
+		if (!name)
+			break;
+		name += strlen(" : ");
+		if (is_function(name, &b)) {
+			at = depth;
+			in = true;
+			continue;
+		}
+		in = in && depth > at;
+		while (i < ARRAY_SIZE(names) && !word_is(name, names[i]))
+			i++;
+		if (in && i < ARRAY_SIZE(names))
+			return note(r, b, "it shows the firmware's screen (%s)",
+			            names[i]);
+	}
+	return 0;
+}
+
+static int see_screen(struct bdf b, const char *node,
+                      const struct sriov_holder *who, void *arg)
+{
+	return note(arg, b, "%s (pid %d) has %s open",
+	            *who->comm ? who->comm : "a process", who->pid, node);
+}
+
 /* ---- all ----------------------------------------------------------------- */
 
 /* What is not there says nothing: NULL. */
@@ -445,12 +496,18 @@ int sriov_uses_read(int root_fd, struct sriov_uses **ret)
 	r.routes = read_text(root_fd, "proc/net/route");
 	r.routes6 = read_text(root_fd, "proc/net/ipv6_route");
 	r.addresses6 = read_text(root_fd, "proc/net/if_inet6");
+	r.iomem = read_text(root_fd, "proc/iomem");
 	e = walk(&r);
+	if (!e)
+		e = see_firmware_screen(&r);
+	if (!e)
+		e = each_open_screen(root_fd, see_screen, &r);
 	free(r.mounts);
 	free(r.swaps);
 	free(r.routes);
 	free(r.routes6);
 	free(r.addresses6);
+	free(r.iomem);
 	free(r.disk);
 	if (e)
 		sriov_uses_free(r.u);

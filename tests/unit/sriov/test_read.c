@@ -57,6 +57,29 @@ static void test_pf(void **state)
 	assert_true(bdf_equal(pf.vf[1], vf_bdf(1)));
 }
 
+static void test_resets(void **state)
+{
+	struct tree *t = *state;
+	char text[SRIOV_RESETS];
+
+	assert_int_equal(sriov_reset_methods(t->root_fd, bdf_of(PF), text), 0);
+	assert_string_equal(text, ""); /* the kernel shows no file then */
+	tree_put(t, "", DEVICES PF "/reset");
+	assert_int_equal(sriov_reset_methods(t->root_fd, bdf_of(PF), text),
+	                 -ENODATA);
+	tree_put(t, "flr bus", DEVICES PF "/reset_method");
+	assert_int_equal(sriov_reset_methods(t->root_fd, bdf_of(PF), text), 0);
+	assert_string_equal(text, "flr bus");
+
+	assert_false(sriov_below_port(t->root_fd, bdf_of(PF)));
+	tree_link(t, "../../../devices/pci0000:00/0000:00:02.0",
+	          DEVICES "0000:00:02.0");
+	assert_false(sriov_below_port(t->root_fd, bdf_of("0000:00:02.0")));
+	tree_link(t, "../../../devices/pci0000:00/0000:00:02.0/0000:05:00.0",
+	          DEVICES "0000:05:00.0");
+	assert_true(sriov_below_port(t->root_fd, bdf_of("0000:05:00.0")));
+}
+
 static void test_no_pf(void **state)
 {
 	struct tree *t = *state;
@@ -200,15 +223,11 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, tree_teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_function),
-		T(test_pf),
-		T(test_no_pf),
-		T(test_pf_between),
-		T(test_walk),
-		T(test_cdev),
-		T(test_holder_by_group),
-		T(test_holder_by_cdev),
-		T(test_holder_ended),
+		T(test_function),       T(test_pf),
+		T(test_resets),         T(test_no_pf),
+		T(test_pf_between),     T(test_walk),
+		T(test_cdev),           T(test_holder_by_group),
+		T(test_holder_by_cdev), T(test_holder_ended),
 		T(test_describe),
 	};
 

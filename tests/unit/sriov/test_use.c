@@ -189,6 +189,56 @@ static void test_screen(void **state)
 	                    "it is the display that the firmware started on");
 }
 
+static void test_firmware_screen(void **state)
+{
+	struct tree *t = *state;
+
+	tree_put(t,
+	         "00000000-00000000 : PCI Bus 0000:00\n"
+	         "  00000000-00000000 : PCI Bus 0000:05\n"
+	         "    00000000-00000000 : " NIC "\n"
+	         "    00000000-00000000 : " GPU "\n"
+	         "      00000000-00000000 : BOOTFB\n"
+	         "00000000-00000000 : efifb\n",
+	         "proc/iomem");
+	assert_string_equal(uses(t, GPU),
+	                    "it shows the firmware's screen (BOOTFB)");
+	assert_string_equal(uses(t, NIC), "");
+	tree_put(t,
+	         "    00000000-00000000 : " GPU "\n"
+	         "    00000000-00000000 : BOOTFB\n"
+	         "no line of the kernel's\n",
+	         "proc/iomem");
+	assert_string_equal(uses(t, GPU), "");
+}
+
+/* A desktop, or a job on a render node; of the boot display it is known. */
+static void test_drm(void **state)
+{
+	struct tree *t = *state;
+
+	tree_link(t, PCI_OF(GPU "/drm/card0"), "sys/class/drm/card0");
+	tree_link(t, PCI_OF(GPU "/drm/card0/card0-DP-1"),
+	          "sys/class/drm/card0-DP-1");
+	tree_link(t, PCI_OF(GPU "/drm/renderD128"), "sys/class/drm/renderD128");
+	assert_string_equal(uses(t, GPU), "");
+	tree_link(t, "/dev/dri/card10", "proc/7/fd/3");
+	tree_link(t, "/dev/vfio/3", "proc/7/fd/4");
+	assert_string_equal(uses(t, GPU), "");
+	tree_put(t, "job", "proc/8/comm");
+	tree_link(t, "/dev/dri/renderD128", "proc/8/fd/5");
+	assert_string_equal(uses(t, GPU),
+	                    "job (pid 8) has /dev/dri/renderD128 open");
+	tree_link(t, "/dev/dri/card0", "proc/9/fd/0");
+	assert_string_equal(uses(t, GPU),
+	                    "a process (pid 9) has /dev/dri/card0 open; "
+	                    "job (pid 8) has /dev/dri/renderD128 open");
+	assert_string_equal(uses(t, NIC), "");
+	tree_put(t, "1", "sys/bus/pci/devices/" GPU "/boot_vga");
+	assert_string_equal(uses(t, GPU),
+	                    "it is the display that the firmware started on");
+}
+
 /* Files that are cut, or full of what no kernel writes. */
 static void test_rubbish(void **state)
 {
@@ -211,7 +261,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_nothing),   T(test_mounts), T(test_swap_and_holders),
 		T(test_multipath), T(test_net),    T(test_screen),
-		T(test_rubbish),
+		T(test_rubbish),   T(test_drm),    T(test_firmware_screen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
