@@ -58,18 +58,29 @@ static void print_own(const struct pol_policy *p)
 		}
 }
 
+/* gpus that are cut into VFs are nics and pools to all else. */
+static size_t cut(const struct pol_policy *p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n_nics; i++)
+		n += p->nic[i].kind != POL_KIND_NIC;
+	return n;
+}
+
 static int print_good(const struct cli *c, const struct pol_policy *p,
                       const char *file)
 {
+	size_t nics = p->n_nics - cut(p), pools = p->n_pools - cut(p);
+
 	if (c->json)
-		return cli_print_json(
-			json_pack("{s:b, s:I, s:I, s:I, s:I}", "ok", 1, "nics",
-		                  (json_int_t)p->n_nics, "networks",
-		                  (json_int_t)p->n_networks, "pools",
-		                  (json_int_t)p->n_pools, "guests",
-		                  (json_int_t)p->n_guests));
+		return cli_print_json(json_pack(
+			"{s:b, s:I, s:I, s:I, s:I}", "ok", 1, "nics",
+			(json_int_t)nics, "networks", (json_int_t)p->n_networks,
+			"pools", (json_int_t)pools, "guests",
+			(json_int_t)p->n_guests));
 	printf("%s: good: %zu nic(s), %zu network(s), %zu pool(s), %zu guest(s)\n",
-	       file, p->n_nics, p->n_networks, p->n_pools, p->n_guests);
+	       file, nics, p->n_networks, pools, p->n_guests);
 	print_own(p);
 	return CLI_OK;
 }

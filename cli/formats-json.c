@@ -91,8 +91,18 @@ int export_device_plugin(struct format *f)
 	json_t *list = json_array(), *doc;
 
 	for (size_t i = 0; i < f->p->n_pools; i++) {
-		json_t *o = resource(f, &f->p->pool[i]);
+		json_t *o;
 
+		if (f->p->pool[i].kind != POL_KIND_NIC) {
+			fprintf(stderr,
+			        "fairlead: not held: %s %s: the plugin finds "
+			        "network cards by their physical function, and "
+			        "nothing else\n",
+			        pol_kind_name(f->p->pool[i].kind),
+			        f->p->pool[i].name);
+			continue;
+		}
+		o = resource(f, &f->p->pool[i]);
 		if (!o) {
 			json_decref(list);
 			return f->d->err ? f->d->err : -ENOMEM;
@@ -124,8 +134,10 @@ int export_openstack(struct format *f)
 	for (size_t i = 0; i < f->p->n_pools; i++) {
 		const struct pol_pool *pool = &f->p->pool[i];
 
-		format_left_out(f, "# ", "", "pool %s: its physical_network",
-		                pool->name);
+		if (pool->kind == POL_KIND_NIC)
+			format_left_out(f, "# ", "",
+			                "pool %s: its physical_network",
+			                pool->name);
 		for (size_t k = 0; k < pool->n_fn; k++) {
 			int r = format_address(f, pool->fn[k], &at);
 

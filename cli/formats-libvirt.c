@@ -69,6 +69,11 @@ static int say_pool(struct format *f, const struct pol_pool *pool)
 	struct bdf b;
 	int r;
 
+	if (pool->kind != POL_KIND_NIC) {
+		left_out(f, pol_kind_name(pool->kind), pool->name,
+		         "its VFs are no network's");
+		return 0;
+	}
 	fprintf(f->out,
 	        "  <network>\n    <name>%s</name>\n"
 	        "    <forward mode='hostdev' managed='no'>\n",
@@ -102,6 +107,10 @@ static int say_nic(struct format *f, const struct pol_guest *g,
 	snprintf(name, sizeof(name), "%s, nic %s", g->name, nic->name);
 	if (nic->pool == SIZE_MAX) {
 		left_out(f, "guest", name, "emulated");
+		return 0;
+	}
+	if (f->p->pool[nic->pool].kind != POL_KIND_NIC) {
+		left_out(f, "guest", name, "it is no network interface");
 		return 0;
 	}
 	r = format_address(f, nic->fn, &b);

@@ -62,6 +62,15 @@ static void see_uses(const struct whole_walk *k, struct pol_whole *w)
 		snprintf(w->use[w->n_uses++], sizeof(w->use[0]), "%s", text);
 }
 
+_Static_assert(POL_RESET_TEXT == SRIOV_RESETS, "of one size");
+
+static void see_resets(int root_fd, struct pol_whole *w)
+{
+	if (!sriov_reset_methods(root_fd, w->bdf, w->reset))
+		w->set |= POL_HAS_RESET;
+	w->below_port = sriov_below_port(root_fd, w->bdf);
+}
+
 void see_ident(const struct env *e, const struct sriov_fn *f,
                struct pol_ident *ret, uint32_t *set)
 {
@@ -99,6 +108,8 @@ static int see_whole(struct whole_walk *k, struct bdf b, struct pol_whole *w)
 	if (itself)
 		pol_whole_of_pf(w, itself);
 	see_uses(k, w);
+	if (!w->bridge && !w->virtual_fn)
+		see_resets(k->env->root_fd, w);
 	return see_holder(k, w);
 }
 

@@ -7,6 +7,7 @@ SRCS_policy := \
 	action-switch.c \
 	action.c \
 	anonymize.c \
+	check-reset.c \
 	cpus.c \
 	describe.c \
 	errors.c \
@@ -24,6 +25,8 @@ SRCS_policy := \
 	keys-datapath.c \
 	keys-device.c \
 	keys-disk.c \
+	keys-function.c \
+	keys-gpu.c \
 	keys-guest.c \
 	keys-macvtap.c \
 	keys-match.c \

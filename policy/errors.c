@@ -16,6 +16,7 @@ int pol_code_errno(int code)
 	case FL_POL_NO_IOMMU:
 	case FL_POL_CPU:
 	case FL_POL_NODE:
+	case FL_POL_RESET:
 	case FL_POL_OVERLAY_OUTER:
 		return -ENODEV;
 	case FL_POL_NODE_MEMORY:

@@ -25,7 +25,7 @@ static READER(read_device_name)
 		scalar_name(r, k, v, dev->name);
 }
 
-static READER(read_group)
+READER(read_companions)
 {
 	static const struct word word[] = {
 		{ .text = "alone", .value = POL_ALONE },
@@ -57,7 +57,7 @@ static const struct table rom_table = {
 };
 // clang-format on
 
-static READER(read_rom)
+READER(read_rom)
 {
 	static const struct word word[] = {
 		{ .text = "device", .value = POL_ROM_DEVICE },
@@ -101,7 +101,7 @@ const char *pol_on_fault_name(enum pol_on_fault f)
 	return (size_t)f < ARRAY_SIZE(name) ? name[f] : "unknown";
 }
 
-static READER(read_in_use)
+READER(read_in_use)
 {
 	static const struct word word[] = {
 		{ .text = "refuse", .value = 0 },
@@ -115,43 +115,58 @@ static READER(read_in_use)
 		dev->take = take;
 }
 
+/* Of what is being read, the later ones are zeroes yet. */
+static const struct named *find_other(const struct pol_policy *p,
+                                      const struct pol_match *m,
+                                      enum pol_kind *ret)
+{
+	for (size_t i = 0; i < p->n_nics; i++) {
+		const struct pol_match *o = &p->nic[i].match;
+
+		*ret = p->nic[i].kind;
+		if (o != m && o->by_pci && bdf_equal(m->pci, o->pci))
+			return (const struct named *)&p->nic[i];
+	}
+	for (size_t i = 0; i < p->n_devices; i++) {
+		const struct pol_match *o = &p->device[i].match;
+
+		*ret = p->device[i].kind;
+		if (o != m && o->by_pci && bdf_equal(m->pci, o->pci))
+			return (const struct named *)&p->device[i];
+	}
+	return NULL;
+}
+
 /* One function has one entry: addresses are compared here, the rest when the
  * machine is known. */
+void check_address(struct read *r, enum pol_kind kind, const char *name,
+                   const struct pol_match *m)
+{
+	enum pol_kind of = kind;
+	const struct named *other =
+		m->by_pci ? find_other(r->policy, m, &of) : NULL;
+	char text[BDF_STRLEN];
+	struct diag *d;
+
+	if (!other)
+		return;
+	d = pol_err(r->errs, m->pos, FL_POL_CONFLICT,
+	            "%s %s and %s %s match %s", pol_kind_name(kind), name,
+	            pol_kind_name(of), other->name, bdf_format(m->pci, text));
+	diag_why(d,
+	         "the other is in %s; a function is given as a whole, or cut "
+	         "into VFs, once",
+	         WHERE(r->policy, other->pos, m->pos));
+	diag_mend(d, "remove one of them");
+}
+
 static void device_done(struct read *r, const struct node *map, void *obj)
 {
-	const struct pol_device *dev = obj;
-	char text[BDF_STRLEN];
-	const char *kind = NULL;
-	struct pol_pos other = { 0, 0, 0 };
+	struct pol_device *dev = obj;
 
 	(void)map;
-	if (!dev->match.by_pci)
-		return;
-	for (const struct pol_device *o = r->policy->device; o < dev; o++)
-		if (o->match.by_pci &&
-		    bdf_equal(dev->match.pci, o->match.pci)) {
-			kind = "another device";
-			other = o->match.pos;
-		}
-	for (size_t i = 0; i < r->policy->n_nics; i++) {
-		const struct pol_nic *nic = &r->policy->nic[i];
-
-		if (nic->match.by_pci &&
-		    bdf_equal(dev->match.pci, nic->match.pci)) {
-			kind = "a nic";
-			other = nic->match.pos;
-		}
-	}
-	if (!kind)
-		return;
-	struct diag *d = pol_err(r->errs, dev->match.pos, FL_POL_CONFLICT,
-	                         "device %s and %s match %s", dev->name, kind,
-	                         bdf_format(dev->match.pci, text));
-	diag_why(d,
-	         "the other is in %s; a function is given as a whole, "
-	         "or cut into VFs, once",
-	         WHERE(r->policy, other, dev->match.pos));
-	diag_mend(d, "remove one of them");
+	dev->kind = POL_KIND_DEVICE;
+	check_address(r, dev->kind, dev->name, &dev->match);
 }
 
 CHECK_NAMED(pol_device);
@@ -160,7 +175,7 @@ static const struct key device_keys[] = {
 	{ .name = "name", .flags = KEY_REQUIRED, .read = read_device_name },
 	{ .name = "match", .flags = KEY_REQUIRED, .read = read_match,
 	  .arg = &table_match_device, .at = offsetof(struct pol_device, match) },
-	{ .name = "group", .read = read_group },
+	{ .name = "group", .read = read_companions },
 	{ .name = "rom", .flags = KEY_NULL, .read = read_rom },
 	{ .name = "on-dma-fault", .read = read_on_fault,
 	  .at = offsetof(struct pol_device, on_fault) },

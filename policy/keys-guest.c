@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "policy/priv.h"
+#include "policy/keys-function.h"
 
 /* ---- names --------------------------------------------------------------- */
 
@@ -52,6 +52,15 @@ static READER(read_use)
 
 	if (i == SIZE_MAX)
 		return;
+	if (p->device[i].kind != POL_KIND_DEVICE) {
+		const char *kind = pol_kind_name(p->device[i].kind);
+		struct diag *d =
+			pol_err(r->errs, v->pos, FL_POL_REFERENCE,
+		                "'%s' is no device but a %s", v->text, kind);
+
+		diag_mend(d, "write it into the guest's list of such");
+		return;
+	}
 	dev->device = i;
 	copy_text(dev->name, sizeof(dev->name), p->device[i].name);
 }
@@ -83,10 +92,11 @@ static const struct list guest_devices = {
 
 /* One guest has a device; and no nic of the guest bears its name, because
  * attach and detach know them by that. */
-static void check_device(struct read *r, const struct node *use,
-                         const struct pol_guest *g,
-                         const struct pol_guest_device *dev)
+void check_guest_device(struct read *r, const struct node *use,
+                        const struct pol_guest *g,
+                        const struct pol_guest_device *dev)
 {
+	const char *kind = pol_kind_name(r->policy->device[dev->device].kind);
 	struct diag *d;
 
 	for (size_t i = 0; i < g->n_nics; i++) {
@@ -102,12 +112,12 @@ static void check_device(struct read *r, const struct node *use,
 			if (o->device[i].device != dev->device)
 				continue;
 			d = pol_err(r->errs, use->pos, FL_POL_CONFLICT,
-			            "device %s is another guest's", dev->name);
+			            "%s %s is another guest's", kind,
+			            dev->name);
 			diag_why(d, "guest %s has it (%s)", o->name,
 			         WHERE(r->policy, o->device[i].pos, use->pos));
 			diag_mend(d, "a whole function is one guest's only; "
-			             "for more, cut it into VFs (nics, "
-			             "pools)");
+			             "for more, cut it into VFs");
 		}
 }
 
@@ -122,8 +132,8 @@ static void check_devices(struct read *r, const struct node *map,
 	item = node_get(map, "devices")->first;
 	for (; i < g->n_devices; i++, item = item->next)
 		if (g->device[i].device != SIZE_MAX)
-			check_device(r, node_get(item, "use"), g,
-			             &g->device[i]);
+			check_guest_device(r, node_get(item, "use"), g,
+			                   &g->device[i]);
 }
 
 /* ---- guests -------------------------------------------------------------- */
@@ -143,6 +153,7 @@ static void guest_done(struct read *r, const struct node *map, void *obj)
 
 	check_nics(r, map, g);
 	check_devices(r, map, g);
+	lower_uses(r, map, g);
 	check_disks(r, map, g);
 	check_cmdline_cpus(r, map, g);
 	check_numa(r, map, g);
@@ -210,6 +221,8 @@ static const struct key guest_keys[] = {
 	  .arg = &list_guest_nics, .at = offsetof(struct pol_guest, nic) },
 	{ .name = "devices", .flags = KEY_NULL, .read = read_list,
 	  .arg = &guest_devices, .at = offsetof(struct pol_guest, device) },
+	{ .name = "gpus", .flags = KEY_NULL, .read = read_list,
+	  .arg = &list_guest_gpus, .at = offsetof(struct pol_guest, gpu) },
 	{ .name = "disks", .flags = KEY_NULL, .read = read_list,
 	  .arg = &list_guest_disks, .at = offsetof(struct pol_guest, disk) },
 	{ .name = "vsock", .read = read_vsock,
@@ -232,7 +245,6 @@ static const struct key guest_keys[] = {
 	{ .name = "free-page-reporting", .flags = KEY_NEVER,
 	  .read = read_never, .arg = never_reporting },
 	{ .name = "boot", .flags = KEY_LATER },
-	{ .name = "gpus", .flags = KEY_LATER },
 	{ .name = "nvme", .flags = KEY_LATER },
 };
 // clang-format on

@@ -21,6 +21,17 @@ static READER(read_nic_pool)
 
 	if (pool == SIZE_MAX)
 		return;
+	if (p->pool[pool].kind != POL_KIND_NIC) {
+		const char *kind = pool_word(&p->pool[pool]);
+
+		d = pol_err(r->errs, v->pos, FL_POL_REFERENCE,
+		            "'%s' is no pool but a %s", v->text, kind);
+		diag_mend(d,
+		          "a guest has its VFs by its list of such: "
+		          "`- use: %s`",
+		          v->text);
+		return;
+	}
 	if (*p->pool[pool].driver &&
 	    !pol_driver_is_vfio(p->pool[pool].driver)) {
 		d = pol_err(r->errs, v->pos, FL_POL_CONFLICT,
@@ -266,7 +277,7 @@ static void guest_nic_done(struct read *r, const struct node *map, void *obj)
 
 /* ---- nics ---------------------------------------------------------------- */
 
-static void guest_nic_init(void *item)
+void guest_nic_init(void *item)
 {
 	struct pol_guest_nic *nic = item;
 

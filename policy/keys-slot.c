@@ -2,15 +2,15 @@
 /*
  * Slots: each nic, device and disk of a guest is behind a root port of its own.
  * Those that the file names are checked first, then the others get the lowest
- * free ones: nics, devices, standbys of nics, disks. The vsock, the virtio
- * console, the watchdog and the rng get the highest, in this order. What is
- * left over holds the empty ports for hot plug, which the VMM places.
+ * free ones: nics, devices, gpus, standbys of nics, disks. The vsock, the
+ * virtio console, the watchdog and the rng get the highest, in this order. What
+ * is left over holds the empty ports for hot plug, which the VMM places.
  */
 
 #include <stdio.h>
 #include <string.h>
 
-#include "policy/priv.h"
+#include "policy/keys-function.h"
 
 /* "01.0" to "1f.0": device and function of its root port, as lspci prints
  * them in the guest. */
@@ -50,7 +50,9 @@ struct users {
 static const struct node *first_of(const struct node *map, const char *key,
                                    size_t n)
 {
-	return n ? node_get(map, key)->first : NULL;
+	const struct node *list = n ? node_get(map, key) : NULL;
+
+	return list ? list->first : NULL;
 }
 
 static void add(struct users *all, struct user u)
@@ -59,21 +61,36 @@ static void add(struct users *all, struct user u)
 		all->u[all->n++] = u;
 }
 
+static void add_uses(struct users *all, const struct node *map,
+                     struct pol_guest *g, const char *key,
+                     const struct pol_guest_use *use, size_t n)
+{
+	const struct node *item = first_of(map, key, n);
+
+	for (size_t i = 0; i < n; i++, item = item->next)
+		if (use_slot(g, &use[i]))
+			add(all,
+			    (struct user){ use_slot(g, &use[i]), item, "one of",
+			                   key, use[i].pos, false });
+}
+
+/* The guest's lists first: what its uses have become is behind them. */
 static void add_nics(struct users *all, const struct node *map,
                      struct pol_guest *g)
 {
 	const struct node *item = first_of(map, "nics", g->n_nics);
 
-	for (size_t i = 0; i < g->n_nics; i++, item = item->next)
+	for (size_t i = 0; item && i < g->n_nics; i++, item = item->next)
 		add(all, (struct user){ &g->nic[i].slot, item, "nic",
 		                        g->nic[i].name, g->nic[i].pos, false });
 	item = first_of(map, "devices", g->n_devices);
-	for (size_t i = 0; i < g->n_devices; i++, item = item->next)
+	for (size_t i = 0; item && i < g->n_devices; i++, item = item->next)
 		add(all, (struct user){ &g->device[i].slot, item, "device",
 		                        g->device[i].name, g->device[i].pos,
 		                        false });
+	add_uses(all, map, g, "gpus", g->gpu, g->n_gpus);
 	item = first_of(map, "nics", g->n_nics);
-	for (size_t i = 0; i < g->n_nics; i++, item = item->next)
+	for (size_t i = 0; item && i < g->n_nics; i++, item = item->next)
 		if (g->nic[i].standby.backend)
 			add(all,
 			    (struct user){ &g->nic[i].standby.slot,

@@ -86,26 +86,13 @@ static void check_manage(struct read *r, const struct node *map,
 	}
 }
 
-/* The statement that `nic` and one before it are the same device. */
 static void nic_done(struct read *r, const struct node *map, void *obj)
 {
 	const struct pol_nic *nic = obj;
-	char text[BDF_STRLEN];
 
 	check_nic_switch(r, map, nic);
 	check_manage(r, map, nic);
-	for (const struct pol_nic *o = r->policy->nic; o < nic; o++) {
-		if (!nic->match.by_pci || !o->match.by_pci ||
-		    !bdf_equal(nic->match.pci, o->match.pci))
-			continue;
-		struct diag *d = pol_err(r->errs, nic->match.pos,
-		                         FL_POL_CONFLICT, "two nics match %s",
-		                         bdf_format(o->match.pci, text));
-		diag_why(d, "the first is in %s",
-		         WHERE(r->policy, o->match.pos, nic->match.pos));
-		diag_mend(d, "put both into one nic");
-		return;
-	}
+	check_address(r, nic->kind, nic->name, &nic->match);
 }
 
 CHECK_NAMED(pol_nic);
@@ -199,9 +186,10 @@ static const struct key policy_keys[] = {
 	  .arg = &list_overrides, .at = offsetof(struct pol_policy, override) },
 	{ .name = "devices", .flags = KEY_NULL, .read = read_list,
 	  .arg = &devices, .at = offsetof(struct pol_policy, device) },
+	{ .name = "gpus", .flags = KEY_NULL, .read = read_list,
+	  .arg = &list_gpus, .at = offsetof(struct pol_policy, gpu) },
 	{ .name = "guests", .flags = KEY_NULL, .read = read_list,
 	  .arg = &guests, .at = offsetof(struct pol_policy, guest) },
-	{ .name = "gpus",      .flags = KEY_LATER },
 	{ .name = "nvme",      .flags = KEY_LATER },
 };
 // clang-format on

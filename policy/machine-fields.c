@@ -101,6 +101,8 @@ static const struct field whole_rows[] = {
 	WHOLE(override, "driver-override", text, POL_HAS_OVERRIDE, FIELD_BOTH),
 	WHOLE(virtual_fn, "virtual-function", flag, 0, FIELD_SEEN),
 	WHOLE(group, "group", group, 0, FIELD_SEEN),
+	WHOLE(reset, "reset-methods", text, POL_HAS_RESET, FIELD_SEEN),
+	WHOLE(below_port, "below-port", flag, 0, FIELD_SEEN),
 	IDENT(pol_whole),
 	WHOLE(use, "used-as", uses, 0, FIELD_SEEN),
 	WHOLE(holder_pid, "holder-pid", pid, 0, FIELD_SEEN),

@@ -25,7 +25,8 @@ enum { /* pol_vf.set, pol_pf.set: which fields are stated */
 	POL_HAS_RSS = 1 << 10,
 	POL_HAS_LINK_STATE = 1 << 11,
 	POL_HAS_MTU = 1 << 12,
-	POL_HAS_MSIX = 1 << 13, /* of a VF */
+	POL_HAS_MSIX = 1 << 13,  /* of a VF */
+	POL_HAS_RESET = 1 << 14, /* of a whole function; observed only */
 	/* Those of a VF that its driver may lack. */
 	POL_HAS_KNOBS = POL_HAS_MAC | POL_HAS_VLAN | POL_HAS_SPOOF |
 	                POL_HAS_TRUST | POL_HAS_RATE | POL_HAS_RSS |
@@ -148,6 +149,7 @@ struct pol_pf {
 	enum pol_manage manage; /* what of it is not ours, and not put back */
 };
 #define POL_USES 4
+#define POL_RESET_TEXT 80 /* all of the kernel's words, and to spare */
 /* A whole function. Observed: every one that is no bridge. Wanted: those that
  * `devices` name, with their companions. */
 struct pol_whole {
@@ -162,6 +164,10 @@ struct pol_whole {
 	struct pol_ident id; /* without MAC */
 	bool virtual_fn;
 	bool bridge; /* of a kind that is never assigned */
+	/* How the kernel can reset it alone: "flr bus"; and is its bus below a
+	 * port, by which all on it can be reset at once? */
+	char reset[POL_RESET_TEXT];
+	bool below_port;
 	int group;
 	int holder_pid;
 	char holder[POL_NAME];

@@ -151,20 +151,27 @@ void match_differences(const struct pol_match *m, const struct subject *s,
 /* ---- nics -----------------------------------------------------------------
  */
 
-static struct subject of_pf(const struct pol_pf *pf)
+/* Its class is with the functions, of which there may be very many. */
+static struct subject of_pf(const struct pol_match *m, const struct pol_pf *pf,
+                            const struct pol_state *seen)
 {
+	const struct pol_whole *w =
+		m->by_class ? state_whole(seen, pf->bdf) : NULL;
+
 	return (struct subject){ .bdf = pf->bdf,
 		                 .set = pf->set,
 		                 .vendor = pf->vendor,
 		                 .device = pf->device,
+		                 .class_code = w ? w->class_code : 0,
 		                 .driver = pf->driver,
 		                 .id = &pf->id,
 		                 .pf = pf };
 }
 
-static bool matches(const struct pol_nic *nic, const struct pol_pf *pf)
+static bool matches(const struct pol_nic *nic, const struct pol_pf *pf,
+                    const struct pol_state *seen)
 {
-	const struct subject s = of_pf(pf);
+	const struct subject s = of_pf(&nic->match, pf, seen);
 
 	return match_fits(&nic->match, &s);
 }
@@ -188,7 +195,7 @@ static void list_pfs(struct diag *d, const char *lead,
 	size_t at = (size_t)snprintf(line, sizeof(line), "%s", lead);
 
 	for (size_t i = 0; i < seen->n_pfs; i++) {
-		if (!all && !matches(nic, &seen->pf[i]))
+		if (!all && !matches(nic, &seen->pf[i], seen))
 			continue;
 		describe(&seen->pf[i], one, sizeof(one));
 		if (at + strlen(one) + 8 > sizeof(line)) {
@@ -203,16 +210,16 @@ static void list_pfs(struct diag *d, const char *lead,
 
 /* Something is there, and it is not what the policy states. */
 static void another_card(const struct pol_nic *nic, const struct pol_pf *pf,
-                         struct pol_errors *errs)
+                         const struct pol_state *seen, struct pol_errors *errs)
 {
 	char one[120], line[DIAG_LINE];
-	const struct subject s = of_pf(pf);
+	const struct subject s = of_pf(&nic->match, pf, seen);
 	struct diag *d;
 
 	describe(pf, one, sizeof(one));
 	d = pol_err(errs, nic->match.pos, FL_POL_IDENTITY,
-	            "nic %s: at its address is %s, which is another", nic->name,
-	            one);
+	            "%s %s: at its address is %s, which is another",
+	            pol_kind_name(nic->kind), nic->name, one);
 	match_differences(&nic->match, &s, line, sizeof(line));
 	diag_why(d, "%s", line);
 	diag_mend(d, "if the card was changed on purpose, change 'match'");
@@ -227,11 +234,12 @@ static void none_matches(const struct pol_nic *nic,
 	struct diag *d;
 
 	if (pf) {
-		another_card(nic, pf, errs);
+		another_card(nic, pf, seen, errs);
 		return;
 	}
 	d = pol_err(errs, nic->match.pos, FL_POL_NO_MATCH,
-	            "nic %s: no device matches", nic->name);
+	            "%s %s: no device matches", pol_kind_name(nic->kind),
+	            nic->name);
 	if (seen->n_pfs)
 		list_pfs(d, "functions that can have VFs:", nic, seen, true);
 	else
@@ -269,7 +277,7 @@ const struct pol_pf *match_pf(const struct pol_nic *nic,
 	size_t n = 0;
 
 	for (size_t i = 0; i < seen->n_pfs; i++)
-		if (matches(nic, &seen->pf[i])) {
+		if (matches(nic, &seen->pf[i], seen)) {
 			found = &seen->pf[i];
 			n++;
 		}
@@ -280,7 +288,8 @@ const struct pol_pf *match_pf(const struct pol_nic *nic,
 		return NULL;
 	}
 	d = pol_err(errs, nic->match.pos, FL_POL_NO_MATCH,
-	            "nic %s: %zu devices match, one is needed", nic->name, n);
+	            "%s %s: %zu devices match, one is needed",
+	            pol_kind_name(nic->kind), nic->name, n);
 	list_pfs(d, "they are:", nic, seen, false);
 	diag_mend(d, "add `pci:` with the address of the one meant");
 	return NULL;

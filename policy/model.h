@@ -187,9 +187,18 @@ enum pol_share { /* msix-budget, where it is no number */
 	POL_SHARE_NONE,
 	POL_SHARE_VCPUS, /* VFs of guests: as many as vCPUs, and one */
 };
+/* The list of the policy that something is of. */
+enum pol_kind {
+	POL_KIND_NIC,
+	POL_KIND_DEVICE,
+	POL_KIND_GPU,
+	POL_KIND_NVME,
+};
+const char *pol_kind_name(enum pol_kind kind);
 struct pol_nic { /* a physical function that has VFs */
 	char name[POL_NAME];
 	struct pol_pos pos;
+	enum pol_kind kind;       /* of a pol_function: no network card */
 	struct pol_match match;   /* not by class */
 	char ifname[POL_ALTNAME]; /* asserted of what matched; "" = nothing */
 	struct pol_pos ifname_pos;
@@ -226,15 +235,42 @@ enum pol_on_fault { /* on-dma-fault */
 	POL_FAULT_STOP
 };
 const char *pol_on_fault_name(enum pol_on_fault f);
+enum { /* ways to reset a function, as the kernel has them */
+	POL_RESET_SPECIFIC = 1 << 0,
+	POL_RESET_ACPI = 1 << 1,
+	POL_RESET_FLR = 1 << 2,
+	POL_RESET_AF_FLR = 1 << 3,
+	POL_RESET_PM = 1 << 4,
+	POL_RESET_BUS = 1 << 5,
+	POL_RESET_CXL_BUS = 1 << 6,
+};
 struct pol_device { /* a whole function, with its companions or alone */
 	char name[POL_NAME];
 	struct pol_pos pos;
+	enum pol_kind kind;
 	struct pol_match match; /* not by ifname, not by MAC */
 	enum pol_companions companions;
 	enum pol_rom rom;
 	char rom_file[POL_PATH];
 	enum pol_on_fault on_fault;
-	bool take; /* in-use: take */
+	bool take;       /* in-use: take */
+	unsigned resets; /* reset: require, POL_RESET_*; 0 = nothing said */
+	struct pol_pos resets_pos;
+};
+enum pol_shared { /* share */
+	POL_SHARED_WHOLE,
+	POL_SHARED_SRIOV,
+};
+/* gpus, nvme: a function that is no network card. As it is read it is put among
+ * the devices, or among the nics and with all its VFs among the pools, where
+ * all else finds it: keys-function.c. */
+struct pol_function {
+	struct pol_device whole; /* its name and match, too */
+	enum pol_shared share;
+	struct pol_u32 vf_count;
+	struct pol_pos vf_count_pos;
+	size_t device;    /* of pol_policy.device; SIZE_MAX = it is cut, */
+	size_t nic, pool; /* and these are its; SIZE_MAX = it is whole */
 };
 struct pol_vlan_range {
 	uint16_t first, last;
@@ -335,6 +371,7 @@ enum pol_placement {
 	POL_PLACE_PACKED,   /* in the order written */
 	POL_PLACE_BALANCED, /* of the physical function that has given least */
 	POL_PLACE_ISOLATE,  /* of one that has given to no other guest */
+	POL_PLACE_NAMED,    /* no pool's: the guest has named it */
 };
 enum pol_near {       /* is it at the guest's memory node? */
 	POL_NEAR_ANY, /* nobody asks */
@@ -354,7 +391,8 @@ struct pol_fn { /* one VF named by a pool */
 struct pol_pool {
 	char name[POL_NAME];
 	struct pol_pos pos;
-	struct pol_fn *fn; /* ascending as written */
+	enum pol_kind kind; /* of a pol_function: all its VFs */
+	struct pol_fn *fn;  /* ascending as written */
 	size_t n_fn;
 	char driver[POL_NAME]; /* "vfio", "netdev" (also for null) or a
 	                          driver's name; "" = leave */
@@ -427,6 +465,14 @@ struct pol_guest_device {
 	struct pol_pos pos;
 	size_t device;
 	uint8_t slot; /* as a nic's; all functions are in it */
+};
+struct pol_guest_use {       /* gpus, nvme of a guest */
+	char name[POL_NAME]; /* use: "gpu0", "gpu1#2"; "" = any VF */
+	struct pol_pos pos;
+	size_t function; /* of the policy's list; SIZE_MAX = an error */
+	int vf;          /* named; -1 = any, or it is whole */
+	uint8_t slot;
+	size_t nic, device; /* which of the guest's it is; SIZE_MAX */
 };
 /* What the guest's word that it has crashed does. */
 enum pol_on_panic {
@@ -510,6 +556,8 @@ struct pol_guest {
 	size_t n_nics;
 	struct pol_guest_device *device;
 	size_t n_devices;
+	struct pol_guest_use *gpu;
+	size_t n_gpus;
 	struct pol_disk *disk;
 	size_t n_disks;
 	struct pol_vsock vsock;
@@ -528,6 +576,8 @@ struct pol_policy {
 	size_t n_nics;
 	struct pol_device *device;
 	size_t n_devices;
+	struct pol_function *gpu;
+	size_t n_gpus;
 	struct pol_network *network;
 	size_t n_networks;
 	struct pol_override *override;

@@ -88,6 +88,7 @@ void pol_free(struct pol_policy *p)
 	for (size_t i = 0; i < p->n_guests; i++) {
 		free(p->guest[i].nic);
 		free(p->guest[i].device);
+		free(p->guest[i].gpu);
 		free(p->guest[i].disk);
 		free(p->guest[i].node);
 	}
@@ -97,6 +98,7 @@ void pol_free(struct pol_policy *p)
 	}
 	free(p->nic);
 	free(p->device);
+	free(p->gpu);
 	free(p->network);
 	free(p->pool);
 	free(p->guest);

@@ -136,11 +136,11 @@ static void refuse(struct read *r, const struct node *v,
 		c->far      ? FL_POL_FAR
 		: c->shared ? FL_POL_SHARED
 			    : FL_POL_RANGE,
-		c->far ? "pool %s has no VF left at the guest's memory node"
-		: c->shared ? "pool %s has no physical function left that no "
+		c->far      ? "%s %s has no VF left at the guest's memory node"
+		: c->shared ? "%s %s has no physical function left that no "
 			      "other guest has a VF of"
-			    : "pool %s has no VF left",
-		pool->name);
+			    : "%s %s has no VF left",
+		pool_word(pool), pool->name);
 
 	if (c->far) {
 		diag_why(d, "its other VFs are of nics that are stated to be "
@@ -154,10 +154,44 @@ static void refuse(struct read *r, const struct node *v,
 		          "write `placement: balanced` (%s)",
 		          where);
 	} else {
-		diag_why(d, "its %zu are all taken by guests before this",
+		diag_why(d,
+		         pool->n_fn ? "its %zu are all taken by guests before "
+		                      "this"
+		                    : "it has %zu",
 		         pool->n_fn);
-		diag_mend(d, "add VFs to its 'functions' (%s)", where);
+		diag_mend(d,
+		          pool->kind == POL_KIND_NIC
+		                  ? "add VFs to its 'functions' (%s)"
+		                  : "raise its virtual-function-count (%s)",
+		          where);
 	}
+}
+
+/* Who had it before; two of one guest are told as two of one name. */
+static void refuse_named(struct read *r, const struct node *v,
+                         const struct pol_pool *pool, struct pol_fn fn,
+                         const struct pol_guest *me)
+{
+	const struct pol_policy *p = r->policy;
+	struct diag *d;
+
+	for (size_t g = 0; g < p->n_guests; g++)
+		for (size_t i = 0; i < p->guest[g].n_nics; i++) {
+			const struct pol_guest_nic *n = &p->guest[g].nic[i];
+
+			if (&p->guest[g] == me || !has_fn(n) ||
+			    n->fn.nic != fn.nic || n->fn.vf != fn.vf)
+				continue;
+			d = pol_err(r->errs, v->pos, FL_POL_RANGE,
+			            "VF %u of %s %s is guest %s's", fn.vf,
+			            pool_word(pool), pool->name,
+			            p->guest[g].name);
+			diag_why(d,
+			         "guests take theirs in the order of the "
+			         "file (%s)",
+			         WHERE(p, n->pos, v->pos));
+			diag_mend(d, "name another, or name one there, too");
+		}
 }
 
 void place_nic(struct read *r, const struct node *v, struct pol_guest_nic *nic,
@@ -168,7 +202,7 @@ void place_nic(struct read *r, const struct node *v, struct pol_guest_nic *nic,
 	struct choice c = { .found = false };
 	struct taken t;
 
-	if (!pool->n_fn)
+	if (!pool->n_fn && pool->kind == POL_KIND_NIC)
 		return; /* an error of the pool, said there */
 	count(r->policy, g, &t);
 	for (size_t i = 0; i < pool->n_fn && !is_best(&c); i++)
@@ -179,6 +213,25 @@ void place_nic(struct read *r, const struct node *v, struct pol_guest_nic *nic,
 	}
 	nic->fn = c.fn;
 	nic->why = c.why;
+	nic->pool = index;
+}
+
+void place_named(struct read *r, const struct node *v,
+                 struct pol_guest_nic *nic, size_t index, uint16_t vf)
+{
+	const struct pol_pool *pool = &r->policy->pool[index];
+	const struct pol_guest *g = guest_of(r->policy, nic);
+	struct taken t;
+
+	if (vf >= pool->n_fn)
+		return; /* said where it is named */
+	count(r->policy, g, &t);
+	if (t.vf[pool->fn[vf].nic][vf / 32] & BIT(vf % 32)) {
+		refuse_named(r, v, pool, pool->fn[vf], g);
+		return;
+	}
+	nic->fn = pool->fn[vf];
+	nic->why.placement = POL_PLACE_NAMED;
 	nic->pool = index;
 }
 
@@ -207,6 +260,8 @@ int pol_why_text(const struct pol_policy *p, const struct pol_guest_nic *n,
 		return snprintf(buf, size,
 		                "%sisolate: no other guest has a VF of %s",
 		                node, nic->name);
+	case POL_PLACE_NAMED:
+		return snprintf(buf, size, "the guest names it");
 	default:
 		return snprintf(buf, size,
 		                "%sthe first that guests before this left, in "

@@ -20,6 +20,8 @@
  *   Whole functions (`devices`) are bound to vfio-pci and given to guests as
  *   they are: alone, or with all that shares their slot or IOMMU group. What
  *   the host itself uses (a mounted disk, its network, its screen) is refused.
+ *   `gpus` become such devices as they are read, or nics and pools of their
+ *   VFs: what is done to these is done to them.
  *
  *   A guest's NICs are given their VFs here, at planning time and for good:
  *   guests in file order take VFs of the named pool (place.c says which). So a
@@ -119,6 +121,7 @@ enum {
 	FL_POL_NODE = 164,     /* a memory node that the host has not */
 	FL_POL_NODE_MEMORY = 165, /* ... or that has too little memory */
 	FL_POL_SCRUB = 166,       /* steps of a scrub that do not go together */
+	FL_POL_RESET = 175, /* none of the ways to reset it that it must have */
 };
 
 struct pol_error {

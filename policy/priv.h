@@ -142,7 +142,8 @@ struct range {
 struct word {
 	const char *text;
 	unsigned value;
-	bool later; /* known, not supported yet */
+	bool later;      /* known, not supported yet */
+	const char *why; /* it is not */
 };
 struct words {
 	const struct word *word;
@@ -212,6 +213,9 @@ READER(read_cmdline); /* char[POL_CMDLINE] */
 READER(read_mac);     /* struct pol_mac */
 READER(read_match);   /* struct pol_match, arg table */
 READER(read_on_fault);
+READER(read_companions); /* struct pol_device, as the next two */
+READER(read_rom);
+READER(read_in_use);
 READER(read_scrub);   /* struct pol_pool */
 READER(read_altname); /* char[POL_ALTNAME] */
 
@@ -235,9 +239,26 @@ extern const struct table table_match_nic, table_match_device;
 size_t find_named(struct read *r, const struct key *k, const char *what,
                   const struct node *v, const void *array, size_t size,
                   size_t n);
-/* place.c: gives the nic a VF of the pool, or adds an error at `v`. */
+/* place.c: gives the nic a VF of the pool, or that VF of it, or adds an error
+ * at `v`. */
 void place_nic(struct read *r, const struct node *v, struct pol_guest_nic *nic,
                size_t index);
+void place_named(struct read *r, const struct node *v,
+                 struct pol_guest_nic *nic, size_t index, uint16_t vf);
+void guest_nic_init(void *item);
+/* keys-function.c: "pool", or the kind of function that has it for its VFs. */
+const char *pool_word(const struct pol_pool *pool);
+/* keys-gpu.c: those that `text`, a reset_method of the kernel's, has. */
+unsigned reset_bits(const char *text);
+void reset_names(unsigned bits, char *buf, size_t size);
+extern const struct list list_gpus;
+/* keys-device.c: is the function that `m` gives the address of another's? */
+void check_address(struct read *r, enum pol_kind kind, const char *name,
+                   const struct pol_match *m);
+/* keys-guest.c: a device of its own in `g`, named at `use`. */
+void check_guest_device(struct read *r, const struct node *use,
+                        const struct pol_guest *g,
+                        const struct pol_guest_device *dev);
 /* keys-nic.c: what concerns a NIC and its guest. */
 void check_nics(struct read *r, const struct node *map,
                 const struct pol_guest *g);
@@ -388,6 +409,10 @@ void check_rates(struct resolve *r);
 bool concerns(const struct resolve *r, const struct pol_guest *g,
               const char *name);
 _must_check_ int resolve_devices(struct resolve *r);
+/* check-reset.c: can the device be reset as it must, given with fn[1] and
+ * those behind it? */
+void check_reset(struct resolve *r, const struct pol_device *dev,
+                 const struct pol_whole *const *fn, size_t n);
 /* resolve-switch.c: what nic `i` says of its switch; then of each VF, whose
  * VLAN may be its representor's; in the end the PFs' own interfaces. */
 void resolve_switch(struct resolve *r, size_t i, const struct pol_pf *pf,

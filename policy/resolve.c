@@ -76,7 +76,8 @@ static void check_count(struct resolve *r, const struct pol_nic *nic,
 		return;
 	if (nic->vf_count.v > pf->total_vfs) {
 		d = pol_err(r->errs, nic->vf_count_pos, FL_POL_TOTAL,
-		            "nic %s: %u VFs asked of %s", nic->name,
+		            "%s %s: %u VFs asked of %s",
+		            pol_kind_name(nic->kind), nic->name,
 		            nic->vf_count.v, bdf_format(pf->bdf, b));
 		diag_why(d, "it has at most %u (sriov_totalvfs)",
 		         pf->total_vfs);
@@ -84,7 +85,8 @@ static void check_count(struct resolve *r, const struct pol_nic *nic,
 		             "device's limit in its firmware");
 	} else if (vf_address(pf, nic->vf_count.v - 1, &last)) {
 		d = pol_err(r->errs, nic->vf_count_pos, FL_POL_ADDRESS,
-		            "nic %s: VF %u of %s has no address", nic->name,
+		            "%s %s: VF %u of %s has no address",
+		            pol_kind_name(nic->kind), nic->name,
 		            nic->vf_count.v - 1, bdf_format(pf->bdf, b));
 		diag_why(d, "offset %u and stride %u lead beyond bus ff",
 		         pf->vf_offset, pf->vf_stride);
@@ -105,8 +107,8 @@ static void check_driver(struct resolve *r, const struct pol_nic *nic,
 	if (!wanted || *pf->driver)
 		return;
 	d = pol_err(r->errs, nic->match.pos, FL_POL_PF_DRIVER,
-	            "nic %s: %s has no driver", nic->name,
-	            bdf_format(pf->bdf, b));
+	            "%s %s: %s has no driver", pol_kind_name(nic->kind),
+	            nic->name, bdf_format(pf->bdf, b));
 	diag_why(d, "VFs are made by the driver of the physical function");
 	diag_mend(d,
 	          "load its driver: `echo %s > "
@@ -126,8 +128,8 @@ void need_ifname(struct resolve *r, size_t i, struct pol_pos pos,
 	if (*pf->ifname || !*pf->driver)
 		return;
 	d = pol_err(r->errs, pos, FL_POL_PF_DRIVER,
-	            "nic %s: %s cannot be set on %s", nic->name, what,
-	            bdf_format(pf->bdf, b));
+	            "%s %s: %s cannot be set on %s", pol_kind_name(nic->kind),
+	            nic->name, what, bdf_format(pf->bdf, b));
 	diag_why(d, "its driver %s has no network interface", pf->driver);
 	diag_mend(d, "bind the network driver, or leave the statement out");
 }
@@ -142,9 +144,11 @@ static void check_same(struct resolve *r, size_t i)
 			continue;
 		struct diag *d =
 			pol_err(r->errs, p->nic[i].match.pos, FL_POL_CONFLICT,
-		                "nics %s and %s are both %s", p->nic[j].name,
-		                p->nic[i].name, bdf_format(r->at[i]->bdf, b));
-		diag_mend(d, "put both into one nic, or match more closely");
+		                "%s %s and %s %s are both %s",
+		                pol_kind_name(p->nic[j].kind), p->nic[j].name,
+		                pol_kind_name(p->nic[i].kind), p->nic[i].name,
+		                bdf_format(r->at[i]->bdf, b));
+		diag_mend(d, "make one of both, or match more closely");
 	}
 }
 
@@ -192,7 +196,8 @@ static void check_stuck(struct resolve *r, const struct pol_nic *nic,
 	if (!r->only || !pf->stuck)
 		return;
 	d = pol_err(r->errs, nic->pos, FL_POL_STUCK,
-	            "nic %s: %s is stuck, and so are its VFs", nic->name,
+	            "%s %s: %s is stuck, and so are its VFs",
+	            pol_kind_name(nic->kind), nic->name,
 	            bdf_format(pf->bdf, b));
 	diag_why(d, "a write to it has not come back from its driver");
 	diag_mend(d,
@@ -239,8 +244,8 @@ static void check_range(struct resolve *r, const struct pol_pool *pool,
 
 	if (fn.vf < final_count(nic, pf) || pf->stuck)
 		return;
-	d = pol_err(r->errs, pool->pos, FL_POL_RANGE,
-	            "pool %s: %s has no VF %u", pool->name, nic->name, fn.vf);
+	d = pol_err(r->errs, pool->pos, FL_POL_RANGE, "%s %s: %s has no VF %u",
+	            pool_word(pool), pool->name, nic->name, fn.vf);
 	diag_why(d, "it has %u, and the policy leaves that as it is",
 	         pf->num_vfs);
 	if (nic->manage == POL_MANAGE_FULL)
@@ -262,8 +267,8 @@ static void group_blocked(struct resolve *r, const struct pol_pool *pool,
 
 	bdf_format(vf, b);
 	d = pol_err(r->errs, pool->pos, FL_POL_GROUP,
-	            "pool %s: VF %u (%s) cannot be assigned", pool->name, index,
-	            b);
+	            "%s %s: VF %u (%s) cannot be assigned", pool_word(pool),
+	            pool->name, index, b);
 	if (!*blocker) {
 		diag_why(d, "it is in no IOMMU group");
 		diag_mend(d, "see `fairlead doctor %s`", b);
@@ -387,9 +392,11 @@ static void resolve_pools(struct resolve *r)
 				said = resolve_function(r, pool, pool->fn[j]);
 	}
 	if (vfio)
-		check_host(r, vfio->pos, "pool", vfio->name, vfio->driver);
+		check_host(r, vfio->pos, pool_word(vfio), vfio->name,
+		           vfio->driver);
 	else if (r->p->n_devices && !r->only)
-		check_host(r, r->p->device[0].pos, "device",
+		check_host(r, r->p->device[0].pos,
+		           pol_kind_name(r->p->device[0].kind),
 		           r->p->device[0].name, "vfio-pci");
 }
 

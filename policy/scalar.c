@@ -136,7 +136,9 @@ bool scalar_word(struct read *r, const struct key *k, const struct node *v,
 		if (strcasecmp(v->text, w->text) != 0)
 			continue;
 		if (w->later) {
-			refused_value(r, k, v, "not supported by this version");
+			refused_value(r, k, v,
+			              w->why ? w->why
+			                     : "not supported by this version");
 			return false;
 		}
 		*ret = w->value;

@@ -47,6 +47,11 @@ static struct subject subject_of(const struct pol_device *dev,
 	};
 }
 
+static const char *kind_of(const struct pol_device *dev)
+{
+	return pol_kind_name(dev->kind);
+}
+
 static bool fits(const struct pol_device *dev, const struct pol_whole *w)
 {
 	const struct subject s = subject_of(dev, w);
@@ -90,8 +95,8 @@ static void another_card(struct resolve *r, const struct pol_device *dev,
 
 	describe(w, one, sizeof(one));
 	d = pol_err(r->errs, dev->match.pos, FL_POL_IDENTITY,
-	            "device %s: at its address is %s, which is another",
-	            dev->name, one);
+	            "%s %s: at its address is %s, which is another",
+	            kind_of(dev), dev->name, one);
 	match_differences(&dev->match, &s, line, sizeof(line));
 	diag_why(d, "%s", line);
 	diag_mend(d, "if the card was changed on purpose, change 'match'");
@@ -109,7 +114,7 @@ static void none_fits(struct resolve *r, const struct pol_device *dev)
 		return;
 	}
 	d = pol_err(r->errs, dev->match.pos, FL_POL_NO_MATCH,
-	            "device %s: no function matches", dev->name);
+	            "%s %s: no function matches", kind_of(dev), dev->name);
 	if (dev->match.by_pci)
 		bdf_format(dev->match.pci, b);
 	if (w && w->virtual_fn) {
@@ -146,8 +151,8 @@ static const struct pol_whole *find(struct resolve *r,
 		return NULL;
 	}
 	d = pol_err(r->errs, dev->match.pos, FL_POL_NO_MATCH,
-	            "device %s: %zu functions match, one is needed", dev->name,
-	            n);
+	            "%s %s: %zu functions match, one is needed", kind_of(dev),
+	            dev->name, n);
 	say_list(d, "they are:", found, MIN(n, (size_t)FUNCTIONS));
 	diag_mend(d, "add `pci:` with the address of the one meant");
 	return NULL;
@@ -189,8 +194,8 @@ static bool refuse_alone(struct resolve *r, const struct set *s)
 	if (!n)
 		return false;
 	d = pol_err(r->errs, s->dev->pos, FL_POL_COMPANIONS,
-	            "device %s: %s cannot be assigned alone", s->dev->name,
-	            bdf_format(main->bdf, b));
+	            "%s %s: %s cannot be assigned alone", kind_of(s->dev),
+	            s->dev->name, bdf_format(main->bdf, b));
 	say_list(d, "the IOMMU cannot keep it apart from", others, n);
 	diag_mend(d, "write `group: with-companions` to give all of them, or "
 	             "put the card behind a port with ACS");
@@ -200,8 +205,8 @@ static bool refuse_alone(struct resolve *r, const struct set *s)
 static bool too_many(struct resolve *r, const struct set *s)
 {
 	struct diag *d = pol_err(r->errs, s->dev->pos, FL_POL_COMPANIONS,
-	                         "device %s: more than %d functions go with it",
-	                         s->dev->name, FUNCTIONS);
+	                         "%s %s: more than %d functions go with it",
+	                         kind_of(s->dev), s->dev->name, FUNCTIONS);
 
 	diag_why(d, "a slot of the guest has room for %d", FUNCTIONS);
 	diag_mend(d, "put the card behind a port with ACS, so that its IOMMU "
@@ -271,7 +276,7 @@ static void check_use(struct resolve *r, const struct set *s,
 		at += (size_t)snprintf(line + at, sizeof(line) - at, "%s%s",
 		                       i ? "; " : "", w->use[i]);
 	d = pol_err(r->errs, s->dev->pos, FL_POL_HOST_USE,
-	            "device %s: the host uses %s", s->dev->name,
+	            "%s %s: the host uses %s", kind_of(s->dev), s->dev->name,
 	            bdf_format(w->bdf, b));
 	diag_why(d, "%s", line);
 	diag_mend(d, "end that first (umount, swapoff, move the address, use "
@@ -288,8 +293,8 @@ static void check_vfs(struct resolve *r, const struct set *s,
 	if (!w->num_vfs)
 		return;
 	bdf_format(w->bdf, b);
-	d = pol_err(r->errs, s->dev->pos, FL_POL_HAS_VFS,
-	            "device %s: %s has VFs", s->dev->name, b);
+	d = pol_err(r->errs, s->dev->pos, FL_POL_HAS_VFS, "%s %s: %s has VFs",
+	            kind_of(s->dev), s->dev->name, b);
 	if (*w->vf_user)
 		diag_why(d, "PF assigned while its VFs are in use: %s",
 		         w->vf_user);
@@ -311,7 +316,8 @@ static void check_group(struct resolve *r, const struct set *s,
 		return;
 	bdf_format(w->bdf, b);
 	d = pol_err(r->errs, s->dev->pos, FL_POL_GROUP,
-	            "device %s: %s cannot be assigned", s->dev->name, b);
+	            "%s %s: %s cannot be assigned", kind_of(s->dev),
+	            s->dev->name, b);
 	diag_why(d, "it is in no IOMMU group");
 	diag_mend(d, "see `fairlead doctor %s`", b);
 }
@@ -321,8 +327,8 @@ static void taken(struct resolve *r, const struct set *s, struct bdf b,
 {
 	char text[BDF_STRLEN];
 	struct diag *d = pol_err(r->errs, s->dev->pos, FL_POL_CONFLICT,
-	                         "device %s: %s is %s %s", s->dev->name,
-	                         bdf_format(b, text), kind, name);
+	                         "%s %s: %s is %s %s", kind_of(s->dev),
+	                         s->dev->name, bdf_format(b, text), kind, name);
 
 	diag_why(d, "that is in line %u", line);
 	diag_mend(d, "remove one of them");
@@ -333,8 +339,8 @@ static void check_others(struct resolve *r, const struct set *s,
 {
 	for (size_t i = 0; i < r->p->n_nics; i++)
 		if (r->at[i] && bdf_equal(r->at[i]->bdf, w->bdf))
-			taken(r, s, w->bdf, "nic", r->p->nic[i].name,
-			      r->p->nic[i].pos.line);
+			taken(r, s, w->bdf, pol_kind_name(r->p->nic[i].kind),
+			      r->p->nic[i].name, r->p->nic[i].pos.line);
 	for (size_t i = 0; i < r->want->n_wholes; i++) {
 		const struct pol_device *o =
 			&r->p->device[r->want->whole[i].owner];
@@ -395,6 +401,7 @@ static void resolve_one(struct resolve *r, size_t index)
 	if (collect(r, &s))
 		return;
 	number_functions(&s);
+	check_reset(r, s.dev, s.fn, s.n);
 	for (size_t i = 0; i < s.n; i++) {
 		check_others(r, &s, s.fn[i]);
 		check_group(r, &s, s.fn[i]);

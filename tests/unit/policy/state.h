@@ -333,6 +333,11 @@ static inline void dev_word(struct pol_whole *d, const char *w)
 		d->bridge = *v == '1';
 	} else if (word_value(w, "vfs", &v)) {
 		d->num_vfs = number(v, 10);
+	} else if (word_value(w, "reset", &v)) {
+		d->set |= POL_HAS_RESET;
+		set_words(d->reset, sizeof(d->reset), v);
+	} else if (word_value(w, "below-port", &v)) {
+		d->below_port = *v == '1';
 	} else if (word_value(w, "vf-user", &v)) {
 		set_words(d->vf_user, sizeof(d->vf_user), v);
 	} else if (word_value(w, "use", &v)) {

@@ -119,6 +119,60 @@ static void test_nodes(void **state)
 	pol_free(p);
 }
 
+static void test_gpus(void **state)
+{
+	struct pol_policy *p = parse("tests/golden/policy/good/gpus.yaml");
+	const struct pol_device *gpu = &p->device[1];
+	const struct pol_pool *pool = &p->pool[1];
+	const struct pol_nic *nic = &p->nic[1];
+	const struct pol_guest *g = &p->guest[0];
+
+	(void)state;
+	assert_int_equal(p->n_gpus, 4);
+	assert_int_equal(p->n_devices, 3);
+	assert_string_equal(gpu->name, "gpu0");
+	assert_int_equal(gpu->kind, POL_KIND_GPU);
+	assert_int_equal(gpu->companions, POL_TOGETHER);
+	assert_int_equal(gpu->rom, POL_ROM_NONE);
+	assert_int_equal(gpu->on_fault, POL_FAULT_STOP);
+	assert_int_equal(gpu->resets, POL_RESET_FLR | POL_RESET_BUS);
+	assert_int_equal(p->device[0].kind, POL_KIND_DEVICE);
+	assert_int_equal(p->device[2].resets, 0);
+
+	assert_int_equal(p->n_nics, 3);
+	assert_int_equal(nic->kind, POL_KIND_GPU);
+	assert_true(nic->vf_count.given && nic->vf_count.v == 4);
+	assert_true(nic->autoprobe.given == POL_GIVEN && !nic->autoprobe.v);
+	assert_string_equal(pool->name, "gpu1");
+	assert_int_equal(pool->n_fn, 4);
+	assert_int_equal(pool->fn[3].nic, 1);
+	assert_int_equal(pool->fn[3].vf, 3);
+	assert_true(pol_driver_is_vfio(pool->driver));
+	assert_int_equal(p->nic[2].vf_count.given, POL_DEFAULT);
+	assert_int_equal(p->pool[2].n_fn, 0);
+
+	/* The one that is named goes first, whatever the order. */
+	assert_int_equal(g->n_nics, 3);
+	assert_string_equal(g->nic[0].name, "gpu1#0");
+	assert_string_equal(g->nic[1].name, "gpu1#1");
+	assert_string_equal(g->nic[2].name, "gpu1#2");
+	assert_int_equal(g->nic[1].slot, 5);
+	assert_int_equal(g->nic[0].slot, 1);
+	assert_int_equal(g->nic[2].slot, 2);
+	assert_int_equal(g->nic[0].on_fault, POL_FAULT_RESET);
+	g++;
+	assert_int_equal(g->n_nics, 3);
+	assert_string_equal(g->nic[2].name, "gpu1#3");
+	assert_int_equal(g->n_devices, 2);
+	assert_string_equal(g->device[1].name, "gpu0");
+	assert_int_equal(g->device[1].slot, 1);
+	assert_int_equal(g->nic[0].slot, 2);
+	assert_int_equal(g->nic[1].slot, 3);
+	assert_int_equal(g->device[0].slot, 4);
+	assert_int_equal(g->nic[2].slot, 5);
+	pol_free(p);
+}
+
 /* ---- MACs ---------------------------------------------------------------- */
 
 static void test_macs(void **state)
@@ -377,6 +431,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_devices),
 		cmocka_unit_test(test_cpus),
+		cmocka_unit_test(test_gpus),
 		cmocka_unit_test(test_nodes),
 		cmocka_unit_test(test_macs),
 		cmocka_unit_test(test_stable_collision),

@@ -165,7 +165,7 @@ static void test_golden(void **state)
 		FL_POL_COMPANIONS, FL_POL_MTU,      FL_POL_RATE,
 		FL_POL_DEVLINK,    FL_POL_BRIDGE,   FL_POL_VFS_BOUND,
 		FL_POL_HOST,       FL_POL_UNLISTED, FL_POL_IDENTITY,
-		FL_POL_MSIX,
+		FL_POL_MSIX,       FL_POL_RESET,
 	};
 
 	(void)state;
