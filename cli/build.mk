@@ -1,5 +1,6 @@
 SRCS_cli := \
 	attach.c \
+	boot.c \
 	check.c \
 	chosen.c \
 	client.c \

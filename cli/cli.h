@@ -32,6 +32,7 @@ enum cli_exit {
 	CLI_NO_NETD = 3,  /* fairlead-netd does not answer */
 	CLI_INTERNAL = 4, /* reply not understood, no memory */
 	CLI_STANDBY = 5,  /* failover: the VF is away, the standby is there */
+	CLI_NOT_ALL = 6,  /* up, down --boot: some guest was refused */
 };
 
 /* ---- errors: FL-021x, FL-022x, FL-08xx ---- */
@@ -70,6 +71,7 @@ struct cli {
 	bool anonymize;                         /* record */
 	bool serve;                             /* metrics */
 	const char *format;                     /* export */
+	bool boot;                              /* up, down */
 	bool json;
 	const char *self; /* argv[0] */
 };
@@ -103,6 +105,7 @@ enum {
 	CLI_OPT_ANONYMIZE = 1 << 18,
 	CLI_OPT_BACK = 1 << 19,
 	CLI_OPT_STANDBY = 1 << 20,
+	CLI_OPT_BOOT = 1 << 21,
 };
 
 /* Each returns an enum cli_exit. */
@@ -127,6 +130,7 @@ int cli_failover(const struct cli *c, char *const *args, unsigned n);
 int cli_irq(const struct cli *c, char *const *args, unsigned n);
 int cli_latency(const struct cli *c, char *const *args, unsigned n);
 int cli_up(const struct cli *c, char *const *args, unsigned n);
+int cli_down(const struct cli *c, char *const *args, unsigned n);
 int cli_log(const struct cli *c, char *const *args, unsigned n);
 int cli_ps(const struct cli *c, char *const *args, unsigned n);
 int cli_stop(const struct cli *c, char *const *args, unsigned n);

@@ -2,6 +2,7 @@
 
 /* Verbs about a guest that runs: each a request to its VMM. */
 
+#include "cli/boot.h"
 #include "cli/guest.h"
 
 #include <fcntl.h>
@@ -86,7 +87,7 @@ static int wait_end(struct guest *g, int ms, char *ret_reason, size_t size,
 	}
 }
 
-int cli_stop(const struct cli *c, char *const *args, unsigned n)
+int guest_stop(const struct cli *c, const char *name)
 {
 	uint64_t grace = GRACE_S;
 	struct diag d = { 0 };
@@ -94,7 +95,6 @@ int cli_stop(const struct cli *c, char *const *args, unsigned n)
 	struct guest g;
 	json_t *params;
 
-	(void)n;
 	if (c->grace && parse_u64(c->grace, 3600, &grace) < 0) {
 		fprintf(stderr, "fairlead: --grace is seconds, up to 3600\n");
 		return CLI_USAGE;
@@ -102,7 +102,7 @@ int cli_stop(const struct cli *c, char *const *args, unsigned n)
 	params = c->now ? NULL
 	                : json_pack("{s:I}", "grace_ms",
 	                            (json_int_t)grace * 1000);
-	if (guest_open(c, args[0], &g, &d) < 0) {
+	if (guest_open(c, name, &g, &d) < 0) {
 		json_decref(params);
 		return failed(c, &g, &d);
 	}
@@ -112,8 +112,14 @@ int cli_stop(const struct cli *c, char *const *args, unsigned n)
 	            0)
 		return failed(c, &g, &d);
 	guest_close(&g);
-	return tell(c, args[0],
+	return tell(c, name,
 	            !strcmp(reason, "poweroff") ? "powered off" : "ended");
+}
+
+int cli_stop(const struct cli *c, char *const *args, unsigned n)
+{
+	(void)n;
+	return guest_stop(c, args[0]);
 }
 
 /* ---- dump ------------------------------------------------------------------
@@ -215,8 +221,8 @@ static void print_guest(const json_t *o)
 	json_int_t up = json_integer_value(json_object_get(o, "uptime_ns")) /
 	                1000000000;
 
-	printf("%-16s  %-9s", cli_text(o, "guest", "?"),
-	       cli_text(o, "state", "?"));
+	printf("%-16s  %-9s  %-6s", cli_text(o, "guest", "?"),
+	       cli_text(o, "state", "?"), cli_text(o, "boot", "-"));
 	/* A guest that could not be asked has no figures, not zeros. */
 	if (!json_object_get(o, "pid")) {
 		putchar('\n');
@@ -249,11 +255,13 @@ int cli_ps(const struct cli *c, char *const *args, unsigned n)
 		          NETD_GROUP);
 		return cli_refuse(c, CLI_REFUSED, &d);
 	}
+	boot_mark(c, l.list);
 	if (c->json)
 		return cli_print_json(json_pack("{s:o}", "guests", l.list));
 	if (json_array_size(l.list))
-		printf("%-16s  %-9s  %-7s  %9s  %4s  %7s  %s\n", "guest",
-		       "state", "pid", "uptime", "cpus", "memory", "devices");
+		printf("%-16s  %-9s  %-6s  %-7s  %9s  %4s  %7s  %s\n", "guest",
+		       "state", "boot", "pid", "uptime", "cpus", "memory",
+		       "devices");
 	for (size_t i = 0; i < json_array_size(l.list); i++)
 		print_guest(json_array_get(l.list, i));
 	json_decref(l.list);

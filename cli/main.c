@@ -100,13 +100,18 @@ static const struct cli_verb verbs[] = {
 	  "off or stopped, 10 reset (with --no-reboot), 11 DMA left the\n"
 	  "guest, 12 it panicked, or 13 its watchdog ran out, and the policy\n"
 	  "says stop; 1 failed." },
-	{ "up", "GUEST", "start a guest of the policy in the background", 1, 1,
-	  CLI_OPT_SOCKET | CLI_OPT_REPORT | CLI_OPT_USER | CLI_OPT_NO_REBOOT,
+	{ "up", "[GUEST]", "start a guest of the policy in the background", 0,
+	  1,
+	  CLI_OPT_SOCKET | CLI_OPT_REPORT | CLI_OPT_USER | CLI_OPT_NO_REBOOT |
+	          CLI_OPT_BOOT,
 	  cli_up,
 	  "Waits until the guest runs; else its reason and exit status are as\n"
-	  "run's." },
-	{ "down", "GUEST", "the same as stop", 1, 1,
-	  CLI_OPT_SOCKET | CLI_OPT_NOW | CLI_OPT_GRACE, cli_stop, "" },
+	  "run's. With --boot instead of GUEST, all with `boot: auto` that do\n"
+	  "not run, in the policy's order; exit status 6: not all of them." },
+	{ "down", "[GUEST]", "the same as stop", 0, 1,
+	  CLI_OPT_SOCKET | CLI_OPT_NOW | CLI_OPT_GRACE | CLI_OPT_BOOT, cli_down,
+	  "With --boot instead of GUEST, all with `boot: auto` that run, the\n"
+	  "last of the policy first; exit status 6: not all of them." },
 	{ "stop", "GUEST", "press a guest's power button, and wait", 1, 1,
 	  CLI_OPT_SOCKET | CLI_OPT_NOW | CLI_OPT_GRACE, cli_stop,
 	  "Where it has not powered off in time it is ended." },
@@ -196,6 +201,8 @@ static const struct {
 	{ { "grace", required_argument, NULL, 'g' }, CLI_OPT_GRACE,
 	  " SECONDS", "how long the guest has to power off (30)",
 	  offsetof(struct cli, grace) },
+	{ { "boot", no_argument, NULL, 'B' }, CLI_OPT_BOOT,
+	  "", "all guests with `boot: auto`", offsetof(struct cli, boot) },
 	{ { "serve", no_argument, NULL, 'v' }, CLI_OPT_SERVE,
 	  "", "serve it over HTTP at the policy's host.metrics.listen",
 	  offsetof(struct cli, serve) },

@@ -221,6 +221,22 @@ static void print_lease(const json_t *l)
 	print_own(json_object_get(l, "own"));
 }
 
+/* Of the applied policy. */
+static void print_guests(const json_t *list)
+{
+	if (!json_array_size(list))
+		return;
+	printf("\n  %-16s  %-6s\n", "guest", "boot");
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *g = json_array_get(list, i);
+
+		printf("  %-16s  %-6s  %s\n", cli_text(g, "guest", "?"),
+		       cli_text(g, "boot", "?"),
+		       json_is_true(json_object_get(g, "running")) ? "running"
+		                                                   : "");
+	}
+}
+
 static void print_fault(const json_t *f)
 {
 	const json_t *last = json_object_get(f, "last");
@@ -278,6 +294,7 @@ int cli_status(const struct cli *c, char *const *args, unsigned n)
 	for (size_t i = 0; i < json_array_size(pfs); i++)
 		print_pf(json_array_get(pfs, i));
 	print_devices(json_object_get(reply, "devices"));
+	print_guests(json_object_get(reply, "guests"));
 	leases = json_object_get(reply, "leases");
 	printf("\n%zu guest(s) with a lease\n", json_array_size(leases));
 	for (size_t i = 0; i < json_array_size(leases); i++)

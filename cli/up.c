@@ -8,6 +8,7 @@
  * meanwhile. The log is kept when we have gone (netd/words.c).
  */
 
+#include "cli/boot.h"
 #include "cli/guest.h"
 #include "cli/launch.h"
 
@@ -137,19 +138,18 @@ static int wait_until(struct begin *b)
 	return cli_refuse(b->c, CLI_REFUSED, &d);
 }
 
-int cli_up(const struct cli *c, char *const *args, unsigned n)
+int guest_up(const struct cli *c, const char *name)
 {
-	struct begin b = { .c = c, .name = args[0], .log = -1 };
+	struct begin b = { .c = c, .name = name, .log = -1 };
 	_cleanup_close_ int sock = -1;
 	int ends[2], status;
 
-	(void)n;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return CLI_INTERNAL;
 	sock = ends[0];
 	b.pid = fork();
 	if (b.pid == 0)
-		be_child(c, args[0], ends[1]);
+		be_child(c, name, ends[1]);
 	close_fd(&ends[1]);
 	if (b.pid < 0)
 		return CLI_INTERNAL;

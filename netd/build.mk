@@ -32,6 +32,7 @@ SRCS_netd := \
 	grant-own.c \
 	grant.c \
 	guard.c \
+	guests.c \
 	history-actions.c \
 	history.c \
 	intent.c \

@@ -23,6 +23,10 @@
  * status   anyone          -                         see docs/netd.md: "host",
  *                                                    "pfs", "leases",
  *                                                    "journal"
+ * guests   anyone          -                         "guests", in the policy's
+ *                                                    order: {"guest", "boot":
+ *                                                    "auto" or "manual",
+ *                                                    "running"}
  * metrics  anyone          -                         see docs/integration.md:
  *                                                    what is counted, and
  *                                                    "listen", where the

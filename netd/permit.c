@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "netd/guests.h"
 #include "netd/macvtap.h"
 #include "netd/record.h"
 
@@ -22,6 +23,8 @@
 static const struct permit permits[] = {
 	{ "status",  WHO_ANYONE, 0,
 	  READ_MS,   verb_status },
+	{ "guests",  WHO_ANYONE, 0,
+	  READ_MS,   verb_guests },
 	{ "metrics", WHO_ANYONE, 0,
 	  READ_MS,   verb_metrics },
 	{ "plan",    WHO_ANYONE, PERMIT_POLICY,

@@ -10,6 +10,7 @@
 #include "irq-remap/irq-remap.h"
 #include "netd/confirm.h"
 #include "netd/guard.h"
+#include "netd/guests.h"
 #include "netd/ledger.h"
 #include "netd/reconcile.h"
 #include "netd/refused.h"
@@ -232,6 +233,7 @@ int verb_status(struct work *w)
 	json_object_set_new(w->reply, "pfs", pfs);
 	json_object_set_new(w->reply, "devices", devices);
 	json_object_set_new(w->reply, "leases", leases);
+	json_object_set_new(w->reply, "guests", guests_json(w->env));
 	functions_json(w);
 	json_object_set_new(w->reply, "policy-file",
 	                    reload_json(w->env->reload));

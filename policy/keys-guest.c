@@ -174,6 +174,20 @@ static READER(read_console)
 		g->virtio_console = value;
 }
 
+static READER(read_boot)
+{
+	static const struct word word[] = {
+		{ .text = "auto", .value = 1 },
+		{ .text = "manual", .value = 0 },
+	};
+	static const struct words words = { word, ARRAY_SIZE(word) };
+	struct pol_guest *g = obj;
+	unsigned value;
+
+	if (scalar_word(r, k, v, &words, &value))
+		g->boot_auto = value;
+}
+
 static READER(read_unpack)
 {
 	static const struct word word[] = {
@@ -205,6 +219,7 @@ CHECK_NAMED(pol_guest);
 static const struct key guest_keys[] = {
 	{ .name = "name", .flags = KEY_REQUIRED, .read = read_name,
 	  .at = offsetof(struct pol_guest, name) },
+	{ .name = "boot", .read = read_boot },
 	{ .name = "cpus", .read = read_cpus },
 	{ .name = "memory", .flags = KEY_REQUIRED, .read = read_memory },
 	{ .name = "numa", .read = read_numa },
@@ -244,7 +259,6 @@ static const struct key guest_keys[] = {
 	  .arg = never_ksm },
 	{ .name = "free-page-reporting", .flags = KEY_NEVER,
 	  .read = read_never, .arg = never_reporting },
-	{ .name = "boot", .flags = KEY_LATER },
 	{ .name = "nvme", .flags = KEY_LATER },
 };
 // clang-format on

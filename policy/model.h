@@ -549,6 +549,7 @@ struct pol_guest {
 	size_t n_nodes;
 	uint32_t spare;      /* hotplug-slots: empty root ports */
 	uint32_t interrupts; /* interrupt-limit, a second and vector; or 0 */
+	bool boot_auto;      /* boot: auto; started with the machine */
 	char kernel[POL_PATH], initrd[POL_PATH];
 	enum pol_unpack unpack; /* kernel-decompression */
 	char cmdline[POL_CMDLINE];

@@ -9,8 +9,10 @@ _fairlead() {
 		case $verb in
 		doctor) opts+=' --root' ;;
 		explain) opts+=' --root --socket' ;;
-		run | up) opts+=' --socket --report --user --no-reboot' ;;
-		down | stop) opts+=' --socket --now --grace' ;;
+		run) opts+=' --socket --report --user --no-reboot' ;;
+		up) opts+=' --socket --report --user --no-reboot --boot' ;;
+		stop) opts+=' --socket --now --grace' ;;
+		down) opts+=' --socket --now --grace --boot' ;;
 		console) opts+=' --socket --read-only --log' ;;
 		irq) opts+=' --socket --root' ;;
 		detach) opts+=' --socket --now' ;;

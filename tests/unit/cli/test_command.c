@@ -78,6 +78,10 @@ static const struct {
 	  3,
 	  "",
 	  "FL-0801: " },
+	{ { "up" }, 2, "", "fairlead up --boot" },
+	{ { "down", "--boot", "g" }, 2, "", "fairlead down --boot" },
+	{ { "up", "--boot", "--socket", "/nowhere" }, 3, "", "FL-0801: " },
+	{ { "stop", "--boot" }, 2, "", "does not take --boot" },
 	{ { "failover", "g", "\xff" }, 1, "", "FL-0806: " },
 	{ { "detach", "g", "d", "--socket", "/nowhere" }, 3, "", "FL-0801: " },
 	{ { "detach", "g", "\xff", "--socket", "/nowhere" },
@@ -251,6 +255,35 @@ static void hot_plug(void **state)
 	assert_string_equal(json_string_value(json_object_get(doc, "device")),
 	                    "disk");
 	json_decref(doc);
+}
+
+/* Those that go with the machine, each by itself: last first when they end. */
+static void with_the_machine(void **state)
+{
+	static const char reply[] = OK_HEAD
+		"\"guests\": ["
+		"{\"guest\": \"a\", \"boot\": \"auto\", \"running\": true},"
+		"{\"guest\": \"b\", \"boot\": \"manual\", \"running\": true},"
+		"{\"guest\": \"c\", \"boot\": \"auto\", \"running\": true},"
+		"{\"guest\": \"d\", \"boot\": \"manual\", \"running\": false}"
+		"]}";
+	static const char *const up[] = { "up", "--boot", NULL };
+	static const char *const down[] = { "down", "--boot", NULL };
+	struct daemon *d = *state;
+	const char *first;
+
+	run_served(&o, d, up, reply, NULL, 0);
+	assert_int_equal(o.status, 0);
+	assert_string_equal(o.out, "");
+	assert_string_equal(o.err, "");
+	expect_text(&o, "request", d->request, "\"verb\":\"guests\"");
+	/* Nobody listens: each is tried, and told. */
+	run_served(&o, d, down, reply, NULL, 0);
+	assert_int_equal(o.status, 6);
+	first = strstr(o.err, "cannot reach guest c");
+	assert_non_null(first);
+	expect_text(&o, "down", first, "cannot reach guest a");
+	assert_null(strstr(o.err, "guest b"));
 }
 
 static void policy_refused(void **state)
@@ -432,6 +465,7 @@ int main(int argc _unused_, char **argv, char **envp)
 		D(nothing_to_do),
 		D(refused),
 		D(hot_plug),
+		D(with_the_machine),
 		D(policy_refused),
 		D(status),
 		D(status_as_memfd),

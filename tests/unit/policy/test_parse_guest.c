@@ -160,7 +160,9 @@ static void test_gpus(void **state)
 	assert_int_equal(g->nic[0].slot, 1);
 	assert_int_equal(g->nic[2].slot, 2);
 	assert_int_equal(g->nic[0].on_fault, POL_FAULT_RESET);
+	assert_false(g->boot_auto);
 	g++;
+	assert_true(g->boot_auto);
 	assert_int_equal(g->n_nics, 3);
 	assert_string_equal(g->nic[2].name, "gpu1#3");
 	assert_int_equal(g->n_devices, 2);
