@@ -1,7 +1,7 @@
 # Device sets of L0's machine: each adds to the QEMU array and to LOAD, the modules L1 loads.
 # Sourced by lab.
 
-SETS="igb igb2 igbnoacs igbpair nvme nvmewide nvmecmb display bigdisplay display2 virtiogpu edu edu2"
+SETS="igb igb2 igbnoacs igbpair nvme nvmewide nvmecmb display bigdisplay display2 card virtiogpu edu edu2"
 SETS+=" e1000e e1000 rtl8139 pcnet serial virtiolegacy multifn usb xhci xhcimsi hda doorbell"
 SETS+=" shm shm1g shm8g bigbar netdevsim numa2 none"
 
@@ -95,6 +95,14 @@ add_bigdisplay() {
 add_display2() {
 	root_port
 	QEMU+=(-device "secondary-vga,id=gpu2,bus=$port,vgamem_mb=16")
+}
+
+# A graphics card: a display, and its sound in the same slot and IOMMU group. Neither has a reset of its own.
+add_card() {
+	root_port
+	QEMU+=(-device "bochs-display,id=card0,bus=$port,addr=0.0,multifunction=on,vgamem=16M" -audiodev none,id=cardmute
+		-device "intel-hda,bus=$port,addr=0.1,id=card1" -device hda-duplex,bus=card1.0,audiodev=cardmute)
+	LOAD+=" bochs"
 }
 
 add_virtiogpu() {
