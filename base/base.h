@@ -225,10 +225,18 @@ struct folder_file {
 struct folder {
 	struct folder_file *file;
 	size_t n;
+	/* Asked of each file before it is read; NULL = all are good. */
+	int (*check)(int fd);
 };
 _must_check_ int folder_read(int dir_fd, const char *folder, const char *suffix,
                              size_t max, struct folder *to,
                              char failed[static FOLDER_NAME]);
+/* Those of the folder `sub`, then the file `one` beside it, whichever there
+ * are; -ENOENT: neither is. */
+_must_check_ int folder_read_both(int dir_fd, const char *sub, const char *one,
+                                  const char *suffix, size_t max,
+                                  struct folder *to,
+                                  char failed[static FOLDER_NAME]);
 /* One more. */
 _must_check_ int folder_add(struct folder *to, int dir_fd, const char *name,
                             size_t max);

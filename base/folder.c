@@ -43,7 +43,9 @@ int folder_add(struct folder *to, int dir_fd, const char *name, size_t max)
 		return -ENAMETOOLONG;
 	/* What is no file must not be waited for. */
 	fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	r = fd < 0 ? -errno : fd_read_file(fd, max, &f->text, &f->len);
+	r = fd < 0 ? -errno : to->check ? to->check(fd) : 0;
+	if (!r)
+		r = fd_read_file(fd, max, &f->text, &f->len);
 	to->n += !r;
 	return r;
 }
@@ -78,6 +80,23 @@ int folder_read(int dir_fd, const char *folder, const char *suffix, size_t max,
 
 	failed[0] = '\0';
 	return sysfs_each(dir_fd, folder, add_one, &c);
+}
+
+int folder_read_both(int dir_fd, const char *sub, const char *one,
+                     const char *suffix, size_t max, struct folder *to,
+                     char failed[static FOLDER_NAME])
+{
+	char name[FOLDER_NAME];
+	int r = folder_read(dir_fd, sub, suffix, max, to, name);
+
+	if (r && r != -ENOENT) {
+		snprintf(failed, FOLDER_NAME, "%.30s%s%.30s", sub,
+		         *name ? "/" : "", name);
+		return r;
+	}
+	snprintf(failed, FOLDER_NAME, "%s", one);
+	r = folder_add(to, dir_fd, one, max);
+	return r == -ENOENT && to->n ? 0 : r;
 }
 
 void folder_clear(struct folder *f)

@@ -191,8 +191,7 @@ _must_check_ int cli_policy_read(const struct cli *c, const char *file,
  * of a guest's nic and its VF: "pool", "of", "vf", "why"; NULL = nothing. */
 json_t *cli_chosen(int sock, const char *guest, const char *nic);
 /* The policy's whole text, the caller's to free: of a file, of the *.yaml of a
- * folder; of CLI_POLICY_ETC its policy.yaml and those of its policy.d. */
-#define CLI_POLICY_ETC "/etc/fairlead"
+ * folder; of NETD_POLICY_ETC its policy.yaml and those of its policy.d. */
 _must_check_ int cli_policy_text(const char *file, char **ret, size_t *ret_len,
                                  struct diag *d);
 /* The file's text as a sealed memfd: netd need not trust a file that may

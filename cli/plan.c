@@ -112,7 +112,7 @@ static int with_policy(const struct cli *c, json_t *request, const char *file,
 int cli_plan(const struct cli *c, char *const *args, unsigned n)
 {
 	json_t *reply = NULL;
-	const char *file = n ? args[0] : CLI_POLICY_ETC;
+	const char *file = n ? args[0] : NETD_POLICY_ETC;
 	int r = c->sim ? sim_plan(c, file, &reply)
 	               : with_policy(c, request("plan"), file, &reply);
 
@@ -159,7 +159,7 @@ static void say_within(const struct cli *c, const json_t *reply)
 
 int cli_apply(const struct cli *c, char *const *args, unsigned n)
 {
-	const char *file = n ? args[0] : CLI_POLICY_ETC;
+	const char *file = n ? args[0] : NETD_POLICY_ETC;
 	json_t *req, *reply = NULL;
 	int r;
 

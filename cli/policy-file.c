@@ -15,10 +15,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define ONE "policy.yaml"
-#define MANY "policy.d"
-#define SUFFIX ".yaml"
-
 static int file_error(const char *file, int err, struct diag *d)
 {
 	diag_fail(d, err, FL_CLI_FILE, "cannot read the policy %s", file);
@@ -36,7 +32,7 @@ static int file_error(const char *file, int err, struct diag *d)
 static void no_files(const char *path, struct diag *d)
 {
 	diag_fail(d, -ENOENT, FL_CLI_FILE, "there is no policy in %s", path);
-	diag_why(d, "no file in it ends in " SUFFIX);
+	diag_why(d, "no file in it ends in " NETD_POLICY_SUFFIX);
 	diag_mend(d, "write one there, or name another; their form: "
 	             "docs/policy.md");
 }
@@ -69,7 +65,8 @@ static int read_folder(int fd, const char *path, char **ret, size_t *ret_len,
 {
 	_cleanup_(folder_clear) struct folder f = { 0 };
 	char failed[FOLDER_NAME], whole[FOLDER_NAME + POL_PATH];
-	int r = folder_read(fd, ".", SUFFIX, NETD_POLICY_MAX, &f, failed);
+	int r = folder_read(fd, ".", NETD_POLICY_SUFFIX, NETD_POLICY_MAX, &f,
+	                    failed);
 
 	if (!r)
 		return join(&f, path, ret, ret_len, d);
@@ -77,33 +74,25 @@ static int read_folder(int fd, const char *path, char **ret, size_t *ret_len,
 	return file_error(*failed ? whole : path, r, d);
 }
 
-/* policy.yaml and the files of policy.d, whichever there are; named from `etc`
- * on, also where it is one, so that messages are alike. */
+/* policy.yaml and the files of policy.d ('.' then 'd' is before 'y'); named
+ * from `etc` on, also where it is one, so that messages are alike. */
 static int read_default(const char *etc, char **ret, size_t *ret_len,
                         struct diag *d)
 {
 	_cleanup_close_ int fd = open(etc, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_(folder_clear) struct folder f = { 0 };
-	char failed[FOLDER_NAME] = "";
+	char failed[FOLDER_NAME] = NETD_POLICY_ONE;
+	char whole[FOLDER_NAME + POL_PATH];
 	int r = fd < 0 ? -errno : 0;
 
-	if (!r) {
-		r = folder_read(fd, MANY, SUFFIX, NETD_POLICY_MAX, &f, failed);
-		r = r == -ENOENT ? 0 : r;
-	}
-	/* After "policy.d/": '.' then 'd' is before 'y'. */
-	if (!r) {
-		r = folder_add(&f, fd, ONE, NETD_POLICY_MAX);
-		r = r == -ENOENT && f.n ? 0 : r;
-	}
-	if (r) {
-		char whole[FOLDER_NAME + POL_PATH];
-
-		snprintf(whole, sizeof(whole), "%.*s/%s%s", POL_PATH - 16, etc,
-		         *failed ? MANY "/" : "", *failed ? failed : ONE);
-		return file_error(whole, r, d);
-	}
-	return join(&f, etc, ret, ret_len, d);
+	if (!r)
+		r = folder_read_both(fd, NETD_POLICY_MANY, NETD_POLICY_ONE,
+		                     NETD_POLICY_SUFFIX, NETD_POLICY_MAX, &f,
+		                     failed);
+	if (!r)
+		return join(&f, etc, ret, ret_len, d);
+	snprintf(whole, sizeof(whole), "%.*s/%s", POL_PATH - 2, etc, failed);
+	return file_error(whole, r, d);
 }
 
 int cli_policy_text(const char *file, char **ret, size_t *ret_len,
@@ -112,7 +101,7 @@ int cli_policy_text(const char *file, char **ret, size_t *ret_len,
 	_cleanup_close_ int fd = -1;
 	int r;
 
-	if (!strcmp(file, CLI_POLICY_ETC))
+	if (!strcmp(file, NETD_POLICY_ETC))
 		return read_default(file, ret, ret_len, d);
 	fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	r = fd < 0 ? -errno : fd_read_file(fd, NETD_POLICY_MAX, ret, ret_len);

@@ -66,6 +66,8 @@ SRCS_netd := \
 	record.c \
 	refused.c \
 	reconcile.c \
+	reload-read.c \
+	reload-watch.c \
 	reload.c \
 	reply.c \
 	rtnl-fdb.c \

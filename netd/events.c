@@ -219,36 +219,8 @@ void events_heard(struct server *s, unsigned which)
 	look_soon(s);
 }
 
-/* ---- the policy file -------------------------------------------------------
+/* ---- the policy ------------------------------------------------------------
  */
-
-/* Its folder is watched: editors put a new file in the old one's place. */
-static int watch_file(struct server *s)
-{
-	char folder[POL_PATH];
-	char *slash;
-
-	snprintf(folder, sizeof(folder), "%s", s->env->reload->path);
-	slash = strrchr(folder, '/');
-	if (slash)
-		slash[slash == folder] = '\0';
-	s->events.file_source = SOURCE_FILE;
-	s->events.file = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (s->events.file < 0 ||
-	    inotify_add_watch(s->events.file, slash ? folder : ".",
-	                      IN_CLOSE_WRITE | IN_MOVED_TO) < 0)
-		return -errno;
-	return server_watch(s, s->events.file, &s->events.file_source);
-}
-
-static bool is_it(const struct server *s, const struct inotify_event *e)
-{
-	const char *path = s->env->reload->path;
-	const char *slash = strrchr(path, '/');
-
-	return e->mask & IN_Q_OVERFLOW ||
-	       (e->len && !strcmp(e->name, slash ? slash + 1 : path));
-}
 
 void events_file(struct server *s)
 {
@@ -258,7 +230,7 @@ void events_file(struct server *s)
 	for (ssize_t at = 0; at + (ssize_t)sizeof(struct inotify_event) <= n;) {
 		const struct inotify_event *e = (const void *)(buf + at);
 
-		s->events.reload |= is_it(s, e);
+		s->events.reload |= reload_event(s, e);
 		at += (ssize_t)(sizeof(*e) + e->len);
 	}
 	if (s->events.reload)
@@ -363,7 +335,7 @@ void events_open(struct server *s)
 		log_line(s->env->log, LOG_LVL_WARN,
 		         "not all events can be heard (%s): the sweep is left",
 		         strerror(-r));
-	r = *s->env->reload->path ? watch_file(s) : 0;
+	r = *s->env->reload->path ? reload_watch(s) : 0;
 	if (r)
 		log_line(s->env->log, LOG_LVL_WARN,
 		         "%s is not watched (%s): SIGHUP is left",

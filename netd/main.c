@@ -54,8 +54,8 @@ static const char usage[] =
 	"                  (" CACHE_DIR ")\n"
 	"  --observe       print the machine for `fairlead plan --sim`, and end\n"
 	"  --root DIR      find sys, proc and dev below DIR, for tests (/)\n"
-	"  --policy FILE   apply it anew when it has changed, or on SIGHUP; only\n"
-	"                  what was applied before\n"
+	"  --policy PATH   a file, or a folder of them: applied anew when it has\n"
+	"                  changed, or on SIGHUP, if a policy is applied at all\n"
 	"  -f, --foreground  accepted; it never goes to the background\n"
 	"  -v, --verbose   log more\n"
 	"  --help, --version\n"
@@ -201,6 +201,7 @@ static int serve(const struct options *o, struct env *e, struct diag *d)
 	if (o->policy)
 		snprintf(e->reload->path, sizeof(e->reload->path), "%s",
 		         o->policy);
+	e->reload->etc = !strcmp(e->reload->path, NETD_POLICY_ETC);
 	e->lease_gid = g ? g->gr_gid : (gid_t)-1;
 	r = open_root(o->root, e, d);
 	if (!r)

@@ -278,6 +278,12 @@ enum {
 #define NETD_FDS_MAX 192
 #define NETD_HOLDER_MAX 128 /* who has a loan, with its end */
 #define NETD_POLICY_MAX (1u << 20)
+/* Where a policy is when nobody says: of this folder one file, and those of a
+ * folder in it; of any other folder its files. */
+#define NETD_POLICY_ETC "/etc/fairlead"
+#define NETD_POLICY_ONE "policy.yaml"
+#define NETD_POLICY_MANY "policy.d"
+#define NETD_POLICY_SUFFIX ".yaml"
 #define NETD_REPLY_MAX (16u << 20)
 
 #define NETD_GROUP "fairlead" /* members may lease */

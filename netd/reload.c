@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A policy file that has changed. reload.h says when that is heeded. */
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "netd/reload.h"
 
@@ -37,6 +34,18 @@ static void copy(const json_t *o, const char *key, char to[static DIAG_LINE])
 	snprintf(to, DIAG_LINE, "%s", s ? s : "");
 }
 
+/* Before the reason, in which file and line. */
+static void say_where(struct reload *r, const json_t *first)
+{
+	const char *file = json_string_value(json_object_get(first, "file"));
+	char why[DIAG_LINE];
+
+	memcpy(why, r->why, sizeof(why));
+	snprintf(r->why, sizeof(r->why), "%.64s%sline %d: %.160s",
+	         file ? file : "", file ? ", " : "",
+	         (int)json_integer_value(json_object_get(first, "line")), why);
+}
+
 void reload_note(struct reload *r, const json_t *reply, int64_t now)
 {
 	const json_t *e = json_object_get(reply, "error");
@@ -49,10 +58,7 @@ void reload_note(struct reload *r, const json_t *reply, int64_t now)
 	copy(e, "what", r->what);
 	copy(e, "why", r->why);
 	if (first)
-		snprintf(
-			r->why, sizeof(r->why), "line %d: %.200s",
-			(int)json_integer_value(json_object_get(first, "line")),
-			json_string_value(json_object_get(e, "why")));
+		say_where(r, first);
 }
 
 /* ---- the worker ------------------------------------------------------------
@@ -79,39 +85,23 @@ int reload_calm(const struct pol_plan *plan, struct diag *d)
 	return 0;
 }
 
-static int unreadable(struct work *w, int err, const char *why)
+static int take_text(struct work *w, struct intent *in)
 {
 	const char *path = w->env->reload->path;
+	char why[DIAG_LINE] = "";
+	int r = reload_read(w->env->reload, &in->policy, &in->policy_len, why);
 
-	diag_fail(&w->diag, err, FL_NETD_RELOAD, "cannot take the policy %s",
-	          path);
-	diag_why(&w->diag, "%s", why);
-	diag_mend(&w->diag,
-	          "chown root %s; chmod go-w %s; then `systemctl "
-	          "reload fairlead-netd`",
-	          path, path);
-	return err;
-}
-
-static int read_file(struct work *w, struct intent *in)
-{
-	_cleanup_close_ int fd =
-		open(w->env->reload->path,
-	             O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat st;
-	int r;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return unreadable(w, -errno, strerror(errno));
-	if (!S_ISREG(st.st_mode))
-		return unreadable(w, -EINVAL, "it is no file");
-	if (st.st_uid || st.st_mode & 022)
-		return unreadable(w, -EPERM,
-		                  "it is not root's, or others may write it");
-	r = fd_read_file(fd, NETD_POLICY_MAX, &in->policy, &in->policy_len);
-	if (r < 0)
-		return unreadable(w, r, strerror(-r));
-	snprintf(in->file, sizeof(in->file), "%.255s", w->env->reload->path);
+	if (r) {
+		diag_fail(&w->diag, r, FL_NETD_RELOAD,
+		          "cannot take the policy %s", path);
+		diag_why(&w->diag, "%s", why);
+		diag_mend(&w->diag,
+		          "chown -R root %s; chmod -R go-w %s; then "
+		          "`systemctl reload fairlead-netd`",
+		          path, path);
+		return r;
+	}
+	snprintf(in->file, sizeof(in->file), "%.255s", path);
 	return 0;
 }
 
@@ -140,12 +130,14 @@ static int not_applied(struct work *w)
 
 /* One file of several is not the policy: taken for it, it would end what the
  * others say, guests among them, and nothing of that is an action. */
-static int is_whole(struct work *w)
+static int is_whole(struct work *w, const struct intent *in)
 {
 	struct pol_policy *p = NULL;
 	struct diag ignored;
 	size_t n = 0;
 
+	if (pol_files_several(in->policy, in->policy_len))
+		return 0;
 	if (!policy_applied(w->env, &p, &w->errs, &ignored))
 		n = p->files.n;
 	pol_free(p);
@@ -155,7 +147,8 @@ static int is_whole(struct work *w)
 	          "the policy file has changed, and is not applied");
 	diag_why(&w->diag, "what is applied is of %zu files, and this is one",
 	         n);
-	diag_mend(&w->diag, "fairlead apply");
+	diag_mend(&w->diag, "fairlead apply; or start fairlead-netd with the "
+	                    "folder: --policy DIR");
 	return -EBUSY;
 }
 
@@ -168,11 +161,11 @@ int verb_reload(struct work *w)
 	if (!r && phase == JOURNAL_NONE)
 		return w->req.now ? not_applied(w) : 0;
 	if (!r)
-		r = read_file(w, &in);
+		r = take_text(w, &in);
 	if (!r && phase == JOURNAL_APPLIED)
 		r = is_applied(w, &in);
 	if (!r)
-		r = is_whole(w);
+		r = is_whole(w, &in);
 	json_object_set_new(w->reply, "changed", json_boolean(r == 0));
 	if (r) {
 		intent_clear(&in);

@@ -17,6 +17,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "netd/reload.h"
 #include "netd/server.h"
 #include "netd/stuck.h"
 
@@ -58,6 +59,9 @@ static void signal_event(struct server *s)
 	if (read(s->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return;
 	if (info.ssi_signo == SIGHUP) {
+		/* Whoever put another folder in its place says so. */
+		if (s->events.file >= 0)
+			(void)reload_watch_all(s);
 		chore_reload(s, true);
 		return;
 	}

@@ -85,7 +85,9 @@ struct events { /* events.c */
 	enum source timer_source;
 	int timer;
 	enum source file_source;
-	int file;       /* inotify; -1 = there is no file to reload */
+	int file;       /* inotify; -1 = there is no policy to reload */
+	int top, many;  /* its watches (reload-watch.c); -1 = none */
+	bool folder;    /* the policy is one */
 	bool reload;    /* it has been written */
 	uint64_t first; /* of those heard since the last look; 0 = none */
 };

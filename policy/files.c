@@ -27,7 +27,7 @@
 #define HEAD "#fairlead-files 1\n"
 #define FILE_WORD "#file "
 
-bool files_is_several(const char *text, size_t len)
+bool pol_files_several(const char *text, size_t len)
 {
 	return len >= strlen(HEAD) && !memcmp(text, HEAD, strlen(HEAD));
 }

@@ -45,7 +45,7 @@ static int load(const char *text, size_t len, struct pol_policy *p,
 	size_t nodes = 0;
 	int r;
 
-	if (!files_is_several(text, len))
+	if (!pol_files_several(text, len))
 		return node_load(text, len, 0, &nodes, ret, errs);
 	r = files_split(text, len, &files, &p->files, errs);
 	return r ? r : files_load(&files, p, ret, errs);

@@ -158,6 +158,8 @@ struct pol_file {
 };
 _must_check_ int pol_files_join(const struct pol_file *file, size_t n,
                                 char **ret, size_t *ret_len);
+/* Is it such a text? */
+bool pol_files_several(const char *text, size_t len);
 const struct pol_guest *pol_guest_find(const struct pol_policy *p,
                                        const char *name);
 /* Why it was given its VF: "balanced: ...", for people. */

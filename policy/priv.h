@@ -62,7 +62,6 @@ struct files {
 	const char *text[POL_FILES_MAX];
 	size_t len[POL_FILES_MAX], n;
 };
-bool files_is_several(const char *text, size_t len);
 _must_check_ int files_split(const char *text, size_t len, struct files *ret,
                              struct pol_names *names, struct pol_errors *errs);
 _must_check_ int files_load(const struct files *f, const struct pol_policy *p,

@@ -33,6 +33,7 @@ struct daemon {
 	struct state_dir dir;
 	char socket[128];
 	pid_t pid;
+	bool etc; /* what it watches is as /etc/fairlead */
 };
 
 static inline void shell(const struct daemon *d, const char *commands)
@@ -59,6 +60,7 @@ static inline _Noreturn void serve(struct daemon *d)
 	e->reload = &reload;
 	snprintf(reload.path, sizeof(reload.path), "%s/policy.yaml",
 	         d->dir.path);
+	reload.etc = d->etc;
 	e->lease_gid = LEASE_GID;
 	if (journal_open(state, &e->state_fd, &diag) ||
 	    server_open(e, d->socket, &s, &diag))
@@ -93,16 +95,22 @@ static inline void daemon_run(struct daemon *d)
 	close(fd);
 }
 
-static inline int setup(void **state)
+static inline int setup_with(void **state, bool etc)
 {
 	struct daemon *d = calloc(1, sizeof(*d));
 
+	d->etc = etc;
 	dir_make(&d->dir);
 	shell(d, "mkdir -p sys/bus/pci/devices proc dev && mkfifo dev/kmsg");
 	snprintf(d->socket, sizeof(d->socket), "%s/run/s", d->dir.path);
 	daemon_run(d);
 	*state = d;
 	return 0;
+}
+
+static inline int setup(void **state)
+{
+	return setup_with(state, false);
 }
 
 static inline int teardown(void **state)

@@ -35,6 +35,13 @@ static bool applied_is(const struct daemon *d, const char *text)
 	return !strcmp(buf, text);
 }
 
+static void wait_applied(const struct daemon *d, const char *text)
+{
+	for (int i = 0; i < 300 && !applied_is(d, text); i++)
+		usleep(20000);
+	assert_true(applied_is(d, text));
+}
+
 static json_t *policy_file(const struct daemon *d)
 {
 	int fd = dial(d);
@@ -83,16 +90,12 @@ static void test_written(void **state)
 
 	apply(d, small);
 	write_file(d, "policy.yaml", larger);
-	for (int i = 0; i < 300 && !applied_is(d, larger); i++)
-		usleep(20000);
-	assert_true(applied_is(d, larger));
+	wait_applied(d, larger);
 	wait_code(d, 0);
 	/* As editors do it. */
 	write_file(d, "new", small);
 	shell(d, "mv new policy.yaml");
-	for (int i = 0; i < 300 && !applied_is(d, small); i++)
-		usleep(20000);
-	assert_true(applied_is(d, small));
+	wait_applied(d, small);
 }
 
 /* What is wrong changes nothing, and is told. */
@@ -134,6 +137,96 @@ static void test_several(void **state)
 	write_file(d, "policy.yaml", larger);
 	wait_code(d, 0);
 	assert_true(applied_is(d, larger));
+}
+
+static int history_entries(const struct daemon *d)
+{
+	char line[200];
+	FILE *f;
+	int n = -1;
+
+	snprintf(line, sizeof(line), "ls %s/state/history 2>/dev/null | wc -l",
+	         d->dir.path);
+	f = popen(line, "r");
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%d", &n), 1);
+	pclose(f);
+	return n;
+}
+
+/* A folder in the file's place; its files, whichever way they come and go, and
+ * what is none of them. */
+static void test_folder(void **state)
+{
+	static const char one[] = "#fairlead-files 1\n"
+				  "#file 11 a.yaml\nversion: 1\n";
+	static const char two[] = "#fairlead-files 1\n"
+				  "#file 11 a.yaml\nversion: 1\n"
+				  "#file 11 b.yaml\nversion: 1\n";
+	struct daemon *d = *state;
+	int n;
+
+	apply(d, two);
+	shell(d, "mkdir policy.yaml");
+	wait_code(d, FL_NETD_RELOAD); /* none is no wish */
+	assert_true(applied_is(d, two));
+	write_file(d, "policy.yaml/a.yaml", small);
+	wait_applied(d, one);
+	n = history_entries(d);
+	write_file(d, "policy.yaml/.b.yaml.swp", "x");
+	write_file(d, "policy.yaml/.b.yaml", "x");
+	write_file(d, "policy.yaml/b.yaml~", "x");
+	write_file(d, "policy.yaml/4913", "x");
+	write_file(d, "policy.yaml/b.tmp", small);
+	kill(d->pid, SIGHUP);
+	usleep(500000);
+	wait_code(d, 0);
+	assert_true(applied_is(d, one));
+	/* What says nothing new leaves no trace. */
+	assert_int_equal(history_entries(d), n);
+	shell(d, "mv policy.yaml/b.tmp policy.yaml/b.yaml");
+	wait_applied(d, two);
+	assert_int_equal(history_entries(d), n + 1);
+	write_file(d, "policy.yaml/b.yaml", "version: 1\nguestz: []\n");
+	wait_code(d, FL_POL_KEY);
+	assert_true(applied_is(d, two));
+	shell(d, "rm policy.yaml/b.yaml");
+	wait_applied(d, one);
+	shell(d, "chmod 775 policy.yaml");
+	kill(d->pid, SIGHUP);
+	wait_code(d, FL_NETD_RELOAD);
+}
+
+static int setup_etc(void **state)
+{
+	return setup_with(state, true);
+}
+
+/* As /etc/fairlead: one file, and those of a folder that comes later. */
+static void test_etc(void **state)
+{
+	static const char one[] = "#fairlead-files 1\n"
+				  "#file 11 policy.yaml\nversion: 1\n";
+	static const char both[] = "#fairlead-files 1\n"
+				   "#file 11 policy.d/a.yaml\nversion: 1\n"
+				   "#file 11 policy.yaml\nversion: 1\n";
+	struct daemon *d = *state;
+
+	apply(d, larger);
+	shell(d, "mkdir policy.yaml");
+	write_file(d, "policy.yaml/policy.yaml", small);
+	wait_applied(d, one);
+	write_file(d, "policy.yaml/other.yaml", larger);
+	shell(d, "mkdir policy.yaml/policy.d");
+	usleep(500000);
+	write_file(d, "policy.yaml/policy.d/a.yaml", small);
+	wait_applied(d, both);
+	shell(d, "chmod 777 policy.yaml/policy.d");
+	kill(d->pid, SIGHUP);
+	wait_code(d, FL_NETD_RELOAD);
+	shell(d, "chmod 755 policy.yaml/policy.d");
+	shell(d, "mv policy.yaml/policy.d policy.yaml/away");
+	wait_applied(d, one);
 }
 
 /* Saving a file carves nobody's machine. */
@@ -184,6 +277,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_written, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_several, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_folder, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_etc, setup_etc, teardown),
 		cmocka_unit_test_setup_teardown(test_never_applied, setup,
 		                                teardown),
 		cmocka_unit_test_setup_teardown(test_idle, setup, teardown),

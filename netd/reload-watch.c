@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who writes the policy that netd was told of. A folder is watched, of a file
+ * the one that it is in: editors put a new file in the old one's place. Where
+ * that folder has another in it (NETD_POLICY_ETC), that one is, too, as soon as
+ * it is there. To watch what is watched already changes nothing, so all is
+ * watched anew whenever a folder has come.
+ */
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "netd/reload.h"
+#include "netd/server.h"
+
+#define WRITTEN (IN_CLOSE_WRITE | IN_MOVED_TO)
+#define EVENTS (WRITTEN | IN_MOVED_FROM | IN_DELETE)
+
+static int watch(const struct server *s, const char *path)
+{
+	int wd = inotify_add_watch(s->events.file, path,
+	                           EVENTS | IN_CREATE | IN_ONLYDIR);
+
+	return wd < 0 ? -errno : wd;
+}
+
+/* Names in it are files of the policy; else it is a file's. */
+static bool is_folder(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+int reload_watch_all(struct server *s)
+{
+	const struct reload *r = s->env->reload;
+	struct events *ev = &s->events;
+	char path[POL_PATH + sizeof(NETD_POLICY_MANY)];
+	char *slash;
+
+	ev->folder = is_folder(r->path);
+	snprintf(path, sizeof(path), "%s", r->path);
+	slash = ev->folder ? NULL : strrchr(path, '/');
+	if (slash)
+		slash[slash == path] = '\0';
+	ev->top = watch(s, ev->folder || slash ? path : ".");
+	ev->many = -1;
+	if (ev->folder && r->etc) {
+		snprintf(path, sizeof(path), "%s/" NETD_POLICY_MANY, r->path);
+		ev->many = watch(s, path);
+	}
+	return MIN(ev->top, 0);
+}
+
+int reload_watch(struct server *s)
+{
+	s->events.file_source = SOURCE_FILE;
+	s->events.file = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (s->events.file < 0)
+		return -errno;
+	if (reload_watch_all(s) < 0)
+		return s->events.top;
+	return server_watch(s, s->events.file, &s->events.file_source);
+}
+
+static bool is_one(const char *name)
+{
+	size_t n = strlen(name), suffix = strlen(NETD_POLICY_SUFFIX);
+
+	return *name != '.' && n > suffix &&
+	       !strcmp(name + n - suffix, NETD_POLICY_SUFFIX);
+}
+
+/* A name in the folder that is watched first. */
+static bool is_top(const struct server *s, const char *name)
+{
+	const struct reload *r = s->env->reload;
+	const char *slash = strrchr(r->path, '/');
+
+	if (!s->events.folder)
+		return !strcmp(name, slash ? slash + 1 : r->path);
+	return r->etc ? !strcmp(name, NETD_POLICY_ONE) : is_one(name);
+}
+
+bool reload_event(struct server *s, const struct inotify_event *e)
+{
+	const char *name = e->len ? e->name : "";
+
+	if (e->mask & IN_Q_OVERFLOW)
+		return true;
+	/* What is in it is read when it is reloaded. */
+	if (e->mask & IN_ISDIR) {
+		bool ours = s->events.folder
+		                    ? s->env->reload->etc &&
+		                              !strcmp(name, NETD_POLICY_MANY)
+		                    : is_top(s, name);
+
+		return ours && reload_watch_all(s) >= 0;
+	}
+	/* A file that is new is told of again when it is written; one that
+	 * goes leaves a folder's policy less, and a file's as it was. */
+	if (!(e->mask & (s->events.folder ? EVENTS : WRITTEN)))
+		return false;
+	return e->wd == s->events.many
+	               ? is_one(name)
+	               : e->wd == s->events.top && is_top(s, name);
+}
