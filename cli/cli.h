@@ -63,6 +63,7 @@ struct cli {
 	bool back, to_standby;     /* failover */
 	const char *grace;         /* stop: seconds */
 	const char *within;        /* apply: a time, "120s" */
+	const char *disruption;    /* apply: a word */
 	bool commands;             /* plan */
 	bool read_only, log;       /* console */
 	bool force;                /* apply */
@@ -106,6 +107,7 @@ enum {
 	CLI_OPT_BACK = 1 << 19,
 	CLI_OPT_STANDBY = 1 << 20,
 	CLI_OPT_BOOT = 1 << 21,
+	CLI_OPT_DISRUPTION = 1 << 22,
 };
 
 /* Each returns an enum cli_exit. */

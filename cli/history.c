@@ -82,6 +82,9 @@ static void print_entry(const json_t *e)
 	if (*cli_text(e, "file", ""))
 		printf("  file %s, %s\n", cli_text(e, "file", ""),
 		       cli_text(e, "policy", "no policy"));
+	if (*cli_text(e, "allow-disruption", ""))
+		printf("  with --allow-disruption=%s\n",
+		       cli_text(e, "allow-disruption", ""));
 	if (number(e, "continues"))
 		printf("  goes on with %" JSON_INTEGER_FORMAT "\n",
 		       number(e, "continues"));

@@ -52,7 +52,8 @@ static const struct cli_verb verbs[] = {
 	  "interfaces, the resourceList of Kubernetes' SR-IOV device plugin, or\n"
 	  "nova's device_spec; what it cannot hold is said." },
 	{ "apply", "[FILE|DIR]", "make the machine as the policy says", 0, 1,
-	  CLI_OPT_SOCKET | CLI_OPT_FORCE | CLI_OPT_SIM | CLI_OPT_WITHIN,
+	  CLI_OPT_SOCKET | CLI_OPT_FORCE | CLI_OPT_SIM | CLI_OPT_WITHIN |
+	          CLI_OPT_DISRUPTION,
 	  cli_apply,
 	  "As root. One transaction: on failure what was done is undone. The\n"
 	  "state found before the first apply is kept for `fairlead restore`.\n"
@@ -212,6 +213,10 @@ static const struct {
 	{ { "confirm-within", required_argument, NULL, 'c' }, CLI_OPT_WITHIN,
 	  " TIME", "roll back unless confirmed: 120s, 2m; 0: keep",
 	  offsetof(struct cli, within) },
+	{ { "allow-disruption", required_argument, NULL, 'D' },
+	  CLI_OPT_DISRUPTION,
+	  " WHAT", "none, none-in-use or allow: over the policy's budget",
+	  offsetof(struct cli, disruption) },
 	{ { "commands", no_argument, NULL, 'm' }, CLI_OPT_COMMANDS,
 	  "", "print the shell lines alone, in order",
 	  offsetof(struct cli, commands) },

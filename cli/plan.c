@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "cli/sim.h"
+#include "policy/policy.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -157,6 +158,35 @@ static void say_within(const struct cli *c, const json_t *reply)
 		       within);
 }
 
+/* What is said of how it is applied, into the request. False: it was refused.
+ */
+static bool put_options(const struct cli *c, json_t *req)
+{
+	enum pol_budget ignored;
+	long s = c->within ? seconds(c->within) : 0;
+
+	if (s < 0) {
+		fprintf(stderr,
+		        "fairlead: --confirm-within %s: a time of at most a "
+		        "day, as 120s or 2m\n",
+		        c->within);
+		return false;
+	}
+	if (c->disruption && !pol_budget_find(c->disruption, &ignored)) {
+		fprintf(stderr,
+		        "fairlead: --allow-disruption %s: there are none, "
+		        "none-in-use and allow\n",
+		        c->disruption);
+		return false;
+	}
+	if (c->within)
+		json_object_set_new(req, "confirm-within", json_integer(s));
+	if (c->disruption)
+		json_object_set_new(req, "allow-disruption",
+		                    json_string(c->disruption));
+	return true;
+}
+
 int cli_apply(const struct cli *c, char *const *args, unsigned n)
 {
 	const char *file = n ? args[0] : NETD_POLICY_ETC;
@@ -166,18 +196,9 @@ int cli_apply(const struct cli *c, char *const *args, unsigned n)
 	if (c->sim)
 		return sim_apply(c, file);
 	req = request("apply");
-	if (c->within) {
-		long s = seconds(c->within);
-
-		if (s < 0) {
-			fprintf(stderr,
-			        "fairlead: --confirm-within %s: a time of at "
-			        "most a day, as 120s or 2m\n",
-			        c->within);
-			json_decref(req);
-			return CLI_USAGE;
-		}
-		json_object_set_new(req, "confirm-within", json_integer(s));
+	if (!put_options(c, req)) {
+		json_decref(req);
+		return CLI_USAGE;
 	}
 	r = with_policy(c, req, file, &reply);
 	if (r)

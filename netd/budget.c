@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * host.apply.disruption-budget: what an apply may disrupt. A policy without
- * `host` says nothing of it. In use is what a guest leases or a process holds:
- * the VF itself, or any of the PF.
+ * What an apply may disrupt: as whoever asks for it says (--allow-disruption),
+ * else as host.apply.disruption-budget does; left out it is none-in-use, also
+ * where the policy has no `host`. In use is what a guest leases or a process
+ * holds: the VF itself, or any of the PF.
  */
 
 #include <stdio.h>
@@ -24,14 +25,14 @@ static bool is_used(const struct pol_state *seen, const struct pol_action *a)
 	return false;
 }
 
-int budget_check(const struct pol_policy *p, const struct pol_plan *plan,
-                 const struct pol_state *seen, struct diag *d)
+int budget_check(enum pol_budget budget, bool asked,
+                 const struct pol_plan *plan, const struct pol_state *seen,
+                 struct diag *d)
 {
-	enum pol_budget budget = p->host.apply.budget;
 	char text[DIAG_LINE];
 	size_t n = 0;
 
-	if (!p->host.pos.line || budget == POL_BUDGET_ALLOW)
+	if (budget == POL_BUDGET_ALLOW)
 		return 0;
 	for (size_t i = 0; i < plan->n; i++) {
 		const struct pol_action *a = &plan->action[i];
@@ -45,10 +46,12 @@ int budget_check(const struct pol_policy *p, const struct pol_plan *plan,
 	if (!n)
 		return 0;
 	diag_fail(d, -EBUSY, FL_NETD_BUDGET,
-	          "%zu action(s) disrupt more than the policy allows", n);
-	diag_why(d, "disruption-budget is %s; the first: %.120s",
-	         budget == POL_BUDGET_NONE ? "none" : "none-in-use", text);
+	          "%zu action(s) disrupt more than %s allows", n,
+	          asked ? "this apply" : "the policy");
+	diag_why(d, "%s is %s; the first: %.120s",
+	         asked ? "--allow-disruption" : "disruption-budget",
+	         pol_budget_name(budget), text);
 	diag_mend(d, "see `fairlead plan FILE`; stop those guests, or "
-	             "disruption-budget: allow");
+	             "`fairlead apply --allow-disruption=allow FILE`");
 	return -EBUSY;
 }

@@ -68,7 +68,32 @@ static int take_number(const char *key, const json_t *v, struct request *r)
 	return 0;
 }
 
-static int take_members(json_t *o, struct request *r, struct diag *d)
+/* -ENOENT: no such key is one of a few words. */
+static int take_word(const char *key, const json_t *v, struct request *r)
+{
+	const struct {
+		const char *key;
+		bool *to;
+	} flags[] = { { "now", &r->now },
+		      { "log", &r->log },
+		      { "force", &r->force } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+		if (!strcmp(key, flags[i].key)) {
+			*flags[i].to = json_is_true(v);
+			return json_is_boolean(v) ? 0 : -EPROTO;
+		}
+	if (strcmp(key, "allow-disruption") != 0)
+		return -ENOENT;
+	r->allow.given = true;
+	return json_is_string(v) && pol_budget_find(json_string_value(v),
+	                                            &r->allow.budget)
+	               ? 0
+	               : -EPROTO;
+}
+
+/* -ENOENT: no such key is a text. */
+static int take_member(const char *key, const json_t *v, struct request *r)
 {
 	const struct {
 		const char *key;
@@ -83,43 +108,46 @@ static int take_members(json_t *o, struct request *r, struct diag *d)
 		{ "holder", r->holder, sizeof(r->holder) },
 		{ "way", r->way, sizeof(r->way) },
 	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		if (!strcmp(key, texts[i].key))
+			return take_text(v, texts[i].to, texts[i].size);
+	return -ENOENT;
+}
+
+static int take_members(json_t *o, struct request *r, struct diag *d)
+{
+	static const struct {
+		int (*take)(const char *key, const json_t *v,
+		            struct request *r);
+		const char *wrong;
+	} kinds[] = {
+		{ take_word, "a boolean or a word is none" },
+		{ take_number, "a number is none, or out of range" },
+		{ take_member, "a value is no text, empty, too long, or not "
+		               "printable" },
+	};
 	const char *key;
 	json_t *v;
-	int e;
 
 	json_object_foreach(o, key, v)
 	{
-		size_t i = 0;
+		int e = -ENOENT;
 
 		if (!strcmp(key, "version"))
 			continue;
-		if (!strcmp(key, "now") || !strcmp(key, "log") ||
-		    !strcmp(key, "force")) {
-			if (!json_is_boolean(v))
-				return refuse(d, "\"now\", \"log\" or "
-				                 "\"force\" is no boolean");
-			*(*key == 'n'   ? &r->now
-			  : *key == 'l' ? &r->log
-			                : &r->force) = json_is_true(v);
-			continue;
-		}
 		if (!strcmp(key, "attributes") || !strcmp(key, "generation")) {
 			if (take_loan(key, v, r, d) < 0)
 				return -EPROTO;
 			continue;
 		}
-		e = take_number(key, v, r);
-		if (!e)
-			continue;
-		if (e == -EPROTO)
-			return refuse(d, "a number is none, or out of range");
-		while (i < ARRAY_SIZE(texts) && strcmp(key, texts[i].key) != 0)
-			i++;
-		if (i == ARRAY_SIZE(texts))
+		for (size_t i = 0; e == -ENOENT && i < ARRAY_SIZE(kinds); i++) {
+			e = kinds[i].take(key, v, r);
+			if (e == -EPROTO)
+				return refuse(d, kinds[i].wrong);
+		}
+		if (e)
 			return refuse(d, "it has an unknown key");
-		if (take_text(v, texts[i].to, texts[i].size) < 0)
-			return refuse(d, "a value is no text, empty, too long, "
-			                 "or not printable");
 	}
 	return *r->verb ? 0 : refuse(d, "it has no verb");
 }

@@ -186,11 +186,14 @@ static json_t *digest(const struct history_head *h)
 static json_t *new_entry(const struct history_head *h)
 {
 	return json_pack(
-		"{s:i, s:s, s:o, s:o, s:n, s:s, s:o, s:o, s:n}", "version",
+		"{s:i, s:s, s:o, s:o, s:n, s:s, s:o, s:o, s:o, s:n}", "version",
 		NETD_PROTO_VERSION, "verb", h->verb, "who",
 		asker_to_json(&h->who), "began", now_text(), "ended", "file",
 		h->file ? h->file : "", "policy", digest(h), "continues",
 		h->continues ? json_integer(h->continues) : json_null(),
+		"allow-disruption",
+		h->allow.given ? json_string(pol_budget_name(h->allow.budget))
+			       : json_null(),
 		"error");
 }
 

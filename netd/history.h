@@ -32,7 +32,8 @@
  *    "who": {"uid", "pid", "loginuid": number or null} or null: netd itself,
  *    "began", "ended": "2026-01-01T00:00:00Z" ("ended": null, unfinished),
  *    "file": name as the client gave it, "policy": "sha256:..." or null,
- *    "continues": id of the entry that this one goes on with, or null,
+ *    "allow-disruption": "none" | "none-in-use" | "allow", or null: nobody
+ * said, "continues": id of the entry that this one goes on with, or null,
  *    "result": "unfinished" | "done" | "undone" | "not-undone" | "stuck",
  *    "error": as in replies, or null,
  *    "actions": [{"op", "text", "command", "disruption",
@@ -76,6 +77,7 @@ struct history_head {
 	size_t policy_len;
 	uint32_t continues; /* 0 = none */
 	struct asker who;
+	struct allow allow;
 };
 /* Written with the plan; *ret is the entry (its "id" is set). FL_NETD_HISTORY.
  */

@@ -46,7 +46,10 @@
  *                          "force": true for what    "confirm-within": where
  *                          another program owns;     it is to be confirmed
  *                          "confirm-within": seconds
- *                          (0 = it need not be)
+ *                          (0 = it need not be);
+ *                          "allow-disruption":
+ *                          "none", "none-in-use",
+ *                          "allow"
  * confirm  root            -                         "file"
  * restore  root            -                         as apply
  * history  root or group   "entry": its number;      "entries", newest first;

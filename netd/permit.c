@@ -213,6 +213,8 @@ int permit_request(const struct permit *p, const struct request *r,
 		return incomplete(d, p->verb, "it takes no entry");
 	if (r->has_confirm && !(p->flags & PERMIT_APPLY))
 		return incomplete(d, p->verb, "it takes no confirmation");
+	if (r->allow.given && !(p->flags & PERMIT_APPLY))
+		return incomplete(d, p->verb, "it takes no disruption");
 	if (r->log && !(p->flags & PERMIT_LEASE))
 		return incomplete(d, p->verb, "only lease takes \"log\"");
 	if (r->force && strcmp(p->verb, "apply") != 0)

@@ -28,6 +28,7 @@
 #include "iommu/iommu.h"
 #include "netd/metrics.h"
 #include "netd/netd-proto.h"
+#include "netd/request.h"
 #include "netd/rtnl.h"
 #include "policy/policy.h"
 #include "sriov/sriov.h"
@@ -142,50 +143,6 @@ json_t *affinity_follow(int root_fd, const struct lease *l,
                         const json_t *state);
 
 /* ---- requests ------------------------------------------------------------ */
-
-#define NETD_VERB_MAX 16
-#define NETD_NAME_MAX 256
-struct request {
-	char verb[NETD_VERB_MAX];
-	char guest[POL_NAME];
-	char device[POL_NAME];
-	char file[NETD_NAME_MAX]; /* for people; never opened */
-	bool now;
-	bool log;     /* a lease is to have one */
-	bool force;   /* apply: what another owns, too */
-	char way[12]; /* of a failover: failover.h */
-	/* borrow, return */
-	char pool[POL_NAME];
-	char holder[NETD_HOLDER_MAX];
-	uint64_t generation; /* 0 = whichever */
-	struct pol_vf attr;  /* what is set of it */
-	uint32_t entry;      /* of the history; 0 = all */
-	bool has_confirm;
-	uint32_t confirm_s; /* an apply is to be confirmed within; 0 = never */
-};
-/* Pure. -EPROTO FL_NETD_REQUEST; *ret untouched then. */
-_must_check_ int frame_parse(const char *buf, size_t len, struct request *ret,
-                             struct diag *d);
-
-#define PEER_GROUPS_MAX 64
-struct peer {
-	pid_t pid;
-	uid_t uid;
-	gid_t gid;
-	gid_t group[PEER_GROUPS_MAX]; /* of more: NETD_GROUP, if in it */
-	size_t n_groups;
-	int pidfd; /* -1 = not known */
-};
-
-/* Who asked for a change, for the history (history.h): kept in the intent, so
- * that what goes on after a crash is still theirs. */
-#define ASKER_NO_LOGIN UINT32_MAX
-struct asker {
-	bool known; /* false: netd itself */
-	uid_t uid;
-	pid_t pid;
-	uint32_t loginuid; /* ASKER_NO_LOGIN = none, or not known */
-};
 
 struct work;
 typedef int verb_fn(struct work *w);
@@ -493,6 +450,7 @@ struct transaction {
 	struct diag *d;
 	bool mind_owners, force; /* owners.h */
 	bool calm;               /* reload.h: disrupts nobody */
+	struct allow allow;      /* instead of the policy's word */
 	const char *verb;        /* for the history */
 };
 /* Journal, do, undo on failure, journal. `in` is consumed. */

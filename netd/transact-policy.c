@@ -16,6 +16,14 @@
 #include "netd/reload.h"
 #include "netd/transact.h"
 
+static int check_budget(const struct transaction *t, const struct run *r)
+{
+	enum pol_budget b =
+		t->allow.given ? t->allow.budget : r->policy->host.apply.budget;
+
+	return budget_check(b, t->allow.given, r->plan, r->seen, t->d);
+}
+
 static int prepare_policy(struct transaction *t, const struct intent *in,
                           struct run *r, struct pol_errors *errs)
 {
@@ -35,7 +43,7 @@ static int prepare_policy(struct transaction *t, const struct intent *in,
 	/* What was begun is brought to its end; but not by who asks anew, be it
 	 * over what is unfinished. */
 	if (!e && (t->mind_owners || !in->history))
-		e = budget_check(r->policy, r->plan, r->seen, t->d);
+		e = check_budget(t, r);
 	if (!e && t->mind_owners)
 		e = owners_check(t->env, r->plan, t->force, t->reply, t->d);
 	if (!e && t->calm)

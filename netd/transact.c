@@ -152,6 +152,7 @@ static int begin_entry(struct transaction *t, struct intent *in, struct run *r)
 		                        .policy = in->policy,
 		                        .policy_len = in->policy_len,
 		                        .continues = in->history,
+		                        .allow = t->allow,
 		                        .who = in->who };
 	int e = history_begin(t->env->state_fd, &h, r->plan, r->seen, &r->entry,
 	                      t->d);

@@ -36,8 +36,8 @@ _must_check_ int run_plan(struct transaction *t, struct intent *in,
  * machine was before this change: away with it. */
 _must_check_ int run_forget_stale(struct transaction *t);
 
-/* budget.c: -EBUSY FL_NETD_BUDGET. */
-_must_check_ int budget_check(const struct pol_policy *p,
+/* budget.c: -EBUSY FL_NETD_BUDGET. `asked`: it is not the policy's word. */
+_must_check_ int budget_check(enum pol_budget budget, bool asked,
                               const struct pol_plan *plan,
                               const struct pol_state *seen, struct diag *d);
 

@@ -143,6 +143,7 @@ static int transact_as(struct work *w, struct intent *in, bool calm)
 		                 .mind_owners = w->permit->run == verb_apply ||
 		                                w->permit->run == verb_reload,
 		                 .force = w->req.force,
+		                 .allow = w->req.allow,
 		                 .calm = calm,
 		                 .verb = w->permit->verb };
 	int r = journal_lock(w->env->state_fd, LOCK_MS, &lock, &w->diag);

@@ -213,6 +213,21 @@ static const struct word budget_word[] = {
 static const struct words budget_words = {
 	budget_word, ARRAY_SIZE(budget_word),
 };
+const char *pol_budget_name(enum pol_budget b)
+{
+	return budget_word[b].text;
+}
+
+bool pol_budget_find(const char *name, enum pol_budget *ret)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(budget_word); i++)
+		if (!strcmp(budget_word[i].text, name)) {
+			*ret = (enum pol_budget)budget_word[i].value;
+			return true;
+		}
+	return false;
+}
+
 static const struct span confirm_span = {
 	0, DAY, "a time from 0s (never asked for) to 24h: 120s",
 };

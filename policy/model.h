@@ -110,6 +110,8 @@ enum pol_budget { /* what an apply may disrupt */
 	POL_BUDGET_NONE_IN_USE,
 	POL_BUDGET_ALLOW,
 };
+const char *pol_budget_name(enum pol_budget b);
+bool pol_budget_find(const char *name, enum pol_budget *ret);
 struct pol_apply {
 	struct pol_u32 confirm_ms; /* absent = netd decides; 0 = not asked */
 	enum pol_budget budget;

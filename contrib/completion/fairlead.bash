@@ -23,7 +23,7 @@ _fairlead() {
 		import) opts+=' --root' ;;
 		metrics) opts+=' --socket --serve' ;;
 		lease) opts+=' --socket --hold --device --attributes' ;;
-		apply) opts+=' --socket --sim --force --confirm-within' ;;
+		apply) opts+=' --socket --sim --force --confirm-within --allow-disruption' ;;
 		confirm | assert | history | status | restore | attach | ps | reset | pause | resume | log | dump | release | scrub) opts+=' --socket' ;;
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$opts" -- "$cur")

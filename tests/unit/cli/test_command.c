@@ -63,6 +63,7 @@ static const struct {
 	{ { "-j", "export", "--sim", SIM }, 0, "\"policy\": ", "" },
 	{ { "apply", "--sim", SIM, SIM_POLICY }, 0, "\"num-vfs\": 4", "" },
 	{ { "apply", "--sim", BARE, GOOD }, 1, "", "FL-0120: " },
+	{ { "apply", "--allow-disruption=all", GOOD }, 2, "", "none-in-use" },
 	{ { "status", "--sim", SIM }, 2, "", "not take --sim" },
 	{ { "record", "--root", "/nowhere" }, 3, "", "FL-0212: " },
 	{ { "status", "--socket", "/nowhere" }, 3, "", "FL-0801: " },

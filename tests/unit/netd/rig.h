@@ -26,6 +26,7 @@ struct rig {
 	json_t *reply;
 	const struct apply_ops *ops;
 	uint32_t confirm_s; /* of the next applies; 0 = not asked for */
+	struct allow allow; /* the same */
 	char before[2048];
 };
 
@@ -60,6 +61,7 @@ static inline int rig_run(struct rig *r, const char *verb, struct intent *in)
 		                 .ops = r->ops,
 		                 .ctx = r->sim,
 		                 .d = &r->d,
+		                 .allow = r->allow,
 		                 .verb = verb };
 
 	json_decref(r->reply);

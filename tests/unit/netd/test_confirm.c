@@ -157,6 +157,38 @@ static void test_budget(void **state)
 	assert_int_equal(rig_apply(r, text), 0);
 }
 
+static const char down[] =
+	"version: 1\n"
+	"nics:\n"
+	"  - { name: e, match: { pci: \"0000:01:00.0\" }, link: down }\n";
+
+/* Without a word of the policy: nobody's link who has a VF. Whoever asks may
+ * say otherwise, and the history tells it. */
+static void test_allow(void **state)
+{
+	struct rig *r = *state;
+	json_t *e = NULL;
+
+	assert_int_equal(rig_apply(r, one), 0);
+	r->sim->vf[0].holder_pid = 77;
+	assert_int_equal(rig_apply(r, down), -EBUSY);
+	assert_int_equal(r->d.code, FL_NETD_BUDGET);
+	r->allow = (struct allow){ true, POL_BUDGET_ALLOW };
+	assert_int_equal(rig_apply(r, down), 0);
+	assert_int_equal(history_get(r->dir.fd, 2, &e, &r->d), 0);
+	assert_string_equal(
+		json_string_value(json_object_get(e, "allow-disruption")),
+		"allow");
+	json_decref(e);
+	/* Less than the policy, too. */
+	r->sim->vf[0].holder_pid = 0;
+	r->allow.budget = POL_BUDGET_NONE;
+	assert_int_equal(rig_apply(r, one), 0); /* up disrupts nobody */
+	assert_int_equal(rig_apply(r, down), -EBUSY);
+	r->allow.given = false;
+	assert_int_equal(rig_apply(r, down), 0);
+}
+
 /* Killed anywhere in the apply: what goes on is not for good either. */
 static void test_die_in_apply(void **state)
 {
@@ -405,8 +437,9 @@ int main(void)
 		T(test_rollback_fails),  T(test_failed_apply),
 		T(test_confirm),         T(test_confirm_too_late),
 		T(test_policy_says),     T(test_budget),
-		T(test_status),          T(test_damaged),
-		D(test_timer),           D(test_timer_past),
+		T(test_allow),           T(test_status),
+		T(test_damaged),         D(test_timer),
+		D(test_timer_past),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

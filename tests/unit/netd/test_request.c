@@ -121,6 +121,11 @@ static void test_good(void **state)
 	                       &r),
 	                 0);
 	assert_true(r.log && !r.now);
+	assert_int_equal(parse("{\"version\":1,\"verb\":\"apply\","
+	                       "\"allow-disruption\":\"none\"}",
+	                       &r),
+	                 0);
+	assert_true(r.allow.given && r.allow.budget == POL_BUDGET_NONE);
 }
 
 static void test_bad(void **state)
@@ -138,6 +143,9 @@ static void test_bad(void **state)
 		"{\"version\":\"1\",\"verb\":\"status\"}",
 		"{\"version\":1,\"verb\":\"\"}",
 		"{\"version\":1,\"verb\":1}",
+		"{\"version\":1,\"verb\":\"apply\",\"allow-disruption\":\"all\"}",
+		"{\"version\":1,\"verb\":\"apply\",\"allow-disruption\":1}",
+		"{\"version\":1,\"verb\":\"apply\",\"force\":1}",
 		"{\"version\":1,\"verb\":\"status\",\"more\":1}",
 		"{\"version\":1,\"verb\":\"status\",\"verb\":\"apply\"}",
 		"{\"version\":1,\"verb\":\"a-verb-that-is-too-long\"}",
