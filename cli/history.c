@@ -36,7 +36,7 @@ static void print_line(const json_t *e)
 	const char *file = cli_text(e, "file", "");
 
 	printf("%4" JSON_INTEGER_FORMAT
-	       "  %-20s  %-8s  %-10s  %4" JSON_INTEGER_FORMAT " action(s)  ",
+	       "  %-20s  %-9s  %-11s  %4" JSON_INTEGER_FORMAT " action(s)  ",
 	       number(e, "id"), cli_text(e, "began", "?"),
 	       cli_text(e, "verb", "?"), cli_text(e, "result", "?"),
 	       number(e, "n-actions"));

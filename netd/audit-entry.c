@@ -71,7 +71,8 @@ static char *attribute(const json_t *action, const char *key)
 	const json_t *v = json_object_get(action, key);
 
 	if (json_is_string(v))
-		return strdup(json_string_value(v));
+		return strdup(*json_string_value(v) ? json_string_value(v)
+		                                    : "none");
 	return v && !json_is_null(v)
 	               ? json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY)
 	               : strdup("unknown");

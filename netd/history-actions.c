@@ -13,11 +13,16 @@ enum of {
 	OF_PF,
 	OF_VF,
 	OF_WHOLE,
+	OF_OVERLAY,
 };
 /* Where the attribute of an action is in the journal's form. */
 static const struct {
 	enum of of;
 	const char *key;
+	/* The attribute is a list: of it the one that the action names, and of
+	 * that the member `of_it`, if it is not all of it. */
+	bool listed;
+	const char *of_it;
 } attributes[POL_OP_MAX] = {
 	[POL_OP_AUTOPROBE] = { OF_PF, "autoprobe" },
 	[POL_OP_NUMVFS] = { OF_PF, "num-vfs" },
@@ -31,11 +36,35 @@ static const struct {
 	[POL_OP_VF_RSS] = { OF_VF, "query-rss" },
 	[POL_OP_VF_LINK] = { OF_VF, "link-state" },
 	[POL_OP_VF_GROUP] = { OF_VF, "rate-group" },
-	[POL_OP_GROUP] = { OF_PF, "rate-groups" },
-	[POL_OP_GROUP_DEL] = { OF_PF, "rate-groups" },
+	[POL_OP_VF_MSIX] = { OF_VF, "msix-vectors" },
 	[POL_OP_VF_DRIVER] = { OF_VF, "driver" },
+	[POL_OP_ESWITCH] = { OF_PF, "embedded-switch-mode" },
+	[POL_OP_PARAM] = { OF_PF, "devlink-params", true, "value" },
+	[POL_OP_GROUP] = { OF_PF, "rate-groups", true },
+	[POL_OP_GROUP_DEL] = { OF_PF, "rate-groups", true },
+	[POL_OP_BRIDGE] = { OF_PF, "bridge" },
+	[POL_OP_PORT] = { OF_VF, "port" }, /* or of the PF itself */
+	[POL_OP_OVERLAY] = { OF_OVERLAY },
+	[POL_OP_OVERLAY_GONE] = { OF_OVERLAY },
 	[POL_OP_DEV_DRIVER] = { OF_WHOLE, "driver" },
 };
+
+/* What it is about, where that is one of several; NULL = it is not. */
+static const char *name_of(const struct pol_action *a)
+{
+	switch (a->op) {
+	case POL_OP_PARAM:
+		return a->param.name;
+	case POL_OP_GROUP:
+	case POL_OP_GROUP_DEL:
+		return a->group.name;
+	case POL_OP_OVERLAY:
+	case POL_OP_OVERLAY_GONE:
+		return a->over->o.bridge;
+	default:
+		return NULL;
+	}
+}
 
 static const json_t *with(const json_t *list, const char *key, const char *text)
 {
@@ -64,20 +93,42 @@ static const json_t *vf_of(const json_t *pf, json_int_t index)
 	return NULL;
 }
 
-/* The action's attribute in `state`; null where that has none. */
+/* The one of the list that has the name; "" = it has none such. */
+static json_t *listed(const json_t *list, const char *key, const char *name,
+                      const char *of_it)
+{
+	const json_t *o = with(list, key, name);
+
+	if (!list)
+		return json_null();
+	if (!o || json_is_false(json_object_get(o, "there")))
+		return json_string("");
+	return json_deep_copy(of_it ? json_object_get(o, of_it) : o);
+}
+
+/* The action's attribute in `state`; null where that does not have it. */
 static json_t *value_of(const json_t *state, const json_t *action,
                         enum pol_op op)
 {
 	const char *pf = json_string_value(json_object_get(action, "pf"));
+	const char *name = json_string_value(json_object_get(action, "name"));
+	json_int_t vf = json_integer_value(json_object_get(action, "vf"));
 	bool whole = attributes[op].of == OF_WHOLE;
 	const json_t *o, *v;
 
+	if (attributes[op].of == OF_OVERLAY)
+		return listed(json_object_get(state, "overlays"), "bridge",
+		              name ? name : "", NULL);
 	if (!attributes[op].key)
 		return json_null();
 	o = with(json_object_get(state, whole ? "devices" : "pfs"), "bdf", pf);
-	if (attributes[op].of == OF_VF)
-		o = vf_of(o, json_integer_value(json_object_get(action, "vf")));
+	if (attributes[op].of == OF_VF &&
+	    json_is_integer(json_object_get(action, "vf")))
+		o = vf_of(o, vf);
 	v = json_object_get(o, attributes[op].key);
+	if (attributes[op].listed)
+		return listed(v, "name", name ? name : "",
+		              attributes[op].of_it);
 	return v ? json_deep_copy(v) : json_null();
 }
 
@@ -91,51 +142,15 @@ static enum pol_op op_of(const json_t *action)
 	return POL_OP_MAX;
 }
 
-static void set_values(json_t *entry, const char *key,
-                       const struct pol_state *s)
+static void set_value(json_t *a, const char *key, const json_t *state)
 {
-	json_t *list = json_object_get(entry, "actions");
-	json_t *state = pol_state_to_json(s);
+	enum pol_op op = op_of(a);
 
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		json_t *a = json_array_get(list, i);
-		enum pol_op op = op_of(a);
-
-		json_object_set_new(a, key,
-		                    op < POL_OP_MAX ? value_of(state, a, op)
-		                                    : json_null());
-	}
-	json_decref(state);
-}
-
-void history_actions(json_t *entry, const struct pol_plan *plan,
-                     const struct pol_state *seen)
-{
-	json_t *list = pol_plan_to_json(plan);
-	size_t n = json_array_size(list);
-
-	for (size_t i = 0; i < n && i < HISTORY_ACTIONS_MAX; i++) {
-		const struct pol_action *a = &plan->action[i];
-		json_t *o = json_array_get(list, i);
-		char b[BDF_STRLEN];
-
-		json_object_set_new(o, "pf", json_string(bdf_format(a->pf, b)));
-		json_object_set_new(
-			o, "vf", a->vf < 0 ? json_null() : json_integer(a->vf));
-		json_object_set_new(o, "label", json_string(a->label));
-		json_object_set_new(o, "outcome", json_string("not-tried"));
-		json_object_set_new(o, "after", json_null());
-	}
-	while (json_array_size(list) > HISTORY_ACTIONS_MAX)
-		json_array_remove(list, json_array_size(list) - 1);
 	json_object_set_new(
-		entry, "omitted",
-		json_integer((json_int_t)(n - json_array_size(list))));
-	json_object_set_new(entry, "actions", list);
-	set_values(entry, "before", seen);
+		a, key, op < POL_OP_MAX ? value_of(state, a, op) : json_null());
 }
 
-void history_outcome(json_t *entry, size_t action, enum apply_outcome o)
+static const char *outcome_name(enum apply_outcome o)
 {
 	static const char *const names[] = {
 		[APPLY_NOT_TRIED] = "not-tried",
@@ -143,13 +158,62 @@ void history_outcome(json_t *entry, size_t action, enum apply_outcome o)
 		[APPLY_FAILED] = "failed",
 		[APPLY_STUCK] = "stuck",
 	};
+
+	return names[o];
+}
+
+json_t *history_action(const struct pol_action *a, const json_t *before,
+                       enum apply_outcome outcome)
+{
+	struct pol_action copy = *a;
+	const struct pol_plan one = { .action = &copy, .n = 1 };
+	json_t *list = pol_plan_to_json(&one);
+	json_t *o = json_incref(json_array_get(list, 0));
+	char b[BDF_STRLEN];
+
+	json_decref(list);
+	json_object_set_new(o, "pf", json_string(bdf_format(a->pf, b)));
+	json_object_set_new(o, "vf",
+	                    a->vf < 0 ? json_null() : json_integer(a->vf));
+	json_object_set_new(o, "label", json_string(a->label));
+	if (name_of(a))
+		json_object_set_new(o, "name", json_string(name_of(a)));
+	json_object_set_new(o, "outcome", json_string(outcome_name(outcome)));
+	json_object_set_new(o, "after", json_null());
+	set_value(o, "before", before);
+	return o;
+}
+
+void history_actions(json_t *entry, const struct pol_plan *plan,
+                     const struct pol_state *seen)
+{
+	size_t n = MIN(plan->n, (size_t)HISTORY_ACTIONS_MAX);
+	json_t *list = json_array(), *before = pol_state_to_json(seen);
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list,
+		                      history_action(&plan->action[i], before,
+		                                     APPLY_NOT_TRIED));
+	json_decref(before);
+	json_object_set_new(entry, "omitted",
+	                    json_integer((json_int_t)(plan->n - n)));
+	json_object_set_new(entry, "actions", list);
+}
+
+void history_outcome(json_t *entry, size_t action, enum apply_outcome o)
+{
 	json_t *a = json_array_get(json_object_get(entry, "actions"), action);
 
 	if (a)
-		json_object_set_new(a, "outcome", json_string(names[o]));
+		json_object_set_new(a, "outcome", json_string(outcome_name(o)));
 }
 
 void history_after(json_t *entry, const struct pol_state *after)
 {
-	set_values(entry, "after", after);
+	json_t *list = json_object_get(entry, "actions");
+	json_t *state = pol_state_to_json(after);
+
+	for (size_t i = 0; i < json_array_size(list); i++)
+		set_value(json_array_get(list, i), "after", state);
+	json_decref(state);
 }

@@ -98,15 +98,20 @@ static int make_folder(int state_fd)
 	return open_folder(state_fd);
 }
 
-static void name_of(uint32_t id, char ret[static NAME_MAX_LEN])
+struct id {
+	uint32_t n;
+	bool own; /* netd's: a name of its own kind */
+};
+
+static void name_of(struct id id, char ret[static NAME_MAX_LEN])
 {
-	snprintf(ret, NAME_MAX_LEN, "%08u.json", id);
+	snprintf(ret, NAME_MAX_LEN, "%08u%s.json", id.n, id.own ? "-own" : "");
 }
 
-/* The numbers that are there; more than HISTORY_MAX only for a moment, or
+/* Those that are there; more than HISTORY_MAX of a kind only for a moment, or
  * where somebody else put them. */
 struct ids {
-	uint32_t id[2 * HISTORY_MAX];
+	struct id id[4 * HISTORY_MAX];
 	size_t n;
 	uint32_t last;
 };
@@ -114,15 +119,15 @@ struct ids {
 static int add_id(const char *name, void *arg)
 {
 	struct ids *all = arg;
+	struct id id = { .own = strstr(name, "-own") };
 	char again[NAME_MAX_LEN];
-	unsigned id;
 
-	if (sscanf(name, "%8u.json", &id) != 1 || !id)
+	if (sscanf(name, "%8u", &id.n) != 1 || !id.n)
 		return 0;
 	name_of(id, again);
 	if (strcmp(name, again) != 0)
 		return 0;
-	all->last = MAX(all->last, id);
+	all->last = MAX(all->last, id.n);
 	if (all->n < ARRAY_SIZE(all->id))
 		all->id[all->n++] = id;
 	return 0;
@@ -130,28 +135,35 @@ static int add_id(const char *name, void *arg)
 
 static int compare_ids(const void *a, const void *b)
 {
-	const uint32_t *x = a, *y = b;
+	const struct id *x = a, *y = b;
 
-	return (*x > *y) - (*x < *y);
+	return (x->n > y->n) - (x->n < y->n);
 }
 
 static int read_ids(int dir, struct ids *ret)
 {
 	int r;
 
-	*ret = (struct ids){ 0 };
+	*ret = (struct ids){ .n = 0 };
 	r = sysfs_each(dir, ".", add_id, ret);
 	qsort(ret->id, ret->n, sizeof(ret->id[0]), compare_ids);
 	return r;
 }
 
-static void drop_oldest(int dir, const struct ids *all)
+/* One more of its kind has just been written. */
+static void drop_oldest(int dir, const struct ids *all, bool own)
 {
 	char name[NAME_MAX_LEN];
+	size_t n = 1;
 
-	for (size_t i = 0; i + HISTORY_MAX < all->n + 1; i++) {
+	for (size_t i = 0; i < all->n; i++)
+		n += all->id[i].own == own;
+	for (size_t i = 0; i < all->n && n > HISTORY_MAX; i++) {
+		if (all->id[i].own != own)
+			continue;
 		name_of(all->id[i], name);
 		unlinkat(dir, name, 0);
+		n--;
 	}
 }
 
@@ -197,7 +209,7 @@ static json_t *new_entry(const struct history_head *h)
 		"error");
 }
 
-static int put_entry(int dir, const json_t *entry, struct diag *d)
+static int put_entry(int dir, const json_t *entry, bool own, struct diag *d)
 {
 	_cleanup_free_ char *text =
 		json_dumps(entry, JSON_INDENT(1) | JSON_SORT_KEYS);
@@ -207,7 +219,7 @@ static int put_entry(int dir, const json_t *entry, struct diag *d)
 
 	if (!text)
 		return fail(d, -ENOMEM, "cannot write");
-	name_of(history_id(entry), name);
+	name_of((struct id){ history_id(entry), own }, name);
 	r = journal_put(dir, name, text, strlen(text), &said);
 	return r ? fail(d, r, "cannot write") : 0;
 }
@@ -217,34 +229,8 @@ uint32_t history_id(const json_t *entry)
 	return (uint32_t)json_integer_value(json_object_get(entry, "id"));
 }
 
-int history_begin(int state_fd, const struct history_head *h,
-                  const struct pol_plan *plan, const struct pol_state *seen,
-                  json_t **ret, struct diag *d)
-{
-	_cleanup_close_ int dir = make_folder(state_fd);
-	struct ids all;
-	json_t *e;
-	int r = dir < 0 ? dir : read_ids(dir, &all);
-
-	if (r)
-		return fail(d, r, "cannot open");
-	e = new_entry(h);
-	json_object_set_new(e, "id", json_integer(all.last + 1));
-	json_object_set_new(e, "result", json_string("unfinished"));
-	history_actions(e, plan, seen);
-	r = put_entry(dir, e, d);
-	if (r) {
-		json_decref(e);
-		return r;
-	}
-	drop_oldest(dir, &all);
-	*ret = e;
-	return 0;
-}
-
-int history_end(int state_fd, json_t *entry, enum history_result result,
-                const struct diag *d, const struct pol_state *after,
-                struct diag *ret_diag)
+static void set_result(json_t *entry, enum history_result result,
+                       const struct diag *why)
 {
 	static const char *const names[] = {
 		[HISTORY_UNFINISHED] = "unfinished",
@@ -252,23 +238,85 @@ int history_end(int state_fd, json_t *entry, enum history_result result,
 		[HISTORY_UNDONE] = "undone",
 		[HISTORY_NOT_UNDONE] = "not-undone",
 		[HISTORY_STUCK] = "stuck",
+		[HISTORY_FAILED] = "failed",
+		[HISTORY_QUARANTINED] = "quarantined",
 	};
+
+	if (result != HISTORY_UNFINISHED)
+		json_object_set_new(entry, "ended", now_text());
+	json_object_set_new(entry, "result", json_string(names[result]));
+	if (why && why->code)
+		json_object_set_new(entry, "error", reply_error(why));
+}
+
+/* The entry's first writing: it gets its number, and takes its place. */
+static int add_entry(int state_fd, json_t *e, bool own, struct diag *d)
+{
+	_cleanup_close_ int dir = make_folder(state_fd);
+	struct ids all;
+	int r = dir < 0 ? dir : read_ids(dir, &all);
+
+	if (r)
+		return fail(d, r, "cannot open");
+	json_object_set_new(e, "id", json_integer(all.last + 1));
+	r = put_entry(dir, e, own, d);
+	if (!r)
+		drop_oldest(dir, &all, own);
+	return r;
+}
+
+int history_begin(int state_fd, const struct history_head *h,
+                  const struct pol_plan *plan, const struct pol_state *seen,
+                  json_t **ret, struct diag *d)
+{
+	json_t *e = new_entry(h);
+	int r;
+
+	set_result(e, HISTORY_UNFINISHED, NULL);
+	history_actions(e, plan, seen);
+	r = add_entry(state_fd, e, false, d);
+	if (r)
+		json_decref(e);
+	else
+		*ret = e;
+	return r;
+}
+
+int history_end(int state_fd, json_t *entry, enum history_result result,
+                const struct diag *d, const struct pol_state *after,
+                struct diag *ret_diag)
+{
 	_cleanup_close_ int dir = open_folder(state_fd);
 
 	if (dir < 0)
 		return fail(ret_diag, dir, "cannot open");
-	json_object_set_new(entry, "ended", now_text());
-	json_object_set_new(entry, "result", json_string(names[result]));
-	if (d && d->code)
-		json_object_set_new(entry, "error", reply_error(d));
+	set_result(entry, result, d);
 	if (after)
 		history_after(entry, after);
-	return put_entry(dir, entry, ret_diag);
+	return put_entry(dir, entry, false, ret_diag);
+}
+
+int history_note(int state_fd, const struct history_head *h, json_t *actions,
+                 enum history_result result, const struct diag *why,
+                 json_t **ret, struct diag *d)
+{
+	json_t *e = new_entry(h);
+	int r;
+
+	json_object_set_new(e, "omitted", json_integer(0));
+	json_object_set_new(e, "actions", actions);
+	set_result(e, result, why);
+	r = add_entry(state_fd, e, true, d);
+	if (r)
+		json_decref(e);
+	else
+		*ret = e;
+	return r;
 }
 
 /* ---- read ---------------------------------------------------------------- */
 
-static json_t *read_entry(int dir, uint32_t id)
+static json_t *read_entry(int dir, struct id id)
 {
 	_cleanup_free_ char *text = NULL;
 	struct diag said = { 0 };
@@ -280,7 +328,7 @@ static json_t *read_entry(int dir, uint32_t id)
 	if (journal_get(dir, name, &text, &len, &said))
 		return NULL;
 	e = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
-	if (history_id(e) == id)
+	if (history_id(e) == id.n)
 		return e;
 	json_decref(e);
 	return NULL;
@@ -308,7 +356,7 @@ int history_list(int state_fd, json_t **ret, struct diag *d)
 		size_t n = json_array_size(json_object_get(e, "actions"));
 
 		if (!e)
-			e = damaged(all.id[i - 1]);
+			e = damaged(all.id[i - 1].n);
 		n += (size_t)json_integer_value(json_object_get(e, "omitted"));
 		json_object_set_new(e, "n-actions",
 		                    json_integer((json_int_t)n));
@@ -322,15 +370,20 @@ int history_list(int state_fd, json_t **ret, struct diag *d)
 int history_get(int state_fd, uint32_t id, json_t **ret, struct diag *d)
 {
 	_cleanup_close_ int dir = open_folder(state_fd);
-	json_t *e = dir < 0 ? NULL : read_entry(dir, id);
+	json_t *e = NULL;
 
+	for (int own = 0; dir >= 0 && !e && own < 2; own++)
+		e = read_entry(dir, (struct id){ id, own });
 	if (e) {
 		*ret = e;
 		return 0;
 	}
 	diag_fail(d, -ENOENT, FL_NETD_NO_ENTRY,
 	          "the history has no entry %u that can be read", id);
-	diag_why(d, "the %d latest changes are kept", HISTORY_MAX);
+	diag_why(d,
+	         "the %d latest changes are kept, and as many of what netd "
+	         "did by itself",
+	         HISTORY_MAX);
 	diag_mend(d, "see `fairlead history`");
 	return -ENOENT;
 }

@@ -17,6 +17,13 @@
  *   goes where there are more than HISTORY_MAX. The folder outlives restore
  *   and reboots: it says what happened, not what is.
  *
+ *   What netd does of itself (drift repaired, a VF scrubbed) cannot be told
+ *   before it is done: such an entry is written once, at its end, and nothing
+ *   of that is refused or undone for want of it; what a crash cuts short there,
+ *   the next look or the next tenant does again. A busy host makes many of
+ *   these, so they are counted apart (NNNNNNNN-own.json): they push out each
+ *   other, and never what people asked for.
+ *
  *   A change that has no action and is of the policy that is applied anyway
  *   has no entry, nor has one that was refused before anything was written:
  *   either may be asked for at any rate, and must not push out what happened.
@@ -28,24 +35,32 @@
  * The one shape, on disk, in the reply of "history" and for whoever else tells
  * of changes:
  *   {"version": 1, "id": 12,
- *    "verb": "apply" | "restore" | "recover" | "rollback" | "confirm",
+ *    "verb": "apply" | "restore" | "recover" | "rollback" | "confirm" | "reload",
+ *            of netd's own "reconcile" | "scrub",
  *    "who": {"uid", "pid", "loginuid": number or null} or null: netd itself,
  *    "began", "ended": "2026-01-01T00:00:00Z" ("ended": null, unfinished),
  *    "file": name as the client gave it, "policy": "sha256:..." or null,
  *    "allow-disruption": "none" | "none-in-use" | "allow", or null: nobody
  * said, "continues": id of the entry that this one goes on with, or null,
- *    "result": "unfinished" | "done" | "undone" | "not-undone" | "stuck",
+ *    "result": "unfinished" | "done" | "undone" | "not-undone" | "stuck", of
+ *              netd's own also "failed" (in part) | "quarantined",
  *    "error": as in replies, or null,
- *    "actions": [{"op", "text", "command", "disruption",
+ *    "actions": [{"op" (a plan's, or "scrub"), "text", "command", "disruption",
  *                 "pf": "0000:01:00.0", "vf": index or null,
  *                 "label": "guest/nic" or "",
+ *                 "name": of a parameter, rate group or overlay,
  *                 "outcome": "not-tried" | "done" | "failed" | "stuck",
  *                 "before", "after": the attribute as in the journal's files
- *                 (pol_state_to_json), null = the kernel did not tell}],
+ *                 (pol_state_to_json), "" = there is none, null = the kernel
+ *                 did not tell; of a scrub all that it told of the VF}],
  *    "omitted": actions beyond HISTORY_ACTIONS_MAX, which are not in the list}
  *   "before" is what the kernel told before the first action, "after" what it
  *   told after the last, and after what was undone; so "after" is never what
  *   was asked. "outcome" says how far the plan came, not what stayed of it.
+ *
+ * Argued against: "what netd repairs is in the system's journal already". That
+ * is rotated, has no values, and is not asked for by `fairlead history`; and
+ * whoever looks for why a VF lost its VLAN at 3 o'clock wants one place.
  *
  * All is a worker's.
  */
@@ -53,7 +68,7 @@
 #include "netd/priv.h"
 
 #define HISTORY_DIR "history"
-#define HISTORY_MAX 100
+#define HISTORY_MAX 100 /* and as many of netd's own */
 #define HISTORY_ACTIONS_MAX 4096
 #define HISTORY_DIGEST 72
 
@@ -63,6 +78,8 @@ enum history_result {
 	HISTORY_UNDONE,
 	HISTORY_NOT_UNDONE,
 	HISTORY_STUCK,
+	HISTORY_FAILED,
+	HISTORY_QUARANTINED,
 };
 
 /* Who asked; `known` false: netd itself. */
@@ -93,9 +110,18 @@ _must_check_ int history_end(int state_fd, json_t *entry,
                              const struct pol_state *after,
                              struct diag *ret_diag);
 uint32_t history_id(const json_t *entry);
+/* Of netd's own: written once. Takes `actions`; *ret is the entry. */
+_must_check_ int history_note(int state_fd, const struct history_head *h,
+                              json_t *actions, enum history_result result,
+                              const struct diag *why, json_t **ret,
+                              struct diag *d);
+
 /* history-actions.c: the list of actions with "before"; "after" into it. */
 void history_actions(json_t *entry, const struct pol_plan *plan,
                      const struct pol_state *seen);
+/* One of them; `before` is a state as JSON. */
+json_t *history_action(const struct pol_action *a, const json_t *before,
+                       enum apply_outcome o);
 void history_after(json_t *entry, const struct pol_state *after);
 
 /* Newest first, without their actions but with "n-actions". */

@@ -123,6 +123,13 @@ struct scrub_ops {
 	int (*reset)(void *ctx, struct bdf b, struct diag *d);
 };
 extern const struct scrub_ops machine_scrub;
+/* What the kernel told of it; index -1: no PF has it. */
+struct scrub_seen {
+	struct bdf pf;
+	int index;
+	struct pol_vf before, after; /* after: known once it was verified */
+	bool verified;
+};
 /*
  * The last tenant's traces off VF `vf` (its address), as observed now. In
  * order: a host's driver goes; function reset; the administrative state to
@@ -132,7 +139,8 @@ extern const struct scrub_ops machine_scrub;
  * wrong is).
  */
 void scrub_function(const struct scrub_ops *ops, void *ctx, struct bdf vf,
-                    unsigned steps, bool exact, struct ledger_scrub *ret);
+                    unsigned steps, bool exact, struct ledger_scrub *ret,
+                    struct scrub_seen *ret_seen);
 
 /* ---- tenancy.c: what grants and loans do with both ------------------------
  */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "netd/history.h"
 #include "netd/ledger.h"
 #include "netd/owners.h"
 #include "netd/reconcile.h"
@@ -123,6 +124,11 @@ static int repair(struct look *l, const struct pol_action *a)
 		return a->op == POL_OP_NUMVFS ? -EBUSY : 0;
 	}
 	r = act(l, a, &d);
+	if (json_array_size(l->tried) < HISTORY_ACTIONS_MAX)
+		json_array_append_new(
+			l->tried,
+			history_action(a, l->was,
+		                       r < 0 ? APPLY_FAILED : APPLY_DONE));
 	if (r >= 0) {
 		found(l, a, DRIFT_REPAIRED, "");
 		return 0;
@@ -355,6 +361,42 @@ static void tell_unmet(struct work *w)
 	w->diag = (struct diag){ 0 };
 }
 
+static bool all_done(const json_t *list)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *s = json_string_value(
+			json_object_get(json_array_get(list, i), "outcome"));
+
+		if (!s || strcmp(s, "done") != 0)
+			return false;
+	}
+	return true;
+}
+
+/* What was repaired, with what the kernel tells of it now. A log line of each
+ * is events.c's. */
+static void tell_history(struct work *w, struct machine *m, struct look *l,
+                         const struct pol_state *want)
+{
+	const struct history_head h = { .verb = "reconcile" };
+	struct pol_state *after = NULL;
+	json_t *e = json_object(), *entry = NULL;
+	struct diag said = { 0 };
+	bool done = all_done(l->tried);
+
+	json_object_set(e, "actions", l->tried);
+	if (!l->stuck && !machine_ops.observe(m, &after, &said) &&
+	    !machine_ops.observe_more(m, after, want, &said))
+		history_after(e, after);
+	if (history_note(w->env->state_fd, &h, json_incref(l->tried),
+	                 done ? HISTORY_DONE : HISTORY_FAILED, NULL, &entry,
+	                 &said))
+		log_diag(w->env->log, LOG_LVL_WARN, &said);
+	json_decref(entry);
+	json_decref(e);
+	pol_state_free(after);
+}
+
 static int look_now(struct work *w, struct machine *m,
                     const struct pol_policy *p, json_t *list, bool only)
 {
@@ -376,10 +418,16 @@ static int look_now(struct work *w, struct machine *m,
 	if (!r) {
 		want_loans(w->env, want, seen);
 		tell_links(w, want, seen);
+		l.tried = json_array();
+		l.was = only ? NULL : pol_state_to_json(seen);
 		r = look_run(&l, want, seen);
 	}
+	if (json_array_size(l.tried))
+		tell_history(w, m, &l, want);
 	if (only && (l.differs || loan_orphans(w)))
 		json_object_set_new(w->reply, "differs", json_true());
+	json_decref(l.was);
+	json_decref(l.tried);
 	pol_state_free(want);
 	pol_state_free(seen);
 	return r;

@@ -112,10 +112,12 @@ struct look {
 	const struct pol_policy *policy;
 	const struct reconcile *past; /* of earlier looks */
 	int64_t now;
-	json_t *found;         /* a list of drift_json() */
-	bool stuck;            /* a device hangs: nothing more is tried */
-	bool only;             /* nothing is repaired ... */
-	bool differs;          /* ... but would be */
+	json_t *found; /* a list of drift_json() */
+	json_t *tried; /* those that were to be repaired, for the history */
+	json_t *was;   /* the machine before that (pol_state_to_json) */
+	bool stuck;    /* a device hangs: nothing more is tried */
+	bool only;     /* nothing is repaired ... */
+	bool differs;  /* ... but would be */
 	const struct env *env; /* to tell whose hand it may be; NULL = do not */
 };
 /* Plans `want` against `seen` and repairs what is safe. -ENOMEM only. */

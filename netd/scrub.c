@@ -27,6 +27,7 @@ struct scrub {
 	void *ctx;
 	struct bdf vf;
 	struct ledger_scrub *ret;
+	struct scrub_seen *seen;
 	struct diag d;
 };
 
@@ -186,6 +187,10 @@ static int verify(struct scrub *s, const struct one *before)
 	want.vf.set &= ~(uint32_t)POL_HAS_MAC;
 	if (!r && !one_of(seen, s->vf, &now))
 		r = not_proved(s, "it is gone");
+	if (!r) {
+		s->seen->after = now.vf;
+		s->seen->verified = true;
+	}
 	if (!r && before->vf.set & POL_HAS_KNOBS & ~now.vf.set)
 		r = not_proved(s, "its driver reports nothing of it any more");
 	if (!r && before->vf.set & POL_HAS_MAC &&
@@ -215,6 +220,11 @@ static int all_steps(struct scrub *s, unsigned steps, bool exact)
 	if (!r && !one_of(seen, s->vf, &now))
 		r = not_proved(s, "no PF has it");
 	pol_state_free(seen);
+	if (!r) {
+		s->seen->pf = now.pf.bdf;
+		s->seen->index = now.vf.index;
+		s->seen->before = now.vf;
+	}
 	if (!r && steps)
 		r = unbind(s, &now);
 	if (!r && steps & POL_SCRUB_RESET)
@@ -227,14 +237,18 @@ static int all_steps(struct scrub *s, unsigned steps, bool exact)
 }
 
 void scrub_function(const struct scrub_ops *ops, void *ctx, struct bdf vf,
-                    unsigned steps, bool exact, struct ledger_scrub *ret)
+                    unsigned steps, bool exact, struct ledger_scrub *ret,
+                    struct scrub_seen *ret_seen)
 {
-	struct scrub s = { .ops = ops, .ctx = ctx, .vf = vf, .ret = ret };
+	struct scrub s = {
+		.ops = ops, .ctx = ctx, .vf = vf, .ret = ret, .seen = ret_seen
+	};
 	struct timespec t;
 	int r;
 
 	clock_gettime(CLOCK_REALTIME, &t);
 	*ret = (struct ledger_scrub){ .time = t.tv_sec };
+	*ret_seen = (struct scrub_seen){ .index = -1 };
 	r = all_steps(&s, steps, exact);
 	ret->proved = r == 0;
 	if (r)

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "netd/audit.h"
+#include "netd/history.h"
 #include "netd/ledger.h"
 
 #define LOCK_MS 10000u /* of a lease's 30 s */
@@ -31,20 +33,70 @@ static int quarantined(struct work *w, const struct ledger_fn *f)
 	return -EUCLEAN;
 }
 
+/* "0000:01:10.0: scrubbed after g/wan: reset, zero, verify" */
+static json_t *scrub_action(const struct ledger_fn *f,
+                            const struct scrub_seen *s)
+{
+	char b[BDF_STRLEN], pf[BDF_STRLEN], text[DIAG_LINE];
+	size_t n;
+
+	n = (size_t)snprintf(text, sizeof(text), "%s: %s after %.100s had it",
+	                     bdf_format(f->bdf, b),
+	                     f->scrub.proved ? "scrubbed" : "in quarantine",
+	                     *f->tenant ? f->tenant : "nobody");
+	for (unsigned step = 1; step & POL_SCRUB_ALL; step <<= 1)
+		if (f->scrub.done & step)
+			n += (size_t)snprintf(text + n, sizeof(text) - n,
+			                      ", %s", pol_scrub_name(step));
+	return json_pack(
+		"{s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:o, s:o}", "op",
+		"scrub", "text", text, "command", "", "disruption", "none",
+		"pf", s->index < 0 ? "" : bdf_format(s->pf, pf), "vf",
+		s->index < 0 ? json_null() : json_integer(s->index), "label",
+		strchr(f->tenant, '/') ? f->tenant : "", "outcome",
+		f->scrub.proved ? "done" : "failed", "before",
+		s->index < 0 ? json_null() : pol_vf_to_json(&s->before),
+		"after", s->verified ? pol_vf_to_json(&s->after) : json_null());
+}
+
+/* The ledger is what counts: a scrub is not worth less for want of an entry. */
+static void tell_history(struct work *w, const struct ledger_fn *f,
+                         const struct scrub_seen *s)
+{
+	const struct history_head h = {
+		.verb = "scrub", .who = asker_of(w->env->root_fd, &w->peer)
+	};
+	bool good = f->scrub.proved;
+	struct diag said = { 0 };
+	json_t *e = NULL;
+
+	if (history_note(w->env->state_fd, &h,
+	                 json_pack("[o]", scrub_action(f, s)),
+	                 good ? HISTORY_DONE : HISTORY_QUARANTINED,
+	                 good ? NULL : &w->diag, &e, &said))
+		log_diag(w->env->log, LOG_LVL_WARN, &said);
+	else
+		audit_entry(w->env->log, w->env->journal, e);
+	json_decref(e);
+}
+
 /* Into `f`; the caller writes. */
 static void scrub_entry(struct work *w, struct machine *m,
                         const struct pol_pool *pool, struct ledger_fn *f)
 {
 	unsigned steps = pool ? pol_pool_scrub(pool) : POL_SCRUB_ALL;
 	bool exact = pool && pool->scrub_given != POL_ABSENT;
+	struct scrub_seen seen;
 
-	scrub_function(&machine_scrub, m, f->bdf, steps, exact, &f->scrub);
+	scrub_function(&machine_scrub, m, f->bdf, steps, exact, &f->scrub,
+	               &seen);
 	f->scrub.generation = f->generation;
 	f->state = f->scrub.proved ? LEDGER_CLEAN : LEDGER_QUARANTINED;
-	if (f->scrub.proved)
-		return;
-	(void)quarantined(w, f);
-	log_diag(w->env->log, LOG_LVL_WARN, &w->diag);
+	if (!f->scrub.proved) {
+		(void)quarantined(w, f);
+		log_diag(w->env->log, LOG_LVL_WARN, &w->diag);
+	}
+	tell_history(w, f, &seen);
 }
 
 int tenancy_clean(struct work *w, struct machine *m,

@@ -174,8 +174,8 @@ static void end_entry(struct transaction *t, struct run *r,
 		history_outcome(r->entry, i, (enum apply_outcome)r->outcome[i]);
 		touched |= r->outcome[i] != APPLY_NOT_TRIED;
 	}
-	if (touched)
-		(void)!t->ops->observe(t->ctx, &after, &said);
+	if (touched && !t->ops->observe(t->ctx, &after, &said))
+		(void)!t->ops->observe_more(t->ctx, after, r->want, &said);
 	if (history_end(t->env->state_fd, r->entry, result, why, after, &said))
 		reply_warn(t->reply, "%s: %s", said.what, said.why);
 	audit_entry(t->env->log, t->env->journal, r->entry);

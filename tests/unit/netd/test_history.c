@@ -220,6 +220,120 @@ static void test_bounded(void **state)
 	assert_int_equal(r->d.code, FL_NETD_NO_ENTRY);
 }
 
+static void note(struct rig *r, const char *verb)
+{
+	const struct history_head h = { .verb = verb };
+	json_t *e = NULL;
+
+	assert_int_equal(history_note(r->dir.fd, &h,
+	                              json_pack("[{s:s}]", "text", "done it"),
+	                              HISTORY_QUARANTINED, NULL, &e, &r->d),
+	                 0);
+	json_decref(e);
+}
+
+/* However much netd does of itself: what people did is still there. */
+static void test_own(void **state)
+{
+	struct rig *r = *state;
+	const json_t *e;
+
+	assert_int_equal(apply(r), 0);
+	for (int i = 0; i < HISTORY_MAX + 5; i++)
+		note(r, "scrub");
+	assert_int_equal(list_size(r), HISTORY_MAX + 1);
+	assert_string_equal(text(entry(r, 1), "verb"), "apply");
+	assert_int_equal(history_get(r->dir.fd, 6, &r->reply, &r->d), -ENOENT);
+	e = entry(r, HISTORY_MAX + 6);
+	assert_string_equal(text(e, "verb"), "scrub");
+	assert_string_equal(text(e, "result"), "quarantined");
+	assert_true(json_is_null(json_object_get(e, "who")));
+	check_value(e, 0, "text", "\"done it\"");
+	/* One number for both. */
+	assert_int_equal(rig_restore(r), 0);
+	assert_string_equal(text(entry(r, HISTORY_MAX + 7), "verb"), "restore");
+}
+
+static void add_state(struct pol_state *s, struct pol_pf *pf, struct pol_vf *vf,
+                      struct pol_over *over, bool after)
+{
+	const struct pol_group group = { .name = "g", .max = 5 };
+
+	*vf = (struct pol_vf){ .set = POL_HAS_PORT | POL_HAS_MSIX,
+		               .msix = after ? 4 : 2 };
+	*pf = (struct pol_pf){ .set = POL_HAS_ESWITCH | POL_HAS_PARAMS |
+		                      POL_HAS_GROUPS | POL_HAS_BRIDGE |
+		                      POL_HAS_PORT,
+		               .bdf = { 0, 1, 0, 0 },
+		               .vf = vf,
+		               .n_vfs = 1 };
+	pf->sw.switchdev = after;
+	pf->sw.param[0] = (struct pol_param_value){ .name = "other" };
+	pf->sw.param[1] = (struct pol_param_value){ .name = "p" };
+	strcpy(pf->sw.param[1].value, after ? "new" : "old");
+	pf->sw.n_params = 2;
+	pf->sw.group[0] = group;
+	pf->sw.n_groups = after;
+	strcpy(pf->sw.bridge, "br0");
+	pf->sw.filtering = after;
+	strcpy(pf->sw.port.bridge, after ? "br0" : "");
+	strcpy(vf->port.bridge, after ? "br1" : "");
+	*over = (struct pol_over){ .there = after, .o = { .bridge = "br-o" } };
+	*s = (struct pol_state){ .pf = pf, .n_pfs = 1 };
+	s->over = over;
+	s->n_overs = 1;
+}
+
+/* What a switch, a bridge and an overlay were, and are. */
+static void test_values(void **state)
+{
+	static struct pol_action a[8];
+	struct pol_plan plan = { .action = a, .n = ARRAY_SIZE(a) };
+	static const enum pol_op op[ARRAY_SIZE(a)] = {
+		POL_OP_ESWITCH, POL_OP_PARAM, POL_OP_GROUP,   POL_OP_BRIDGE,
+		POL_OP_PORT,    POL_OP_PORT,  POL_OP_VF_MSIX, POL_OP_OVERLAY,
+	};
+	struct pol_over over;
+	struct pol_state s;
+	struct pol_pf pf;
+	struct pol_vf vf;
+	json_t *e = json_object();
+
+	(void)state;
+	add_state(&s, &pf, &vf, &over, false);
+	for (size_t i = 0; i < plan.n; i++) {
+		a[i] = (struct pol_action){ .op = op[i],
+			                    .pf = pf.bdf,
+			                    .vf = i == 5 || i == 6 ? 0 : -1 };
+		a[i].over = op[i] == POL_OP_OVERLAY ? &over : NULL;
+	}
+	strcpy(a[1].param.name, "p");
+	strcpy(a[2].group.name, "g");
+	history_actions(e, &plan, &s);
+	add_state(&s, &pf, &vf, &over, true);
+	history_after(e, &s);
+	check_value(e, 0, "before", "\"legacy\"");
+	check_value(e, 0, "after", "\"switchdev\"");
+	check_value(e, 1, "before", "\"old\"");
+	check_value(e, 1, "after", "\"new\"");
+	check_value(e, 2, "before", "\"\""); /* there was none */
+	check_value(e, 2, "after",
+	            "{\"name\":\"g\",\"tx-max\":5,\"tx-priority\":0,"
+	            "\"tx-share\":0,\"tx-weight\":0}");
+	check_value(e, 3, "after",
+	            "{\"name\":\"br0\",\"there\":false,"
+	            "\"vlan-filtering\":true}");
+	check_value(e, 4, "before", "{\"bridge\":\"\",\"up\":false}");
+	check_value(e, 4, "after", "{\"bridge\":\"br0\",\"up\":false}");
+	check_value(e, 5, "after", "{\"bridge\":\"br1\",\"up\":false}");
+	check_value(e, 6, "before", "2");
+	check_value(e, 6, "after", "4");
+	check_value(e, 7, "before", "\"\"");
+	assert_true(json_is_object(json_object_get(
+		json_array_get(json_object_get(e, "actions"), 7), "after")));
+	json_decref(e);
+}
+
 /* No trace, no change. */
 static void test_unwritable(void **state)
 {
@@ -260,6 +374,7 @@ int main(void)
 		T(test_done),    T(test_nothing),    T(test_restored),
 		T(test_undone),  T(test_not_undone), T(test_cut_short),
 		T(test_bounded), T(test_unwritable), T(test_damaged),
+		T(test_own),     T(test_values),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

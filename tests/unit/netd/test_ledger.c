@@ -242,6 +242,8 @@ static struct sim *used_machine(void)
 	return s;
 }
 
+static struct scrub_seen told; /* of the last scrub */
+
 static struct ledger_scrub scrub(struct sim *s, unsigned steps, bool exact)
 {
 	struct apply_ops ops = sim_ops;
@@ -250,7 +252,7 @@ static struct ledger_scrub scrub(struct sim *s, unsigned steps, bool exact)
 
 	for (size_t i = 0; i < POL_OP_MAX; i++)
 		ops.act[i] = act;
-	scrub_function(&so, s, vf1, steps, exact, &ret);
+	scrub_function(&so, s, vf1, steps, exact, &ret, &told);
 	return ret;
 }
 
@@ -264,6 +266,11 @@ static void test_scrub(void **state)
 	assert_true(r.proved);
 	assert_int_equal(r.done, POL_SCRUB_ALL);
 	assert_int_equal(machine.resets, 1);
+	/* For the history: both as the kernel told them. */
+	assert_int_equal(told.index, 1);
+	assert_int_equal(told.before.vlan, 100);
+	assert_true(told.verified && told.before.trust && !told.after.trust);
+	assert_int_equal(told.after.vlan, 0);
 	assert_memory_equal(s->vf[1].mac, none, 6);
 	assert_int_equal(s->vf[1].vlan, 0);
 	assert_true(s->vf[1].spoof);

@@ -36,7 +36,7 @@ struct fixture {
 	struct sim *sim;
 	struct pol_policy *policy;
 	struct reconcile *past;
-	json_t *found;
+	json_t *found, *tried;
 	int64_t now;
 	int told;
 };
@@ -77,6 +77,7 @@ static int end(void **state)
 	struct fixture *f = *state;
 
 	json_decref(f->found);
+	json_decref(f->tried);
 	pol_free(f->policy);
 	sim_free(f->sim);
 	free(f->past);
@@ -101,15 +102,20 @@ static void look(struct fixture *f)
 		          .policy = f->policy,
 		          .past = f->past,
 		          .now = f->now,
-		          .found = json_array() };
+		          .found = json_array(),
+		          .tried = json_array() };
 	struct pol_state *seen, *want;
 	json_t *reply;
 
 	assert_int_equal(sim_ops.observe(f->sim, &seen, NULL), 0);
+	l.was = pol_state_to_json(seen);
 	assert_int_equal(pol_resolve(f->policy, seen, &want, &errs), 0);
 	assert_int_equal(look_run(&l, want, seen), 0);
 	pol_state_free(want);
 	pol_state_free(seen);
+	json_decref(l.was);
+	json_decref(f->tried);
+	f->tried = l.tried;
 	json_decref(f->found);
 	f->found = json_incref(l.found);
 	reply = json_pack("{s:b, s:o}", "active", 1, "found", l.found);
@@ -193,8 +199,10 @@ static void test_attributes(void **state)
 {
 	struct fixture *f = *state;
 	const struct drift *d;
+	const json_t *a;
 
 	settle(f);
+	assert_int_equal(json_array_size(f->tried), 0);
 	f->sim->vf[0].trust = false;
 	f->sim->vf[1].mac[5] ^= 1;
 	f->sim->vf[2].driver[0] = '\0';
@@ -203,6 +211,15 @@ static void test_attributes(void **state)
 	assert_int_equal(f->told, 3);
 	assert_true(f->sim->vf[0].trust);
 	assert_string_equal(f->sim->vf[2].driver, "vfio-pci");
+	/* For the history. */
+	assert_int_equal(json_array_size(f->tried), 3);
+	a = json_array_get(f->tried, 0);
+	assert_string_equal(json_string_value(json_object_get(a, "op")),
+	                    pol_op_name(POL_OP_VF_MAC));
+	a = json_array_get(f->tried, 1);
+	assert_true(json_is_false(json_object_get(a, "before")));
+	assert_string_equal(json_string_value(json_object_get(a, "outcome")),
+	                    "done");
 	d = drift_find(f->past, (struct bdf){ 0, 1, 0, 0 }, 0, POL_OP_VF_TRUST);
 	assert_non_null(d);
 	assert_false(d->open);
