@@ -25,13 +25,9 @@ static int ask(const struct cli *c, const char *verb, char *const *args,
 
 static int print(const struct cli *c, json_t *reply, const char *done)
 {
-	const json_t *warnings = json_object_get(reply, "warnings");
-
 	if (c->json)
 		return cli_print_json(reply);
-	for (size_t i = 0; i < json_array_size(warnings); i++)
-		fprintf(stderr, "fairlead: warning: %s\n",
-		        json_string_value(json_array_get(warnings, i)));
+	cli_warnings(reply);
 	printf("%s: %s %s%s\n", cli_text(reply, "guest", "?"),
 	       cli_text(reply, "device", "?"), done,
 	       json_is_true(json_object_get(reply, "forced"))

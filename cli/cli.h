@@ -160,6 +160,8 @@ int cli_policy_errors(const struct cli *c, const struct pol_errors *errs,
 int cli_refuse(const struct cli *c, int status, const struct diag *d);
 /* The same of a guest or device that no request can name; CLI_REFUSED. */
 int cli_refuse_name(const struct cli *c);
+/* What netd warns of in its reply, to standard error. */
+void cli_warnings(const json_t *reply);
 /* Print a JSON document and drop it; returns CLI_OK. */
 int cli_print_json(json_t *doc);
 /* Text of a member, `none` when it is absent or null ("unknown", "-"). */

@@ -19,15 +19,6 @@ static json_t *request(const char *verb)
 	                 verb);
 }
 
-static void print_warnings(const json_t *reply)
-{
-	const json_t *list = json_object_get(reply, "warnings");
-
-	for (size_t i = 0; i < json_array_size(list); i++)
-		fprintf(stderr, "fairlead: warning: %s\n",
-		        json_string_value(json_array_get(list, i)));
-}
-
 static int usage_error(const struct cli *c, const char *what, const char *mend)
 {
 	struct diag d = { 0 };
@@ -60,7 +51,7 @@ static int print_loan(const struct cli *c, json_t *reply)
 
 	if (c->json)
 		return cli_print_json(reply);
-	print_warnings(reply);
+	cli_warnings(reply);
 	printf("%s holds %s (%s%s%s), generation %lld\n",
 	       cli_text(reply, "holder", "?"), cli_text(o, "bdf", "?"),
 	       cli_text(o, "driver", ""),
@@ -127,7 +118,7 @@ static int borrow(const struct cli *c, json_t *req, char *const *command)
 	if (!json_is_true(json_object_get(reply, "ok")))
 		return cli_refused_reply(c, reply, NULL);
 	if (*command) {
-		print_warnings(reply);
+		cli_warnings(reply);
 		return become(c, command, sock, reply, fds, n);
 	}
 	while (n)
@@ -186,7 +177,7 @@ int cli_release(const struct cli *c, char *const *args, unsigned n)
 		return r;
 	if (c->json)
 		return cli_print_json(reply);
-	print_warnings(reply);
+	cli_warnings(reply);
 	if (json_is_true(json_object_get(reply, "released")))
 		printf("%s: released, %s\n", cli_text(reply, "device", "?"),
 		       cli_text(reply, "state", "unknown"));

@@ -36,6 +36,15 @@ int cli_refuse_name(const struct cli *c)
 	return cli_refuse(c, CLI_REFUSED, &d);
 }
 
+void cli_warnings(const json_t *reply)
+{
+	const json_t *list = json_object_get(reply, "warnings");
+
+	for (size_t i = 0; i < json_array_size(list); i++)
+		fprintf(stderr, "fairlead: warning: %s\n",
+		        json_string_value(json_array_get(list, i)));
+}
+
 int cli_print_json(json_t *doc)
 {
 	if (!doc)

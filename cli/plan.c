@@ -31,15 +31,6 @@ static void print_action(size_t i, const json_t *a)
 	printf("\n       %s\n", cli_text(a, "command", ""));
 }
 
-static void print_warnings(const json_t *reply)
-{
-	const json_t *list = json_object_get(reply, "warnings");
-
-	for (size_t i = 0; i < json_array_size(list); i++)
-		fprintf(stderr, "fairlead: warning: %s\n",
-		        json_string_value(json_array_get(list, i)));
-}
-
 /* Not done by an apply: it lasts as long as a guest runs. */
 static void print_at_start(const json_t *list)
 {
@@ -74,7 +65,7 @@ static int print_actions(const struct cli *c, json_t *reply, const char *none,
 
 	if (c->json)
 		return cli_print_json(reply);
-	print_warnings(reply);
+	cli_warnings(reply);
 	for (size_t i = 0; i < n; i++)
 		print_action(i, json_array_get(list, i));
 	print_at_start(json_object_get(reply, "at-start"));
@@ -242,7 +233,7 @@ int cli_assert(const struct cli *c, char *const *args, unsigned n)
 		cli_print_json(reply);
 		return differ ? CLI_REFUSED : CLI_OK;
 	}
-	print_warnings(reply);
+	cli_warnings(reply);
 	for (size_t i = 0; i < differ; i++)
 		printf("not so: %s\n",
 		       cli_text(json_array_get(list, i), "text", "?"));

@@ -175,15 +175,6 @@ static int become(const struct cli *c, struct launch *l, struct diag *d)
 	return d->err;
 }
 
-static void print_warnings(const json_t *lease)
-{
-	const json_t *list = json_object_get(lease, "warnings");
-
-	for (size_t i = 0; i < json_array_size(list); i++)
-		fprintf(stderr, "fairlead: warning: %s\n",
-		        json_string_value(json_array_get(list, i)));
-}
-
 /* ---- the two steps --------------------------------------------------------
  */
 
@@ -246,7 +237,7 @@ static int ask_lease(const struct cli *c, const char *guest, bool log,
 		return cli_refuse(c, CLI_INTERNAL, &d);
 	if (!json_is_true(json_object_get(lease, "ok")))
 		return cli_refused_reply(c, lease, NULL);
-	print_warnings(lease);
+	cli_warnings(lease);
 	take_log(lease, l);
 	l->lease = lease_memfd(lease, &d);
 	json_decref(lease);
