@@ -118,6 +118,8 @@ static json_t *request(const struct cli *c, char *const *args)
 
 	if (req && c->now)
 		json_object_set_new(req, "now", json_true());
+	if (req && c->device)
+		json_object_set_new(req, "function", json_string(c->device));
 	return req;
 }
 
@@ -127,9 +129,11 @@ int cli_failover(const struct cli *c, char *const *args, unsigned n)
 	int r;
 
 	(void)n;
-	if (c->back && c->to_standby) {
-		fprintf(stderr, "fairlead: --back and --to-standby are two "
-		                "things; without either, both are done\n");
+	if (c->to_standby && (c->back || c->device)) {
+		fprintf(stderr,
+		        "fairlead: %s and --to-standby are two things; without "
+		        "either, both are done\n",
+		        c->back ? "--back" : "--device");
 		return CLI_USAGE;
 	}
 	req = request(c, args);
@@ -140,6 +144,7 @@ int cli_failover(const struct cli *c, char *const *args, unsigned n)
 		return r;
 	if (r == CLI_OK && c->json)
 		return cli_print_json(reply);
+	cli_warnings(reply);
 	if (r == CLI_OK && json_is_true(json_object_get(reply, "already")))
 		printf("%s: %s: nothing to do\n", args[0], args[1]);
 	if (r == CLI_OK && json_is_true(json_object_get(reply, "forced")))

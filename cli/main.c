@@ -145,11 +145,15 @@ static const struct cli_verb verbs[] = {
 	  "The guest is asked first; what it has not let go of after 10 s is\n"
 	  "pulled. The device stays bound to VFIO, free for another guest." },
 	{ "failover", "GUEST NIC", "take a guest's VF away and give it back", 2,
-	  2, CLI_OPT_SOCKET | CLI_OPT_NOW | CLI_OPT_BACK | CLI_OPT_STANDBY,
+	  2,
+	  CLI_OPT_SOCKET | CLI_OPT_NOW | CLI_OPT_BACK | CLI_OPT_STANDBY |
+	          CLI_OPT_DEVICE,
 	  cli_failover,
 	  "For a nic with a standby, which carries the network meanwhile. One\n"
 	  "request: once begun it is brought to its end. --to-standby takes the\n"
-	  "VF away, --back gives it back; both may be said twice. Exit status:\n"
+	  "VF away, --back gives it back; both may be said twice. Where its own\n"
+	  "VF is not to be had it gets another of the pool, and is told why; with\n"
+	  "--device that one. Exit status:\n"
 	  "0 done; 1 refused, and the guest is as it was; 5 it did not go\n"
 	  "through, and the guest runs on its standby." },
 	{ "irq", "GUEST [SECONDS]", "each interrupt vector of a running guest",

@@ -111,6 +111,9 @@ static void answer_asker(struct server *s, struct ask *a, json_t *doc)
 	if (json_object_get(a->reply, "warnings"))
 		json_object_set(doc, "warnings",
 		                json_object_get(a->reply, "warnings"));
+	if (json_object_get(a->reply, "instead"))
+		json_object_set(doc, "instead",
+		                json_object_get(a->reply, "instead"));
 	text = json_dumps(doc, JSON_COMPACT);
 	json_decref(doc);
 	if (!c)
@@ -134,7 +137,8 @@ static int no_answer(struct diag *d, const struct ask *a, int err,
 
 /* Of what a VMM itself is nothing is left to be looked after: it went with its
  * descriptors. */
-static void take_away(struct server *s, struct client *vmm, const char *device)
+static void take_away(struct server *s, struct client *vmm, const char *device,
+                      const struct ask *a)
 {
 	bool own = lease_has_own(vmm->lease, device);
 
@@ -143,6 +147,8 @@ static void take_away(struct server *s, struct client *vmm, const char *device)
 	lease_less(vmm->lease, device);
 	if (own)
 		chore_unlink(s, vmm->lease->guest);
+	else if (a && *a->way)
+		chore_release_for(s, vmm->lease->guest, a);
 	else
 		chore_release(s, vmm->lease->guest, device);
 }
@@ -248,16 +254,21 @@ static int ask_detach(struct server *s, struct client *c, struct client *vmm,
 }
 
 int ask_take_out(struct server *s, struct client *c, struct client *vmm,
-                 const struct request *r, bool back, struct diag *d)
+                 const struct request *r, struct diag *d)
 {
 	struct request out = *r;
+	struct ask *a;
 	int e;
 
 	snprintf(out.verb, sizeof(out.verb), "detach");
 	e = ask_detach(s, c, vmm, &out, d);
-	if (!e)
-		ask_find(vmm, s->last_ask)->back = back;
-	return e;
+	if (e)
+		return e;
+	a = ask_find(vmm, s->last_ask);
+	memcpy(a->way, r->way, sizeof(a->way));
+	memcpy(a->function, r->function, sizeof(a->function));
+	a->who = r->who;
+	return 0;
 }
 
 void ask_request(struct server *s, struct client *c, struct request *r)
@@ -385,12 +396,12 @@ static void done(struct server *s, struct client *vmm, struct ask *a,
 		lease_backend(vmm->lease, a->reply);
 	/* Attached: it is in the lease already. */
 	if (attach != ok)
-		take_away(s, vmm, a->device);
+		take_away(s, vmm, a->device, a);
 	log_line(s->env->log, LOG_LVL_INFO, "guest %s: %s %s: %s",
 	         vmm->lease->guest, a->verb, a->device,
 	         ok ? "done" : "refused");
-	if (ok && a->back) {
-		failover_back(s, let_go(a), vmm->lease->guest, a->device);
+	if (ok && !strcmp(a->way, "cycle")) {
+		failover_back(s, let_go(a), vmm->lease->guest, a);
 	} else if (ok) {
 		answer_asker(
 			s, a,
@@ -457,7 +468,7 @@ static void gone(struct server *s, struct client *vmm, const json_t *o)
 		chore_stand_in(s, vmm->lease->guest, device);
 		lease_less(vmm->lease, device);
 	} else {
-		take_away(s, vmm, device);
+		take_away(s, vmm, device, NULL);
 	}
 }
 

@@ -24,6 +24,7 @@ SRCS_netd := \
 	devlink.c \
 	drift.c \
 	events.c \
+	failover-vf.c \
 	failover.c \
 	faults.c \
 	frame.c \
@@ -49,6 +50,7 @@ SRCS_netd := \
 	memlock.c \
 	memory.c \
 	metrics.c \
+	moves.c \
 	observe-switch.c \
 	observe-whole.c \
 	observe.c \

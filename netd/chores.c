@@ -57,6 +57,15 @@ void chore_release(struct server *s, const char *guest, const char *device)
 	submit(s, &r, -1);
 }
 
+void chore_release_for(struct server *s, const char *guest, const struct ask *a)
+{
+	struct request r = request_of("release", guest, a->device);
+
+	memcpy(r.way, a->way, sizeof(r.way));
+	r.who = a->who;
+	submit(s, &r, -1);
+}
+
 /* One at a time a guest: what its standby is to do is then the same for all. */
 void chore_stand_in(struct server *s, const char *guest, const char *device)
 {

@@ -41,39 +41,79 @@ static void answer(struct server *s, struct client *c, const struct request *r)
 		client_drop(s, c);
 }
 
-void failover_back(struct server *s, struct client *c, const char *guest,
-                   const char *nic)
+static void give_back(struct server *s, struct client *c, struct request *r)
 {
-	struct request r = { .verb = "attach" };
-
-	snprintf(r.guest, sizeof(r.guest), "%s", guest);
-	snprintf(r.device, sizeof(r.device), "%s", nic);
+	snprintf(r->verb, sizeof(r->verb), "attach");
+	snprintf(r->way, sizeof(r->way), "back");
 	/* The guest goes on as it is: on its standby. */
 	if (!s->stopping)
-		job_submit(s, c, permit_find(r.verb), &r, -1);
+		job_submit(s, c, permit_find(r->verb), r, -1);
 	else if (c)
 		client_drop(s, c);
 }
 
-int failover_begin(struct server *s, struct client *c, struct client *vmm,
-                   const struct request *r, struct diag *d)
+void failover_back(struct server *s, struct client *c, const char *guest,
+                   const struct ask *a)
 {
-	bool there = lease_has(vmm->lease, r->device);
-	bool back = !strcmp(r->way, "back");
-	bool away = !strcmp(r->way, "to-standby");
-	char standby[POL_NAME + sizeof(":standby")];
+	struct request r = { .who = a->who };
 
-	if (*r->way && !back && !away && strcmp(r->way, "cycle") != 0)
-		return no_such_way(d, r->way);
-	snprintf(standby, sizeof(standby), "%s:standby", r->device);
+	snprintf(r.guest, sizeof(r.guest), "%s", guest);
+	snprintf(r.device, sizeof(r.device), "%s", a->device);
+	memcpy(r.function, a->function, sizeof(r.function));
+	give_back(s, c, &r);
+}
+
+static int no_function(struct diag *d, const struct request *r)
+{
+	diag_fail(d, -EINVAL, FL_NETD_WISH, "failover: %s is no PCI address",
+	          r->function);
+	diag_mend(d, "write it as 0000:3b:10.0; `fairlead status` shows the "
+	             "VFs");
+	return -EINVAL;
+}
+
+/* Has the guest another than it is to have? */
+static bool differs(const struct lease *l, const struct request *r)
+{
+	struct bdf wish;
+
+	if (bdf_parse(r->function, &wish))
+		return false;
+	for (size_t i = 0; i < l->n; i++)
+		if (!strcmp(l->device[i].name, r->device))
+			return !bdf_equal(l->device[i].bdf, wish);
+	return false;
+}
+
+int failover_begin(struct server *s, struct client *c, struct client *vmm,
+                   const struct request *request, struct diag *d)
+{
+	struct request r = *request;
+	bool there = lease_has(vmm->lease, r.device);
+	bool back = !strcmp(r.way, "back");
+	bool away = !strcmp(r.way, "to-standby");
+	char standby[POL_NAME + sizeof(":standby")];
+	struct bdf wish;
+
+	if (*r.way && !back && !away && strcmp(r.way, "cycle") != 0)
+		return no_such_way(d, r.way);
+	if (*r.function && bdf_parse(r.function, &wish))
+		return no_function(d, &r);
+	snprintf(standby, sizeof(standby), "%s:standby", r.device);
 	if (!lease_has_own(vmm->lease, standby))
-		return no_standby(d, r->guest, r->device);
-	if (there ? back : away) {
-		answer(s, c, r);
+		return no_standby(d, r.guest, r.device);
+	if (there ? back && !differs(vmm->lease, &r) : away) {
+		answer(s, c, &r);
 		return 0;
 	}
+	r.who = (struct asker){ .known = true,
+		                .uid = c->peer.uid,
+		                .pid = c->peer.pid,
+		                .loginuid = ASKER_NO_LOGIN };
+	if (!away)
+		snprintf(r.way, sizeof(r.way), "cycle");
 	if (there)
-		return ask_take_out(s, c, vmm, r, !away, d);
-	failover_back(s, c, r->guest, r->device);
+		return ask_take_out(s, c, vmm, &r, d);
+	give_back(s, c, &r);
 	return 0;
 }

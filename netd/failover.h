@@ -10,13 +10,15 @@
  *     VMM asked to let the VF go        the standby takes over (standby.c)
  *     VMM: done                         the VF leaves the lease
  *     job "release"                     its settings are as the policy says
- *     job "attach"                      the same VF is looked at, opened, given
+ *     job "attach"                      its VF is looked at, opened, given; or
+ *                                       another (failover-vf.c)
  *     VMM: done                         the answer
  *
  * "way" of the request: "cycle" (or none) does all of it; "to-standby" ends
  * with the third line; "back" begins with the fourth. Where the nic is there
  * already, the answer says so and nothing is done, so that whoever does not
- * know may say it twice. A cycle of a nic whose VF is away gives it back.
+ * know may say it twice. A cycle of a nic whose VF is away gives it back; a
+ * "function" that it has not is a reason to take away the one that it has.
  *
  * Whatever fails: before the VMM has let go, the guest has its VF as it had.
  * After that it has the standby, which carries the network and of which nothing
@@ -37,7 +39,8 @@ _must_check_ int failover_begin(struct server *s, struct client *c,
                                 struct client *vmm, const struct request *r,
                                 struct diag *d);
 /* The VF has gone: it is given back. `c` NULL: nobody waits any more. */
+struct ask;
 void failover_back(struct server *s, struct client *c, const char *guest,
-                   const char *nic);
+                   const struct ask *a);
 
 #endif

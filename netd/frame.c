@@ -107,6 +107,7 @@ static int take_member(const char *key, const json_t *v, struct request *r)
 		{ "pool", r->pool, sizeof(r->pool) },
 		{ "holder", r->holder, sizeof(r->holder) },
 		{ "way", r->way, sizeof(r->way) },
+		{ "function", r->function, sizeof(r->function) },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)

@@ -20,20 +20,28 @@
 #include "netd/guard.h"
 #include "netd/ledger.h"
 #include "netd/macvtap.h"
+#include "netd/moves.h"
 
 #define SETTLE_LOCK_MS 10000u /* of a lease's 30 s */
 #define LET_GO_TRIES 100
 #define LET_GO_STEP_NS 50000000l
 
-static void run_clear(struct guest_run *r)
+void grant_forget(struct guest_run *r)
 {
 	pol_state_free(r->want);
 	pol_state_free(r->seen);
-	pol_free(r->policy);
+	r->want = r->seen = NULL;
+	r->give.n = 0;
 	machine_close(&r->m);
 }
 
-static int look(struct work *w, struct guest_run *r)
+static void run_clear(struct guest_run *r)
+{
+	grant_forget(r);
+	pol_free(r->policy);
+}
+
+int grant_look(struct work *w, struct guest_run *r)
 {
 	int e = machine_open(w->env, &r->m, &w->diag);
 
@@ -99,8 +107,8 @@ int grant_settle(struct work *w, struct guest_run *r, size_t *ret_n)
 /* ---- give ------------------------------------------------------------------
  */
 
-static int not_there(struct work *w, const struct guest_run *r,
-                     const struct grant_fn *f)
+int grant_not_there(struct work *w, const struct guest_run *r,
+                    const struct grant_fn *f)
 {
 	diag_fail(&w->diag, -ENODEV, FL_NETD_DEVICE,
 	          "guest %s: the function of %s is not there", r->guest->name,
@@ -156,7 +164,7 @@ static int check_devices(struct work *w, struct guest_run *r)
 		const struct grant_fn *f = &r->give.fn[i];
 
 		if (!f->vf && !f->whole)
-			return not_there(w, r, f);
+			return grant_not_there(w, r, f);
 		e = grant_group(w, f->bdf);
 	}
 	return e;
@@ -260,15 +268,57 @@ static int hand_over(struct work *w, struct guest_run *r)
 	return e;
 }
 
-/* The functions as the policy says, each of them assignable. */
-static int make_ready(struct work *w, struct guest_run *r, size_t *ret_drifted)
+static bool is_moved(const struct guest_run *r)
 {
-	int e = look(w, r);
+	bool moved = false;
 
+	for (size_t i = 0; i < r->guest->n_nics; i++)
+		moved |= r->guest->nic[i].moved;
+	return moved;
+}
+
+/* The policy's own VFs again, of which none is given any more: their MACs are
+ * theirs alone. */
+static int go_home(struct work *w, struct guest_run *r)
+{
+	int e;
+
+	grant_forget(r);
+	pol_free(r->policy);
+	r->policy = NULL;
+	r->guest = NULL;
+	e = grant_find_guest(w, r);
+	if (!e && *w->req.device)
+		e = grant_find_device(w, r);
 	if (!e)
-		e = check_free(w, r);
-	if (!e)
-		e = make_clean(w, r);
+		e = grant_look(w, r);
+	for (size_t i = 0; !e && i < r->want->n_pfs; i++)
+		for (size_t k = 0; !e && k < r->want->pf[i].n_vfs; k++) {
+			const struct pol_vf *v = &r->want->pf[i].vf[k];
+
+			if (v->set & POL_HAS_MAC && *v->label)
+				e = moves_take_mac(w, r, v->mac, v->bdf);
+		}
+	return e;
+}
+
+static int make_free(struct work *w, struct guest_run *r)
+{
+	int e = check_free(w, r);
+
+	return e ? e : make_clean(w, r);
+}
+
+int grant_ready(struct work *w, struct guest_run *r, size_t *ret_drifted)
+{
+	int e = make_free(w, r);
+
+	/* A guest begins where the policy says. */
+	if (!e && w->permit->run == verb_lease && is_moved(r)) {
+		e = go_home(w, r);
+		if (!e)
+			e = make_free(w, r);
+	}
 	if (!e)
 		e = grant_settle(w, r, ret_drifted);
 	if (!e && *ret_drifted)
@@ -276,6 +326,13 @@ static int make_ready(struct work *w, struct guest_run *r, size_t *ret_drifted)
 	if (!e)
 		e = check_devices(w, r);
 	return e ? e : hand_over(w, r);
+}
+
+int grant_look_ready(struct work *w, struct guest_run *r, size_t *ret_drifted)
+{
+	int e = grant_look(w, r);
+
+	return e ? e : grant_ready(w, r, ret_drifted);
 }
 
 int verb_lease(struct work *w)
@@ -291,7 +348,7 @@ int verb_lease(struct work *w)
 	if (!e)
 		e = memory_check(w, r.guest);
 	if (!e)
-		e = make_ready(w, &r, &drifted);
+		e = grant_look_ready(w, &r, &drifted);
 	if (!e)
 		e = open_guest(w, r.guest, &r.give);
 	if (!e)
@@ -356,7 +413,8 @@ static int attach_functions(struct work *w, struct guest_run *r,
 	if (!e)
 		e = check_room(w, r, l);
 	if (!e)
-		e = make_ready(w, r, &drifted);
+		e = *w->req.way ? failover_ready(w, r, &drifted)
+		                : grant_look_ready(w, r, &drifted);
 	if (!e)
 		e = check_room(w, r, l);
 	if (!e)
@@ -382,6 +440,8 @@ int verb_attach(struct work *w)
 		e = grant_own(w, &r, l, &own);
 	else if (!e)
 		e = attach_functions(w, &r, l);
+	if (*w->req.way)
+		failover_tell(w, &r, e);
 	run_clear(&r);
 	return e;
 }
@@ -441,13 +501,17 @@ int verb_release(struct work *w)
 	if (!e && *w->req.device)
 		e = grant_find_device(w, &r);
 	if (!e)
-		e = look(w, &r);
+		e = grant_look(w, &r);
 	if (!e && *w->req.device)
 		standby_way(w, &r, true);
 	if (!e)
 		e = wait_let_go(w, &r);
 	if (!e)
 		e = scrub_all(w, &r);
+	if (*w->req.way)
+		failover_tell(w, &r, e);
+	if (!e && is_moved(&r))
+		e = go_home(w, &r);
 	if (!e)
 		e = grant_settle(w, &r, &n);
 	if (n)

@@ -25,6 +25,16 @@ _must_check_ int grant_policy(struct work *w, struct pol_policy **ret);
 _must_check_ int grant_find_device(struct work *w, struct guest_run *r);
 /* r->give, as observed now: to be made anew after each look. */
 void grant_list(struct guest_run *r);
+/* The machine as it is, and what of it is wanted. */
+_must_check_ int grant_look(struct work *w, struct guest_run *r);
+/* Another look may follow. */
+void grant_forget(struct guest_run *r);
+/* The functions free, clean, as the policy says, each of them assignable, and
+ * the guest's from here on. After a look; or with one. */
+_must_check_ int grant_ready(struct work *w, struct guest_run *r,
+                             size_t *ret_drifted);
+_must_check_ int grant_look_ready(struct work *w, struct guest_run *r,
+                                  size_t *ret_drifted);
 /* r->seen anew. */
 _must_check_ int grant_look_again(struct work *w, struct guest_run *r);
 /* The functions of r->want as it says. *ret_n counts what was not so. */
@@ -54,6 +64,8 @@ _must_check_ int grant_own(struct work *w, struct guest_run *r,
                            const struct lease *l, struct pol_own *o);
 /* grant.c: refusals that they share. */
 int grant_has(struct work *w, const char *device);
+int grant_not_there(struct work *w, const struct guest_run *r,
+                    const struct grant_fn *f);
 int grant_no_slot(struct work *w, const struct pol_guest *g,
                   const char *device);
 

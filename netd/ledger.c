@@ -58,6 +58,7 @@ void ledger_give(struct ledger_fn *f, const char *tenant)
 {
 	f->generation++;
 	f->state = LEDGER_GIVEN;
+	f->moved = (struct ledger_moved){ .nic = "" };
 	snprintf(f->tenant, sizeof(f->tenant), "%s", tenant);
 }
 
@@ -94,6 +95,10 @@ static json_t *fn_json(const struct ledger_fn *f)
 	                  "generation", (json_int_t)f->generation, "state",
 	                  ledger_state_name(f->state), "tenant", f->tenant);
 
+	if (f->state == LEDGER_GIVEN && *f->moved.nic)
+		json_object_set_new(o, "moved",
+		                    json_pack("{s:s, s:i}", "nic", f->moved.nic,
+		                              "vf", f->moved.vf));
 	if (*f->loan.holder)
 		json_object_set_new(o, "loan", loan_json(&f->loan));
 	if (f->scrub.time)
@@ -148,6 +153,19 @@ static bool take_loan(const json_t *o, struct ledger_loan *l)
 	       0;
 }
 
+static bool take_moved(const json_t *o, struct ledger_moved *m)
+{
+	int64_t vf;
+
+	if (!o)
+		return true;
+	if (!take_text(o, "nic", m->nic, sizeof(m->nic)) ||
+	    !take_number(o, "vf", &vf) || vf >= POL_VFS_MAX)
+		return false;
+	m->vf = (uint16_t)vf;
+	return true;
+}
+
 static bool take_scrub(const json_t *o, struct ledger_scrub *s)
 {
 	const json_t *done = json_object_get(o, "done");
@@ -200,7 +218,8 @@ static bool take_fn(const json_t *o, struct ledger *l)
 	    !take_text(o, "tenant", f->tenant, sizeof(f->tenant)))
 		return false;
 	f->generation = (uint64_t)generation;
-	return take_loan(json_object_get(o, "loan"), &f->loan) &&
+	return take_moved(json_object_get(o, "moved"), &f->moved) &&
+	       take_loan(json_object_get(o, "loan"), &f->loan) &&
 	       take_scrub(json_object_get(o, "scrub"), &f->scrub);
 }
 

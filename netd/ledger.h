@@ -64,11 +64,18 @@ struct ledger_scrub {
 	bool proved;
 	char why[LEDGER_WHY]; /* it is not */
 };
+/* It stands in for the VF that the policy gives its tenant, a guest's nic:
+ * moves.h. As the policy names it. */
+struct ledger_moved {
+	char nic[POL_NAME]; /* "" = it does not */
+	uint16_t vf;
+};
 struct ledger_fn {
 	struct bdf bdf;
 	uint64_t generation;
 	enum ledger_state state;
 	char tenant[NETD_HOLDER_MAX]; /* the last: "guest/nic", or a holder */
+	struct ledger_moved moved;    /* while it is given */
 	struct ledger_loan loan;
 	struct ledger_scrub scrub;
 };
@@ -159,6 +166,9 @@ _must_check_ int tenancy_give(struct work *w, struct bdf vf, const char *tenant,
  * function waits in quarantine; that is no error of this. */
 _must_check_ int tenancy_end(struct work *w, struct machine *m,
                              const struct pol_pool *pool, struct bdf vf);
+/* What is given stands in for another, by the policy's name for it. */
+_must_check_ int tenancy_moved(struct work *w, struct bdf vf, const char *nic,
+                               unsigned index);
 /* The folder's lock, and the ledger as it is. */
 _must_check_ int tenancy_open(struct work *w, int *ret_lock,
                               struct ledger *ret);

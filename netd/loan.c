@@ -76,19 +76,6 @@ find_pool(struct work *w, const struct pol_policy *p, const char *name)
 	return NULL;
 }
 
-static bool is_guests(const struct pol_policy *p, struct pol_fn fn)
-{
-	for (size_t g = 0; g < p->n_guests; g++)
-		for (size_t i = 0; i < p->guest[g].n_nics; i++) {
-			const struct pol_guest_nic *n = &p->guest[g].nic[i];
-
-			if (n->pool != SIZE_MAX && n->fn.nic == fn.nic &&
-			    n->fn.vf == fn.vf)
-				return true;
-		}
-	return false;
-}
-
 /* l->r.want: what the pool says of that VF alone. */
 static int resolve(struct work *w, struct loan *l, struct pol_fn fn)
 {
@@ -152,7 +139,7 @@ static int consider(struct work *w, struct loan *l, const struct ledger *book,
 	struct bdf pf, wish;
 	int e;
 
-	if (is_guests(l->r.policy, fn)) {
+	if (pol_fn_nic(l->r.policy, fn, NULL)) {
 		l->left_out.guests++;
 		return 0;
 	}

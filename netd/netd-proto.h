@@ -63,8 +63,10 @@
  *                          not to ask the guest      not let go in time
  * failover as lease        "guest", "device": nic,   as attach's or detach's;
  *                          "way": "cycle", "to-      "already": it was so, and
- *                          standby" or "back"; or    nothing was done
- *                          "now", as detach
+ *                          standby" or "back"; or    nothing was done;
+ *                          "now", as detach;         "warnings": which VF is
+ *                          "function": address of    in place of which, why
+ *                          the VF to have
  * query    as lease        "guest"                   the VMM's "state", below
  * log      as lease        "guest"                   "guest", "text": what its
  *                                                    VMM said last, "running"
@@ -265,6 +267,8 @@ enum {
 	FL_NETD_OWNED = 760,       /* another program sets it, too */
 	FL_NETD_RELOAD = 761,      /* the policy file is not taken */
 	FL_NETD_METRICS = 765,     /* what is counted cannot be read */
+	FL_NETD_MOVED = 782,       /* a guest has another VF for now */
+	FL_NETD_WISH = 783,        /* it cannot have that one */
 	FL_NETD_UNPACK = 651,      /* a kernel cannot be decompressed here */
 	FL_NETD_CACHE = 652,       /* nor kept */
 };

@@ -207,8 +207,10 @@ int permit_request(const struct permit *p, const struct request *r,
 	if (r->now && strcmp(p->verb, "detach") != 0 &&
 	    strcmp(p->verb, "failover") != 0)
 		return incomplete(d, p->verb, "it takes no \"now\"");
-	if (*r->way && strcmp(p->verb, "failover") != 0)
-		return incomplete(d, p->verb, "only failover takes \"way\"");
+	if ((*r->way || *r->function) && strcmp(p->verb, "failover") != 0)
+		return incomplete(d, p->verb,
+		                  "only failover takes \"way\" and "
+		                  "\"function\"");
 	if (r->entry && !(p->flags & PERMIT_ENTRY))
 		return incomplete(d, p->verb, "it takes no entry");
 	if (r->has_confirm && !(p->flags & PERMIT_APPLY))

@@ -17,15 +17,26 @@ struct allow {
 	bool given;
 	enum pol_budget budget;
 };
+/* Who asked for a change, for the history (history.h): kept in the intent, so
+ * that what goes on after a crash is still theirs. */
+#define ASKER_NO_LOGIN UINT32_MAX
+struct asker {
+	bool known; /* false: netd itself */
+	uid_t uid;
+	pid_t pid;
+	uint32_t loginuid; /* ASKER_NO_LOGIN = none, or not known */
+};
 struct request {
 	char verb[NETD_VERB_MAX];
 	char guest[POL_NAME];
 	char device[POL_NAME];
 	char file[NETD_NAME_MAX]; /* for people; never opened */
 	bool now;
-	bool log;     /* a lease is to have one */
-	bool force;   /* apply: what another owns, too */
-	char way[12]; /* of a failover: failover.h */
+	bool log;                  /* a lease is to have one */
+	bool force;                /* apply: what another owns, too */
+	char way[12];              /* of a failover: failover.h */
+	char function[BDF_STRLEN]; /* the VF that it is to give; "" = any */
+	struct asker who; /* netd's own: on whose word it is; known or not */
 	/* borrow, return */
 	char pool[POL_NAME];
 	char holder[NETD_HOLDER_MAX];
@@ -48,16 +59,6 @@ struct peer {
 	gid_t group[PEER_GROUPS_MAX]; /* of more: NETD_GROUP, if in it */
 	size_t n_groups;
 	int pidfd; /* -1 = not known */
-};
-
-/* Who asked for a change, for the history (history.h): kept in the intent, so
- * that what goes on after a crash is still theirs. */
-#define ASKER_NO_LOGIN UINT32_MAX
-struct asker {
-	bool known; /* false: netd itself */
-	uid_t uid;
-	pid_t pid;
-	uint32_t loginuid; /* ASKER_NO_LOGIN = none, or not known */
 };
 
 #endif

@@ -38,7 +38,10 @@ struct ask {
 	struct client *asker; /* NULL: answered at the deadline, or gone */
 	uint64_t deadline;
 	json_t *reply; /* of the worker before an attach, NULL = none */
-	bool back;     /* a detach: then attach it again (failover.h) */
+	/* Of a failover's detach (failover.h): "" = it is none. */
+	char way[12];
+	char function[BDF_STRLEN];
+	struct asker who;
 };
 struct client {
 	enum source source;
@@ -154,11 +157,12 @@ void ask_request(struct server *s, struct client *c, struct request *r);
  * waits for it any more. */
 void ask_attach(struct server *s, struct client *c, const struct request *r,
                 const char *text, size_t len, const struct answer *a);
-/* Takes the request's device out of the guest; with `back` it is given again
- * when it has gone. Negative: refused, nothing was asked. */
+/* Takes the request's device out of the guest for a failover; with its way
+ * "cycle" it is given again when it has gone. Negative: refused, nothing was
+ * asked. */
 _must_check_ int ask_take_out(struct server *s, struct client *c,
                               struct client *vmm, const struct request *r,
-                              bool back, struct diag *d);
+                              struct diag *d);
 /* A message of the VMM; the descriptors are closed. */
 void ask_heard(struct server *s, struct client *vmm, const char *buf,
                size_t len, int *fds, size_t n);
@@ -171,6 +175,9 @@ void asks_deadlines(struct server *s, uint64_t now);
  * standby is told of it, its interrupts follow its vCPUs, its kernel is
  * decompressed for the next start. */
 void chore_release(struct server *s, const char *guest, const char *device);
+/* The same for a failover, on whose word. */
+void chore_release_for(struct server *s, const char *guest,
+                       const struct ask *a);
 void chore_stand_in(struct server *s, const char *guest, const char *device);
 void chore_follow(struct server *s, const char *guest, const json_t *state);
 void chore_unlink(struct server *s, const char *guest);

@@ -127,6 +127,11 @@ int tenancy_give(struct work *w, struct bdf vf, const char *tenant,
 	int r = tenancy_open(w, &lock, &l);
 
 	f = r ? NULL : ledger_get(&l, vf);
+	/* A nic is in one place: what it was to have elsewhere and did not get
+	 * is nothing to it any more. */
+	for (size_t i = 0; f && i < l.n; i++)
+		if (!strcmp(l.fn[i].tenant, tenant))
+			l.fn[i].moved = (struct ledger_moved){ .nic = "" };
 	if (f) {
 		ledger_give(f, tenant);
 		*ret_generation = f->generation;
@@ -134,6 +139,24 @@ int tenancy_give(struct work *w, struct bdf vf, const char *tenant,
 	} else if (!r) {
 		r = diag_fail(&w->diag, -ENOMEM, FL_NETD_MEMORY,
 		              "no room in " LEDGER_FILE);
+	}
+	ledger_free(&l);
+	return r;
+}
+
+int tenancy_moved(struct work *w, struct bdf vf, const char *nic,
+                  unsigned index)
+{
+	_cleanup_close_ int lock = -1;
+	struct ledger l = { 0 };
+	struct ledger_fn *f;
+	int r = tenancy_open(w, &lock, &l);
+
+	f = r ? NULL : ledger_find(&l, vf);
+	if (f) {
+		snprintf(f->moved.nic, sizeof(f->moved.nic), "%s", nic);
+		f->moved.vf = (uint16_t)index;
+		r = ledger_write(w->env, &l, &w->diag);
 	}
 	ledger_free(&l);
 	return r;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "netd/confirm.h"
+#include "netd/moves.h"
 #include "netd/owners.h"
 #include "netd/refused.h"
 #include "netd/reload.h"
@@ -32,6 +33,8 @@ static int prepare_policy(struct transaction *t, const struct intent *in,
 
 	if (!e)
 		e = t->ops->observe(t->ctx, &r->seen, t->d);
+	if (!e)
+		e = moves_apply(t->env, r->policy, r->seen, t->d);
 	if (!e)
 		e = pol_resolve(r->policy, r->seen, &r->want, errs);
 	if (!e)

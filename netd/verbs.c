@@ -7,6 +7,7 @@
 
 #include "netd/confirm.h"
 #include "netd/history.h"
+#include "netd/moves.h"
 #include "netd/owners.h"
 #include "netd/refused.h"
 #include "netd/stuck.h"
@@ -41,7 +42,9 @@ int policy_applied(const struct env *e, struct pol_policy **ret,
 
 	if (r == -ENOENT)
 		return no_policy(d);
-	return r ? r : policy_parse(text, len, ret, errs, d);
+	if (!r)
+		r = policy_parse(text, len, ret, errs, d);
+	return r ? r : moves_apply(e, *ret, NULL, d);
 }
 
 /* The client's memfd must not change while it is read, nor block. */
@@ -69,12 +72,14 @@ static int read_policy(struct work *w, char **ret, size_t *ret_len)
  */
 
 static int plan_policy(struct work *w, const struct machine *m,
-                       const struct pol_policy *p)
+                       struct pol_policy *p)
 {
 	struct pol_state *seen = NULL, *want = NULL;
 	struct pol_plan *plan = NULL;
 	int r = observe(w->env, m->rtnl, &seen, &w->diag);
 
+	if (!r && w->policy_fd >= 0)
+		r = moves_apply(w->env, p, seen, &w->diag);
 	if (!r)
 		r = pol_resolve(p, seen, &want, &w->errs);
 	if (!r)

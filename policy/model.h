@@ -437,6 +437,10 @@ struct pol_guest_nic {
 	enum pol_on_fault on_fault;
 	struct pol_fn fn;   /* the VF it was given (pol_parse assigns) */
 	struct pol_why why; /* that one */
+	/* `fn` stands in for `home`, which the policy gives: whoever knows that
+	 * (pol_nic_move) says so before the policy is resolved. */
+	bool moved;
+	struct pol_fn home;
 	struct pol_tap own; /* emulated */
 	/* NONE = passthrough. Else `pool` is SIZE_MAX, `own` is what it is,
 	 * and `fn` is idle, of `idle_pool` (SIZE_MAX = it has none). */

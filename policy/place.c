@@ -235,6 +235,38 @@ void place_named(struct read *r, const struct node *v,
 	nic->pool = index;
 }
 
+/* ---- another instead -------------------------------------------------------
+ */
+
+static bool same(struct pol_fn a, struct pol_fn b)
+{
+	return a.nic == b.nic && a.vf == b.vf;
+}
+
+void pol_nic_move(struct pol_guest_nic *n, struct pol_fn to)
+{
+	if (!n->moved)
+		n->home = n->fn;
+	n->fn = to;
+	n->moved = !same(to, n->home);
+}
+
+const struct pol_guest_nic *pol_fn_nic(const struct pol_policy *p,
+                                       struct pol_fn fn,
+                                       const struct pol_guest_nic *but)
+{
+	for (size_t g = 0; g < p->n_guests; g++)
+		for (size_t i = 0; i < p->guest[g].n_nics; i++) {
+			const struct pol_guest_nic *n = &p->guest[g].nic[i];
+
+			if (n != but && n->pool != SIZE_MAX &&
+			    (same(n->fn, fn) ||
+			     (n->moved && same(n->home, fn))))
+				return n;
+		}
+	return NULL;
+}
+
 /* ---- in words --------------------------------------------------------------
  */
 
@@ -244,6 +276,10 @@ int pol_why_text(const struct pol_policy *p, const struct pol_guest_nic *n,
 	const struct pol_nic *nic = &p->nic[n->fn.nic];
 	char node[64] = "";
 
+	if (n->moved)
+		return snprintf(buf, size,
+		                "since a failover, in place of VF %u of %s",
+		                n->home.vf, p->nic[n->home.nic].name);
 	if (n->why.near == POL_NEAR_SAME)
 		snprintf(node, sizeof(node), "at the guest's memory node %u, ",
 		         nic->match.node);

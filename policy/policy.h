@@ -162,6 +162,13 @@ _must_check_ int pol_files_join(const struct pol_file *file, size_t n,
 bool pol_files_several(const char *text, size_t len);
 const struct pol_guest *pol_guest_find(const struct pol_policy *p,
                                        const char *name);
+/* The nic has another VF, with all that it would have had: also what overrides
+ * say of that one. */
+void pol_nic_move(struct pol_guest_nic *n, struct pol_fn to);
+/* Whose VF is it, or was it before a move? NULL = no guest's. */
+const struct pol_guest_nic *pol_fn_nic(const struct pol_policy *p,
+                                       struct pol_fn fn,
+                                       const struct pol_guest_nic *but);
 /* Why it was given its VF: "balanced: ...", for people. */
 int pol_why_text(const struct pol_policy *p, const struct pol_guest_nic *n,
                  char *buf, size_t size);

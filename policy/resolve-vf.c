@@ -54,7 +54,9 @@ const struct pol_override_vf *pol_nic_override(const struct pol_policy *p,
 {
 	size_t pool = n->datapath ? n->idle_pool : n->pool;
 
-	return pool != SIZE_MAX ? pol_override_find(p, n->fn) : NULL;
+	if (pool == SIZE_MAX)
+		return NULL;
+	return pol_override_find(p, n->moved ? n->home : n->fn);
 }
 
 void pol_guest_nic_set(const struct pol_policy *p,
@@ -161,8 +163,12 @@ static void resolve_override(struct resolve *r, const struct pol_override *o,
                              const struct pol_override_vf *vf)
 {
 	struct pol_fn fn = { o->nic, (uint16_t)vf->id };
+	const struct pol_guest_nic *n = pol_fn_nic(r->p, fn, NULL);
 	struct pol_vf *w = want_find_vf(r, fn);
 
+	/* Of one that is away from here it is said where it is. */
+	if (n && n->moved)
+		return;
 	if (!w && !override_exists(r, o, vf))
 		return;
 	if (!w)

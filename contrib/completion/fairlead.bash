@@ -16,7 +16,7 @@ _fairlead() {
 		console) opts+=' --socket --read-only --log' ;;
 		irq) opts+=' --socket --root' ;;
 		detach) opts+=' --socket --now' ;;
-		failover) opts+=' --socket --now --back --to-standby' ;;
+		failover) opts+=' --socket --now --back --to-standby --device' ;;
 		plan) opts+=' --socket --sim --commands' ;;
 		record) opts+=' --socket --root --anonymize' ;;
 		export) opts+=' --socket --root --sim --format' ;;

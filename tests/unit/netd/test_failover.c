@@ -175,6 +175,42 @@ static void test_client_gone(void **state)
 	assert_true(silent(r->user_end));
 }
 
+/* Another VF than the one that it has: that one goes first. */
+static void test_wish(void **state)
+{
+	struct rig *r = *state;
+	struct request q = { .verb = "failover",
+		             .guest = "g",
+		             .device = "wan",
+		             .way = "back",
+		             .function = "0000:01:10.3" };
+	struct diag d = { 0 };
+
+	r->user.peer.uid = 1000;
+	r->vmm.lease->device[0].bdf = (struct bdf){ 0, 1, 0x10, 1 };
+	assert_int_equal(failover_begin(&r->s, &r->user, &r->vmm, &q, &d), 0);
+	let_go(r, asked(r), true);
+	assert_string_equal(verb_of(r->s.jobs), "release");
+	assert_string_equal(verb_of(r->s.jobs->next), "attach");
+	assert_string_equal(r->s.jobs->next->req.function, "0000:01:10.3");
+	/* Also when whoever asked for it has gone. */
+	assert_true(r->s.jobs->req.who.known);
+	assert_int_equal(r->s.jobs->req.who.uid, 1000);
+	run_jobs(r);
+	json_decref(read_from(r->user_end));
+	/* One that it has is no reason. */
+	strcpy(r->vmm.lease->device[0].name, "wan");
+	r->vmm.lease->device[0].bdf = (struct bdf){ 0, 1, 0x10, 3 };
+	r->vmm.lease->n = 1;
+	assert_int_equal(failover_begin(&r->s, &r->user, &r->vmm, &q, &d), 0);
+	json_decref(read_from(r->user_end));
+	assert_true(silent(r->vmm_end));
+	strcpy(q.function, "0000:01:10");
+	assert_int_equal(failover_begin(&r->s, &r->user, &r->vmm, &q, &d),
+	                 -EINVAL);
+	assert_int_equal(d.code, FL_NETD_WISH);
+}
+
 static void test_refused(void **state)
 {
 	struct rig *r = *state;
@@ -228,6 +264,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_cycle, begin, end),
 		cmocka_unit_test_setup_teardown(test_client_gone, begin, end),
+		cmocka_unit_test_setup_teardown(test_wish, begin, end),
 		cmocka_unit_test_setup_teardown(test_refused, begin, end),
 		cmocka_unit_test_setup_teardown(test_already, begin, end),
 	};
