@@ -2,11 +2,12 @@
 #
 #   pf_in_bridge           sets pf and dev; the bridge has the PF's MAC and L1's address
 #   demo_policy WORD...    /run/policy.yaml, by the words of the guest's command line; its nics, and what else there is
-#                          to say, come by standard input
+#                          to say, come by standard input; VFS: how many there are, POOL: which of them the pool has
 
 GUEST_IP=10.0.2.15 HOST_IP=10.0.2.3
 MAC=02:5a:10:00:00:07
 BR=br0
+VFS=1 POOL=0
 
 pf_in_bridge() {
 	modprobe -a bridge tun vhost_net
@@ -25,9 +26,9 @@ demo_policy() { # fl.* words...
 	cat >/run/policy.yaml <<-END
 		version: 1
 		nics:
-		  - { name: edge0, match: { pci: "$pf" }, virtual-function-count: 1, drivers-autoprobe: false, link: up }
+		  - { name: edge0, match: { pci: "$pf" }, virtual-function-count: $VFS, drivers-autoprobe: false, link: up }
 		pools:
-		  - { name: edge, functions: ["edge0#0"], driver: vfio }
+		  - { name: edge, functions: ["edge0#$POOL"], driver: vfio }
 		guests:
 		  - name: demo
 		    memory: 256M
