@@ -6,12 +6,15 @@
  *
  * Order: the child gets a pidfd before it can end; on time-out SIGKILL, a
  * short grace in which a killable sleep ends, then the child is left to the
- * kernel and reported (a later wait by the caller, or init, reaps it).
+ * kernel and reported (a later wait by the caller, or init, reaps it). It dies
+ * with the parent: what it was to do and has not begun is nobody's will any
+ * more, and would come in the middle of what is done then.
  */
 
 #include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,11 +24,14 @@
 #define KILL_GRACE_MS 200u
 
 /* The child's answer is its exit status: 0, or an errno (all fit 8 bits). */
-static _Noreturn void child(int keep_fd, int (*fn)(void *arg), void *arg)
+static _Noreturn void child(pid_t parent, int keep_fd, int (*fn)(void *arg),
+                            void *arg)
 {
 	sigset_t none;
 	int r;
 
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+		_exit(ECANCELED);
 	/* A child that hangs must hold nobody's connection or device open. */
 	if (keep_fd > 0)
 		close_range(0, (unsigned)keep_fd - 1, 0);
@@ -55,19 +61,18 @@ static int wait_end(int pidfd, unsigned ms)
 	}
 }
 
-/* The child has ended: its status, without waiting. */
+/* The child has ended: its status. That is waited for where somebody traces
+ * it, who has it first. */
 static int reap(pid_t pid)
 {
 	int status;
 	pid_t r;
 
 	do
-		r = waitpid(pid, &status, WNOHANG);
+		r = waitpid(pid, &status, 0);
 	while (r < 0 && errno == EINTR);
 	if (r < 0)
 		return -errno;
-	if (r != pid)
-		return -EAGAIN;
 	/* Killed by somebody else: whether the write happened is unknown. */
 	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
 }
@@ -86,13 +91,13 @@ int run_deadline(int keep_fd, int (*fn)(void *arg), void *arg,
                  unsigned timeout_ms, int *ret_stuck)
 {
 	_cleanup_close_ int pidfd = -1;
-	pid_t pid = fork();
+	pid_t parent = getpid(), pid = fork();
 	int r;
 
 	if (pid < 0)
 		return -errno;
 	if (!pid)
-		child(keep_fd, fn, arg);
+		child(parent, keep_fd, fn, arg);
 	/* An unreaped child keeps its number: no other process can be meant. */
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (pidfd < 0) {

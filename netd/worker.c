@@ -5,10 +5,10 @@
  * answer: one datagram with a memfd of JSON and the descriptors to pass on.
  *
  * A worker leads its own process group, so that its deadline ends the
- * children it writes with, too; and it dies with main (PR_SET_PDEATHSIG), so
- * that after a crash of netd the next one is alone. A device write that is
- * under way then ends by itself, and journal_lock() lets the next one wait
- * for that.
+ * children it writes with, too; and it dies with main (PR_SET_PDEATHSIG), as
+ * they do with it, so that after a crash of netd the next one is alone. Only a
+ * write that the driver is at goes on: the next change waits for it, since it
+ * first reads what takes the device's lock (stuck.h).
  */
 
 #include <fcntl.h>

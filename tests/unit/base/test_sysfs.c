@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -228,6 +229,32 @@ static void deadline_holds_nothing(void **state)
 	close_fd(&pair[0]);
 }
 
+/* Who asked is killed: what is not done yet is not done later. */
+static void deadline_dies_with_parent(void **state)
+{
+	const struct tree *t = *state;
+	int status = 0;
+	pid_t asker, orphan = 0;
+
+	assert_int_equal(mkfifoat(t->fd, "later", 0600), 0);
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	asker = fork();
+	assert_true(asker >= 0);
+	if (!asker)
+		_exit(sysfs_write_deadline(t->fd, "later", "1", 9000, NULL) !=
+		      0);
+	usleep(200000);
+	assert_int_equal(kill(asker, SIGKILL), 0);
+	assert_int_equal(waitpid(asker, &status, 0), asker);
+	for (int i = 0; i < 100 && orphan <= 0; i++) {
+		orphan = waitpid(-1, &status, WNOHANG);
+		usleep(20000);
+	}
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
+	assert_true(orphan > 0);
+	assert_true(WIFSIGNALED(status));
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -239,6 +266,7 @@ int main(void)
 		T(deadline_errno),
 		T(deadline_passes),
 		T(deadline_holds_nothing),
+		T(deadline_dies_with_parent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
