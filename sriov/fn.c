@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One function as sysfs shows it. Attributes that are not there are "none",
- * never an error: what a function lacks is a fact about it. */
+ * never an error: what a function lacks is a fact about it. One that cannot be
+ * read is no such fact: what would be put back later is an error then. */
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "sriov/priv.h"
 
@@ -16,17 +19,29 @@ const char *fn_path(char buf[static SRIOV_PATH], struct bdf b, const char *attr)
 	return buf;
 }
 
+static int is_there(int root_fd, struct bdf b)
+{
+	char path[SRIOV_PATH];
+
+	if (!faccessat(root_fd, fn_path(path, b, ""), F_OK, 0))
+		return 0;
+	return errno == ENOENT ? -ENODEV : -errno;
+}
+
 int fn_check(int root_fd, struct bdf b, struct diag *d)
 {
+	int r = is_there(root_fd, b);
 	char path[SRIOV_PATH], name[BDF_STRLEN];
 
-	if (sysfs_exists(root_fd, fn_path(path, b, "")))
+	if (!r)
 		return 0;
-	diag_fail(d, -ENODEV, FL_SRIOV_NO_DEVICE, "no PCI function %s",
+	diag_fail(d, r, FL_SRIOV_NO_DEVICE,
+	          r == -ENODEV ? "no PCI function %s" : "cannot look at %s",
 	          bdf_format(b, name));
-	diag_why(d, "/%s does not exist", path);
+	diag_why(d, "/%s: %s", fn_path(path, b, ""),
+	         r == -ENODEV ? "it does not exist" : strerror(-r));
 	diag_mend(d, "see `lspci -D` for the functions of this machine");
-	return -ENODEV;
+	return r;
 }
 
 static uint64_t attr_u64(int root_fd, struct bdf b, const char *attr)
@@ -39,26 +54,28 @@ static uint64_t attr_u64(int root_fd, struct bdf b, const char *attr)
 	return v;
 }
 
-static void attr_link(int root_fd, struct bdf b, const char *attr,
-                      char ret[static SRIOV_NAME])
+static int attr_link(int root_fd, struct bdf b, const char *attr,
+                     char ret[static SRIOV_NAME])
 {
 	char path[SRIOV_PATH];
+	int r = sysfs_link_name(root_fd, fn_path(path, b, attr), ret,
+	                        SRIOV_NAME);
 
-	if (sysfs_link_name(root_fd, fn_path(path, b, attr), ret, SRIOV_NAME) <
-	    0)
+	if (r < 0)
 		ret[0] = '\0';
+	return r == -ENOENT ? 0 : MIN(r, 0);
 }
 
 /* The kernel prints a missing override as "(null)". */
-static void read_override(int root_fd, struct bdf b,
-                          char ret[static SRIOV_NAME])
+static int read_override(int root_fd, struct bdf b, char ret[static SRIOV_NAME])
 {
 	char path[SRIOV_PATH];
+	int r = sysfs_read(root_fd, fn_path(path, b, "driver_override"), ret,
+	                   SRIOV_NAME);
 
-	if (sysfs_read(root_fd, fn_path(path, b, "driver_override"), ret,
-	               SRIOV_NAME) < 0 ||
-	    !strcmp(ret, "(null)"))
+	if (r < 0 || !strcmp(ret, "(null)"))
 		ret[0] = '\0';
+	return r == -ENOENT ? 0 : MIN(r, 0);
 }
 
 static int first_name(const char *name, void *arg)
@@ -102,15 +119,17 @@ static int own_name(const char *name, void *arg)
 
 /* The first, where there is one; in switchdev mode there are as many more as
  * it has VFs. */
-static void read_ifname(int root_fd, struct bdf b, char ret[static SRIOV_NAME])
+static int read_ifname(int root_fd, struct bdf b, char ret[static SRIOV_NAME])
 {
 	struct netdevs v = { .root_fd = root_fd, .bdf = b, .name = ret };
 	char path[SRIOV_PATH];
+	int r;
 
 	ret[0] = '\0';
-	if (sysfs_each(root_fd, fn_path(path, b, "net"), count_name, &v) <= 0)
-		return;
-	(void)!sysfs_each(root_fd, path, own_name, &v);
+	r = sysfs_each(root_fd, fn_path(path, b, "net"), count_name, &v);
+	if (r > 0)
+		r = sysfs_each(root_fd, path, own_name, &v);
+	return r == -ENOENT ? 0 : MIN(r, 0);
 }
 
 static int read_number(int root_fd, struct bdf b, const char *attr)
@@ -130,17 +149,17 @@ static int read_group(int root_fd, struct bdf b)
 	char name[SRIOV_NAME];
 	uint64_t v;
 
-	attr_link(root_fd, b, "iommu_group", name);
+	(void)!attr_link(root_fd, b, "iommu_group", name);
 	return parse_u64(name, INT32_MAX, &v) < 0 ? -1 : (int)v;
 }
 
 int sriov_fn_look(int root_fd, struct bdf b, struct sriov_fn *ret)
 {
-	char path[SRIOV_PATH];
 	struct sriov_fn f = { .bdf = b };
+	int r = is_there(root_fd, b);
 
-	if (!sysfs_exists(root_fd, fn_path(path, b, "")))
-		return -ENODEV;
+	if (r)
+		return r;
 	f.vendor = (uint16_t)attr_u64(root_fd, b, "vendor");
 	f.device = (uint16_t)attr_u64(root_fd, b, "device");
 	f.subvendor = (uint16_t)attr_u64(root_fd, b, "subsystem_vendor");
@@ -148,33 +167,35 @@ int sriov_fn_look(int root_fd, struct bdf b, struct sriov_fn *ret)
 	f.class_code = (uint32_t)attr_u64(root_fd, b, "class");
 	f.numa = read_number(root_fd, b, "numa_node");
 	f.group = read_group(root_fd, b);
-	attr_link(root_fd, b, "driver", f.driver);
-	read_ifname(root_fd, b, f.ifname);
-	*ret = f;
-	return 0;
+	r = attr_link(root_fd, b, "driver", f.driver);
+	if (!r)
+		r = read_ifname(root_fd, b, f.ifname);
+	if (!r)
+		*ret = f;
+	return r;
 }
 
 int sriov_fn_read(int root_fd, struct bdf b, struct sriov_fn *ret)
 {
 	int r = sriov_fn_look(root_fd, b, ret);
 
-	if (!r)
-		read_override(root_fd, b, ret->override);
-	return r;
+	return r ? r : read_override(root_fd, b, ret->override);
 }
 
 int sriov_vf_read(int root_fd, struct bdf b, struct sriov_fn *ret)
 {
-	char path[SRIOV_PATH];
 	struct sriov_fn f = { .bdf = b, .numa = -1 };
+	int r = is_there(root_fd, b);
 
-	if (!sysfs_exists(root_fd, fn_path(path, b, "")))
-		return -ENODEV;
+	if (r)
+		return r;
 	f.group = read_group(root_fd, b);
-	attr_link(root_fd, b, "driver", f.driver);
-	read_override(root_fd, b, f.override);
-	*ret = f;
-	return 0;
+	r = attr_link(root_fd, b, "driver", f.driver);
+	if (!r)
+		r = read_override(root_fd, b, f.override);
+	if (!r)
+		*ret = f;
+	return r;
 }
 
 int sriov_pf_of(int root_fd, struct bdf vf, struct bdf *ret)

@@ -156,13 +156,17 @@ static int visit(const char *name, void *arg)
 	char path[SRIOV_PATH];
 	uint64_t total;
 	struct bdf b;
+	int r;
 
-	if (bdf_parse(name, &b) < 0 ||
-	    sysfs_read_u64(e->root_fd, fn_path(path, b, "sriov_totalvfs"),
-	                   &total) < 0 ||
-	    !total)
+	if (bdf_parse(name, &b) < 0)
 		return 0;
-	return e->fn(b, e->arg);
+	r = sysfs_read_u64(e->root_fd, fn_path(path, b, "sriov_totalvfs"),
+	                   &total);
+	/* No PF, or one that has just gone. What cannot be read may be one:
+	 * it must not pass for gone, or nobody puts it back. */
+	if (r == -ENOENT || r == -ENODEV || r == -EINVAL)
+		return 0;
+	return r || !total ? MIN(r, 0) : e->fn(b, e->arg);
 }
 
 int sriov_each_pf(int root_fd, int (*fn)(struct bdf b, void *arg), void *arg)
