@@ -147,6 +147,8 @@ int journal_put(int state_fd, const char *name, const char *text, size_t len,
 		r = -errno;
 	if (!r && fsync(state_fd) < 0)
 		r = -errno;
+	if (r)
+		unlinkat(state_fd, tmp, 0);
 	return r ? fail(d, r, "cannot write", name) : 0;
 }
 

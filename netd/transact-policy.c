@@ -66,7 +66,8 @@ static int note_unconfirmed(struct transaction *t, const struct intent *in)
 	int state = t->env->state_fd;
 
 	if (!in->confirm_s)
-		return faccessat(state, JOURNAL_UNCONFIRMED, F_OK, 0) < 0
+		return faccessat(state, JOURNAL_UNCONFIRMED, F_OK, 0) < 0 &&
+		                       errno == ENOENT
 		               ? 0
 		               : journal_drop(state, JOURNAL_UNCONFIRMED, t->d);
 	memcpy(u.file, in->file, sizeof(u.file));
@@ -76,15 +77,33 @@ static int note_unconfirmed(struct transaction *t, const struct intent *in)
 	return unconfirmed_write(state, &u, t->d);
 }
 
-static int commit_policy(struct transaction *t, const struct intent *in)
+/* Where it has gone and only that is not on the disk yet, a crash brings it
+ * back and it is done again, which is nothing. */
+static int drop_intent(struct transaction *t)
 {
 	int state = t->env->state_fd;
-	int e = note_unconfirmed(t, in);
+	int e = journal_drop(state, JOURNAL_INTENT, t->d);
 
+	if (!e || journal_phase(state, NULL) == JOURNAL_APPLYING)
+		return e;
+	reply_warn(t->reply, "%s: %s", t->d->what, t->d->why);
+	*t->d = (struct diag){ 0 };
+	return 0;
+}
+
+static int commit_policy(struct transaction *t, const struct intent *in,
+                         struct run *r)
+{
+	int state = t->env->state_fd, e;
+
+	r->unconfirmed = in->confirm_s;
+	e = note_unconfirmed(t, in);
 	if (!e)
 		e = journal_put(state, JOURNAL_APPLIED_FILE, in->policy,
 		                in->policy_len, t->d);
-	return e ? e : journal_drop(state, JOURNAL_INTENT, t->d);
+	if (!e)
+		e = drop_intent(t);
+	return e ? run_failed(t, in, r, e) : 0;
 }
 
 /* A change that goes on after a crash has both from its begin. */
@@ -143,7 +162,7 @@ static int change_policy(struct transaction *t, struct intent *in,
 		r->how.action_ms = r->policy->host.apply.sysfs_ms.v;
 	if (!e)
 		e = run_plan(t, in, r, errs);
-	return e ? e : commit_policy(t, in);
+	return e ? e : commit_policy(t, in, r);
 }
 
 /* All that could be done was, and is kept; it is not all. */
@@ -169,6 +188,8 @@ int transact_policy(struct transaction *t, struct intent *in,
 		run_tell(t, &r);
 		if (!changes_nothing(t, in, &r))
 			e = change_policy(t, in, &r, errs);
+		if (e)
+			run_forget_unused(t);
 		if (!e)
 			refused_tell(t->env->state_fd, r.want, t->reply);
 		if (!e)

@@ -9,9 +9,10 @@
  *   history/N.json                what came of it; fsync
  *   applied.yaml, then intent.json goes
  * A crash before the intent: nothing was changed. After it: recovery runs the
- * intent again, from whatever it finds. An action that fails: back to
- * "before", then the intent goes; only where going back fails too (or a
- * device hangs, which nothing can undo now) does it stay, for the next start.
+ * intent again, from whatever it finds. An action that fails, or a file that
+ * cannot be written: back to "before", the machine and then the policy's
+ * files, then the intent goes; only where going back fails too (or a device
+ * hangs, which nothing can undo now) does it stay, for the next start.
  *
  * A PF that hangs is left out, and the others are done and stay (apply.h,
  * stuck.h). An apply is then kept: what is missing of it is done by the next
@@ -28,6 +29,7 @@
 #include <string.h>
 
 #include "netd/audit.h"
+#include "netd/confirm.h"
 #include "netd/transact.h"
 
 void run_clear(struct run *r)
@@ -182,21 +184,51 @@ static void end_entry(struct transaction *t, struct run *r,
 	pol_state_free(after);
 }
 
-static int end_failed(struct transaction *t, const struct intent *in,
-                      struct run *r, int err)
+/* An apply that fails at its very end may have its files in place already. */
+static int files_back(struct transaction *t, const struct intent *in,
+                      const struct run *r)
 {
-	int state = t->env->state_fd;
+	_cleanup_free_ char *now = NULL;
+	int state = t->env->state_fd, e = 0;
+	struct diag said = { 0 };
+	size_t len = 0;
+
+	if (in->kind != INTENT_APPLY)
+		return 0;
+	if (r->unconfirmed)
+		e = journal_drop(state, JOURNAL_UNCONFIRMED, &said);
+	if (e)
+		return e;
+	e = journal_get(state, JOURNAL_APPLIED_FILE, &now, &len, &said);
+	if (e && e != -ENOENT)
+		return e;
+	if (!in->previous)
+		return e ? 0 : journal_drop(state, JOURNAL_APPLIED_FILE, &said);
+	if (!e && len == in->previous_len && !memcmp(now, in->previous, len))
+		return 0;
+	return journal_put(state, JOURNAL_APPLIED_FILE, in->previous,
+	                   in->previous_len, &said);
+}
+
+void run_forget_unused(struct transaction *t)
+{
+	struct diag *d = t->d, ignored = { 0 };
+
+	t->d = &ignored;
+	(void)!run_forget_stale(t);
+	t->d = d;
+}
+
+int run_failed(struct transaction *t, const struct intent *in, struct run *r,
+               int err)
+{
 	struct diag ignored = { 0 };
 	bool back = go_back(t, in, r);
 
 	end_entry(t, r, back ? HISTORY_UNDONE : HISTORY_NOT_UNDONE, t->d);
-	if (!back)
-		return err;
-	if (journal_drop(state, JOURNAL_INTENT, &ignored) < 0)
-		return err;
-	/* Nothing of ours is on the machine: then nothing is to restore. */
-	if (journal_phase(state, &ignored) == JOURNAL_NONE)
-		(void)!journal_drop(state, JOURNAL_ORIGINAL, &ignored);
+	if (back && !files_back(t, in, r) &&
+	    !journal_drop(t->env->state_fd, JOURNAL_INTENT, &ignored))
+		run_forget_unused(t);
 	return err;
 }
 
@@ -209,10 +241,11 @@ int run_plan(struct transaction *t, struct intent *in, struct run *r,
 	if (!r->outcome)
 		return diag_fail(t->d, -ENOMEM, FL_NETD_MEMORY, "no memory");
 	e = begin_entry(t, in, r);
-	if (!e)
-		e = intent_write(t->env->state_fd, in, t->d);
 	if (e)
 		return e;
+	e = intent_write(t->env->state_fd, in, t->d);
+	if (e)
+		return run_failed(t, in, r, e);
 	e = apply_plan(t->ops, t->ctx, r->plan, r->outcome, &r->how, t->d);
 	if (e && t->d->code == FL_NETD_STUCK) {
 		e = 0;
@@ -225,7 +258,7 @@ int run_plan(struct transaction *t, struct intent *in, struct run *r,
 		t->reply, "done",
 		json_integer((json_int_t)apply_done(r->plan, r->outcome)));
 	if (e)
-		return end_failed(t, in, r, e);
+		return run_failed(t, in, r, e);
 	if (r->n_stuck)
 		end_entry(t, r, HISTORY_STUCK, &r->stuck);
 	else

@@ -14,6 +14,7 @@ struct run {
 	struct pol_plan *plan;
 	uint8_t *outcome; /* of each action */
 	json_t *entry;    /* of the history */
+	bool unconfirmed; /* it has written the file of that name */
 	struct apply_how how;
 	/* PFs that hang: known before, or found so. Nothing is wanted of
 	 * them, and in the end they are an error (transact.c). */
@@ -32,6 +33,11 @@ void run_leave_stuck(struct run *r);
  * the policy is not asked again once VFs are there. */
 _must_check_ int run_plan(struct transaction *t, struct intent *in,
                           struct run *r, struct pol_errors *errs);
+/* Back to "before", as far as it can be; said in t->d. Returns err. */
+_must_check_ int run_failed(struct transaction *t, const struct intent *in,
+                            struct run *r, int err);
+/* As run_forget_stale(), after a failure: what that was stays said. */
+void run_forget_unused(struct transaction *t);
 /* An original.json beside neither a policy nor an intent is not how the
  * machine was before this change: away with it. */
 _must_check_ int run_forget_stale(struct transaction *t);

@@ -2,6 +2,9 @@
 /* A transaction: what it does, failed at each action, refused, undone. The
  * machine is a mock (sim.h); the journal's files are real. */
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include "tests/unit/netd/transact.h"
 
 static void test_apply_restore(void **state)
@@ -89,6 +92,39 @@ static void test_fail_over_applied(void **state)
 	r->sim->fail_at = 0;
 	assert_int_equal(rig_restore(r), 0);
 	rig_machine(r, r->before);
+}
+
+/* A disk that is full, at each of the journal's files: nothing stays, whether
+ * it is the first policy or another. */
+static void test_file_fails(void **state)
+{
+	static const char *const files[] = { "original.json.new",
+		                             "intent.json.new",
+		                             "applied.yaml.new" };
+	struct rig *r = *state;
+	char other[sizeof(policy)], applied[2048];
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		assert_int_equal(mkdirat(r->dir.fd, files[i], 0700), 0);
+		assert_int_equal(apply(r), -EISDIR);
+		assert_int_equal(r->d.code, FL_NETD_JOURNAL);
+		assert_int_equal(unlinkat(r->dir.fd, files[i], AT_REMOVEDIR),
+		                 0);
+		rig_is(r, r->before, "");
+	}
+	assert_int_equal(apply(r), 0);
+	sim_text(r->sim, applied);
+	strcpy(other, policy);
+	memcpy(strstr(other, "count: 3"), "count: 5", 8);
+	for (size_t i = 1; i < ARRAY_SIZE(files); i++) {
+		assert_int_equal(mkdirat(r->dir.fd, files[i], 0700), 0);
+		assert_int_equal(rig_apply(r, other), -EISDIR);
+		assert_non_null(strstr(r->d.why, "all was put back"));
+		assert_int_equal(unlinkat(r->dir.fd, files[i], AT_REMOVEDIR),
+		                 0);
+		rig_machine(r, applied);
+		rig_files(r, "applied.yaml original.json");
+	}
 }
 
 /* Undoing fails, too: the journal keeps all, and says so; then it is done. */
@@ -219,12 +255,13 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_apply_restore), T(test_order),
-		T(test_fail_each),     T(test_fail_over_applied),
-		T(test_undo_fails),    T(test_restore_without),
-		T(test_shared_group),  T(test_refused_before),
-		T(test_stray_enoent),  T(test_damaged_original),
-		T(test_phase_unknown), T(test_link_unread),
+		T(test_apply_restore),    T(test_order),
+		T(test_fail_each),        T(test_fail_over_applied),
+		T(test_undo_fails),       T(test_file_fails),
+		T(test_restore_without),  T(test_shared_group),
+		T(test_refused_before),   T(test_stray_enoent),
+		T(test_damaged_original), T(test_phase_unknown),
+		T(test_link_unread),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
