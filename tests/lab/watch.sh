@@ -2,6 +2,7 @@
 # soon as there is one. Sourced by lab.
 
 QEMU_PID='' TAIL_PID=''
+STUCK=() # registers seen last, and how often in turn
 
 start_machine() {
 	# In the log folder: a socket's path may be 107 bytes long, a checkout's path longer.
@@ -68,6 +69,17 @@ check_machine() {
 	fi
 	quiet=$(silence)
 	((quiet < OPT[quiet])) || silent "nothing was written for $quiet s"
+	((quiet < 10)) || ! is_stuck || silent "L1's processor stands still"
+}
+
+# A guest's guest that waits for a lock which nobody gives back, with interrupts off (of RFL, bit 9): the registers are
+# the same however often one looks. That need not be waited out.
+is_stuck() {
+	local now rfl
+	now=$("$LAB_DIR/lab" monitor "$LOG" info registers | grep -E '^R[A-Z0-9]+ ?=') || return 1
+	[ "$now" = "${STUCK[0]:-}" ] || STUCK=("$now" 0)
+	rfl=${now##*RFL=}
+	[[ $now == *HLT=0* ]] && ((!(16#${rfl%% *} & 0x200) && ++STUCK[1] > 5))
 }
 
 # KVM emulated under KVM emulated: now and then a guest deadlocks there that never does on hardware.
