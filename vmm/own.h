@@ -55,6 +55,11 @@
 
 struct own;
 
+struct owns {
+	/* By slot; changes only while nobody runs. */
+	struct own *at[VM_SLOTS_MAX + 1];
+};
+
 /* Of a device that is to go: what it began is under way; nothing is, but since
  * the last time its driver has asked for something; nor that. */
 enum own_left {
@@ -179,7 +184,11 @@ bool own_cfg_write(struct vm *vm, uint8_t slot, unsigned off, unsigned width,
                    uint32_t value);
 /* False = nobody of ours there. */
 bool own_bus_reset(struct vm *vm, uint8_t slot);
-bool own_has(const struct vm *vm, uint8_t slot);
+/* Asked in each configuration cycle to a function. */
+static inline bool own_has(const struct vm *vm, uint8_t slot)
+{
+	return vm->own && slot <= VM_SLOTS_MAX && vm->own->at[slot];
+}
 /* Of what is there from the start: does its port take part in hot plug? */
 bool own_may_go(const struct vm *vm, uint8_t slot);
 /* ops->leave; quiet where nobody is there. */

@@ -19,11 +19,6 @@ const char *own_name(const struct own *o)
 	return o->desc.name;
 }
 
-bool own_has(const struct vm *vm, uint8_t slot)
-{
-	return own_at(vm, slot) != NULL;
-}
-
 static bool is_pluggable(const struct vm_config *c, uint8_t slot)
 {
 	for (unsigned i = 0; i < c->n_disks; i++)

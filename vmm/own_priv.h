@@ -61,14 +61,9 @@ struct own {
 	struct cfg_space cfg;
 };
 
-struct owns {
-	/* By slot; changes only while nobody runs. */
-	struct own *at[VM_SLOTS_MAX + 1];
-};
-
 static inline struct own *own_at(const struct vm *vm, uint8_t slot)
 {
-	return vm->own && slot <= VM_SLOTS_MAX ? vm->own->at[slot] : NULL;
+	return own_has(vm, slot) ? vm->own->at[slot] : NULL;
 }
 
 /* ---- own_config.c ---- */

@@ -156,7 +156,9 @@ static uint32_t behind_read(const struct port *p, uint8_t fn, unsigned off,
 static void behind_write(const struct port *p, uint8_t fn, unsigned off,
                          unsigned width, uint32_t value)
 {
-	if (fn || !own_cfg_write(p->vm, p->slot, off, width, value))
+	if (!fn && own_has(p->vm, p->slot))
+		(void)own_cfg_write(p->vm, p->slot, off, width, value);
+	else
 		assign_cfg_write(p->vm, p->slot, fn, off, width, value);
 }
 
