@@ -176,10 +176,10 @@ _must_check_ int own_init(struct vm *vm);
 void own_free_all(struct vm *vm);
 /* vCPUs are parked. */
 void own_reset_all(struct vm *vm);
-/* Configuration cycles of function 0 in `slot`; false = nobody of ours there.
- */
-bool own_cfg_read(struct vm *vm, uint8_t slot, unsigned off, unsigned width,
-                  uint32_t *ret);
+/* Configuration cycles of function 0 in `slot`; UINT32_MAX, as the bus has it,
+ * and false = nobody of ours there. */
+uint32_t own_cfg_read(struct vm *vm, uint8_t slot, unsigned off,
+                      unsigned width);
 bool own_cfg_write(struct vm *vm, uint8_t slot, unsigned off, unsigned width,
                    uint32_t value);
 /* False = nobody of ours there. */

@@ -284,17 +284,17 @@ static void write_locked(struct own *o, unsigned off, unsigned width,
 		follow(o, w.events);
 }
 
-bool own_cfg_read(struct vm *vm, uint8_t slot, unsigned off, unsigned width,
-                  uint32_t *ret)
+uint32_t own_cfg_read(struct vm *vm, uint8_t slot, unsigned off, unsigned width)
 {
 	struct own *o = own_at(vm, slot);
+	uint32_t value;
 
 	if (!o)
-		return false;
+		return UINT32_MAX;
 	pthread_mutex_lock(&o->lock);
-	*ret = read_locked(o, off, width);
+	value = read_locked(o, off, width);
 	pthread_mutex_unlock(&o->lock);
-	return true;
+	return value;
 }
 
 static bool take_moved(struct own *o)

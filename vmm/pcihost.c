@@ -132,16 +132,6 @@ bus0_read(struct pci_host *h, unsigned bdf, unsigned off, unsigned width)
 	return value;
 }
 
-/* Apart, for what a variable whose address is taken costs where it is. */
-static __attribute__((noinline)) uint32_t own_read(const struct port *p,
-                                                   unsigned off, unsigned width)
-{
-	uint32_t value = NOBODY;
-
-	(void)own_cfg_read(p->vm, p->slot, off, width, &value);
-	return value;
-}
-
 /* What is in a slot is one function of ours, or assigned ones. Only the main
  * thread changes which, with presence off: a guest that asks meanwhile reads
  * nobody, of either. */
@@ -149,7 +139,7 @@ static uint32_t behind_read(const struct port *p, uint8_t fn, unsigned off,
                             unsigned width)
 {
 	if (!fn && own_has(p->vm, p->slot))
-		return own_read(p, off, width);
+		return own_cfg_read(p->vm, p->slot, off, width);
 	return assign_cfg_read(p->vm, p->slot, fn, off, width);
 }
 

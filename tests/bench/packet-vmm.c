@@ -98,11 +98,8 @@ static unsigned width_of(char c)
 /* 0xcf8 and 0xcfc, of the one function. */
 static uint64_t port_read(uint64_t port, unsigned width)
 {
-	uint32_t v = 0;
-
-	(void)own_cfg_read(&vm, BENCH_SLOT,
-	                   (latch & 0xfc) + (unsigned)(port & 3), width, &v);
-	return v;
+	return own_cfg_read(&vm, BENCH_SLOT,
+	                    (latch & 0xfc) + (unsigned)(port & 3), width);
 }
 
 static void port_write(uint64_t port, unsigned width, uint32_t v)

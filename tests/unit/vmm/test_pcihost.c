@@ -61,15 +61,13 @@ void hotplug_dark(struct vm *vm, uint8_t slot)
 	(void)slot;
 }
 
-bool own_cfg_read(struct vm *vm, uint8_t slot, unsigned off, unsigned width,
-                  uint32_t *ret)
+uint32_t own_cfg_read(struct vm *vm, uint8_t slot, unsigned off, unsigned width)
 {
 	(void)vm;
 	(void)slot;
 	(void)off;
 	(void)width;
-	(void)ret;
-	return false;
+	return UINT32_MAX;
 }
 
 bool own_cfg_write(struct vm *vm, uint8_t slot, unsigned off, unsigned width,

@@ -135,11 +135,10 @@ static void decode(struct rig *r, uint8_t slot)
 
 static void msix(struct rig *r, uint8_t slot, bool on)
 {
-	uint32_t cap = 0, id = 0;
+	uint32_t cap = own_cfg_read(&r->m.vm, slot, 0x34, 1);
 
-	(void)own_cfg_read(&r->m.vm, slot, 0x34, 1, &cap);
-	while (cap && (own_cfg_read(&r->m.vm, slot, cap, 1, &id), id != 0x11))
-		(void)own_cfg_read(&r->m.vm, slot, cap + 1, 1, &cap);
+	while (cap && own_cfg_read(&r->m.vm, slot, cap, 1) != 0x11)
+		cap = own_cfg_read(&r->m.vm, slot, cap + 1, 1);
 	for (unsigned i = 0; on && i < QUEUES + 1; i++)
 		put(r, BAR2(slot) + 16ull * i + 12, 4, 0);
 	if (cap)

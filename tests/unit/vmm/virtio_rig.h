@@ -166,10 +166,7 @@ struct rig {
 
 static inline uint32_t cfg(struct rig *r, unsigned off, unsigned width)
 {
-	uint32_t v = 0;
-
-	assert_true(own_cfg_read(&r->m.vm, SLOT, off, width, &v));
-	return v;
+	return own_cfg_read(&r->m.vm, SLOT, off, width);
 }
 
 static inline void cfg_put(struct rig *r, unsigned off, unsigned width,
