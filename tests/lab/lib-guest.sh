@@ -116,23 +116,24 @@ guest_wait() { # NAME SECONDS
 	[ "$status" = 0 ] || fail "guest $1: its VMM ended with status $status; $(guest_last "$1")"
 }
 
-# The peer: QEMU, the same machine for all scenarios that compare with it. Result in PEER, the whole
-# command.
-peer_machine() { # WORDS-FOR-GUEST
-	PEER=("${QEMU_COMMAND[@]}" -accel kvm -cpu host -M q35,kernel-irqchip=on -smp 1 -m 512M
+# The peer: QEMU, the same machine for all scenarios that compare with it: q35 with a root port, or microvm. Result in
+# PEER, the whole command.
+peer_machine() { # WORDS-FOR-GUEST [MACHINE]
+	PEER=("${QEMU_COMMAND[@]}" -accel kvm -cpu host -M "${2:-q35},kernel-irqchip=on" -smp 1 -m 512M
 		-nodefaults -display none -serial stdio -no-reboot
-		-kernel "$L2_KERNEL" -initrd "$L2_INITRD" -append "$(guest_cmdline "$1")"
-		-device pcie-root-port,id=rp1,chassis=1,slot=1)
+		-kernel "$L2_KERNEL" -initrd "$L2_INITRD" -append "$(guest_cmdline "$1")")
+	[ $# -gt 1 ] || PEER+=(-device pcie-root-port,id=rp1,chassis=1,slot=1)
 }
 
 # With one assigned function.
-peer_qemu() { # ADDRESS WORDS-FOR-GUEST
-	local device="vfio-pci,host=$1"
-	peer_machine "$2"
+peer_qemu() { # ADDRESS WORDS-FOR-GUEST [MACHINE]
+	local device="vfio-pci,host=$1" bus=rp1
+	peer_machine "${@:2}"
+	[ $# -lt 3 ] || bus=pcie.0
 	if [ "$LAB_IOMMUFD" = yes ]; then
 		PEER+=(-object iommufd,id=iommufd0)
 		device+=,iommufd=iommufd0
 	fi
 	# No option ROM: SeaBIOS would spend its time on network boot, which no other VMM offers.
-	PEER+=(-device "$device,bus=rp1,rombar=0")
+	PEER+=(-device "$device,bus=$bus,rombar=0")
 }
