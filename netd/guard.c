@@ -10,8 +10,6 @@
 
 #include "netd/guard.h"
 
-#define SCRIPT_MAX 4096
-
 /* libnftables ends the process where the kernel has no nfnetlink. */
 static int can_talk(void)
 {
@@ -154,7 +152,7 @@ static size_t count_rules(const char *script)
 
 int guard_set(struct work *w, const struct pol_own *o)
 {
-	char script[SCRIPT_MAX];
+	char script[POL_GUARD_SCRIPT];
 	_cleanup_free_ char *text = NULL;
 	int r = -E2BIG;
 

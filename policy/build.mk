@@ -20,6 +20,7 @@ SRCS_policy := \
 	guard.c \
 	inventory-read.c \
 	inventory.c \
+	keys-address.c \
 	keys-attributes.c \
 	keys-cpus.c \
 	keys-datapath.c \

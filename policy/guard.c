@@ -14,9 +14,11 @@
  *        by place and length, and all else is dropped. A solicitation has the
  *        source's address (option 1), a nonce (14, RFC 7527) or the first
  *        before the second; an advertisement the target's (2) or nothing
- *   ip   another address of IPv4 or IPv6 than `addresses` has, in the packet
- *        or as the sender of ARP; not the unspecified, which begins DHCP and
- *        duplicate address detection, and not link-local ones of IPv6
+ *   ip   another address of IPv4 or IPv6 than `addresses` has, as the source
+ *        of a packet, the sender of ARP or the target of an advertisement; but
+ *        the unspecified, with which DHCP and duplicate address detection
+ *        begin, and link-local ones of IPv6 pass. Of a family that has none in
+ *        the list nothing else passes
  */
 
 #include <stdio.h>
@@ -24,13 +26,18 @@
 
 #include "policy/priv.h"
 
+bool network_guards(const struct pol_network *n)
+{
+	const struct pol_bool *b = &n->set.spoof_check;
+
+	/* null is the kernel's drivers' beginning: on. */
+	return b->given == POL_DEFAULT || (b->given == POL_GIVEN && b->v);
+}
+
 bool pol_own_guarded(const struct pol_own *o)
 {
-	/* null is the kernel's drivers' beginning: on. */
 	return o->kind == POL_OWN_NIC && o->network &&
-	       (o->network->set.spoof_check.given == POL_DEFAULT ||
-	        (o->network->set.spoof_check.given == POL_GIVEN &&
-	         o->network->set.spoof_check.v));
+	       network_guards(o->network);
 }
 
 /* Of what nft takes for a name; other characters as "//" and their number,
@@ -93,6 +100,59 @@ static void rules_nd(struct script *s, const char *mac)
 	}
 }
 
+/* Those of `family`, behind what always passes. */
+static void put_set(struct pen *pen, const struct pol_addresses *a, int family)
+{
+	char text[POL_IP_TEXT];
+
+	pen_put(pen, "%s", family == 4 ? "{ 0.0.0.0" : "{ ::, fe80::/10");
+	for (size_t i = 0; i < a->n; i++)
+		if (a->ip[i].family == family)
+			pen_put(pen, ", %s", pol_ip_format(&a->ip[i], text));
+	pen_put(pen, " }");
+}
+
+/* The target is behind 8 bytes of the message (RFC 4861 4.4); nft 1.0.6 has no
+ * word for it. Of fe80::/10 the first 10 bits tell. */
+static void rule_target(struct script *s, const struct pol_addresses *a)
+{
+	char match[POL_GUARD_SCRIPT / 4];
+	struct pen pen = { .buf = match, .size = sizeof(match) };
+	const char *sep = " @th,64,128 != { ";
+
+	pen_put(&pen, "icmpv6 type nd-neighbor-advert @th,64,10 != 0x3fa");
+	for (size_t i = 0; i < a->n; i++) {
+		if (a->ip[i].family != 6)
+			continue;
+		pen_put(&pen, "%s0x", sep);
+		for (size_t b = 0; b < sizeof(a->ip[i].b); b++)
+			pen_put(&pen, "%02x", a->ip[i].b[b]);
+		sep = ", ";
+	}
+	pen_put(&pen, "%s", *sep == ',' ? " }" : "");
+	rule(s, "ip", match);
+}
+
+static void rules_ip(struct script *s, const struct pol_addresses *a)
+{
+	static const struct {
+		const char *what;
+		int family;
+	} source[] = { { "ip saddr", 4 },
+		       { "arp saddr ip", 4 },
+		       { "ip6 saddr", 6 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(source); i++) {
+		char match[POL_GUARD_SCRIPT / 4];
+		struct pen pen = { .buf = match, .size = sizeof(match) };
+
+		pen_put(&pen, "%s != ", source[i].what);
+		put_set(&pen, a, source[i].family);
+		rule(s, "ip", match);
+	}
+	rule_target(s, a);
+}
+
 size_t pol_guard_script(const struct pol_own *o, char *buf, size_t size)
 {
 	char chain[POL_GUARD_CHAIN], mac[MAC_STRLEN], hex[13], match[64];
@@ -116,5 +176,7 @@ size_t pol_guard_script(const struct pol_own *o, char *buf, size_t size)
 	snprintf(match, sizeof(match), "arp saddr ether != %s", mac);
 	rule(&s, "arp", match);
 	rules_nd(&s, hex);
+	if (o->addresses->n)
+		rules_ip(&s, o->addresses);
 	return s.pen.n;
 }

@@ -91,20 +91,17 @@ void macvtap_done(struct read *r, const struct node *map, struct pol_tap *t)
 void check_macvtap(struct read *r, const struct pol_guest_nic *nic)
 {
 	const struct pol_network *n;
-	bool spoof;
 
 	if (nic->own.backend != POL_BACKEND_MACVTAP ||
 	    nic->network >= r->policy->n_networks)
 		return;
 	n = &r->policy->network[nic->network];
-	spoof = n->set.spoof_check.given == POL_DEFAULT ||
-	        (n->set.spoof_check.given == POL_GIVEN && n->set.spoof_check.v);
 	if (n->set.vlan.id)
 		refuse(r, nic->pos, "a macvtap in a network with a VLAN",
 		       "no port of a bridge tags its frames",
 		       "name an interface of that VLAN as 'parent' "
 		       "(eth0.100), and a network without 'vlan'");
-	if (spoof)
+	if (network_guards(n))
 		refuse(r, nic->pos, "a macvtap in a network with spoof-check",
 		       "what it sends passes no place where netd could look "
 		       "at it",

@@ -302,6 +302,8 @@ static const struct key guest_nic_keys[] = {
 	  .at = offsetof(struct pol_guest_nic, standby) },
 	{ .name = "mtu", .read = read_mtu },
 	{ .name = "network", .read = read_nic_network },
+	{ .name = "addresses", .flags = KEY_NULL, .read = read_addresses,
+	  .at = offsetof(struct pol_guest_nic, addresses) },
 	{ .name = "slot", .read = read_slot,
 	  .at = offsetof(struct pol_guest_nic, slot) },
 	{ .name = "on-dma-fault", .read = read_on_fault,
@@ -358,6 +360,7 @@ void check_nics(struct read *r, const struct node *map,
 		check_standby(r, g, &g->nic[i]);
 		check_datapath(r, g, &g->nic[i]);
 		check_macvtap(r, &g->nic[i]);
+		check_addresses(r, &g->nic[i]);
 		n += g->nic[i].own.backend || g->nic[i].standby.backend;
 	}
 	if (n <= POL_OWN_NICS_MAX)

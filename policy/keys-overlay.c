@@ -7,72 +7,10 @@
  * else says it: FRR, with EVPN.
  */
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "policy/priv.h"
-
-/* ---- addresses ------------------------------------------------------------
- */
-
-bool pol_ip_parse(const char *text, struct pol_ip *ret)
-{
-	struct pol_ip ip = { .family = 4 };
-
-	if (inet_pton(AF_INET, text, ip.b) != 1) {
-		ip.family = 6;
-		if (inet_pton(AF_INET6, text, ip.b) != 1)
-			return false;
-	}
-	*ret = ip;
-	return true;
-}
-
-const char *pol_ip_format(const struct pol_ip *ip, char buf[static POL_IP_TEXT])
-{
-	if (!ip->family || !inet_ntop(ip->family == 4 ? AF_INET : AF_INET6,
-	                              ip->b, buf, POL_IP_TEXT))
-		*buf = '\0';
-	return buf;
-}
-
-bool pol_ip_equal(const struct pol_ip *a, const struct pol_ip *b)
-{
-	return a->family == b->family &&
-	       !memcmp(a->b, b->b, a->family == 4 ? 4 : sizeof(a->b));
-}
-
-static bool is_multicast(const struct pol_ip *ip)
-{
-	return ip->family == 4 ? (ip->b[0] & 0xf0) == 0xe0 : ip->b[0] == 0xff;
-}
-
-static bool is_unspecified(const struct pol_ip *ip)
-{
-	static const uint8_t none[16];
-
-	return !memcmp(ip->b, none, ip->family == 4 ? 4 : 16);
-}
-
-static bool scalar_ip(struct read *r, const struct key *k, const struct node *v,
-                      bool multicast, struct pol_ip *ret)
-{
-	struct pol_ip ip;
-
-	if (told_text(r, v, TOLD_TEXT, "^[0-9A-Fa-f:.]+$") ||
-	    !want_scalar(r, k, v))
-		return false;
-	if (pol_ip_parse(v->text, &ip) && is_multicast(&ip) == multicast &&
-	    !is_unspecified(&ip)) {
-		*ret = ip;
-		return true;
-	}
-	bad_value(r, k, v,
-	          multicast ? "a multicast address: 239.1.1.1 or ff05::1"
-	                    : "an address: 192.0.2.1 or 2001:db8::1");
-	return false;
-}
 
 static READER(read_local)
 {
@@ -88,37 +26,16 @@ static READER(read_group)
 	scalar_ip(r, k, v, true, &o->group);
 }
 
-static void add_remote(struct read *r, const struct key *k,
-                       const struct node *v, struct pol_overlay *o)
-{
-	struct pol_ip ip;
-
-	if (!scalar_ip(r, k, v, false, &ip))
-		return;
-	for (size_t i = 0; i < o->n_remotes; i++)
-		if (pol_ip_equal(&o->remote[i], &ip)) {
-			pol_err(r->errs, v->pos, FL_POL_DUPLICATE,
-			        "'%s' has %s twice", k->name, v->text);
-			return;
-		}
-	if (o->n_remotes < POL_REMOTES_MAX)
-		o->remote[o->n_remotes++] = ip;
-	else if (o->n_remotes == POL_REMOTES_MAX)
-		bad_value(r, k, v, "one of at most 16; beyond, use a 'group'");
-}
-
 static READER(read_remote)
 {
-	struct diag *d;
+	static const struct ips form = {
+		.form = "`remote: [192.0.2.2]`",
+		.many = "one of at most 16; beyond, use a 'group'",
+		.max = POL_REMOTES_MAX,
+	};
+	struct pol_overlay *o = obj;
 
-	if (v->kind != NODE_LIST) {
-		d = pol_err(r->errs, v->pos, FL_POL_TYPE, "'%s' must be a list",
-		            k->name);
-		diag_mend(d, "write `%s: [192.0.2.2]`", k->name);
-		return;
-	}
-	for (const struct node *c = v->first; c; c = c->next)
-		add_remote(r, k, c, obj);
+	read_ips(r, k, v, &form, o->remote, &o->n_remotes);
 }
 
 /* ---- overlay ---------------------------------------------------------------

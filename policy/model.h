@@ -319,6 +319,12 @@ struct pol_ip {
 	uint8_t family; /* 4, 6; 0 = none */
 	uint8_t b[16];  /* of IPv4 the first four */
 };
+#define POL_ADDRESSES_MAX 16
+struct pol_addresses { /* that a guest may use */
+	struct pol_ip ip[POL_ADDRESSES_MAX];
+	size_t n; /* 0 = any */
+	struct pol_pos pos;
+};
 #define POL_REMOTES_MAX 16
 struct pol_overlay { /* VXLAN: a bridge, and an interface in it */
 	uint32_t id; /* 0 = there is none */
@@ -449,6 +455,7 @@ struct pol_guest_nic {
 	uint32_t msix; /* msix-vectors of its VF; 0 = nothing said */
 	bool msix_per_vcpu;
 	struct pol_tap standby; /* failover: beside the VF, with its MAC */
+	struct pol_addresses addresses; /* of a tap that is guarded */
 	uint32_t mtu; /* of what is emulated; 0 = nothing said: pol_own's is
 	                 its network's then */
 };

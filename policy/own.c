@@ -70,6 +70,7 @@ static void fill_nic(const struct pol_policy *p, const struct pol_guest *g,
 	if (!o->mtu && set.mtu.given && o->tap->model != POL_NIC_E1000)
 		o->mtu = set.mtu.v;
 	o->vlan = set.vlan;
+	o->addresses = &n->addresses;
 	snprintf(o->name, sizeof(o->name), "%.31s", n->name);
 	if (standby)
 		snprintf(o->name, sizeof(o->name), "%.23s:standby", n->name);

@@ -37,7 +37,8 @@ json_t *pol_plan_to_json(const struct pol_plan *plan)
 
 static json_t *own_json(const struct pol_guest *g, const struct pol_own *o)
 {
-	char text[2 * DIAG_LINE], command[2 * DIAG_LINE], guard[4096];
+	char text[2 * DIAG_LINE], command[2 * DIAG_LINE];
+	char guard[POL_GUARD_SCRIPT];
 	json_t *j;
 
 	pol_own_text(o, text, sizeof(text));

@@ -122,6 +122,7 @@ enum {
 	FL_POL_NODE_MEMORY = 165, /* ... or that has too little memory */
 	FL_POL_SCRUB = 166,       /* steps of a scrub that do not go together */
 	FL_POL_RESET = 175, /* none of the ways to reset it that it must have */
+	FL_POL_ADDRESSES = 180,   /* nothing would hold a guest to them */
 };
 
 struct pol_error {
@@ -249,7 +250,8 @@ struct pol_own {
 	char ifname[POL_IFNAME];           /* the host's end */
 	char bridge[POL_IFNAME];           /* that it is put into; "" = none */
 	const struct pol_network *network; /* NULL = none named */
-	struct pol_vlan vlan;              /* the network's, or its VF's own */
+	const struct pol_addresses *addresses;
+	struct pol_vlan vlan; /* the network's, or its VF's own */
 	uint8_t mac[6];
 	uint32_t mtu;
 	uint32_t cid; /* of a vsock */
@@ -277,11 +279,12 @@ int pol_own_command(const struct pol_own *o, char *buf, size_t size);
 
 bool pol_own_guarded(const struct pol_own *o);
 #define POL_GUARD_CHAIN 80
+#define POL_GUARD_SCRIPT 8192 /* more than the longest */
 void pol_guard_chain(const char *ifname, char ret[static POL_GUARD_CHAIN]);
 /* For nft(8); returns its length, as snprintf() does. */
 size_t pol_guard_script(const struct pol_own *o, char *buf, size_t size);
 
-/* ---- keys-overlay.c: addresses ------------------------------------------- */
+/* ---- keys-address.c ------------------------------------------------------ */
 
 #define POL_IP_TEXT 46
 _must_check_ bool pol_ip_parse(const char *text, struct pol_ip *ret);

@@ -263,6 +263,19 @@ void check_nics(struct read *r, const struct node *map,
                 const struct pol_guest *g);
 /* Of a nic that must have a MAC: where it could have one from. */
 void mend_mac(struct diag *d, const struct pol_pool *pool);
+/* keys-address.c: addresses of IP; how a list of them is written. */
+struct ips {
+	const char *form, *many; /* an example; of those beyond `max` */
+	size_t max;
+};
+bool scalar_ip(struct read *r, const struct key *k, const struct node *v,
+               bool multicast, struct pol_ip *ret);
+void read_ips(struct read *r, const struct key *k, const struct node *v,
+              const struct ips *form, struct pol_ip *list, size_t *n);
+READER(read_addresses); /* struct pol_addresses */
+void check_addresses(struct read *r, const struct pol_guest_nic *nic);
+/* guard.c: does it say spoof-check? */
+bool network_guards(const struct pol_network *n);
 /* keys-macvtap.c */
 READER(read_macvtap_mode); /* of a struct pol_tap */
 void macvtap_done(struct read *r, const struct node *map, struct pol_tap *t);

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Frames into a tap that a VMM holds, as its guest would send them, and which of them arrive.
 
-    frames.py PID TAP-DESCRIPTOR INTERFACE MAC
+    frames.py PID TAP-DESCRIPTOR INTERFACE MAC [addresses]
 
-Sends each frame of the list through the VMM's descriptor, listens at INTERFACE, and prints a line each:
+With "addresses" those of a guest that may use 192.0.2.7 and 2001:db8::7. Sends each frame of the list through the VMM's descriptor, listens at INTERFACE, and prints a line each:
 NAME passed|dropped. The descriptor is taken by pidfd_getfd(2): the VMM is a stand-in that never reads it.
 """
 import ctypes, os, select, socket, struct, sys, time
@@ -30,11 +30,22 @@ def checksum(b):
     return ~n & 0xFFFF
 
 
-def icmp6(src, kind, options, source="fe80::1", before=b"", length=None):
+def ip4(src, source):
+    head = struct.pack("!BBHHHBBH", 0x45, 0, 28, 0, 0, 64, 17, 0) + socket.inet_aton(source) + ALL[:4]
+    head = head[:10] + struct.pack("!H", checksum(head)) + head[12:]
+    return eth(src, 0x0800, head + struct.pack("!HHHH", 9, 9, 8, 0))
+
+
+def ip6(src, source):
+    head = struct.pack("!IHBB", 0x60000000, 0, 59, 64) + socket.inet_pton(socket.AF_INET6, source)
+    return eth(src, 0x86DD, head + socket.inet_pton(socket.AF_INET6, "ff02::1"), bytes.fromhex("333300000001"))
+
+
+def icmp6(src, kind, options, source="fe80::1", before=b"", length=None, target="fe80::1"):
     """Neighbour discovery: 4 bytes of flags, a target, options."""
     to = socket.inet_pton(socket.AF_INET6, "ff02::1")
     ip = socket.inet_pton(socket.AF_INET6, source)
-    body = bytes([kind, 0, 0, 0, 0, 0, 0, 0]) + socket.inet_pton(socket.AF_INET6, "fe80::1") + options
+    body = bytes([kind, 0, 0, 0, 0, 0, 0, 0]) + socket.inet_pton(socket.AF_INET6, target) + options
     sum_ = checksum(ip + to + struct.pack("!II", len(body), 58) + body)
     body = body[:2] + struct.pack("!H", sum_) + body[4:]
     after = 60 if before else 58
@@ -73,6 +84,27 @@ def frames(me):
     ]
 
 
+def addressed(me):
+    option = b"\x02\x01" + me
+    return [
+        ("ip", ip4(me, "192.0.2.7")),
+        ("ip-other", ip4(me, "192.0.2.8")),
+        ("ip-none", ip4(me, "0.0.0.0")),
+        ("arp", arp(me, me, "192.0.2.7")),
+        ("arp-other", arp(me, me, "192.0.2.8")),
+        ("arp-probe", arp(me, me, "0.0.0.0")),
+        ("ip6", ip6(me, "2001:db8::7")),
+        ("ip6-other", ip6(me, "2001:db8::8")),
+        ("ip6-none", ip6(me, "::")),
+        ("ip6-local", ip6(me, "fe80::5")),
+        ("na", icmp6(me, 136, option, target="2001:db8::7")),
+        ("na-other", icmp6(me, 136, option, target="2001:db8::8")),
+        ("na-local", icmp6(me, 136, option, target="febf::1")),
+        ("na-site", icmp6(me, 136, option, target="fec0::1")),
+        ("other-mac", ip4(OTHER, "192.0.2.7")),
+    ]
+
+
 def main():
     pid, fd, ifname, mac = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], bytes.fromhex(sys.argv[4].replace(":", ""))
     libc = ctypes.CDLL(None, use_errno=True)
@@ -81,7 +113,7 @@ def main():
         sys.exit(f"pidfd_getfd: {os.strerror(ctypes.get_errno())}")
     s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.ntohs(3))
     s.bind((ifname, 0))
-    for name, frame in frames(mac):
+    for name, frame in (addressed if sys.argv[5:] == ["addresses"] else frames)(mac):
         os.write(tap, VNET + frame)
         until, came = time.monotonic() + 0.3, False
         while not came and (left := until - time.monotonic()) > 0 and select.select([s], [], [], left)[0]:

@@ -58,6 +58,19 @@ wait_for 10 "end of the lease" no_lease
 wait_for 5 "end of the interface" eval "! ip link show dev fl-web-wan 2>/dev/null"
 wait_for 5 "end of the chain" eval "! nft list chain netdev fairlead tap/fl-web-wan 2>/dev/null"
 
+step "a guest that may use two addresses"
+policy /run/addresses.yaml 's/mac-address/addresses: [192.0.2.7, "2001:db8::7"], mac-address/'
+expect "apply" "$FAIRLEAD" apply /run/addresses.yaml
+vmm_start web
+fd=$(($(lease '.fds | index("tap:wan:0")') + 6))
+python3 "$LAB_DIR/frames.py" "$VMM" $fd br0.100 $MAC addresses >/run/frames || fail "frames.py: $(cat /run/frames)"
+sed 's/^/       /' /run/frames
+want="ip ip-none arp arp-probe ip6 ip6-none ip6-local na na-local"
+equal "what arrived" "$(sed -n 's/ passed//p' /run/frames | tr '\n' ' ')" "$want "
+equal "dropped" "$(drops)" '{"mac":1,"tag":0,"arp":0,"nd":0,"ip":5}'
+vmm_kill "$VMM"
+wait_for 10 "end of the lease" no_lease
+
 step "a bridge that filters nothing"
 policy /run/plain.yaml 's/br0/plain/'
 expect "apply" "$FAIRLEAD" apply /run/plain.yaml

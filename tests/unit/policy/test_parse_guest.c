@@ -245,7 +245,7 @@ static void test_stable_collision(void **state)
 /* Each as `check` and `plan` show it. */
 static void show_own(const struct pol_policy *p, struct text *t)
 {
-	char line[512], script[4096];
+	char line[512], script[POL_GUARD_SCRIPT];
 	struct pol_own o;
 
 	t->n = 0;
@@ -279,6 +279,33 @@ static void test_macvtap(void **state)
 	(void)state;
 	check_shown(p, "tests/golden/policy/good/macvtap.shown");
 	pol_free(p);
+}
+
+static void test_addresses(void **state)
+{
+	struct pol_policy *p = parse("tests/golden/policy/good/addresses.yaml");
+
+	(void)state;
+	check_shown(p, "tests/golden/policy/good/addresses.shown");
+	pol_free(p);
+}
+
+/* The longest that there can be fits. */
+static void test_guard_room(void **state)
+{
+	static struct pol_addresses a = { .n = POL_ADDRESSES_MAX };
+	struct pol_own o = { .kind = POL_OWN_NIC, .addresses = &a };
+	char script[POL_GUARD_SCRIPT];
+
+	(void)state;
+	memset(o.ifname, '?', sizeof(o.ifname) - 1);
+	for (size_t i = 0; i < a.n; i++) {
+		a.ip[i].family = 6;
+		memset(a.ip[i].b, 0xa1, sizeof(a.ip[i].b));
+	}
+	assert_true(pol_guard_script(&o, script, sizeof(script)) <
+	            sizeof(script));
+	assert_non_null(strstr(script, " } counter drop comment \"ip\"\n"));
 }
 
 static void test_overlay(void **state)
@@ -438,6 +465,8 @@ int main(void)
 		cmocka_unit_test(test_macs),
 		cmocka_unit_test(test_stable_collision),
 		cmocka_unit_test(test_macvtap),
+		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_guard_room),
 		cmocka_unit_test(test_overlay),
 		cmocka_unit_test(test_datapath),
 		cmocka_unit_test(test_own_devices),
