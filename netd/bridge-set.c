@@ -188,6 +188,20 @@ static bool same_vlans(const struct net_port *is, const struct pol_port *want)
 	return !memcmp(plan->vlan, is->vlan, sizeof(plan->vlan));
 }
 
+static int not_so(unsigned ifindex, const char *other, struct diag *d)
+{
+	char name[IF_NAMESIZE];
+
+	diag_fail(d, -EIO, FL_NETD_READBACK, "cannot set up %s",
+	          name_of(ifindex, name));
+	diag_why(d, "the kernel accepted it, but reports another %s", other);
+	diag_mend(d,
+	          "see `ip -d link show dev %s`: does another program "
+	          "(NetworkManager, networkd) take such interfaces?",
+	          name);
+	return -EIO;
+}
+
 static int read_back(struct rtnl *r, unsigned ifindex,
                      const struct pol_port *want, uint32_t set, bool raise,
                      struct diag *d)
@@ -197,7 +211,6 @@ static int read_back(struct rtnl *r, unsigned ifindex,
 	const struct net_link *l;
 	struct pol_port is = { 0 };
 	const char *other = NULL;
-	char name[IF_NAMESIZE];
 	int e = now ? read_port(r, ifindex, &v, now) : -ENOMEM;
 
 	if (!e) {
@@ -213,16 +226,7 @@ static int read_back(struct rtnl *r, unsigned ifindex,
 	net_view_free(&v);
 	if (e)
 		return refused(ifindex, "read the link", e, "", d);
-	if (!other)
-		return 0;
-	diag_fail(d, -EIO, FL_NETD_READBACK, "cannot set up %s",
-	          name_of(ifindex, name));
-	diag_why(d, "the kernel accepted it, but reports another %s", other);
-	diag_mend(d,
-	          "see `ip -d link show dev %s`: does another program "
-	          "(NetworkManager, networkd) take such interfaces?",
-	          name);
-	return -EIO;
+	return other ? not_so(ifindex, other, d) : 0;
 }
 
 static int no_bridge(unsigned ifindex, const char *bridge, struct diag *d)
@@ -265,6 +269,25 @@ int bridge_port_set(struct rtnl *r, unsigned ifindex,
 	if (e)
 		return refused(ifindex, "bring up", e, words, d);
 	return read_back(r, ifindex, want, set, raise, d);
+}
+
+int bridge_port_raise(struct rtnl *r, unsigned ifindex, bool up, struct diag *d)
+{
+	char words[RTNL_WORDS] = "";
+	const struct net_link *l;
+	struct net_view v = { 0 };
+	bool so;
+	int e = set_flags(r, ifindex, up, words);
+
+	if (!e)
+		e = net_view_read(r, &v, NULL);
+	if (e)
+		return refused(ifindex, up ? "bring up" : "bring down", e,
+		               words, d);
+	l = net_find(&v, ifindex);
+	so = l && l->up == up;
+	net_view_free(&v);
+	return so ? 0 : not_so(ifindex, "state", d);
 }
 
 /* ---- the bridge ---------------------------------------------------------- */

@@ -91,6 +91,9 @@ void net_port_see(const struct net_view *v, const struct net_link *l,
 _must_check_ int bridge_port_set(struct rtnl *r, unsigned ifindex,
                                  const struct pol_port *want, uint32_t set,
                                  bool raise, struct diag *d);
+/* Up or down, and read back. FL_NETD_BRIDGE, FL_NETD_READBACK. */
+_must_check_ int bridge_port_raise(struct rtnl *r, unsigned ifindex, bool up,
+                                   struct diag *d);
 _must_check_ int bridge_filtering_set(struct rtnl *r, const char *bridge,
                                       bool on, struct diag *d);
 

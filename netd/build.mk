@@ -63,6 +63,8 @@ SRCS_netd := \
 	ops.c \
 	owners.c \
 	overlay-read.c \
+	ovs-set.c \
+	ovs.c \
 	overlay.c \
 	permit.c \
 	record.c \
@@ -92,6 +94,7 @@ SRCS_netd := \
 	tenancy.c \
 	stuck-look.c \
 	stuck.c \
+	tool.c \
 	transact-policy.c \
 	transact-restore.c \
 	transact.c \

@@ -46,7 +46,7 @@ static int keep(const struct log *log)
 
 int caps_reduce(const struct log *log, struct diag *d)
 {
-	/* Nothing is executed from here on; were it, it would gain nothing. */
+	/* What is executed from here on (tool.h) gains nothing. */
 	if (!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) && !keep(log))
 		return 0;
 	diag_fail(d, -EPERM, FL_NETD_START, "cannot give up capabilities");

@@ -21,6 +21,7 @@
 #include "netd/ledger.h"
 #include "netd/macvtap.h"
 #include "netd/moves.h"
+#include "netd/ovs.h"
 
 #define SETTLE_LOCK_MS 10000u /* of a lease's 30 s */
 #define LET_GO_TRIES 100
@@ -518,8 +519,10 @@ int verb_release(struct work *w)
 		log_line(w->env->log, LOG_LVL_DEBUG,
 		         "%s: %zu setting(s) as the policy says, again",
 		         w->req.guest, n);
-	if (!e && !*w->req.device)
+	if (!e && !*w->req.device) {
 		guard_drop_all(r.policy, r.guest);
+		ovs_sweep(w->env);
+	}
 	/* By their marks: the policy may have forgotten the guest. */
 	if (!r.m.rtnl && !*w->req.device)
 		(void)!machine_open(w->env, &r.m, &(struct diag){ 0 });

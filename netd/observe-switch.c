@@ -12,6 +12,7 @@
 
 #include "netd/bridge.h"
 #include "netd/devlink.h"
+#include "netd/ovs.h"
 #include "netd/switch.h"
 
 /* One PF's, by the VFs' numbers: what the dumps have of all is looked through
@@ -25,6 +26,7 @@ struct view {
 	struct devlink *dl;
 	struct devlink_view v;
 	struct net_view n;
+	struct ovs_view ovs;
 	struct slot slot[POL_VFS_MAX];
 };
 
@@ -32,6 +34,7 @@ static void view_close(struct view *w)
 {
 	if (!w)
 		return;
+	ovs_view_free(&w->ovs);
 	net_view_free(&w->n);
 	devlink_view_free(&w->v);
 	devlink_close(w->dl);
@@ -44,6 +47,7 @@ static uint32_t see_port(const struct view *w, const struct net_link *l,
                          struct pol_port *ret)
 {
 	net_port_see(&w->n, l, ret);
+	ovs_port_see(&w->ovs, ret);
 	return POL_HAS_PORT |
 	       (*ret->bridge && !ret->strange ? POL_HAS_PORT_VLAN : 0u);
 }
@@ -162,15 +166,34 @@ static void see_switch(struct view *w, struct pol_pf *p)
 		see_vf(w, &p->vf[i]);
 }
 
-void observe_switches(struct rtnl *rtnl, struct pol_state *s)
+bool switch_has_port(const struct pol_state *s, const char *ifname)
+{
+	for (size_t i = 0; i < s->n_pfs; i++) {
+		const struct pol_pf *p = &s->pf[i];
+
+		if (!strcmp(p->sw.port.ifname, ifname))
+			return true;
+		for (size_t k = 0; k < p->n_vfs; k++)
+			if (!strcmp(p->vf[k].port.ifname, ifname))
+				return true;
+	}
+	return false;
+}
+
+/* What Open vSwitch does not tell is told as of the kernel alone: a port that
+ * is strange. */
+void observe_switches(const struct env *e, struct rtnl *rtnl,
+                      struct pol_state *s)
 {
 	struct view *w = s->n_pfs ? calloc(1, sizeof(*w)) : NULL;
 
 	if (w && !devlink_open(&w->dl, NULL) &&
 	    !devlink_view_read(w->dl, &w->v) && w->v.n_ports &&
-	    !net_view_read(rtnl, &w->n, NULL))
+	    !net_view_read(rtnl, &w->n, NULL)) {
+		(void)!ovs_view_read(e, &w->ovs, NULL);
 		for (size_t i = 0; i < s->n_pfs; i++)
 			see_switch(w, &s->pf[i]);
+	}
 	view_close(w);
 }
 

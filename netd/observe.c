@@ -347,7 +347,7 @@ static int see_all(struct observer *o)
 	if (r == -ENOENT && !o->s->n_pfs)
 		r = 0;
 	if (!r && o->rtnl)
-		observe_switches(o->rtnl, o->s);
+		observe_switches(o->env, o->rtnl, o->s);
 	if (!r)
 		r = observe_wholes(o->env, o->holders, o->s);
 	ledger_free(&o->book);

@@ -16,6 +16,7 @@
 
 #include "netd/guard.h"
 #include "netd/macvtap.h"
+#include "netd/ovs.h"
 #include "netd/tap.h"
 
 /* A VMM that was killed closes its connection a moment before its tap. */
@@ -36,13 +37,25 @@ int tap_fail(struct work *w, const struct pol_own *o, int err, const char *why,
 	return err;
 }
 
-static int check_bridge(struct work *w, const struct pol_own *o)
+static bool is_ovs(const struct env *e, const char *name)
+{
+	struct ovs_view v = { 0 };
+	bool is = !ovs_view_read(e, &v, NULL) && ovs_find_bridge(&v, name);
+
+	ovs_view_free(&v);
+	return is;
+}
+
+static int check_bridge(struct work *w, const struct pol_own *o, bool *ret_ovs)
 {
 	char path[96], why[DIAG_LINE], mend[DIAG_LINE];
 	const char *br = o->bridge;
 
 	snprintf(path, sizeof(path), "sys/class/net/%s/bridge", br);
 	if (!*br || sysfs_exists(w->env->root_fd, path))
+		return 0;
+	*ret_ovs = is_ovs(w->env, br);
+	if (*ret_ovs)
 		return 0;
 	snprintf(path, sizeof(path), "sys/class/net/%s", br);
 	if (sysfs_exists(w->env->root_fd, path)) {
@@ -180,25 +193,45 @@ static int other_protocol(struct work *w, const struct pol_own *o)
 	               mend);
 }
 
+static void no_priority(struct work *w, const struct pol_own *o)
+{
+	if (o->vlan.qos)
+		reply_warn(w->reply,
+		           "nic %s: a bridge sets no priority, so 'qos: %u' is "
+		           "a VF's only",
+		           o->name, o->vlan.qos);
+}
+
+static int join_ovs(struct work *w, const struct pol_own *o)
+{
+	uint16_t vlan = pol_own_vlan(o);
+
+	if (vlan && o->vlan.proto == ETH_P_8021AD)
+		return no_vlan(w, o,
+		               "Open vSwitch puts a port into a VLAN of "
+		               "802.1Q only",
+		               "write `protocol: 802.1q` in the network");
+	no_priority(w, o);
+	return ovs_tap_put(w->env, o->ifname, o->bridge, vlan, &w->diag);
+}
+
 /* What there is to be set at the bridge, for the nic's network. */
 static int plan_vlan(struct work *w, struct rtnl *rtnl, const struct pol_own *o,
                      struct tap_place *place)
 {
 	const struct pol_vlan *v = pol_own_vlan(o) ? &o->vlan : NULL;
 	struct rtnl_bridge b;
-	int r = v ? rtnl_bridge_read(rtnl, o->bridge, &b, &w->diag) : 0;
+	int r = v && !place->ovs
+	                ? rtnl_bridge_read(rtnl, o->bridge, &b, &w->diag)
+	                : 0;
 
-	if (r < 0 || !v)
+	if (r < 0 || !v || place->ovs)
 		return r;
 	if (!b.filtering)
 		return unfiltered(w, o);
 	if (b.proto != v->proto)
 		return other_protocol(w, o);
-	if (v->qos)
-		reply_warn(w->reply,
-		           "nic %s: a bridge sets no priority, so 'qos: %u' is "
-		           "a VF's only",
-		           o->name, v->qos);
+	no_priority(w, o);
 	place->vlan = v->id;
 	place->pvid = b.pvid;
 	return 0;
@@ -226,33 +259,37 @@ static void take_mtu(struct work *w, struct pol_own *o)
 		           o->name, (uint32_t)mtu);
 }
 
-static int place_nic(struct work *w, struct rtnl *rtnl, struct pol_own *o)
+static int place_nic(struct work *w, struct rtnl *rtnl, struct pol_own *o,
+                     bool ovs)
 {
-	struct tap_place place = { .bridge = o->bridge };
+	struct tap_place place = { .bridge = o->bridge, .ovs = ovs };
 	int r = plan_vlan(w, rtnl, o, &place);
 
 	take_mtu(w, o);
 	place.mtu = o->mtu;
 	if (r == 0 && pol_own_guarded(o))
 		r = guard_set(w, o);
+	if (r == 0 && ovs)
+		r = join_ovs(w, o);
 	if (r == 0)
 		r = rtnl_tap(rtnl, o->ifname, &place, &w->diag);
-	if (r == 0 && o->standby && *o->bridge)
+	if (r == 0 && o->standby && *o->bridge && !ovs)
 		r = rtnl_no_learning(rtnl, o->ifname, &w->diag);
 	return r;
 }
 
 int tap_nic(struct work *w, struct rtnl *rtnl, struct pol_own *o)
 {
+	bool ovs = false;
 	int r;
 
 	if (o->tap->backend == POL_BACKEND_MACVTAP)
 		return macvtap_nic(w, rtnl, o);
-	r = check_bridge(w, o);
+	r = check_bridge(w, o, &ovs);
 	for (unsigned k = 0; r == 0 && k < o->tap->queues; k++) {
 		r = tap_open(w, o, k);
 		if (r == 0 && !k)
-			r = place_nic(w, rtnl, o);
+			r = place_nic(w, rtnl, o, ovs);
 		if (r == 0)
 			r = vhost_open(w, o, k);
 	}

@@ -11,6 +11,7 @@
 
 #include "netd/bridge.h"
 #include "netd/devlink.h"
+#include "netd/ovs.h"
 #include "netd/switch.h"
 
 #define WAIT_MS 30000u
@@ -88,8 +89,10 @@ static int set_mode(struct spot *s, struct diag *d)
 
 	/* Some drivers make the PF's own interface anew. */
 	while (!r && now_ns() < end) {
-		if (!look(s) && devlink_of(&s->v, s->ifindex))
+		if (!look(s) && devlink_of(&s->v, s->ifindex)) {
+			ovs_sweep(s->m->env);
 			return 0;
+		}
 		nanosleep(&step, NULL);
 	}
 	return r ? r : no_instance(s, d);
@@ -236,6 +239,9 @@ static int set_port(struct spot *s, struct diag *d)
 			return no_port(s, d);
 		ifindex = representor(s);
 	}
+	if (s->a->port.ovs || s->a->number_from == POL_MASTER_OVS)
+		return ovs_port_set(s->m->env, s->m->rtnl, ifindex, &s->a->port,
+		                    s->a->port_set, s->a->vf >= 0, d);
 	return bridge_port_set(s->m->rtnl, ifindex, &s->a->port, s->a->port_set,
 	                       s->a->vf >= 0, d);
 }

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "netd/overlay.h"
+#include "netd/ovs.h"
 #include "netd/refused.h"
 #include "netd/stuck.h"
 #include "netd/switch.h"
@@ -27,7 +28,11 @@ static int op_numvfs(void *ctx, const struct pol_action *a, struct diag *d)
 	const struct machine *m = ctx;
 	int r = refused_forget(m->env->state_fd, a->pf, d);
 
-	return r ? r : sriov_set_numvfs(m->env->root_fd, a->pf, a->number, d);
+	if (!r)
+		r = sriov_set_numvfs(m->env->root_fd, a->pf, a->number, d);
+	if (!r)
+		ovs_sweep(m->env);
+	return r;
 }
 
 /* A PF that a driver has just been given back to had no interface when the
@@ -224,6 +229,10 @@ static int op_overlay(void *ctx, const struct pol_action *a, struct diag *d)
 {
 	const struct machine *m = ctx;
 
+	if (a->over->o.ovs)
+		return a->op == POL_OP_OVERLAY
+		               ? ovs_bridge_make(m->env, &a->over->o, d)
+		               : ovs_bridge_remove(m->env, &a->over->o, d);
 	return a->op == POL_OP_OVERLAY ? overlay_make(m->rtnl, a->over, d)
 	                               : overlay_remove(m->rtnl, a->over, d);
 }
@@ -239,7 +248,7 @@ static int op_observe_more(void *ctx, struct pol_state *seen,
                            const struct pol_state *want, struct diag *d)
 {
 	const struct machine *m = ctx;
-	int r = overlay_observe(m->rtnl, seen, want, d);
+	int r = overlay_observe(m, seen, want, d);
 
 	if (r)
 		return r;

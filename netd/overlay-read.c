@@ -15,7 +15,9 @@
 #include <netlink/msg.h>
 
 #include "netd/overlay.h"
+#include "netd/ovs.h"
 #include "netd/rtnl-make.h"
+#include "netd/switch.h"
 #include "netd/tap.h"
 
 /* ---- one link --------------------------------------------------------------
@@ -154,6 +156,7 @@ int overlay_remotes_read(struct rtnl *r, int ifindex, struct pol_overlay *o)
 
 struct ports {
 	int bridge, but;
+	const struct pol_state *seen; /* whose ports are not looked for */
 	char name[POL_IFNAME];
 };
 
@@ -168,7 +171,8 @@ static int decode_port(struct nlmsghdr *h, void *arg)
 		return 0;
 	master = nlmsg_find_attr(h, sizeof(*i), IFLA_MASTER);
 	name = nlmsg_find_attr(h, sizeof(*i), IFLA_IFNAME);
-	if (master && name && (int)nla_get_u32(master) == p->bridge)
+	if (master && name && (int)nla_get_u32(master) == p->bridge &&
+	    !switch_has_port(p->seen, nla_get_string(name)))
 		nla_strlcpy(p->name, name, sizeof(p->name));
 	return 0;
 }
@@ -238,14 +242,14 @@ static int observe_tunnel(struct rtnl *r, const struct overlay_link *bridge,
 	return e;
 }
 
-static int observe_one(struct rtnl *r, const struct pol_over *w,
-                       struct pol_over *s, struct diag *d)
+static int observe_one(struct rtnl *r, const struct pol_state *seen,
+                       const struct pol_over *w, struct pol_over *s,
+                       struct diag *d)
 {
 	struct overlay_link bridge, vx, outer;
 	struct ports ports = { 0 };
 	int e, e2;
 
-	snprintf(s->o.bridge, sizeof(s->o.bridge), "%s", w->o.bridge);
 	snprintf(s->o.dev, sizeof(s->o.dev), "%s", w->o.dev);
 	find_outer(&w->o, s->outer);
 	if (!overlay_link_read(r, s->outer, &outer))
@@ -262,7 +266,9 @@ static int observe_one(struct rtnl *r, const struct pol_over *w,
 	s->there = !*s->foreign && (!e || !e2);
 	if (*s->foreign || e)
 		return 0;
-	ports = (struct ports){ .bridge = bridge.ifindex, .but = vx.ifindex };
+	ports = (struct ports){ .bridge = bridge.ifindex,
+		                .but = vx.ifindex,
+		                .seen = seen };
 	e = rtnl_each_link(r, decode_port, &ports);
 	memcpy(s->ports, ports.name, sizeof(s->ports));
 	if (!e && !e2)
@@ -270,7 +276,7 @@ static int observe_one(struct rtnl *r, const struct pol_over *w,
 	return e ? failed(d, e, w->o.bridge) : 0;
 }
 
-int overlay_observe(struct rtnl *r, struct pol_state *seen,
+int overlay_observe(const struct machine *m, struct pol_state *seen,
                     const struct pol_state *want, struct diag *d)
 {
 	int e = 0;
@@ -284,8 +290,13 @@ int overlay_observe(struct rtnl *r, struct pol_state *seen,
 	if (!seen->over)
 		return diag_fail(d, -ENOMEM, FL_NETD_MEMORY, "no memory");
 	for (size_t i = 0; !e && i < want->n_overs; i++) {
+		const struct pol_over *w = &want->over[i];
+		struct pol_over *s = &seen->over[i];
+
 		seen->n_overs = i + 1;
-		e = observe_one(r, &want->over[i], &seen->over[i], d);
+		memcpy(s->o.bridge, w->o.bridge, sizeof(s->o.bridge));
+		e = w->o.ovs ? ovs_bridge_see(m->env, seen, w->there, s, d)
+		             : observe_one(m->rtnl, seen, w, s, d);
 	}
 	return e;
 }

@@ -27,9 +27,10 @@
 
 #include "netd/priv.h"
 
-/* Of all in `want`, whether and how they are, into seen->over. FL_NETD_OVERLAY.
- */
-_must_check_ int overlay_observe(struct rtnl *r, struct pol_state *seen,
+/* Of all in `want`, whether and how they are, into seen->over; after
+ * observe(). Bridges of Open vSwitch, too (ovs.h). FL_NETD_OVERLAY. */
+_must_check_ int overlay_observe(const struct machine *m,
+                                 struct pol_state *seen,
                                  const struct pol_state *want, struct diag *d);
 /* To be as `over` says; read back by whoever observes next. FL_NETD_OVERLAY. */
 _must_check_ int overlay_make(struct rtnl *r, const struct pol_over *over,

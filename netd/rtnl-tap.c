@@ -73,20 +73,21 @@ static int decode(struct nlmsghdr *h, void *arg)
 }
 
 static int read_back(struct rtnl *r, const char *ifname, unsigned ifindex,
-                     unsigned master, uint32_t mtu, struct diag *d)
+                     unsigned master, const struct tap_place *p, struct diag *d)
 {
 	struct tap_link l = { 0 };
 	int e = rtnl_get_link(r, ifindex, decode, &l);
 
 	if (e)
 		return refused(ifname, "read the link", e, "", d);
-	if (l.up && l.master == master && (!mtu || l.mtu == mtu))
+	if (l.up && (p->ovs || l.master == master) &&
+	    (!p->mtu || l.mtu == p->mtu))
 		return 0;
 	diag_fail(d, -EIO, FL_NETD_TAP, "cannot set up %s", ifname);
 	diag_why(d, "the kernel accepted it, but reports another %s",
-	         !l.up                ? "state"
-	         : l.master != master ? "bridge"
-	                              : "MTU");
+	         !l.up                           ? "state"
+	         : !p->ovs && l.master != master ? "bridge"
+	                                         : "MTU");
 	diag_mend(d,
 	          "see `ip -d link show dev %s`: does another program "
 	          "(NetworkManager, networkd) take such interfaces?",
@@ -116,13 +117,14 @@ int rtnl_tap(struct rtnl *r, const char *ifname, const struct tap_place *p,
              struct diag *d)
 {
 	unsigned ifindex = if_nametoindex(ifname);
-	unsigned master = *p->bridge ? if_nametoindex(p->bridge) : 0;
+	bool in_linux = *p->bridge && !p->ovs;
+	unsigned master = in_linux ? if_nametoindex(p->bridge) : 0;
 	char words[RTNL_WORDS] = "";
 	int e;
 
 	if (!ifindex)
 		return refused(ifname, "find", -ENODEV, words, d);
-	if (*p->bridge && !master)
+	if (in_linux && !master)
 		return refused(p->bridge, "find", -ENODEV, words, d);
 	e = place(r, ifname, ifindex, master, p, d);
 	if (e)
@@ -130,5 +132,5 @@ int rtnl_tap(struct rtnl *r, const char *ifname, const struct tap_place *p,
 	e = set(r, request(ifindex, 0, 0, true), words);
 	if (e)
 		return refused(ifname, "bring up", e, words, d);
-	return read_back(r, ifname, ifindex, master, p->mtu, d);
+	return read_back(r, ifname, ifindex, master, p, d);
 }

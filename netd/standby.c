@@ -13,12 +13,17 @@
  *                  driver has it, frames to all ports reach the standby
  *
  * The entry is static but may move: a VF that is used after all takes it.
+ *
+ * Open vSwitch has no port that is not learnt from, and its static entries do
+ * not move: so with each change it is told to forget what it has learnt, and
+ * finds the guest by what comes from it.
  */
 
 #include <stdio.h>
 #include <string.h>
 
 #include "netd/grant.h"
+#include "netd/ovs.h"
 
 static bool find_standby(const struct guest_run *r, const char *device,
                          struct pol_own *ret)
@@ -37,7 +42,7 @@ void standby_way(struct work *w, const struct guest_run *r, bool here)
 	struct pol_own o;
 	struct diag d;
 
-	if (!find_standby(r, w->req.device, &o))
+	if (!find_standby(r, w->req.device, &o) || ovs_forget(w->env, o.ifname))
 		return;
 	/* The device comes and goes all the same. */
 	if (rtnl_fdb(r->m.rtnl, o.ifname, o.mac, here, &d) < 0)

@@ -17,6 +17,8 @@ static json_t *port_json(uint32_t set, const struct pol_port *p)
 		return json_null();
 	o = json_pack("{s:s, s:s, s:s}", "ifname", p->ifname, "bridge",
 	              p->bridge, "link", p->up ? "up" : "down");
+	if (p->ovs)
+		json_object_set_new(o, "bridge-type", json_string("ovs"));
 	if (!(set & POL_HAS_PORT_VLAN))
 		return o;
 	tagged = json_array();

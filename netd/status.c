@@ -12,6 +12,7 @@
 #include "netd/guard.h"
 #include "netd/guests.h"
 #include "netd/ledger.h"
+#include "netd/ovs.h"
 #include "netd/reconcile.h"
 #include "netd/refused.h"
 #include "netd/reload.h"
@@ -140,15 +141,23 @@ static json_t *host_json(int root_fd)
 }
 
 /* The interface as it is: put elsewhere or set down, that shows. */
-static void nic_state(int root_fd, const char *ifname, json_t *o)
+static void nic_state(const struct env *e, const char *ifname, json_t *o)
 {
+	struct pol_port in = { .ovs = false };
 	char path[96], text[64];
+	int root_fd = e->root_fd;
 	json_t *drops;
 
 	json_object_set_new(o, "tap", json_string(ifname));
 	snprintf(path, sizeof(path), "sys/class/net/%.15s/master", ifname);
+	snprintf(in.ifname, sizeof(in.ifname), "%.15s", ifname);
 	if (sysfs_link_name(root_fd, path, text, sizeof(text)) >= 0)
-		json_object_set_new(o, "bridge", json_string(text));
+		snprintf(in.bridge, sizeof(in.bridge), "%.15s", text);
+	ovs_where(e, &in);
+	if (*in.bridge)
+		json_object_set_new(o, "bridge", json_string(in.bridge));
+	if (in.ovs)
+		json_object_set_new(o, "bridge-type", json_string("ovs"));
 	snprintf(path, sizeof(path), "sys/class/net/%.15s/operstate", ifname);
 	json_object_set_new(o, "state",
 	                    sysfs_read(root_fd, path, text, sizeof(text)) < 0
@@ -160,7 +169,7 @@ static void nic_state(int root_fd, const char *ifname, json_t *o)
 		json_object_set_new(o, "spoof-drops", drops);
 }
 
-static json_t *own_json(int root_fd, const struct lease_own *own)
+static json_t *own_json(const struct env *e, const struct lease_own *own)
 {
 	json_t *o = json_pack("{s:s, s:s, s:i}", "kind", own->kind, "name",
 	                      own->name, "slot", own->slot);
@@ -168,11 +177,11 @@ static json_t *own_json(int root_fd, const struct lease_own *own)
 	if (!strcmp(own->kind, "disk"))
 		json_object_set_new(o, "path", json_string(own->what));
 	if (!strcmp(own->kind, "nic"))
-		nic_state(root_fd, own->what, o);
+		nic_state(e, own->what, o);
 	return o;
 }
 
-static json_t *lease_json(int root_fd, const struct lease *l)
+static json_t *lease_json(const struct env *e, const struct lease *l)
 {
 	json_t *devices = json_array(), *names = json_array();
 	json_t *own = json_array();
@@ -188,7 +197,7 @@ static json_t *lease_json(int root_fd, const struct lease *l)
 		json_array_append_new(names, json_string(l->device[i].name));
 	}
 	for (size_t i = 0; i < l->n_own; i++)
-		json_array_append_new(own, own_json(root_fd, &l->own[i]));
+		json_array_append_new(own, own_json(e, &l->own[i]));
 	return json_pack("{s:s, s:i, s:s, s:o, s:o, s:o}", "guest", l->guest,
 	                 "pid", l->pid, "since", since, "devices", devices,
 	                 "names", names, "own", own);
@@ -226,9 +235,9 @@ int verb_status(struct work *w)
 			                      whole_json(&s->whole[i]));
 	for (size_t i = 0; i < LEASES_MAX; i++)
 		if (*w->env->leases.l[i].guest && !w->env->leases.l[i].ending)
-			json_array_append_new(leases,
-			                      lease_json(w->env->root_fd,
-			                                 &w->env->leases.l[i]));
+			json_array_append_new(
+				leases,
+				lease_json(w->env, &w->env->leases.l[i]));
 	json_object_set_new(w->reply, "host", host_json(w->env->root_fd));
 	json_object_set_new(w->reply, "pfs", pfs);
 	json_object_set_new(w->reply, "devices", devices);

@@ -14,7 +14,10 @@
 #include "netd/priv.h"
 
 /* observe-switch.c: into the PFs of `s`. What cannot be read is not known. */
-void observe_switches(struct rtnl *rtnl, struct pol_state *s);
+void observe_switches(const struct env *e, struct rtnl *rtnl,
+                      struct pol_state *s);
+/* Is the interface a PF's of `s`, or a representor at one? */
+bool switch_has_port(const struct pol_state *s, const char *ifname);
 /* Of those PFs in `want`: the parameters and the bridge that it names. */
 _must_check_ int observe_switch_more(struct rtnl *rtnl, struct pol_state *seen,
                                      const struct pol_state *want);

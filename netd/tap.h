@@ -16,7 +16,8 @@
  *     guard        where the network says spoof-check (guard.h)
  *     MTU, bridge
  *     VLAN         of the nic's network: the port's own (PVID, untagged), and
- *                  the bridge's default one taken away
+ *                  the bridge's default one taken away. Open vSwitch (ovs.h)
+ *                  takes bridge and VLAN at once
  *     up           and all of it read back
  *     further queues, vhost
  *
@@ -33,6 +34,7 @@
 
 struct tap_place {
 	const char *bridge; /* "" = none */
+	bool ovs;           /* Open vSwitch's, which it is in already */
 	uint32_t mtu;       /* 0 = as it is */
 	uint16_t vlan;      /* 0 = whatever the bridge gives it */
 	uint16_t pvid;      /* that, to be taken away; 0 = none */

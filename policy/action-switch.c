@@ -137,6 +137,45 @@ static void text_of(const struct pol_action *a, const char *pf, struct text *t)
 	"$(basename $(dirname $(grep -slxE '(c[0-9]+)?pf[0-9]+vf%d' "          \
 	"/sys/bus/pci/devices/%s/net/*/phys_port_name)))"
 
+static void command_linux(const struct pol_action *a, struct text *t)
+{
+	const struct pol_port *p = &a->port;
+	bool leaves = a->number_from == POL_MASTER_OVS;
+
+	if (leaves)
+		say(t, "ovs-vsctl --if-exists del-port $p");
+	else if (!*p->bridge)
+		say(t, "ip link set dev $p nomaster");
+	if (!*p->bridge)
+		return;
+	say(t, "%sip link set dev $p master %s", leaves ? "; " : "", p->bridge);
+	if (!(a->port_set & POL_HAS_PORT_VLAN))
+		return;
+	say(t, "; bridge vlan del dev $p vid 1-4094");
+	if (p->pvid)
+		say(t, "; bridge vlan add dev $p vid %u pvid untagged",
+		    p->pvid);
+	for (unsigned i = 0; i < p->n_tagged; i++) {
+		say(t, "; bridge vlan add dev $p vid ");
+		say_range(t, p->tagged[i]);
+	}
+}
+
+/* At once, so that it is in no VLAN meanwhile that it is not to be in. */
+static void command_ovs(const struct pol_action *a, struct text *t)
+{
+	struct pol_ovs_words w = { .n = 0 };
+
+	if (a->number_from == POL_MASTER_LINUX)
+		say(t, "ip link set dev $p nomaster; ");
+	say(t, "ovs-vsctl --if-exists del-port $p -- add-port %s $p",
+	    a->port.bridge);
+	if (a->port_set & POL_HAS_PORT_VLAN)
+		pol_ovs_words(&a->port, &w);
+	for (unsigned i = 0; i < w.n; i++)
+		say(t, " %s", w.word[i]);
+}
+
 static void command_port(const struct pol_action *a, const char *pf,
                          struct text *t)
 {
@@ -147,22 +186,11 @@ static void command_port(const struct pol_action *a, const char *pf,
 		say(t, "p=%s; ", pf);
 	else
 		say(t, "p=" REPRESENTOR "; ", a->vf, bdf_format(a->pf, b));
-	if (!*p->bridge) {
-		say(t, "ip link set dev $p nomaster");
-		return;
-	}
-	say(t, "ip link set dev $p master %s", p->bridge);
-	if (a->port_set & POL_HAS_PORT_VLAN) {
-		say(t, "; bridge vlan del dev $p vid 1-4094");
-		if (p->pvid)
-			say(t, "; bridge vlan add dev $p vid %u pvid untagged",
-			    p->pvid);
-		for (unsigned i = 0; i < p->n_tagged; i++) {
-			say(t, "; bridge vlan add dev $p vid ");
-			say_range(t, p->tagged[i]);
-		}
-	}
-	if (a->vf >= 0)
+	if (p->ovs)
+		command_ovs(a, t);
+	else
+		command_linux(a, t);
+	if (a->vf >= 0 && *p->bridge)
 		say(t, "; ip link set dev $p %s", p->up ? "up" : "down");
 }
 

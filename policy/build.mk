@@ -22,6 +22,7 @@ SRCS_policy := \
 	inventory.c \
 	keys-address.c \
 	keys-attributes.c \
+	keys-bridge.c \
 	keys-cpus.c \
 	keys-datapath.c \
 	keys-device.c \
@@ -50,6 +51,7 @@ SRCS_policy := \
 	node.c \
 	nodes.c \
 	overlay-json.c \
+	ovs.c \
 	own.c \
 	parse.c \
 	pen.c \

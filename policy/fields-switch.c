@@ -195,6 +195,8 @@ static json_t *put_port(const struct field *f, const void *obj)
 	json_t *list;
 	uint32_t set;
 
+	if (p->ovs)
+		json_object_set_new(o, "type", json_string("ovs"));
 	memcpy(&set, obj, sizeof(set));
 	if (!(set & POL_HAS_PORT_VLAN))
 		return o;
@@ -232,9 +234,15 @@ static bool get_port(const struct field *f, const json_t *v, void *obj)
 {
 	struct pol_port *p = at_mut(f, obj);
 	const json_t *up = json_object_get(v, "up");
+	char type[8] = "";
 	uint64_t pvid;
 	uint32_t set;
 
+	if (json_object_get(v, "type") &&
+	    (!get_text(v, "type", type, sizeof(type)) ||
+	     strcmp(type, "ovs") != 0))
+		return false;
+	p->ovs = *type;
 	p->up = json_is_true(up);
 	if (!json_is_boolean(up) ||
 	    !get_text(v, "bridge", p->bridge, sizeof(p->bridge)))

@@ -200,6 +200,26 @@ static void check_twice(struct read *r, const struct pol_network *n)
 	}
 }
 
+/* What a VF sends shows on the host only in switchdev mode. */
+static void check_vf(struct read *r, const struct pol_guest_nic *nic)
+{
+	const struct pol_bool *mode;
+	char what[128];
+
+	if (nic->pool == SIZE_MAX)
+		return; /* said */
+	mode = &r->policy->nic[nic->fn.nic].switchdev;
+	if (mode->given == POL_GIVEN && mode->v)
+		return;
+	snprintf(what, sizeof(what), "nic %s is a VF of %s", nic->name,
+	         r->policy->nic[nic->fn.nic].name);
+	refuse(r, nic->pos, what,
+	       "without switchdev its frames leave by its card: they pass no "
+	       "bridge",
+	       "give that `embedded-switch-mode: switchdev`; or write "
+	       "`datapath: vhost`, or another network");
+}
+
 /* A nic of such a network is in its bridge. */
 static void check_nic(struct read *r, const struct pol_guest_nic *nic)
 {
@@ -208,11 +228,8 @@ static void check_nic(struct read *r, const struct pol_guest_nic *nic)
 	char what[128];
 
 	if (t->backend == POL_BACKEND_NONE) {
-		snprintf(what, sizeof(what), "nic %s is a VF", nic->name);
-		refuse(r, nic->pos, what,
-		       "a VF's frames leave by its card: they pass no bridge",
-		       "write `datapath: vhost`, or another network");
-		return;
+		check_vf(r, nic);
+		t = &nic->standby;
 	}
 	if (*t->bridge && strcmp(t->bridge, n->bridge) != 0) {
 		snprintf(what, sizeof(what), "nic %s is in another bridge",

@@ -180,42 +180,6 @@ READER(read_rate_groups)
 	read_list(r, &list, v, obj);
 }
 
-/* ---- bridge -------------------------------------------------------------- */
-
-static READER(read_bridge_type)
-{
-	static const struct word word[] = {
-		{ .text = "linux" },
-		{ .text = "ovs", .later = true },
-	};
-	static const struct words words = { word, ARRAY_SIZE(word) };
-	unsigned value;
-
-	(void)obj;
-	(void)!scalar_word(r, k, v, &words, &value);
-}
-
-// clang-format off
-static const struct key bridge_keys[] = {
-	{ .name = "type", .read = read_bridge_type },
-	{ .name = "name", .flags = KEY_REQUIRED, .read = read_ifname,
-	  .at = offsetof(struct pol_nic_bridge, name) },
-	{ .name = "vlan-filtering", .read = read_bool,
-	  .at = offsetof(struct pol_nic_bridge, filtering) },
-};
-static const struct table bridge_table = {
-	.what = "bridge", .keys = bridge_keys, .n = ARRAY_SIZE(bridge_keys),
-};
-// clang-format on
-
-READER(read_nic_bridge)
-{
-	struct pol_nic_bridge *b = field(k, obj);
-
-	b->pos = v->pos;
-	read_map(r, v, &bridge_table, b);
-}
-
 static bool is_switchdev(const struct pol_nic *nic)
 {
 	return nic->switchdev.given == POL_GIVEN && nic->switchdev.v;
@@ -366,11 +330,11 @@ void check_trunk(struct read *r, const struct node *map,
 /* ---- VLANs and the nics that carry them ---------------------------------- */
 
 static void vlan_in_switchdev(struct read *r, const struct pol_nic *nic,
-                              const struct pol_vlan *vlan)
+                              const struct pol_vlan *vlan, bool overlay)
 {
 	struct diag *d;
 
-	if (!*nic->bridge.name) {
+	if (!overlay && !*nic->bridge.name) {
 		d = pol_err(r->errs, vlan->pos, FL_POL_SWITCHDEV,
 		            "a VLAN on a VF of nic %s, which has no bridge",
 		            nic->name);
@@ -387,18 +351,21 @@ static void vlan_in_switchdev(struct read *r, const struct pol_nic *nic,
 		            nic->name);
 		diag_why(d, "a port of a bridge has a VLAN's id and no more");
 		diag_mend(d, "leave it out");
+	} else if (!overlay && nic->bridge.ovs) {
+		check_ovs_vlan(r, nic, vlan);
 	}
 }
 
+/* `overlay`: its representor is in that one's bridge, whatever its nic says. */
 static void check_vlan(struct read *r, const struct pol_nic *nic,
-                       const struct pol_vlan *vlan)
+                       const struct pol_vlan *vlan, bool overlay)
 {
 	struct diag *d;
 
 	if (vlan->given != POL_GIVEN)
 		return;
 	if (is_switchdev(nic) && (vlan->id || vlan->n_trunk)) {
-		vlan_in_switchdev(r, nic, vlan);
+		vlan_in_switchdev(r, nic, vlan, overlay);
 	} else if (!is_switchdev(nic) && vlan->n_trunk) {
 		d = pol_err(r->errs, vlan->pos, FL_POL_SWITCHDEV,
 		            "a trunk on a VF of nic %s, which is not in "
@@ -461,7 +428,10 @@ void check_switches(struct read *r)
 
 			pol_guest_nic_set(p, n, &set);
 			if (n->pool != SIZE_MAX)
-				check_vlan(r, &p->nic[n->fn.nic], &set.vlan);
+				check_vlan(r, &p->nic[n->fn.nic], &set.vlan,
+				           n->network < p->n_networks &&
+				                   p->network[n->network]
+				                           .overlay.id);
 			if (n->network != SIZE_MAX &&
 			    (n->own.backend || n->standby.backend))
 				check_tap(r, n);
@@ -470,7 +440,8 @@ void check_switches(struct read *r)
 		const struct pol_nic *nic = &p->nic[p->override[i].nic];
 
 		for (size_t k = 0; k < p->override[i].n_vfs; k++) {
-			check_vlan(r, nic, &p->override[i].vf[k].set.vlan);
+			check_vlan(r, nic, &p->override[i].vf[k].set.vlan,
+			           false);
 			check_group(r, nic, &p->override[i].vf[k]);
 		}
 	}

@@ -50,6 +50,7 @@ enum { /* pol_vf.set, pol_pf.set: which fields are stated */
  * representor. */
 struct pol_port {
 	char bridge[POL_IFNAME]; /* "" = in none */
+	bool ovs;                /* that is Open vSwitch's: ovs.c on VLANs */
 	uint16_t pvid;           /* untagged; 0 = such frames are dropped */
 	struct pol_vlan_range tagged[POL_VLAN_RANGES_MAX];
 	uint8_t n_tagged;
@@ -185,7 +186,13 @@ struct pol_machine {
 	char hostname[POL_HOSTNAME]; /* "" = cannot be told */
 	char id[POL_MACHINE_ID];     /* /etc/machine-id; the same */
 };
-/* An overlay, by its bridge's name. Observed: those that are asked for. */
+enum pol_master { /* whose port an interface is */
+	POL_MASTER_NONE,
+	POL_MASTER_LINUX,
+	POL_MASTER_OVS,
+};
+/* A bridge that netd makes, by its name: an overlay's, or Open vSwitch's.
+ * Observed: those that are asked for. */
 struct pol_over {
 	bool there;
 	struct pol_overlay o;
@@ -193,7 +200,8 @@ struct pol_over {
 	char outer[POL_IFNAME];   /* what it goes over, and that one's MTU */
 	uint32_t outer_mtu;       /* 0 = there is none */
 	char foreign[POL_IFNAME]; /* is there, and others' */
-	char ports[POL_IFNAME];   /* one that is in the bridge beside it */
+	/* One that is in the bridge beside it, and no PF's port. */
+	char ports[POL_IFNAME];
 };
 struct pol_state {
 	struct pol_machine machine;
@@ -254,7 +262,7 @@ struct pol_action {
 	uint32_t number; /* AUTOPROBE, NUMVFS, PF_MTU, PF_LINK, SPOOF, TRUST,
 	                    RSS, VF_LINK, ESWITCH (1 = switchdev), BRIDGE:
 	                    new value, VF_MSIX; GROUP: 1 = it is there */
-	uint32_t number_from; /* value before */
+	uint32_t number_from; /* value before; PORT: enum pol_master */
 	uint32_t rate_min, rate_max;
 	bool may_fail; /* a driver that does not do it is no failure */
 	uint8_t mac[6];

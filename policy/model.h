@@ -175,8 +175,15 @@ struct pol_param { /* of devlink */
 	char value[POL_PARAM_VALUE]; /* as devlink(8) prints it */
 	bool init;                   /* cmode driverinit; else runtime */
 };
+enum pol_ovs_datapath { /* datapath-type of an Open vSwitch bridge */
+	POL_OVS_ANY,    /* nothing said: the kernel's where it is made */
+	POL_OVS_SYSTEM, /* the kernel's */
+	POL_OVS_NETDEV, /* ovs-vswitchd's own */
+};
 struct pol_nic_bridge { /* of its own interface and its VFs' representors */
 	char name[POL_IFNAME]; /* "" = none stated */
+	bool ovs;              /* Open vSwitch's; else Linux' */
+	enum pol_ovs_datapath datapath;
 	struct pol_bool filtering;
 	struct pol_pos pos;
 };
@@ -328,6 +335,10 @@ struct pol_addresses { /* that a guest may use */
 #define POL_REMOTES_MAX 16
 struct pol_overlay { /* VXLAN: a bridge, and an interface in it */
 	uint32_t id; /* 0 = there is none */
+	/* No tunnel: Open vSwitch's bridge of a nic; `bridge` is its name.
+	 * Observed: its datapath, ANY = there is no such bridge. */
+	bool ovs;
+	enum pol_ovs_datapath datapath;
 	struct pol_pos pos;
 	char bridge[POL_IFNAME], dev[POL_IFNAME];
 	char device[POL_IFNAME]; /* that it goes by; "" = as it is routed */

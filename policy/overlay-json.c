@@ -16,10 +16,23 @@ static json_t *ip_json(const struct pol_ip *ip)
 	return json_string(pol_ip_format(ip, text));
 }
 
+static json_t *ovs_json(const struct pol_over *over)
+{
+	const char *d = pol_ovs_datapath_name(over->o.datapath);
+
+	return json_pack("{s:b, s:s, s:s, s:s*}", "there", over->there,
+	                 "bridge", over->o.bridge, "type", "ovs",
+	                 "datapath-type", over->o.datapath ? d : NULL);
+}
+
 static json_t *over_json(const struct pol_over *over)
 {
 	const struct pol_overlay *o = &over->o;
-	json_t *list = json_array();
+	json_t *list;
+
+	if (o->ovs)
+		return ovs_json(over);
+	list = json_array();
 
 	for (size_t i = 0; i < o->n_remotes; i++)
 		json_array_append_new(list, ip_json(&o->remote[i]));
@@ -84,12 +97,28 @@ static bool get_remotes(const json_t *list, struct pol_overlay *o)
 	return ok;
 }
 
+static bool get_ovs(const json_t *j, struct pol_overlay *o)
+{
+	const json_t *v = json_object_get(j, "datapath-type");
+	const char *d = json_string_value(v);
+
+	o->ovs = true;
+	if (d && !strcmp(d, pol_ovs_datapath_name(POL_OVS_NETDEV)))
+		o->datapath = POL_OVS_NETDEV;
+	else if (d && !strcmp(d, pol_ovs_datapath_name(POL_OVS_SYSTEM)))
+		o->datapath = POL_OVS_SYSTEM;
+	return get_name(j, "bridge", o->bridge) && (!v || o->datapath);
+}
+
 static bool get_over(const json_t *j, struct pol_over *over)
 {
+	const char *type = json_string_value(json_object_get(j, "type"));
 	struct pol_overlay *o = &over->o;
 	uint32_t port, vlan;
 
 	over->there = json_is_true(json_object_get(j, "there"));
+	if (type && !strcmp(type, "ovs"))
+		return get_ovs(j, o);
 	o->learning = json_is_true(json_object_get(j, "learning"));
 	if (!get_name(j, "bridge", o->bridge) || !get_name(j, "dev", o->dev) ||
 	    !get_name(j, "device", o->device) ||

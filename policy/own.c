@@ -79,6 +79,9 @@ static void fill_nic(const struct pol_policy *p, const struct pol_guest *g,
 	copy_text(o->bridge, sizeof(o->bridge),
 	          !*o->tap->bridge && o->network ? o->network->bridge
 	                                         : o->tap->bridge);
+	for (size_t i = 0; i < p->n_nics; i++)
+		o->ovs |= p->nic[i].bridge.ovs &&
+		          !strcmp(p->nic[i].bridge.name, o->bridge);
 	pol_tap_name(g, o->name, o->tap, o->ifname);
 	(void)pol_guest_nic_mac(p, g, n, o->mac);
 }
@@ -196,10 +199,40 @@ int pol_own_text(const struct pol_own *o, char *buf, size_t size)
 	}
 }
 
+/* Into its bridge, before it is up. */
+static void join_command(const struct pol_own *o, char *buf, size_t size)
+{
+	struct pol_port port = { .pvid = pol_own_vlan(o) ? pol_own_vlan(o)
+		                                         : 1 };
+	struct pol_ovs_words w = { .n = 0 };
+	struct pen pen = { .buf = buf, .size = size };
+
+	*buf = '\0';
+	if (!*o->bridge)
+		return;
+	if (!o->ovs) {
+		pen_put(&pen, " master %s", o->bridge);
+		if (pol_own_vlan(o))
+			pen_put(&pen,
+			        " && bridge vlan del dev %s vid 1 && bridge "
+			        "vlan add dev %s vid %u pvid untagged && ip "
+			        "link set dev %s",
+			        o->ifname, o->ifname, pol_own_vlan(o),
+			        o->ifname);
+		return;
+	}
+	pol_ovs_words(&port, &w);
+	pen_put(&pen, " down && ovs-vsctl add-port %s %s", o->bridge,
+	        o->ifname);
+	for (unsigned i = 0; i < w.n; i++)
+		pen_put(&pen, " %s", w.word[i]);
+	pen_put(&pen, " && ip link set dev %s", o->ifname);
+}
+
 static int nic_command(const struct pol_own *o, char *buf, size_t size)
 {
 	const char *ifname = o->ifname;
-	char mtu[24] = "", vlan[160] = "", told[64] = "", mac[MAC_STRLEN];
+	char mtu[24] = "", join[224], told[64] = "", mac[MAC_STRLEN];
 
 	if (o->mtu)
 		snprintf(mtu, sizeof(mtu), " mtu %u", o->mtu);
@@ -210,20 +243,15 @@ static int nic_command(const struct pol_own *o, char *buf, size_t size)
 		                o->tap->parent, ifname, mac_format(o->mac, mac),
 		                mtu, pol_macvtap_mode_name(o->tap->mode),
 		                ifname);
-	if (pol_own_vlan(o))
-		snprintf(vlan, sizeof(vlan),
-		         " && bridge vlan del dev %s vid 1 && bridge vlan add "
-		         "dev %s vid %u pvid untagged && ip link set dev %s",
-		         ifname, ifname, pol_own_vlan(o), ifname);
-	if (o->standby && *o->bridge)
+	join_command(o, join, sizeof(join));
+	if (o->standby && *o->bridge && !o->ovs)
 		snprintf(told, sizeof(told),
 		         " && bridge link set dev %s learning off", ifname);
 	return snprintf(buf, size,
 	                "ip tuntap add dev %s mode tap vnet_hdr%s && ip link "
-	                "set dev %s%s%s%s%s up%s",
+	                "set dev %s%s%s up%s",
 	                ifname, o->tap->queues > 1 ? " multi_queue" : "",
-	                ifname, mtu, *o->bridge ? " master " : "", o->bridge,
-	                vlan, told);
+	                ifname, mtu, join, told);
 }
 
 int pol_own_command(const struct pol_own *o, char *buf, size_t size)

@@ -27,6 +27,8 @@ static int read_policy(const struct node *root, struct pol_policy *p,
 	if (!errs->n)
 		check_switches(&r);
 	if (!errs->n)
+		check_bridges(&r);
+	if (!errs->n)
 		check_msix(&r);
 	if (!errs->n)
 		check_own(&r);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Overlays in a plan: made, changed or removed; and as text. Their MTU is what
+ * Bridges that netd makes in a plan, with an overlay's tunnel in it or Open
+ * vSwitch's: made, changed or removed; and as text. An overlay's MTU is what
  * the underlay's leaves: the outer Ethernet header is not counted by an MTU,
  * but the inner one is, so VXLAN takes 50 bytes over IPv4 and 70 over IPv6.
  *
- * What bears the name and was not made by netd is left alone: refused.
+ * What bears the name and was not made by netd is left alone: refused, but a
+ * bridge of Open vSwitch, which ports can be put into, whoever made it.
  */
 
 #include <stdio.h>
@@ -80,27 +82,6 @@ static int no_outer(const struct pol_over *w, struct diag *d)
 	return -ENODEV;
 }
 
-static int is_foreign(const struct pol_over *w, const struct pol_over *seen,
-                      struct diag *d)
-{
-	diag_fail(d, -EEXIST, FL_POL_OVERLAY_TAKEN,
-	          "overlay of bridge %s: %s is there, and not fairlead's",
-	          w->o.bridge, seen->foreign);
-	diag_why(d, "what others made is not changed");
-	diag_mend(d, "name another bridge or id; or ip link del %s",
-	          seen->foreign);
-	return -EEXIST;
-}
-
-static int in_use(const struct pol_over *seen, struct diag *d)
-{
-	diag_fail(d, -EBUSY, FL_POL_IN_USE,
-	          "bridge %s of an overlay cannot be removed", seen->o.bridge);
-	diag_why(d, "%s is in it", seen->ports);
-	diag_mend(d, "stop the guests whose nics are in it");
-	return -EBUSY;
-}
-
 static int add(struct pol_plan *plan, enum pol_op op, const struct pol_over *w,
                bool remade)
 {
@@ -120,11 +101,109 @@ static int add(struct pol_plan *plan, enum pol_op op, const struct pol_over *w,
 	return 0;
 }
 
+static const char *what_of(const struct pol_over *over)
+{
+	return over->o.ovs ? "Open vSwitch" : "an overlay";
+}
+
+static int is_foreign(const struct pol_over *w, const struct pol_over *seen,
+                      struct diag *d)
+{
+	diag_fail(d, -EEXIST, FL_POL_OVERLAY_TAKEN,
+	          "bridge %s of %s: %s is there, and not fairlead's",
+	          w->o.bridge, what_of(w), seen->foreign);
+	diag_why(d, "what others made is not changed");
+	if (w->o.ovs && seen->o.datapath)
+		diag_mend(d, "leave 'datapath-type' out; it is %s",
+		          pol_ovs_datapath_name(seen->o.datapath));
+	else
+		diag_mend(d, "name another bridge or id; or ip link del %s",
+		          seen->foreign);
+	return -EEXIST;
+}
+
+static int in_use(const struct pol_over *seen, const char *port, struct diag *d)
+{
+	diag_fail(d, -EBUSY, FL_POL_IN_USE, "bridge %s of %s cannot be removed",
+	          seen->o.bridge, what_of(seen));
+	diag_why(d, "%s is in it", port);
+	diag_mend(d, "stop the guests whose nics are in it");
+	return -EBUSY;
+}
+
+/* Will it still be in `bridge` when the plan is done? */
+static bool port_stays(const struct pol_port *s, uint32_t seen_set,
+                       const struct pol_port *w, uint32_t want_set,
+                       const char *bridge)
+{
+	if (!(seen_set & POL_HAS_PORT) || strcmp(s->bridge, bridge) != 0)
+		return false;
+	return !(want_set & POL_HAS_PORT) || !strcmp(w->bridge, bridge);
+}
+
+/* Its name; NULL = none of this PF's. */
+static const char *pf_stays(const struct pol_pf *s, const struct pol_pf *w,
+                            const char *bridge)
+{
+	static const struct pol_vf nothing;
+	static const struct pol_pf no_pf;
+	bool legacy;
+
+	w = w ? w : &no_pf;
+	legacy = w->set & POL_HAS_ESWITCH && !w->sw.switchdev;
+	if (port_stays(&s->sw.port, s->set, &w->sw.port, w->set, bridge))
+		return s->sw.port.ifname;
+	for (size_t i = 0; i < s->n_vfs; i++) {
+		const struct pol_vf *v = &s->vf[i];
+		const struct pol_vf *wv = state_vf(w, v->index);
+		bool goes = legacy ||
+		            (w->set & POL_HAS_NUMVFS && w->num_vfs <= v->index);
+
+		wv = wv ? wv : &nothing;
+		if (!goes &&
+		    port_stays(&v->port, v->set, &wv->port, wv->set, bridge))
+			return v->port.ifname;
+	}
+	return NULL;
+}
+
+static int plan_gone(const struct pol_state *want, const struct pol_state *all,
+                     const struct pol_over *seen, struct pol_plan *plan,
+                     struct diag *d)
+{
+	const char *port = *seen->ports ? seen->ports : NULL;
+
+	for (size_t i = 0; !port && i < all->n_pfs; i++)
+		port = pf_stays(&all->pf[i], state_pf(want, all->pf[i].bdf),
+		                seen->o.bridge);
+	return port ? in_use(seen, port, d)
+	            : add(plan, POL_OP_OVERLAY_GONE, seen, true);
+}
+
+/* Another datapath takes all its ports out and in. */
+static int plan_ovs(const struct pol_over *w, const struct pol_over *seen,
+                    struct pol_plan *plan)
+{
+	if (seen->there &&
+	    (!w->o.datapath || w->o.datapath == seen->o.datapath))
+		return 0;
+	return add(plan, POL_OP_OVERLAY, w, seen->there);
+}
+
+/* Others', and good enough to put ports into. */
+static bool can_join(const struct pol_over *w, const struct pol_over *seen)
+{
+	return w->o.ovs && seen->o.datapath &&
+	       (!w->o.datapath || w->o.datapath == seen->o.datapath);
+}
+
 static int plan_make(const struct pol_over *w, const struct pol_over *seen,
                      struct pol_plan *plan, struct diag *d)
 {
 	struct pol_over to = *w;
 
+	if (w->o.ovs)
+		return plan_ovs(w, seen, plan);
 	if (!seen->outer_mtu)
 		return no_outer(w, d);
 	if (w->o.mtu && w->o.mtu + overhead(&w->o) > seen->outer_mtu)
@@ -148,15 +227,29 @@ int plan_overlays(const struct pol_state *want, const struct pol_state *seen,
 		const struct pol_over *w = &want->over[i];
 		const struct pol_over *s = state_over(seen, w->o.bridge);
 
-		if (!s) /* not looked at: an inventory has none */
+		/* Not looked at: an inventory has none. */
+		if (!w->there || !s)
 			continue;
-		if (*s->foreign)
-			r = w->there ? is_foreign(w, s, d) : 0;
-		else if (w->there)
+		if (!*s->foreign)
 			r = plan_make(w, s, plan, d);
-		else if (s->there)
-			r = *s->ports ? in_use(s, d)
-			              : add(plan, POL_OP_OVERLAY_GONE, s, true);
+		else if (!can_join(w, s))
+			r = is_foreign(w, s, d);
+	}
+	return r;
+}
+
+int plan_overlays_gone(const struct pol_state *want,
+                       const struct pol_state *seen, struct pol_plan *plan,
+                       struct diag *d)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < want->n_overs; i++) {
+		const struct pol_over *w = &want->over[i];
+		const struct pol_over *s = state_over(seen, w->o.bridge);
+
+		if (!w->there && s && s->there)
+			r = plan_gone(want, seen, s, plan, d);
 	}
 	return r;
 }
@@ -164,20 +257,37 @@ int plan_overlays(const struct pol_state *want, const struct pol_state *seen,
 /* ---- what is wanted --------------------------------------------------------
  */
 
+static void want_over(struct resolve *r, const struct pol_overlay *o)
+{
+	if (!state_over(r->want, o->bridge))
+		r->want->over[r->want->n_overs++] =
+			(struct pol_over){ .there = true, .o = *o };
+}
+
+static void want_ovs(struct resolve *r, const struct pol_nic_bridge *b)
+{
+	struct pol_overlay o = { .ovs = true, .datapath = b->datapath };
+
+	copy_text(o.bridge, sizeof(o.bridge), b->name);
+	want_over(r, &o);
+}
+
 int resolve_overlays(struct resolve *r)
 {
-	size_t n = r->p->n_networks;
+	const struct pol_policy *p = r->p;
+	size_t n = p->n_networks + p->n_nics;
 
 	if (r->only || !n)
 		return 0;
 	r->want->over = calloc(n, sizeof(*r->want->over));
 	if (!r->want->over)
 		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		if (r->p->network[i].overlay.id)
-			r->want->over[r->want->n_overs++] = (struct pol_over){
-				.there = true, .o = r->p->network[i].overlay
-			};
+	for (size_t i = 0; i < p->n_networks; i++)
+		if (p->network[i].overlay.id)
+			want_over(r, &p->network[i].overlay);
+	for (size_t i = 0; i < p->n_nics; i++)
+		if (p->nic[i].bridge.ovs)
+			want_ovs(r, &p->nic[i].bridge);
 	return 0;
 }
 
@@ -197,6 +307,10 @@ size_t overlay_text(const struct pol_over *over, char *buf, size_t size)
 	struct pen pen = begin(buf, size);
 	char ip[POL_IP_TEXT];
 
+	if (o->ovs) {
+		ovs_bridge_text(o, false, &pen);
+		return pen.n;
+	}
 	pen_put(&pen, "make overlay %u in bridge %s by %s from %s", o->id,
 	        o->bridge, o->dev, pol_ip_format(&o->local, ip));
 	if (o->group.family)
@@ -212,8 +326,11 @@ size_t overlay_gone_text(const struct pol_over *over, char *buf, size_t size)
 {
 	struct pen pen = begin(buf, size);
 
-	pen_put(&pen, "remove overlay %u and its bridge %s", over->o.id,
-	        over->o.bridge);
+	if (over->o.ovs)
+		ovs_bridge_text(&over->o, true, &pen);
+	else
+		pen_put(&pen, "remove overlay %u and its bridge %s", over->o.id,
+		        over->o.bridge);
 	return pen.n;
 }
 
@@ -224,6 +341,10 @@ size_t overlay_command(const struct pol_over *over, char *buf, size_t size)
 	struct pen pen = begin(buf, size);
 	char ip[POL_IP_TEXT];
 
+	if (o->ovs) {
+		ovs_bridge_command(o, false, &pen);
+		return pen.n;
+	}
 	pen_put(&pen,
 	        "[ -e /sys/class/net/%s ] || ip link add %s type bridge "
 	        "vlan_filtering %d; ip link del %s 2>/dev/null; ip link add %s "
@@ -256,7 +377,10 @@ size_t overlay_gone_command(const struct pol_over *over, char *buf, size_t size)
 {
 	struct pen pen = begin(buf, size);
 
-	pen_put(&pen, "ip link del %s; ip link del %s", over->o.dev,
-	        over->o.bridge);
+	if (over->o.ovs)
+		ovs_bridge_command(&over->o, true, &pen);
+	else
+		pen_put(&pen, "ip link del %s; ip link del %s", over->o.dev,
+		        over->o.bridge);
 	return pen.n;
 }

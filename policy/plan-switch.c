@@ -267,10 +267,14 @@ static int no_bridge(struct job *j)
 
 static bool any_vlan(const struct pol_pf *want)
 {
-	for (size_t i = 0; i < want->n_vfs; i++)
+	for (size_t i = 0; i < want->n_vfs; i++) {
+		const struct pol_port *p = &want->vf[i].port;
+
 		if (want->vf[i].set & POL_HAS_PORT_VLAN &&
-		    (want->vf[i].port.n_tagged || want->vf[i].port.pvid > 1))
+		    !strcmp(p->bridge, want->sw.bridge) &&
+		    (p->n_tagged || p->pvid > 1))
 			return true;
+	}
 	return false;
 }
 
@@ -306,7 +310,8 @@ static int plan_bridge(struct job *j)
 static bool port_same(const struct pol_port *w, uint32_t set,
                       const struct pol_port *s, bool with_up)
 {
-	if (strcmp(w->bridge, s->bridge) != 0 || (with_up && w->up != s->up))
+	if (strcmp(w->bridge, s->bridge) != 0 || w->ovs != s->ovs ||
+	    (with_up && w->up != s->up))
 		return false;
 	if (!(set & POL_HAS_PORT_VLAN) || !*w->bridge)
 		return true;
@@ -320,17 +325,21 @@ static int strange_port(struct job *j, const struct pol_port *s)
 {
 	diag_fail(j->d, -EBUSY, FL_POL_BRIDGE, "%s is not ours to move",
 	          s->ifname);
-	diag_why(j->d, "it is part of a bond, a VRF or Open vSwitch, or has "
-	               "VLANs that fairlead could not put back");
-	diag_mend(j->d, "take it out by hand: `ip link set dev %s nomaster`",
+	diag_why(j->d, "it is part of a bond or a VRF, or has settings in its "
+	               "bridge that fairlead could not put back");
+	diag_mend(j->d, "take it out by hand: `%s %s`",
+	          s->ovs ? "ovs-vsctl del-port" : "ip link set nomaster dev",
 	          s->ifname);
 	return -EBUSY;
 }
 
 static void fill_port(struct pol_action *a, const struct pol_port *w,
-                      uint32_t set)
+                      uint32_t set, const struct pol_port *now)
 {
 	a->port = *w;
+	a->number_from = !*now->bridge ? POL_MASTER_NONE
+	                 : now->ovs    ? POL_MASTER_OVS
+	                               : POL_MASTER_LINUX;
 	a->port_set = set & (POL_HAS_PORT | POL_HAS_PORT_VLAN);
 }
 
@@ -345,7 +354,7 @@ static int uplink(struct job *j)
 		return 0;
 	if (known && s->strange)
 		return strange_port(j, s);
-	fill_port(plan_add(j, POL_OP_PORT, POL_DIS_HOST), w, j->want->set);
+	fill_port(plan_add(j, POL_OP_PORT, POL_DIS_HOST), w, j->want->set, s);
 	return 0;
 }
 
@@ -364,7 +373,7 @@ static int representor(struct job *j, const struct pol_vf *w)
 		return -EBUSY;
 	fill_port(plan_add_vf(j, POL_OP_PORT,
 	                      plan_held(s) ? POL_DIS_LINK : POL_DIS_NONE, w),
-	          &w->port, w->set);
+	          &w->port, w->set, now);
 	return 0;
 }
 

@@ -364,6 +364,8 @@ static int plan_all(const struct pol_state *want, const struct pol_state *seen,
 			r = plan_pf(&j);
 		}
 	}
+	if (!r)
+		r = plan_overlays_gone(want, seen, plan, d);
 	return r ? r : plan_wholes(want, seen, false, plan, d);
 }
 

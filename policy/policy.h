@@ -122,7 +122,8 @@ enum {
 	FL_POL_NODE_MEMORY = 165, /* ... or that has too little memory */
 	FL_POL_SCRUB = 166,       /* steps of a scrub that do not go together */
 	FL_POL_RESET = 175, /* none of the ways to reset it that it must have */
-	FL_POL_ADDRESSES = 180,   /* nothing would hold a guest to them */
+	FL_POL_ADDRESSES = 180, /* nothing would hold a guest to them */
+	FL_POL_OVS = 181,       /* what a bridge of Open vSwitch cannot be */
 };
 
 struct pol_error {
@@ -246,9 +247,10 @@ struct pol_own {
 	const struct pol_disk *disk; /* of a disk */
 	const struct pol_tap *tap;   /* of a nic, as all below */
 	bool standby;
-	bool tap_of_vf;                    /* a tap for now, by `datapath` */
-	char ifname[POL_IFNAME];           /* the host's end */
-	char bridge[POL_IFNAME];           /* that it is put into; "" = none */
+	bool tap_of_vf;          /* a tap for now, by `datapath` */
+	char ifname[POL_IFNAME]; /* the host's end */
+	char bridge[POL_IFNAME]; /* that it is put into; "" = none */
+	bool ovs; /* which is Open vSwitch's, as a nic of the policy says */
 	const struct pol_network *network; /* NULL = none named */
 	const struct pol_addresses *addresses;
 	struct pol_vlan vlan; /* the network's, or its VF's own */
@@ -292,6 +294,20 @@ _must_check_ bool pol_ip_parse(const char *text, struct pol_ip *ret);
 const char *pol_ip_format(const struct pol_ip *ip,
                           char buf[static POL_IP_TEXT]);
 bool pol_ip_equal(const struct pol_ip *a, const struct pol_ip *b);
+/* ---- ovs.c: ports of Open vSwitch in its words ---------------------------
+ */
+
+#define POL_OVS_MARK "fairlead=made" /* external_ids of what netd made */
+const char *pol_ovs_datapath_name(enum pol_ovs_datapath d);
+/* Columns of its table Port, for `add-port`. */
+struct pol_ovs_words {
+	char word[3][192];
+	unsigned n;
+};
+void pol_ovs_words(const struct pol_port *p, struct pol_ovs_words *ret);
+/* Does it carry all? As a port is that nothing is said of. */
+bool pol_ovs_all(const struct pol_port *p);
+void pol_ovs_set_all(struct pol_port *p);
 /* plan-overlay.c */
 const struct pol_over *state_over(const struct pol_state *s,
                                   const char *bridge);

@@ -324,7 +324,6 @@ bool scalar_rate(struct read *r, const struct key *k, const struct node *v,
 /* keys-switch.c */
 READER(read_switch_mode); /* of a struct pol_nic */
 READER(read_rate_groups); /* of a struct pol_nic */
-READER(read_nic_bridge);  /* struct pol_nic_bridge */
 READER(read_trunk);       /* of a struct pol_vlan */
 READER(read_native);
 READER(read_vf_group); /* of a struct pol_override_vf */
@@ -335,6 +334,11 @@ void check_trunk(struct read *r, const struct node *map,
                  const struct pol_vlan *vlan);
 /* What the policy's nics carry, or cannot. */
 void check_switches(struct read *r);
+/* keys-bridge.c */
+READER(read_nic_bridge); /* struct pol_nic_bridge */
+void check_bridges(struct read *r);
+void check_ovs_vlan(struct read *r, const struct pol_nic *nic,
+                    const struct pol_vlan *vlan);
 /* ---- pen.c: text that grows in a buffer; n counts what it would take ------
  */
 
@@ -353,15 +357,23 @@ void overlay_network_done(struct read *r, const struct node *map, void *obj);
 void check_overlays(struct read *r);
 struct resolve;
 _must_check_ int resolve_overlays(struct resolve *r);
-/* Before the PFs: nothing of theirs is in them. */
+/* Before the PFs, whose ports are put into them; those that go after. */
 _must_check_ int plan_overlays(const struct pol_state *want,
                                const struct pol_state *seen,
                                struct pol_plan *plan, struct diag *d);
+_must_check_ int plan_overlays_gone(const struct pol_state *want,
+                                    const struct pol_state *seen,
+                                    struct pol_plan *plan, struct diag *d);
 size_t overlay_text(const struct pol_over *over, char *buf, size_t size);
 size_t overlay_gone_text(const struct pol_over *over, char *buf, size_t size);
 size_t overlay_command(const struct pol_over *over, char *buf, size_t size);
 size_t overlay_gone_command(const struct pol_over *over, char *buf,
                             size_t size);
+
+/* ovs.c: such a bridge, made or gone. */
+void ovs_bridge_text(const struct pol_overlay *o, bool gone, struct pen *pen);
+void ovs_bridge_command(const struct pol_overlay *o, bool gone,
+                        struct pen *pen);
 
 /* ---- mac.c --------------------------------------------------------------- */
 
@@ -430,7 +442,7 @@ void check_reset(struct resolve *r, const struct pol_device *dev,
 void resolve_switch(struct resolve *r, size_t i, const struct pol_pf *pf,
                     struct pol_pf *w);
 void want_port(const struct resolve *r, size_t i, struct pol_vf *w,
-               const struct pol_vlan *vlan);
+               const struct pol_vlan *vlan, const struct pol_network *n);
 void want_group(struct pol_vf *w, const struct pol_override_vf *o);
 void resolve_uplinks(struct resolve *r);
 /* plan-switch.c */
@@ -458,6 +470,7 @@ void check_vectors(struct resolve *r);
 /* sim-switch.c: what sim.c leaves to it; and a port as a new VF has it. */
 int sim_switch(struct pol_pf *pf, struct pol_vf *v, const struct pol_action *a);
 void sim_new_port(const struct pol_pf *pf, struct pol_vf *v);
+int sim_over(struct pol_state *s, const struct pol_action *a);
 /* host.c: is this the machine, and is there more on it than there may be? */
 void check_machine(struct resolve *r);
 void check_unlisted(struct resolve *r);

@@ -102,7 +102,8 @@ void resolve_switch(struct resolve *r, size_t i, const struct pol_pf *pf,
 		w->set |= POL_HAS_GROUPS;
 		want_groups(nic, &w->sw);
 	}
-	if (!*nic->bridge.name)
+	/* Open vSwitch's is wanted as those are that netd makes. */
+	if (!*nic->bridge.name || nic->bridge.ovs)
 		return;
 	w->set |= POL_HAS_BRIDGE;
 	copy_text(w->sw.bridge, sizeof(w->sw.bridge), nic->bridge.name);
@@ -136,18 +137,24 @@ static void trunk_port(struct pol_port *p, const struct pol_vlan *vlan)
 	}
 }
 
+/* In the bridge of its network's overlay, else in its nic's. In Open vSwitch's
+ * a port of which nothing is said is in all VLANs: so that it is in none is
+ * said where the policy says nothing. */
 void want_port(const struct resolve *r, size_t i, struct pol_vf *w,
-               const struct pol_vlan *vlan)
+               const struct pol_vlan *vlan, const struct pol_network *n)
 {
 	const struct pol_nic *nic = &r->p->nic[i];
+	bool overlay = n && n->overlay.id;
+	const char *bridge = overlay ? n->overlay.bridge : nic->bridge.name;
 
-	if (!is_switchdev(nic) || !*nic->bridge.name)
+	if (!is_switchdev(nic) || !*bridge)
 		return;
 	w->set |= POL_HAS_PORT;
-	w->port = (struct pol_port){ .up = true };
-	copy_text(w->port.bridge, sizeof(w->port.bridge), nic->bridge.name);
+	w->port = (struct pol_port){ .up = true,
+		                     .ovs = !overlay && nic->bridge.ovs };
+	copy_text(w->port.bridge, sizeof(w->port.bridge), bridge);
 	w->set &= ~(uint32_t)POL_HAS_VLAN;
-	if (!vlan->given)
+	if (!vlan->given && !w->port.ovs)
 		return;
 	w->set |= POL_HAS_PORT_VLAN;
 	/* No VLAN: as a port is that has just joined. */
@@ -223,8 +230,13 @@ static void want_uplink(struct resolve *r, size_t i)
 	w->set |= POL_HAS_PORT;
 	copy_text(w->sw.port.bridge, sizeof(w->sw.port.bridge),
 	          nic->bridge.name);
+	/* There it is in all VLANs, as it has joined. */
+	w->sw.port.ovs = nic->bridge.ovs;
+	if (w->sw.port.ovs)
+		return;
 	for (size_t v = 0; v < w->n_vfs; v++) {
-		if (!(w->vf[v].set & POL_HAS_PORT_VLAN))
+		if (!(w->vf[v].set & POL_HAS_PORT_VLAN) ||
+		    strcmp(w->vf[v].port.bridge, nic->bridge.name) != 0)
 			continue;
 		vlans = true;
 		mark(vlan, &w->vf[v].port);

@@ -179,7 +179,7 @@ static void resolve_override(struct resolve *r, const struct pol_override *o,
 	}
 	want_attributes(w, &vf->set);
 	if (vf->set.vlan.given)
-		want_port(r, o->nic, w, &vf->set.vlan);
+		want_port(r, o->nic, w, &vf->set.vlan, NULL);
 	want_group(w, vf);
 	want_override_msix(w, vf);
 	check_mtu(r->errs, r->p, o->nic, r->at[o->nic], &vf->set);

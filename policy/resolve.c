@@ -416,7 +416,9 @@ static void resolve_guest_nic(struct resolve *r, const struct pol_guest *g,
 		w->set |= POL_HAS_MAC;
 	pol_guest_nic_set(r->p, n, &set);
 	want_attributes(w, &set);
-	want_port(r, n->fn.nic, w, &set.vlan);
+	want_port(r, n->fn.nic, w, &set.vlan,
+	          n->network < r->p->n_networks ? &r->p->network[n->network]
+	                                        : NULL);
 	want_msix(r, g, n, w);
 	check_mtu(r->errs, r->p, n->fn.nic, r->at[n->fn.nic], &set);
 	if (w->set & POL_HAS_KNOBS)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* sim.c's actions on the switch in a PF: its mode shows and takes away the
- * ports of its VFs, and a group that has members does not go. */
+ * ports of its VFs, and a group that has members does not go. And bridges. */
 
 #include <string.h>
 
@@ -101,6 +101,7 @@ static int set_port(struct pol_port *p, uint32_t *set, bool raise,
 	bool joins = strcmp(p->bridge, a->port.bridge) != 0;
 
 	copy_text(p->bridge, sizeof(p->bridge), a->port.bridge);
+	p->ovs = a->port.ovs;
 	if (raise)
 		p->up = a->port.up;
 	*set |= POL_HAS_PORT;
@@ -114,6 +115,8 @@ static int set_port(struct pol_port *p, uint32_t *set, bool raise,
 		p->pvid = a->port.pvid;
 		p->n_tagged = a->port.n_tagged;
 		memcpy(p->tagged, a->port.tagged, sizeof(p->tagged));
+	} else if (joins && p->ovs) {
+		pol_ovs_set_all(p);
 	} else if (joins) {
 		p->pvid = 1;
 		p->n_tagged = 0;
@@ -152,4 +155,20 @@ int sim_switch(struct pol_pf *pf, struct pol_vf *v, const struct pol_action *a)
 	default:
 		return -EOPNOTSUPP;
 	}
+}
+
+int sim_over(struct pol_state *s, const struct pol_action *a)
+{
+	for (size_t i = 0; i < s->n_overs; i++) {
+		struct pol_over *o = &s->over[i];
+
+		if (strcmp(o->o.bridge, a->over->o.bridge) != 0)
+			continue;
+		o->o = a->over->o;
+		o->there = a->op == POL_OP_OVERLAY;
+		if (o->o.ovs && !o->o.datapath)
+			o->o.datapath = POL_OVS_SYSTEM;
+		return 0;
+	}
+	return -ENODEV;
 }

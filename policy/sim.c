@@ -279,6 +279,8 @@ static int act_one(struct pol_state *s, const struct pol_action *a)
 	struct pol_pf *pf = find_pf(s, a->pf);
 	struct pol_vf *v = NULL;
 
+	if (a->over)
+		return sim_over(s, a);
 	if (!pf && a->op != POL_OP_DEV_DRIVER)
 		return -ENODEV;
 	if (a->vf >= 0) {

@@ -2,9 +2,14 @@
 # read there. Sourced after lib-fairlead.sh.
 #
 #   sim_root VFS    makes ROOT, with the physical function PF and that many VFs of it, none of them there yet
+#   sim_device      makes the device SIM (DEV for devlink), and says what its interface is called
+#   sim_switch VFS  sim_root, with SIM's own files for what is written; VFs come and go as their number does
+#   rep VF          the name that the kernel's port of it has
 
 ROOT=/tmp/root
 PF=0000:7e:00.0
+SIM=/sys/bus/netdevsim/devices/netdevsim1
+DEV=netdevsim/netdevsim1
 
 sim_root() { # VFS
 	local d=$ROOT/sys/bus/pci/devices i
@@ -22,4 +27,36 @@ sim_root() { # VFS
 		echo 0x0001 >"$i/device"
 		echo 0x020000 >"$i/class"
 	done
+}
+
+sim_device() {
+	echo "1 1" >/sys/bus/netdevsim/new_device
+	ls "$SIM/net"
+}
+
+sim_switch() { # VFS
+	local pf=$ROOT/sys/bus/pci/devices/$PF
+	sim_root "$1"
+	ln -s "$SIM/sriov_numvfs" "$SIM/net" "$pf"
+	echo 0 >"$pf/sriov_drivers_autoprobe"
+	sim_follow "$1" &
+	at_end kill $!
+}
+sim_follow() { # VFS
+	local d=$ROOT/sys/bus/pci/devices/$PF n i
+	while :; do
+		n=$(cat "$SIM/sriov_numvfs")
+		for ((i = 0; i < $1; i++)); do
+			if [ "$i" -lt "$n" ]; then
+				[ -L "$d/virtfn$i" ] || ln -s "../0000:7e:10.$i" "$d/virtfn$i"
+			else
+				rm -f "$d/virtfn$i"
+			fi
+		done
+		sleep 0.05
+	done
+}
+
+rep() { # VF
+	devlink -j port | jq -r ".port | to_entries[] | select((.key | startswith(\"$DEV/\")) and .value.flavour == \"pcivf\" and .value.vfnum == $1) | .value.netdev"
 }

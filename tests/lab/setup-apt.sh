@@ -67,8 +67,18 @@ have_uapi() {
 	[ -e /usr/include/linux/iommufd.h ]
 }
 
+# A package's daemon is not started here: the lab starts its own. Who has a policy of his own has it kept.
+start_nothing() {
+	local policy=/usr/sbin/policy-rc.d
+	[ ! -e "$policy" ] || return 0
+	trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+	printf '#!/bin/sh\nexit 101\n' >"$policy"
+	chmod 755 "$policy"
+}
+
 install_packages() {
 	local want=("$@")
+	start_nothing
 	# A version by name, not -t bookworm-backports, which would raise everything else there too.
 	have_uapi || want+=("linux-libc-dev/bookworm-backports")
 	apt-get update

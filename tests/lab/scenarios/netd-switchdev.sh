@@ -7,35 +7,7 @@
 . "$LAB_DIR/lib-netdevsim.sh"
 
 POLICY=$LAB_LOG/policy.yaml
-SIM=/sys/bus/netdevsim/devices/netdevsim1
-DEV=netdevsim/netdevsim1
-
-# With the kernel's own files for what is written. VFs come and go as their number does.
-make_root() {
-	local pf=$ROOT/sys/bus/pci/devices/$PF
-	sim_root 4
-	ln -s "$SIM/sriov_numvfs" "$SIM/net" "$pf"
-	echo 0 >"$pf/sriov_drivers_autoprobe"
-}
-follow_vfs() {
-	local d=$ROOT/sys/bus/pci/devices/$PF n i
-	while :; do
-		n=$(cat "$SIM/sriov_numvfs")
-		for i in 0 1 2 3; do
-			if [ "$i" -lt "$n" ]; then
-				[ -L "$d/virtfn$i" ] || ln -s "../0000:7e:10.$i" "$d/virtfn$i"
-			else
-				rm -f "$d/virtfn$i"
-			fi
-		done
-		sleep 0.05
-	done
-}
-
 status() { "$FAIRLEAD" -j status | jq -r ".pfs[0] | $1"; }
-rep() { # VF: the name that the kernel's port has
-	devlink -j port | jq -r ".port | to_entries[] | select((.key | startswith(\"$DEV/\")) and .value.flavour == \"pcivf\" and .value.vfnum == $1) | .value.netdev"
-}
 vlans() { # IFNAME: "10:u 20-29" as bridge(8) has them
 	bridge -compressvlans -j vlan show dev "$1" | jq -r '[.[0].vlans[]? | "\(.vlan)\(if .vlanEnd then "-\(.vlanEnd)" else "" end)\(if (.flags // []) | index("PVID") then ":u" else "" end)"] | join(" ")'
 }
@@ -58,15 +30,11 @@ picture() {
 
 step "a netdevsim, and a bridge"
 modprobe bridge 2>/dev/null || true
-echo "1 1" >/sys/bus/netdevsim/new_device
-ifname=$(ls "$SIM/net")
+ifname=$(sim_device)
 ip link set "$ifname" up
 ip link add br-fast type bridge
 ip link set br-fast up
-make_root
-follow_vfs &
-follower=$!
-at_end kill "$follower"
+sim_switch 4
 netd_start --root "$ROOT"
 equal "mode" "$(status '."embedded-switch-mode"')" legacy
 picture >"$LAB_LOG/before"

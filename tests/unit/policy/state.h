@@ -17,8 +17,13 @@
  *   Of switches, in a pf line: mode=switchdev (or legacy; it has a devlink
  *   instance then) param=NAME:VALUE group=NAME:SHARE:MAX:PRIORITY:WEIGHT (all
  *   of them; group= is none) bridge=NAME:FILTERING (the one that is wanted
- *   is there). In both, in=BRIDGE:UNTAGGED tagged=FIRST-LAST up=1 strange=1;
- *   in a vf line rate-group=NAME. msix=N: vectors of a VF, a PF's for all.
+ *   is there). In both, in=BRIDGE:UNTAGGED ovs=1 tagged=FIRST-LAST up=1
+ * strange=1; in a vf line rate-group=NAME. msix=N: vectors of a VF, a PF's for
+ * all.
+ *
+ *   over br-fast ovs=1 made=1 others=1 datapath=netdev outer=eth0:1500
+ *      port=eth9           (a bridge that netd makes; without made it is not
+ *      there, or others')
  *
  *   dev 0000:03:00.0 id=1b36:0010 class=0108 driver=nvme override= group=5
  *      vf=1 bridge=1 vfs=2 vf-user=text_with_underlines use=the_same (again
@@ -79,6 +84,10 @@ static inline bool port_word(struct pol_port *p, uint32_t *set, const char *w)
 			(struct pol_vlan_range){ (uint16_t)a, (uint16_t)b };
 	} else if (word_value(w, "up", &v)) {
 		p->up = *v == '1';
+	} else if (word_value(w, "ovs", &v)) {
+		p->ovs = *v == '1';
+	} else if (word_value(w, "port-name", &v)) {
+		set_text(p->ifname, sizeof(p->ifname), v);
 	} else if (word_value(w, "strange", &v)) {
 		p->strange = *v == '1';
 		set_text(p->ifname, sizeof(p->ifname), "eth9");
@@ -354,6 +363,40 @@ static inline void dev_word(struct pol_whole *d, const char *w)
 	}
 }
 
+static inline void over_word(struct pol_over *o, const char *w)
+{
+	const char *v;
+
+	if (word_value(w, "ovs", &v)) {
+		o->o.ovs = *v == '1';
+	} else if (word_value(w, "made", &v)) {
+		o->there = *v == '1';
+	} else if (word_value(w, "others", &v)) {
+		set_text(o->foreign, sizeof(o->foreign), o->o.bridge);
+	} else if (word_value(w, "datapath", &v)) {
+		o->o.datapath =
+			strcmp(v, "netdev") ? POL_OVS_SYSTEM : POL_OVS_NETDEV;
+	} else if (word_value(w, "outer", &v)) {
+		assert_int_equal(
+			sscanf(v, "%15[^:]:%u", o->outer, &o->outer_mtu), 2);
+	} else if (word_value(w, "port", &v)) {
+		set_text(o->ports, sizeof(o->ports), v);
+	} else {
+		fail_msg("over: %s?", w);
+	}
+}
+
+static inline struct pol_over *add_over(struct pol_state *s, const char *name)
+{
+	struct pol_over *o;
+
+	s->over = reallocarray(s->over, s->n_overs + 1, sizeof(*s->over));
+	o = &s->over[s->n_overs++];
+	memset(o, 0, sizeof(*o));
+	set_text(o->o.bridge, sizeof(o->o.bridge), name);
+	return o;
+}
+
 static inline struct pol_whole *add_dev(struct pol_state *s, const char *bdf)
 {
 	struct pol_whole *d;
@@ -407,6 +450,7 @@ static inline void state_line(struct pol_state *s, char *line)
 	char *save, *kind = strtok_r(line, " ", &save), *arg, *w;
 	struct pol_pf *pf = s->n_pfs ? &s->pf[s->n_pfs - 1] : NULL;
 	struct pol_whole *dev = NULL;
+	struct pol_over *over = NULL;
 	struct pol_vf *vf = NULL;
 
 	if (!kind || *kind == '#')
@@ -427,10 +471,14 @@ static inline void state_line(struct pol_state *s, char *line)
 		vf = add_seen_vf(pf, number(arg, 10));
 	else if (!strcmp(kind, "dev"))
 		dev = add_dev(s, arg);
+	else if (!strcmp(kind, "over"))
+		over = add_over(s, arg);
 	else
 		fail_msg("%s?", kind);
 	while ((w = strtok_r(NULL, " ", &save))) {
-		if (dev)
+		if (over)
+			over_word(over, w);
+		else if (dev)
 			dev_word(dev, w);
 		else if (vf)
 			vf_word(vf, w);

@@ -290,6 +290,18 @@ static void test_addresses(void **state)
 	pol_free(p);
 }
 
+static void test_ovs(void **state)
+{
+	struct pol_policy *p = parse("tests/golden/policy/good/ovs.yaml");
+
+	(void)state;
+	check_shown(p, "tests/golden/policy/good/ovs.shown");
+	assert_true(p->nic[0].bridge.ovs);
+	assert_int_equal(p->nic[0].bridge.datapath, POL_OVS_ANY);
+	assert_int_equal(p->nic[1].bridge.datapath, POL_OVS_NETDEV);
+	pol_free(p);
+}
+
 /* The longest that there can be fits. */
 static void test_guard_room(void **state)
 {
@@ -467,6 +479,7 @@ int main(void)
 		cmocka_unit_test(test_macvtap),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_guard_room),
+		cmocka_unit_test(test_ovs),
 		cmocka_unit_test(test_overlay),
 		cmocka_unit_test(test_datapath),
 		cmocka_unit_test(test_own_devices),
