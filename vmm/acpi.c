@@ -14,6 +14,7 @@
 
 #include "vmm/acpi.h"
 #include "vmm/cpus.h"
+#include "vmm/rtc.h"
 
 #define OEM_ID "FAIRLD"
 #define OEM_TABLE "FAIRLEAD"
@@ -75,6 +76,7 @@ enum {
 	FADT_SIZE = 276,
 	FADT_DSDT32 = 40,
 	FADT_PROFILE = 45,
+	FADT_CENTURY = 108,
 	FADT_BOOT_ARCH = 109,
 	FADT_FLAGS = 112,
 	FADT_RESET_REG = 116,
@@ -89,7 +91,6 @@ enum {
 	/* 5.2.9.3; no legacy devices, no 8042. */
 	BOOT_NO_VGA = 1 << 2,
 	BOOT_NO_ASPM = 1 << 4,
-	BOOT_NO_CMOS_RTC = 1 << 5,
 	/* 5.2.9, table 5.10 */
 	FLAG_WBINVD = 1 << 0,
 	FLAG_PROC_C1 = 1 << 2,
@@ -123,8 +124,8 @@ static uint64_t add_fadt(struct aml *a, uint64_t dsdt)
 		return 0;
 	store_le(f + FADT_DSDT32, 4, dsdt);
 	f[FADT_PROFILE] = PROFILE_SERVER;
-	store_le(f + FADT_BOOT_ARCH, 2,
-	         BOOT_NO_VGA | BOOT_NO_ASPM | BOOT_NO_CMOS_RTC);
+	f[FADT_CENTURY] = RTC_CENTURY;
+	store_le(f + FADT_BOOT_ARCH, 2, BOOT_NO_VGA | BOOT_NO_ASPM);
 	store_le(f + FADT_FLAGS, 4,
 	         FLAG_WBINVD | FLAG_PROC_C1 | FLAG_NO_POWER_BUTTON |
 	                 FLAG_NO_SLEEP_BUTTON | FLAG_NO_FIXED_RTC |

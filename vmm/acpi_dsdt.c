@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "vmm/acpi.h"
+#include "vmm/rtc.h"
 
 /* _OSC, PCI Firmware 3.3, 4.5.1: bits of the control field that the system may
  * have. AER and hot plug are the kernel's business; PME needs an interrupt,
@@ -180,6 +181,18 @@ static void add_serial(struct aml *a)
 	aml_end(a, dev);
 }
 
+static void add_rtc(struct aml *a)
+{
+	size_t dev = aml_device(a, "RTC0"), crs;
+
+	name_eisaid(a, "_HID", "PNP0B00");
+	crs = aml_crs(a);
+	aml_res_io(a, PORT_RTC, 2);
+	aml_res_irq(a, GSI_RTC);
+	aml_crs_end(a, crs);
+	aml_end(a, dev);
+}
+
 /* 5.6.9: an event is an interrupt, and what it is for is _EVT's to say. There
  * is one, so its argument is not looked at. The button is PNP0C0C
  * (4.8.2.2.1.2), 0x80 that it was pressed. */
@@ -244,6 +257,7 @@ void acpi_dsdt(struct aml *a, const struct acpi_machine *m)
 	add_host_bridge(a, m);
 	add_board(a);
 	add_serial(a);
+	add_rtc(a);
 	add_button(a);
 	add_panic(a);
 	add_cpus(a, m->cpus);

@@ -71,6 +71,8 @@ SRCS_vmm := \
 	prefault.c \
 	report.c \
 	rpc.c \
+	rtc.c \
+	rtc_time.c \
 	sandbox.c \
 	say.c \
 	serial.c \

@@ -19,6 +19,7 @@
 
 #include "vmm/control.h"
 #include "vmm/hotplug.h"
+#include "vmm/rtc.h"
 #include "vmm/storm.h"
 #include "vmm/watchdog.h"
 
@@ -30,6 +31,7 @@ enum {
 	P_OUT,
 	P_TIMER,
 	P_STORM,
+	P_RTC,
 	P_DEVICE,
 	P_ERROR = P_DEVICE + VM_DEVICES_MAX,
 	P_LATE = P_ERROR + VM_DEVICES_MAX,
@@ -96,6 +98,7 @@ static void init(struct loop *l, struct vm *vm, int signal_fd)
 	l->p[P_OUT].events = POLLOUT;
 	l->p[P_TIMER].fd = console_timer_fd(vm->console);
 	l->p[P_STORM].fd = storms_fd(vm->storms);
+	l->p[P_RTC].fd = rtc_fd(vm->rtc);
 }
 
 /* First interrupts of vectors whose routes have waited (vfio.h). */
@@ -300,6 +303,8 @@ static bool serve(struct loop *l, enum vm_end *ret, struct diag *d)
 	}
 	if (l->p[P_STORM].revents)
 		storms_tick(l->vm->storms);
+	if (l->p[P_RTC].revents)
+		rtc_tick(l->vm->rtc);
 	if (l->p[P_TIMER].revents)
 		console_timer(l->vm->console);
 	console_write(l->vm->console);

@@ -10,9 +10,9 @@
  * The button is a control method one (4.8.2.2.1.2), of a Generic Event Device
  * (5.6.9): an edge of GSI_EVENTS, whose _EVT notifies PWRB.
  *
- * Beside them two older ways, because kernels try them when told to: the
- * keyboard controller's pulse (0x64 <- 0xfe) and the reset control register
- * 0xcf9 (belongs to the host bridge, which covers 0xcf8 by the dword only).
+ * Beside them an older way, because kernels try it: the keyboard controller's
+ * pulse (0x64 <- 0xfe). The chipset's register at 0xcf9 is not there: it lies
+ * among the host bridge's ports, which KVM queues writes to.
  */
 
 #include "vmm/priv.h"

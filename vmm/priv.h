@@ -552,6 +552,7 @@ struct vm {
 	uint32_t ports;                                /* topology.c */
 	struct assign_window window[VM_SLOTS_MAX + 1]; /* by slot */
 	struct serial *serial;
+	struct rtc *rtc; /* rtc.h */
 	struct console *console;
 	struct vconsole *vconsole; /* NULL = none */
 	struct storms *storms;     /* NULL = no limit to interrupts */

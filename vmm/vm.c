@@ -17,6 +17,7 @@
 #include "vmm/devices.h"
 #include "vmm/hotplug.h"
 #include "vmm/io.h"
+#include "vmm/rtc.h"
 #include "vmm/smbios.h"
 #include "vmm/stats.h"
 #include "vmm/storm.h"
@@ -129,8 +130,9 @@ static int add_devices(struct vm *vm, struct diag *d)
 		r = pci_host_new(vm, &vm->pci, d);
 	if (r == 0 && hotplug_new(vm, &vm->hotplug) < 0)
 		r = no_memory(d);
-	if (r == 0 && (serial_new(vm, &vm->serial) < 0 || power_init(vm) < 0 ||
-	               panic_init(vm) < 0))
+	if (r == 0 &&
+	    (serial_new(vm, &vm->serial) < 0 || rtc_new(vm, &vm->rtc) < 0 ||
+	     power_init(vm) < 0 || panic_init(vm) < 0))
 		r = no_memory(d);
 	return r;
 }
@@ -198,6 +200,7 @@ int vm_reset(struct vm *vm, struct diag *d)
 	coalesce_drain(vm);
 	pci_host_reset(vm->pci);
 	serial_reset(vm->serial);
+	rtc_reset(vm->rtc);
 	r = kvm_vm_reset(vm, d);
 	if (r == 0)
 		r = load(vm, d);
@@ -288,6 +291,7 @@ void vm_free(struct vm *vm)
 	assign_free_all(vm);
 	pci_host_free(vm->pci);
 	serial_free(vm->serial);
+	rtc_free(vm->rtc);
 	irqsink_fini(vm);
 	io_free(vm->io);
 	kvm_counters_free(vm->kvm_counters);

@@ -270,8 +270,9 @@ static void test_fadt(void **state)
 	assert_int_equal(t[128], ACPI_RESET_VALUE);
 	assert_int_equal(load_le(t + 244 + 4, 8),
 	                 PORT_ACPI + ACPI_SLEEP_CONTROL);
-	/* No 8042, no legacy devices; no VGA, no CMOS clock. */
-	assert_int_equal(load_le(t + 109, 2) & 0x27, 0x24);
+	/* No 8042, no legacy devices; no VGA; a CMOS clock, with a century. */
+	assert_int_equal(load_le(t + 109, 2) & 0x27, 0x04);
+	assert_int_equal(t[108], 0x32);
 }
 
 static void test_madt(void **state)
