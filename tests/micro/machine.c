@@ -221,3 +221,13 @@ void machine_free(struct machine *m)
 	close_fd(&out);
 	close_fd(&m->console);
 }
+
+void machine_done(const char *guest, void (*add)(struct vm *vm))
+{
+	static struct machine m;
+
+	machine_start_with(&m, guest, 1, add);
+	assert_int_equal(machine_wait(&m), VM_END_POWEROFF);
+	assert_non_null(strstr(m.text, "done"));
+	machine_free(&m);
+}

@@ -41,5 +41,8 @@ bool machine_expect(struct machine *m, const char *word);
 /* Waits for the guest's own end; the machine stays for a look. */
 enum vm_end machine_wait(struct machine *m);
 void machine_free(struct machine *m);
+/* All of that, with one CPU: the guest says "done", and ends. `add` NULL: the
+ * two ports. */
+void machine_done(const char *guest, void (*add)(struct vm *vm));
 
 #endif

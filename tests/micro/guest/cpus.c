@@ -28,19 +28,6 @@ static const uint8_t trampoline[] = {
 	0xf4, 0xeb, 0xfd,             /* hlt, and again */
 };
 
-static void wrmsr(uint32_t msr, uint32_t low, uint32_t high)
-{
-	__asm__ volatile("wrmsr" ::"c"(msr), "a"(low), "d"(high));
-}
-
-static uint32_t rdmsr(uint32_t msr)
-{
-	uint32_t low, high;
-
-	__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
-	return low;
-}
-
 /* Leaf 0xb: bits of the id below the level, and the CPU's own. */
 static uint32_t topology(uint32_t level, uint32_t *ret_id)
 {

@@ -99,6 +99,20 @@ DEFINE_MEM(8)
 DEFINE_MEM(16)
 DEFINE_MEM(32)
 
+static inline void wrmsr(uint32_t msr, uint32_t low, uint32_t high)
+{
+	__asm__ volatile("wrmsr" ::"c"(msr), "a"(low), "d"(high));
+}
+
+/* Its lower half. */
+static inline uint32_t rdmsr(uint32_t msr)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
+	return low;
+}
+
 static inline void cf8(uint32_t bus, uint32_t devfn, uint32_t off)
 {
 	outl(0xcf8, 0x80000000u | bus << 16 | devfn << 8 | (off & 0xfc));

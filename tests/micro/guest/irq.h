@@ -16,6 +16,7 @@
 #define VECTOR 0x51        /* and the next */
 #define IOAPIC 0xfec00000u /* index; data at 10h */
 #define IOAPIC_LEVEL (1u << 15)
+#define IOAPIC_MASKED (1u << 16)
 
 struct gate {
 	uint16_t low, selector;
@@ -55,6 +56,23 @@ static inline void irq_off(void)
 	__asm__ volatile("cli" ::: "memory");
 }
 
+/* Until `count` is `want`, which handle() sees to. */
+static inline void irq_await(const volatile uint32_t *count, uint32_t want)
+{
+	for (;;) {
+		irq_off();
+		if (*count >= want)
+			return;
+		irq_wait();
+	}
+}
+
+/* Lets in what waits, if anything does. */
+static inline void irq_gap(void)
+{
+	__asm__ volatile("sti; nop; nop; cli" ::: "memory");
+}
+
 static inline void set_gate(uint32_t vector, void (*entry)(void))
 {
 	const uint32_t at = (uint32_t)entry;
@@ -65,13 +83,30 @@ static inline void set_gate(uint32_t vector, void (*entry)(void))
 		                     .high = (uint16_t)(at >> 16) };
 }
 
-/* 82093AA 3.2.4: to APIC 0, level triggered, not masked. */
+static inline uint32_t ioapic_read(uint32_t reg)
+{
+	write32(IOAPIC, reg);
+	return read32(IOAPIC + 0x10);
+}
+
+static inline void ioapic_write(uint32_t reg, uint32_t v)
+{
+	write32(IOAPIC, reg);
+	write32(IOAPIC + 0x10, v);
+}
+
+/* 82093AA 3.2.4: a pin's lower half, its upper one is behind it: to APIC 0. */
+#define IOAPIC_ENTRY(pin) (0x10 + 2 * (pin))
+static inline void route_pin(uint32_t pin, uint32_t how)
+{
+	ioapic_write(IOAPIC_ENTRY(pin) + 1, 0);
+	ioapic_write(IOAPIC_ENTRY(pin), how);
+}
+
+/* Level triggered, not masked. */
 static inline void set_pin(uint32_t pin, uint32_t vector)
 {
-	write32(IOAPIC, 0x11 + 2 * pin);
-	write32(IOAPIC + 0x10, 0);
-	write32(IOAPIC, 0x10 + 2 * pin);
-	write32(IOAPIC + 0x10, IOAPIC_LEVEL | vector);
+	route_pin(pin, IOAPIC_LEVEL | vector);
 }
 
 static inline void irq_init(void)

@@ -49,12 +49,7 @@ static uint32_t find_cap(uint32_t id)
 
 static void await(const volatile uint32_t *count, uint32_t want)
 {
-	for (;;) {
-		irq_off();
-		if (*count >= want)
-			break;
-		irq_wait();
-	}
+	irq_await(count, want);
 	EXPECT(*count, want);
 }
 
