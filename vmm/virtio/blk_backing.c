@@ -121,7 +121,7 @@ int blk_backing(const struct vm_disk *c, struct blk_backing *ret,
 
 	if (r == -ENOTBLK)
 		return fail(c, d, r, "neither a file nor a block device",
-		            "`file:` of the disk names a raw image, or a block "
+		            "`path:` of the disk names a raw image, or a block "
 		            "device");
 	if (r < 0)
 		return fail(c, d, r, strerror(-r),
