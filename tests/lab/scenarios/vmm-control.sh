@@ -59,6 +59,13 @@ equal "ps: state" "$(fl -j ps | jq -r '.guests[0].state')" running
 equal "ps: pid" "$(fl -j ps | jq -r '.guests[0].pid')" "$(guest_pid plain)"
 listen_events plain
 
+step "what it answers is what the schema says"
+for method in version status counters console.log; do
+	echo "$method $(echo "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"$method\"}" | socat -t 5 - "UNIX-CONNECT:$RUN/guests/plain.sock")"
+done >"$LAB_LOG/answers"
+tests/static/control "$LAB_LOG/answers" >"$LAB_LOG/schema.log" || [ $? = 77 ] || fail "$(tail -n 5 "$LAB_LOG/schema.log")"
+note "$(tail -n 1 "$LAB_LOG/schema.log")"
+
 step "two viewers of its console, one of them typing"
 (
 	sleep 1

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -188,8 +189,27 @@ static inline bool pass(struct fixture *f)
 	return r < 0;
 }
 
+/* What is said, line by line, for tests/static/control. */
+static inline void transcribe(char whose, const char *text, size_t len)
+{
+	const char *path = getenv("FL_TRANSCRIPT");
+	FILE *f = path ? fopen(path, "a") : NULL;
+
+	if (!f)
+		return;
+	for (size_t i = 0; i < len; i++) {
+		if (!i || text[i - 1] == '\n')
+			fprintf(f, "%c ", whose);
+		fputc(text[i], f);
+	}
+	if (len && text[len - 1] != '\n')
+		fputc('\n', f);
+	fclose(f);
+}
+
 static inline void say(int fd, const char *text)
 {
+	transcribe('>', text, strlen(text));
 	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL),
 	                 strlen(text));
 }
@@ -204,6 +224,7 @@ static inline const char *hear(struct fixture *f, int fd)
 	       (n = read(fd, f->got + f->len, sizeof(f->got) - 1 - f->len)) > 0)
 		f->len += (size_t)n;
 	f->got[f->len] = '\0';
+	transcribe('<', f->got, f->len);
 	return f->got;
 }
 
