@@ -52,6 +52,7 @@ SRCS_netd := \
 	metrics.c \
 	moves.c \
 	observe-switch.c \
+	modules.c \
 	observe-whole.c \
 	observe.c \
 	open-disk.c \

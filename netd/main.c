@@ -26,11 +26,11 @@
 #include <grp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "netd/audit.h"
 #include "netd/kernels.h"
+#include "netd/modules.h"
 #include "netd/record.h"
 #include "netd/reload.h"
 #include "netd/serials.h"
@@ -120,37 +120,6 @@ static int parse_options(int argc, char **argv, struct options *o)
 	return -EINVAL;
 }
 
-/*
- * vfio-pci is wanted by nearly every policy, and loading it wants a
- * capability that is as good as all of them: so it is done once, before they
- * go. Where it fails, an apply says which driver is missing.
- */
-static void load_vfio(const struct env *e)
-{
-	static const char *const argv[] = { "modprobe", "-q", "vfio-pci",
-		                            NULL };
-	static const char *const envp[] = {
-		"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL
-	};
-	int status = -1;
-	pid_t pid;
-
-	if (sysfs_exists(e->root_fd, "sys/bus/pci/drivers/vfio-pci"))
-		return;
-	pid = fork();
-	if (pid == 0) {
-		execve("/sbin/modprobe", (char *const *)(uintptr_t)argv,
-		       (char *const *)(uintptr_t)envp);
-		_exit(127);
-	}
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (status)
-		log_line(e->log, LOG_LVL_WARN,
-		         "vfio-pci is not loaded, and modprobe could not; "
-		         "policies that want it will be refused");
-}
-
 static int open_root(const char *path, struct env *e, struct diag *d)
 {
 	e->root_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -185,8 +154,11 @@ static int print_machine(const struct options *o, struct env *e, struct diag *d)
 
 	/* What there is of it is looked at; it is not made. */
 	e->state_fd = open(o->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (!r && sriov_variants_read(e->root_fd, &e->variants))
+		e->variants = NULL;
 	if (!r)
 		r = record_print(e, STDOUT_FILENO, d);
+	sriov_variants_free(e->variants);
 	close_fd(&e->state_fd);
 	close_fd(&e->root_fd);
 	return r;
@@ -209,7 +181,7 @@ static int serve(const struct options *o, struct env *e, struct diag *d)
 	if (!r)
 		r = journal_boot(e, d);
 	if (!r) {
-		load_vfio(e);
+		e->variants = modules_load(e);
 		e->serials = serials_read(e->root_fd);
 		open_cache(o->cache, e);
 	}
@@ -226,6 +198,7 @@ static int serve(const struct options *o, struct env *e, struct diag *d)
 	}
 	server_close(s);
 	serials_free(e->serials);
+	sriov_variants_free(e->variants);
 	close_fd(&e->cache_fd);
 	words_clear(&e->words);
 	close_fd(&e->guests_fd);

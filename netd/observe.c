@@ -13,6 +13,7 @@
 #include "iommu/iommu.h"
 #include "irq-remap/irq-remap.h"
 #include "netd/ledger.h"
+#include "netd/modules.h"
 #include "netd/stuck.h"
 #include "netd/switch.h"
 #include "netd/vectors.h"
@@ -223,6 +224,7 @@ static int see_pf(struct observer *o, struct pol_pf *p)
 	see_ident(o->env, &pf->fn, &p->id, &p->set);
 	see_link(o, p);
 	/* The file takes the device's lock: of one that hangs it is not read.
+	modules_variant(o->env, &pf->fn, p->variant);
 	 */
 	p->msix_total = stuck_hangs(&o->stuck, p->bdf)
 	                        ? 0

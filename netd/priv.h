@@ -201,6 +201,7 @@ struct env {
 	const char *journal;     /* systemd's, for audit.h; NULL = not there */
 	struct serials *serials; /* serials.h; NULL = none are known */
 	struct leases leases;
+	struct sriov_variants *variants; /* modules.h; the same */
 	struct words words;
 	struct faults faults;
 	struct verb_tally tally;

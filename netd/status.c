@@ -89,9 +89,10 @@ static json_t *pf_json(const struct env *e, const struct pol_pf *p)
 	for (size_t i = 0; i < p->n_vfs; i++)
 		json_array_append_new(vfs, vf_json(&p->vf[i], &r));
 	return json_pack(
-		"{s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "bdf",
-		bdf_format(p->bdf, b), "ifname", p->ifname, "driver", p->driver,
-		"total-vfs", p->total_vfs, "num-vfs",
+		"{s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"bdf", bdf_format(p->bdf, b), "ifname", p->ifname, "driver",
+		p->driver, "vfio-driver", pol_driver_vfio(p), "total-vfs",
+		p->total_vfs, "num-vfs",
 		known(p->set, POL_HAS_NUMVFS, json_integer(p->num_vfs)),
 		"autoprobe",
 		known(p->set, POL_HAS_AUTOPROBE, json_boolean(p->autoprobe)),

@@ -201,7 +201,8 @@ static const char *pool_driver(struct export *e, const struct pol_pf *pf,
 	else if (vfio && (v->group < 0 || *v->blocker))
 		why = "its IOMMU group cannot be assigned";
 	else
-		return strcmp(v->driver, "vfio-pci") ? v->driver : "vfio";
+		return strcmp(v->driver, pol_driver_vfio(pf)) ? v->driver
+		                                              : "vfio";
 	if (say)
 		not_said(e, v->bdf, "VF %u of %s (%s): %s", v->index,
 		         *pf->ifname ? pf->ifname : "its PF",

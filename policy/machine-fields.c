@@ -66,6 +66,7 @@ static const struct field pf_rows[] = {
 	PF(device, "device-id", hex, 0, FIELD_SEEN | FIELD_MUST_SEEN),
 	PF(ifname, "ifname", text, 0, FIELD_BOTH | FIELD_ALWAYS),
 	PF(driver, "driver", text, 0, FIELD_BOTH | FIELD_ALWAYS),
+	PF(variant, "vfio-driver", text, 0, FIELD_SEEN),
 	PF(autoprobe, "autoprobe", flag, POL_HAS_AUTOPROBE, FIELD_BOTH),
 	{ ROW(pol_pf, num_vfs, "num-vfs", number, POL_HAS_NUMVFS,
 	      FIELD_BOTH | FIELD_MUST_SEEN), .max = POL_VFS_MAX },

@@ -110,8 +110,12 @@ struct pol_vf {
 };
 #define POL_DRIVER_DEFAULT "netdev"
 /* vfio-pci or a variant of it ("mlx5_vfio_pci"). */
+#define POL_DRIVER_VFIO "vfio" /* of a policy: pol_driver_vfio() */
 bool pol_driver_is_vfio(const char *driver);
 /* What tells one card from another of its kind. Observed only. */
+struct pol_pf;
+/* Which of them it is that VFs of `pf` get. */
+const char *pol_driver_vfio(const struct pol_pf *pf);
 struct pol_ident {
 	uint16_t subvendor, subdevice;
 	uint16_t node;            /* of the host's memory */
@@ -141,6 +145,7 @@ struct pol_pf {
 	                                  VF addresses; both 0 = not known */
 	char driver[POL_NAME], ifname[POL_NAME];
 	char altname[POL_ALTNAMES][POL_ALTNAME]; /* "" from the end on */
+	char variant[POL_NAME]; /* `driver: vfio` of its VFs; "" = vfio-pci */
 	struct pol_ident id;
 	/* Who will block the VFs' IOMMU group once they are there, as far as
 	 * that can be foretold: "" = nobody */

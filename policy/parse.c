@@ -120,3 +120,8 @@ bool pol_driver_is_vfio(const char *driver)
 {
 	return strstr(driver, "vfio") != NULL;
 }
+
+const char *pol_driver_vfio(const struct pol_pf *pf)
+{
+	return *pf->variant ? pf->variant : "vfio-pci";
+}

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "policy/priv.h"
+#include "policy/plan.h"
 
 /* Is `name` of guest `g` part of what is asked for? */
 bool concerns(const struct resolve *r, const struct pol_guest *g,
@@ -315,6 +315,15 @@ static void check_autoprobe(struct resolve *r, const struct pol_pool *pool,
 	             "name the driver");
 }
 
+/* A guest that runs keeps the vfio driver that it began with. */
+static const char *vfio_driver(const struct pol_pf *pf,
+                               const struct pol_vf *seen)
+{
+	return seen && plan_held(seen) && pol_driver_is_vfio(seen->driver)
+	               ? seen->driver
+	               : pol_driver_vfio(pf);
+}
+
 /* The driver, and the override that keeps others off; see policy.h. */
 static void want_driver(struct pol_vf *w, const char *driver)
 {
@@ -323,8 +332,6 @@ static void want_driver(struct pol_vf *w, const char *driver)
 		copy_text(w->driver, sizeof(w->driver), driver);
 		return;
 	}
-	if (!strcmp(driver, "vfio"))
-		driver = "vfio-pci";
 	copy_text(w->driver, sizeof(w->driver), driver);
 	copy_text(w->override, sizeof(w->override), driver);
 }
@@ -341,7 +348,9 @@ static bool resolve_function(struct resolve *r, const struct pol_pool *pool,
 
 	check_range(r, pool, fn);
 	w = want_add_vf(r, fn);
-	if (*pool->driver)
+	if (!strcmp(pool->driver, POL_DRIVER_VFIO))
+		want_driver(w, vfio_driver(pf, seen));
+	else if (*pool->driver)
 		want_driver(w, pool->driver);
 	if (!strcmp(pool->driver, POL_DRIVER_DEFAULT))
 		check_autoprobe(r, pool, fn);

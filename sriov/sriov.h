@@ -177,6 +177,23 @@ _must_check_ int sriov_set_msix(int root_fd, struct bdf vf, unsigned n,
  * one that is bound already may stay. FL_SRIOV_BIND when nothing takes it. */
 _must_check_ int sriov_bind_default(int root_fd, struct bdf b, struct diag *d);
 
+/* variant.c: vfio drivers that are made for some functions alone
+ * ("mlx5_vfio_pci" migrates), as the `vfio_pci:` aliases of the running
+ * kernel's modules say. -ENOENT where it has no such file; `all` may be NULL
+ * below: there are none. */
+struct sriov_variants;
+_must_check_ int sriov_variants_read(int root_fd, struct sriov_variants **ret);
+void sriov_variants_free(struct sriov_variants *all);
+/* The module for a function of this modalias ("pci:v..."), NULL = vfio-pci. */
+const char *sriov_variants_find(const struct sriov_variants *all,
+                                const char *modalias);
+/* The one for the VFs that `pf` has or may have. */
+const char *sriov_variant_of_vfs(const struct sriov_variants *all, int root_fd,
+                                 const struct sriov_fn *pf);
+/* What such a module calls its driver; -ENOENT where it is not loaded. */
+_must_check_ int sriov_variant_driver(int root_fd, const char *module,
+                                      char ret[static SRIOV_NAME]);
+
 /* Reset the function, which nobody may be using. -EOPNOTSUPP where the kernel
  * offers no reset of it. */
 _must_check_ int sriov_reset(int root_fd, struct bdf b, struct diag *d);

@@ -207,6 +207,8 @@ static inline void pf_word(struct pol_pf *pf, const char *w)
 		pf->device = (uint16_t)b;
 	} else if (word_value(w, "driver", &v)) {
 		set_text(pf->driver, sizeof(pf->driver), v);
+	} else if (word_value(w, "vfio", &v)) {
+		set_text(pf->variant, sizeof(pf->variant), v);
 	} else if (word_value(w, "ifname", &v)) {
 		set_text(pf->ifname, sizeof(pf->ifname), v);
 	} else if (word_value(w, "blocker", &v)) {

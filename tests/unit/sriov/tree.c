@@ -127,6 +127,7 @@ void tree_drop(struct tree *t)
 	}
 	tree_remove(t, ".%s", "/sys");
 	tree_remove(t, "proc");
+	tree_remove(t, "lib");
 	must(!rmdir(t->dir), t->dir);
 	close(t->root_fd);
 }
