@@ -46,13 +46,14 @@ SRCS_netd := \
 	loan-may.c \
 	loan-tidy.c \
 	loan.c \
+	macs.c \
 	macvtap.c \
 	memlock.c \
 	memory.c \
 	metrics.c \
+	modules.c \
 	moves.c \
 	observe-switch.c \
-	modules.c \
 	observe-whole.c \
 	observe.c \
 	open-disk.c \

@@ -271,6 +271,7 @@ enum {
 	FL_NETD_NO_OVS = 779,      /* ... is not there */
 	FL_NETD_MOVED = 782,       /* a guest has another VF for now */
 	FL_NETD_WISH = 783,        /* it cannot have that one */
+	FL_NETD_MACS = 790,        /* a random MAC is not known, or none free */
 	FL_NETD_UNPACK = 651,      /* a kernel cannot be decompressed here */
 	FL_NETD_CACHE = 652,       /* nor kept */
 };

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "netd/confirm.h"
+#include "netd/macs.h"
 #include "netd/moves.h"
 #include "netd/owners.h"
 #include "netd/refused.h"
@@ -31,6 +32,8 @@ static int prepare_policy(struct transaction *t, const struct intent *in,
 	int e = policy_parse(in->policy, in->policy_len, &r->policy, errs,
 	                     t->d);
 
+	if (!e)
+		e = macs_draw(t->env->state_fd, r->policy, t->d);
 	if (!e)
 		e = t->ops->observe(t->ctx, &r->seen, t->d);
 	if (!e)
@@ -155,6 +158,8 @@ static int change_policy(struct transaction *t, struct intent *in,
 		e = note_previous(t, in);
 	if (!e)
 		e = note_confirm(t, in, r);
+	if (!e)
+		e = macs_keep(t->env->state_fd, r->policy, t->d);
 	if (!e)
 		e = original_add(t->env->state_fd, in->before, r->want, t->d);
 	r->how.one_by_one = !r->policy->host.apply.parallel;

@@ -7,6 +7,7 @@
  */
 
 #include "netd/confirm.h"
+#include "netd/macs.h"
 #include "netd/refused.h"
 #include "netd/transact.h"
 
@@ -79,6 +80,8 @@ static int commit_restore(struct transaction *t)
 		                             JOURNAL_ORIGINAL, JOURNAL_INTENT };
 	int e = refused_forget_all(t->env->state_fd, t->d);
 
+	if (!e)
+		e = macs_forget_all(t->env->state_fd, t->d);
 	for (size_t i = 0; !e && i < ARRAY_SIZE(files); i++)
 		e = journal_drop(t->env->state_fd, files[i], t->d);
 	return e;

@@ -7,6 +7,7 @@
 
 #include "netd/confirm.h"
 #include "netd/history.h"
+#include "netd/macs.h"
 #include "netd/moves.h"
 #include "netd/owners.h"
 #include "netd/refused.h"
@@ -37,14 +38,23 @@ int policy_applied(const struct env *e, struct pol_policy **ret,
                    struct pol_errors *errs, struct diag *d)
 {
 	_cleanup_free_ char *text = NULL;
+	struct pol_policy *p = NULL;
 	size_t len = 0;
 	int r = journal_get(e->state_fd, JOURNAL_APPLIED_FILE, &text, &len, d);
 
 	if (r == -ENOENT)
 		return no_policy(d);
 	if (!r)
-		r = policy_parse(text, len, ret, errs, d);
-	return r ? r : moves_apply(e, *ret, NULL, d);
+		r = policy_parse(text, len, &p, errs, d);
+	if (!r)
+		r = macs_applied(e->state_fd, p, d);
+	if (!r)
+		r = moves_apply(e, p, NULL, d);
+	if (r)
+		pol_free(p);
+	else
+		*ret = p;
+	return r;
 }
 
 /* The client's memfd must not change while it is read, nor block. */
@@ -120,6 +130,8 @@ int verb_plan(struct work *w)
 		r = read_policy(w, &text, &len);
 		if (!r)
 			r = policy_parse(text, len, &p, &w->errs, &w->diag);
+		if (!r)
+			r = macs_fill(w->env->state_fd, p, &w->diag);
 	} else {
 		r = policy_applied(w->env, &p, &w->errs, &w->diag);
 	}

@@ -122,7 +122,10 @@ static void text_mac(const struct pol_action *a, const char *pf, struct out *o)
 {
 	char mac[MAC_STRLEN];
 
-	if (mac_is_zero(a->mac))
+	if (a->mac_draws)
+		put(o, "set VF %d of %s a random MAC, %.*s:..", a->vf, pf,
+		    3 * (6 - a->mac_draws) - 1, mac_format(a->mac, mac));
+	else if (mac_is_zero(a->mac))
 		put(o, "clear the MAC of VF %d of %s", a->vf, pf);
 	else
 		put(o, "set VF %d of %s MAC %s", a->vf, pf,
@@ -238,8 +241,14 @@ static void command_mac(const struct pol_action *a, const char *pf,
 {
 	char mac[MAC_STRLEN];
 
-	put(o, "ip link set dev %s vf %d mac %s", pf, a->vf,
-	    mac_format(a->mac, mac));
+	mac_format(a->mac, mac);
+	if (!a->mac_draws)
+		put(o, "ip link set dev %s vf %d mac %s", pf, a->vf, mac);
+	else
+		put(o,
+		    "ip link set dev %s vf %d mac %.*s$(od -An -N%u -tx1 "
+		    "/dev/urandom | tr ' ' :)",
+		    pf, a->vf, 3 * (6 - a->mac_draws) - 1, mac, a->mac_draws);
 }
 
 static void command_vlan(const struct pol_action *a, const char *pf,

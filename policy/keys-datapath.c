@@ -97,7 +97,8 @@ void check_datapath(struct read *r, const struct pol_guest *g,
 		diag_mend(d, "add `bridge: NAME` to the nic: one that has its "
 		             "physical function as a port");
 	}
-	if (pol_guest_nic_mac(r->policy, g, nic, mac))
+	if (pol_guest_nic_mac(r->policy, g, nic, mac) ||
+	    pol_nic_draws(r->policy, nic, mac))
 		return;
 	d = pol_err(r->errs, nic->own.pos, FL_POL_DATAPATH,
 	            "nic %s has 'datapath', but no MAC", nic->name);

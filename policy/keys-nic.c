@@ -342,7 +342,8 @@ static void check_standby(struct read *r, const struct pol_guest *g,
 	struct diag *d;
 
 	if (!nic->standby.backend || nic->pool == SIZE_MAX ||
-	    pol_guest_nic_mac(r->policy, g, nic, mac))
+	    pol_guest_nic_mac(r->policy, g, nic, mac) ||
+	    pol_nic_draws(r->policy, nic, mac))
 		return;
 	d = pol_err(r->errs, nic->standby.pos, FL_POL_MISSING,
 	            "nic %s has 'failover', but no MAC", nic->name);

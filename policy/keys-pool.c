@@ -234,6 +234,7 @@ static READER(read_mac_prefix)
 		return;
 	}
 	memcpy(pool->mac_prefix, mac, sizeof(pool->mac_prefix));
+	pool->mac_fixed = sizeof(pool->mac_prefix);
 }
 
 static READER(read_mac_assign)
@@ -241,7 +242,7 @@ static READER(read_mac_assign)
 	static const struct word word[] = {
 		{ .text = "none", .value = POL_MAC_NONE },
 		{ .text = "stable", .value = POL_MAC_STABLE },
-		{ .text = "random", .later = true },
+		{ .text = "random", .value = POL_MAC_RANDOM },
 	};
 	static const struct words words = { word, ARRAY_SIZE(word) };
 	struct pol_pool *pool = obj;
@@ -294,6 +295,8 @@ static READER(read_pool_mac)
 		return;
 	}
 	pool->mac_assign = POL_MAC_STABLE;
+	pool->mac_prefix[0] = MAC_LOCAL;
+	pool->mac_fixed = 1;
 	read_map(r, v, &mac_table, pool);
 }
 

@@ -6,6 +6,10 @@
  * Stable means: the same guest and NIC names give the same address on any
  * host and in any file, without a record of what was given. The price is that
  * 24 bits may collide; that is an error of the policy, found here.
+ *
+ * Random means: nobody can tell it from the names, and it is no other host's
+ * by the same policy. Who applies the policy draws it and keeps it; here it is
+ * known or not.
  */
 
 #include <stdio.h>
@@ -72,8 +76,7 @@ static const struct pol_mac *nic_mac(const struct pol_policy *p,
 bool pol_guest_nic_mac(const struct pol_policy *p, const struct pol_guest *g,
                        const struct pol_guest_nic *n, uint8_t ret[static 6])
 {
-	/* Locally administered (IEEE 802-2014 8.4). */
-	static const uint8_t emulated[] = { 0x02, 0xf1, 0x1d };
+	static const uint8_t emulated[] = { MAC_LOCAL, 0xf1, 0x1d };
 	size_t pool = n->datapath ? n->idle_pool : n->pool;
 	const struct pol_mac *own = nic_mac(p, n);
 
@@ -86,10 +89,49 @@ bool pol_guest_nic_mac(const struct pol_policy *p, const struct pol_guest *g,
 		return true;
 	}
 	if (own->given != POL_ABSENT || pool >= p->n_pools ||
-	    p->pool[pool].mac_assign != POL_MAC_STABLE)
+	    p->pool[pool].mac_assign == POL_MAC_NONE)
 		return false;
-	stable_mac(g, n, p->pool[pool].mac_prefix, ret);
-	return true;
+	if (p->pool[pool].mac_assign == POL_MAC_STABLE)
+		stable_mac(g, n, p->pool[pool].mac_prefix, ret);
+	else
+		memcpy(ret, n->drawn.v, 6);
+	return p->pool[pool].mac_assign == POL_MAC_STABLE ||
+	       n->drawn.given == POL_GIVEN;
+}
+
+unsigned pol_nic_draws(const struct pol_policy *p,
+                       const struct pol_guest_nic *n, uint8_t ret[static 6])
+{
+	size_t pool = n->datapath ? n->idle_pool : n->pool;
+
+	if (nic_mac(p, n)->given != POL_ABSENT || pool >= p->n_pools ||
+	    p->pool[pool].mac_assign != POL_MAC_RANDOM)
+		return 0;
+	memset(ret, 0, 6);
+	memcpy(ret, p->pool[pool].mac_prefix, sizeof(p->pool[pool].mac_prefix));
+	return 6u - p->pool[pool].mac_fixed;
+}
+
+bool pol_mac_taken(const struct pol_policy *p, const uint8_t mac[static 6],
+                   const struct pol_guest_nic *but)
+{
+	uint8_t other[6];
+
+	for (size_t g = 0; g < p->n_guests; g++)
+		for (size_t i = 0; i < p->guest[g].n_nics; i++) {
+			const struct pol_guest_nic *n = &p->guest[g].nic[i];
+
+			if (n != but &&
+			    pol_guest_nic_mac(p, &p->guest[g], n, other) &&
+			    !memcmp(mac, other, sizeof(other)))
+				return true;
+		}
+	for (size_t i = 0; i < p->n_overrides; i++)
+		for (size_t k = 0; k < p->override[i].n_vfs; k++)
+			if (p->override[i].vf[k].mac.given == POL_GIVEN &&
+			    !memcmp(mac, p->override[i].vf[k].mac.v, 6))
+				return true;
+	return false;
 }
 
 struct used_mac {

@@ -83,6 +83,7 @@ struct pol_vf {
 	uint16_t index;
 	struct bdf bdf;
 	uint8_t mac[6];
+	uint8_t mac_draws; /* wanted: its last bytes are yet to be drawn */
 	uint16_t vlan, proto;
 	uint8_t qos;
 	bool spoof, trust, rss;
@@ -109,13 +110,13 @@ struct pol_vf {
 	uint32_t refused;
 };
 #define POL_DRIVER_DEFAULT "netdev"
-/* vfio-pci or a variant of it ("mlx5_vfio_pci"). */
 #define POL_DRIVER_VFIO "vfio" /* of a policy: pol_driver_vfio() */
+/* vfio-pci or a variant of it ("mlx5_vfio_pci"). */
 bool pol_driver_is_vfio(const char *driver);
-/* What tells one card from another of its kind. Observed only. */
 struct pol_pf;
 /* Which of them it is that VFs of `pf` get. */
 const char *pol_driver_vfio(const struct pol_pf *pf);
+/* What tells one card from another of its kind. Observed only. */
 struct pol_ident {
 	uint16_t subvendor, subdevice;
 	uint16_t node;            /* of the host's memory */
@@ -144,8 +145,8 @@ struct pol_pf {
 	uint16_t vf_offset, vf_stride; /* PCIe 6.0 9.3.3.9, 9.3.3.10: foretell
 	                                  VF addresses; both 0 = not known */
 	char driver[POL_NAME], ifname[POL_NAME];
-	char altname[POL_ALTNAMES][POL_ALTNAME]; /* "" from the end on */
 	char variant[POL_NAME]; /* `driver: vfio` of its VFs; "" = vfio-pci */
+	char altname[POL_ALTNAMES][POL_ALTNAME]; /* "" from the end on */
 	struct pol_ident id;
 	/* Who will block the VFs' IOMMU group once they are there, as far as
 	 * that can be foretold: "" = nobody */
@@ -271,6 +272,7 @@ struct pol_action {
 	uint32_t rate_min, rate_max;
 	bool may_fail; /* a driver that does not do it is no failure */
 	uint8_t mac[6];
+	uint8_t mac_draws; /* as a VF's: it is never done so */
 	uint16_t vlan, proto;
 	uint8_t qos;
 	/* VF_DRIVER, DEV_DRIVER: both to be so in the end; driver may be

@@ -376,7 +376,8 @@ struct pol_override {
 };
 enum pol_mac_assign {
 	POL_MAC_NONE,
-	POL_MAC_STABLE
+	POL_MAC_STABLE,
+	POL_MAC_RANDOM, /* drawn at the first apply, and kept: netd/macs.h */
 };
 enum { /* pol_pool.scrub: what is done to a VF between two tenants */
 	POL_SCRUB_RESET = 1 << 0,  /* function-reset */
@@ -418,6 +419,7 @@ struct pol_pool {
 	enum pol_placement placement;
 	enum pol_mac_assign mac_assign;
 	uint8_t mac_prefix[3];
+	uint8_t mac_fixed; /* bytes of it; 1 = `random` without a prefix */
 	enum pol_given scrub_given; /* null counts as given */
 	unsigned scrub;             /* POL_SCRUB_*; see pol_pool_scrub() */
 };
@@ -446,9 +448,10 @@ struct pol_tap { /* a NIC that the VMM itself is, and its host end */
 struct pol_guest_nic {
 	char name[POL_NAME];
 	struct pol_pos pos;
-	size_t pool;        /* SIZE_MAX = it is emulated, and has no VF */
-	size_t network;     /* SIZE_MAX = none named */
-	struct pol_mac mac; /* mac-address */
+	size_t pool;          /* SIZE_MAX = it is emulated, and has no VF */
+	size_t network;       /* SIZE_MAX = none named */
+	struct pol_mac mac;   /* mac-address */
+	struct pol_mac drawn; /* of a `random` one, once it is known */
 	uint8_t slot; /* 1..31, device number of its root port; where the file
 	                 gives none, pol_parse takes the lowest free one */
 	enum pol_on_fault on_fault;

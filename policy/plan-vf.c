@@ -39,7 +39,7 @@ static const struct pol_vf new_vf = {
 
 static bool mac_same(const struct pol_vf *w, const struct pol_vf *s)
 {
-	return !memcmp(w->mac, s->mac, sizeof(w->mac));
+	return !w->mac_draws && !memcmp(w->mac, s->mac, sizeof(w->mac));
 }
 
 static void mac_fill(struct pol_action *a, const struct pol_vf *w,
@@ -47,6 +47,7 @@ static void mac_fill(struct pol_action *a, const struct pol_vf *w,
 {
 	(void)s;
 	memcpy(a->mac, w->mac, sizeof(a->mac));
+	a->mac_draws = w->mac_draws;
 }
 
 static bool vlan_same(const struct pol_vf *w, const struct pol_vf *s)

@@ -178,11 +178,21 @@ int pol_why_text(const struct pol_policy *p, const struct pol_guest_nic *n,
  * own tables. The caller frees it. -ENOMEM. */
 _must_check_ int pol_schema(char **ret);
 /* The MAC a guest NIC is to have: its own, its VF's of `overrides`, the pool's
- * stable one, or false when none says. Stable: the prefix, then 24 bits of
- * FNV-1a (32 bits, folded by xor of its top byte) over "guest/nic". An emulated
- * one always has a MAC: its own or the stable one of the prefix 02:f1:1d. */
+ * stable or drawn one, or false when none is known. Stable: the prefix, then 24
+ * bits of FNV-1a (32 bits, folded by xor of its top byte) over "guest/nic". An
+ * emulated one always has a MAC: its own or the stable one of the prefix
+ * 02:f1:1d. */
 bool pol_guest_nic_mac(const struct pol_policy *p, const struct pol_guest *g,
                        const struct pol_guest_nic *n, uint8_t ret[static 6]);
+
+/* A MAC of `assign: random` is drawn by who applies the policy, into the nic's
+ * `drawn`. How many bytes of it, behind the first of *ret, which are stated;
+ * 0 = the nic's is none such. */
+unsigned pol_nic_draws(const struct pol_policy *p,
+                       const struct pol_guest_nic *n, uint8_t ret[static 6]);
+/* Is it another's, as far as the policy knows? */
+bool pol_mac_taken(const struct pol_policy *p, const uint8_t mac[static 6],
+                   const struct pol_guest_nic *but);
 
 /* What `overrides` say of a VF, or NULL. */
 const struct pol_override_vf *pol_override_find(const struct pol_policy *p,

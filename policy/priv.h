@@ -377,6 +377,7 @@ void ovs_bridge_command(const struct pol_overlay *o, bool gone,
 
 /* ---- mac.c --------------------------------------------------------------- */
 
+#define MAC_LOCAL 0x02 /* locally administered: IEEE 802-2014 8.4 */
 bool mac_is_zero(const uint8_t mac[static 6]);
 /* Why a function may not have it, or NULL. */
 const char *mac_refused(const uint8_t mac[static 6]);

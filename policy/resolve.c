@@ -411,6 +411,16 @@ static void resolve_pools(struct resolve *r)
 
 /* ---- guests -------------------------------------------------------------- */
 
+static void want_mac(const struct pol_policy *p, const struct pol_guest *g,
+                     const struct pol_guest_nic *n, struct pol_vf *w)
+{
+	bool known = pol_guest_nic_mac(p, g, n, w->mac);
+
+	w->mac_draws = known ? 0 : (uint8_t)pol_nic_draws(p, n, w->mac);
+	if (known || w->mac_draws)
+		w->set |= POL_HAS_MAC;
+}
+
 static void resolve_guest_nic(struct resolve *r, const struct pol_guest *g,
                               const struct pol_guest_nic *n)
 {
@@ -421,8 +431,7 @@ static void resolve_guest_nic(struct resolve *r, const struct pol_guest *g,
 		return;
 	snprintf(w->label, sizeof(w->label), "%s/%s", g->name, n->name);
 	w->set &= ~(uint32_t)POL_HAS_KNOBS; /* said by its override */
-	if (pol_guest_nic_mac(r->p, g, n, w->mac))
-		w->set |= POL_HAS_MAC;
+	want_mac(r->p, g, n, w);
 	pol_guest_nic_set(r->p, n, &set);
 	want_attributes(w, &set);
 	want_port(r, n->fn.nic, w, &set.vlan,
