@@ -392,6 +392,7 @@ int apply_undo(const struct apply_ops *ops, void *ctx,
 	struct bdf first = { 0 };
 	size_t stuck = 0;
 	char b[BDF_STRLEN];
+	const struct observing what = { .parts = observe_for_state(before) };
 	int r = pol_want_from_state(before, &back);
 
 	if (how) {
@@ -399,7 +400,7 @@ int apply_undo(const struct apply_ops *ops, void *ctx,
 		all.action_ms = how->action_ms;
 	}
 	if (!r)
-		r = ops->observe(ctx, &seen, d);
+		r = ops->observe(ctx, &what, &seen, d);
 	/* What has gone needs no undoing, and must not keep the rest from
 	 * it; nor must what hangs. */
 	if (!r) {

@@ -53,6 +53,7 @@ SRCS_netd := \
 	metrics.c \
 	modules.c \
 	moves.c \
+	observe-parts.c \
 	observe-switch.c \
 	observe-whole.c \
 	observe.c \

@@ -47,7 +47,7 @@ int grant_look(struct work *w, struct guest_run *r)
 	int e = machine_open(w->env, &r->m, &w->diag);
 
 	if (!e)
-		e = observe(w->env, r->m.rtnl, &r->seen, &w->diag);
+		e = observe(w->env, r->m.rtnl, NULL, &r->seen, &w->diag);
 	if (!e)
 		e = pol_resolve_guest(r->policy, r->guest, r->device, r->seen,
 		                      &r->want, &w->errs);
@@ -58,7 +58,7 @@ int grant_look(struct work *w, struct guest_run *r)
 int grant_look_again(struct work *w, struct guest_run *r)
 {
 	struct pol_state *s = NULL;
-	int e = observe(w->env, r->m.rtnl, &s, &w->diag);
+	int e = observe(w->env, r->m.rtnl, NULL, &s, &w->diag);
 
 	if (e)
 		return e;

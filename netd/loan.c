@@ -392,7 +392,7 @@ static int open_loan(struct work *w, struct loan *l, const char *pool)
 	if (!e)
 		e = machine_open(w->env, &l->r.m, &w->diag);
 	if (!e)
-		e = observe(w->env, l->r.m.rtnl, &l->r.seen, &w->diag);
+		e = observe(w->env, l->r.m.rtnl, NULL, &l->r.seen, &w->diag);
 	return e;
 }
 
@@ -497,7 +497,7 @@ static int clean_up(struct work *w, const struct ledger_loan *was, struct bdf b)
 	w->diag = (struct diag){ 0 };
 	e = tenancy_end(w, &l->r.m, l->pool, b);
 	if (!e)
-		e = observe(w->env, l->r.m.rtnl, &l->r.seen, &w->diag);
+		e = observe(w->env, l->r.m.rtnl, NULL, &l->r.seen, &w->diag);
 	if (!e)
 		settle_spare(w, l);
 	loan_clear(l);

@@ -24,6 +24,7 @@
 struct observer {
 	const struct env *env;
 	struct rtnl *rtnl;
+	const struct observing *what;
 	struct sriov_holders *holders;
 	struct ledger book;
 	struct pol_state *s;
@@ -149,7 +150,8 @@ static int see_vf(struct observer *o, unsigned index, struct pol_vf *v)
 	snprintf(v->override, sizeof(v->override), "%s", f.override);
 	v->set = POL_HAS_DRIVER | POL_HAS_OVERRIDE;
 	see_attributes(&o->link.vf[index], v);
-	see_blocker(o, v);
+	if (o->what->parts & SEE_ASSIGN)
+		see_blocker(o, v);
 	if (o->msix)
 		v->msix = (uint16_t)sriov_msix_count(o->env->root_fd, v->bdf);
 	if (o->msix && !v->msix)
@@ -176,7 +178,7 @@ static int read_pf(struct observer *o, struct bdf b)
 	return r;
 }
 
-/* A link that is down has none (EINVAL, or -1). */
+/* 0 = not known: a link that is down has none (EINVAL, or -1). */
 uint32_t observe_speed(const struct env *e, const char *ifname)
 {
 	char path[64], text[24];
@@ -222,15 +224,16 @@ static int see_pf(struct observer *o, struct pol_pf *p)
 	snprintf(p->driver, sizeof(p->driver), "%s", pf->fn.driver);
 	snprintf(p->ifname, sizeof(p->ifname), "%s", pf->fn.ifname);
 	see_ident(o->env, &pf->fn, &p->id, &p->set);
+	modules_variant(o->env, &pf->fn, p->variant);
 	see_link(o, p);
 	/* The file takes the device's lock: of one that hangs it is not read.
-	modules_variant(o->env, &pf->fn, p->variant);
 	 */
 	p->msix_total = stuck_hangs(&o->stuck, p->bdf)
 	                        ? 0
 	                        : sriov_msix_total(o->env->root_fd, p->bdf);
 	o->msix = p->msix_total;
-	foretell_blocker(o->env, p);
+	if (o->what->parts & SEE_ASSIGN)
+		foretell_blocker(o->env, p);
 	if (!p->num_vfs)
 		return 0;
 	p->vf = calloc(p->num_vfs, sizeof(*p->vf));
@@ -324,7 +327,8 @@ static void see_host(struct observer *o)
 		o->s->remapping = i.remapping != IRQ_FACT_NO;
 }
 
-static int see_all(struct observer *o)
+/* Who uses VFs, and which host this is. */
+static int see_users_at_all(struct observer *o)
 {
 	int r = 0;
 
@@ -338,34 +342,64 @@ static int see_all(struct observer *o)
 		         strerror(-r));
 		return r;
 	}
-	r = ledger_read(o->env, &o->book, o->d);
 	see_machine(o);
-	see_host(o);
-	stuck_look(o->env, STUCK_MS);
+	return ledger_read(o->env, &o->book, o->d);
+}
+
+static int see_pfs(struct observer *o)
+{
+	const struct pol_plan *plan = o->what->plan;
+	int r = 0;
+
+	if (!plan)
+		return sriov_each_pf(o->env->root_fd, add_pf, o);
+	for (size_t i = 0; !r && i < plan->n; i++) {
+		const struct pol_action *a = &plan->action[i];
+
+		if (a->op < POL_OP_OVERLAY && !state_find_pf(o->s, a->pf))
+			r = add_pf(a->pf, o);
+	}
+	return r;
+}
+
+static int see_all(struct observer *o)
+{
+	unsigned parts = o->what->parts;
+	int r = o->what->plan ? 0 : see_users_at_all(o);
+
+	if (parts & SEE_ASSIGN)
+		see_host(o);
+	if (parts & SEE_ANSWERS)
+		stuck_look(o->env, STUCK_MS);
 	stuck_read(o->env, &o->stuck);
 	if (!r)
-		r = sriov_each_pf(o->env->root_fd, add_pf, o);
+		r = see_pfs(o);
 	/* No PCI at all is a machine without PFs. */
 	if (r == -ENOENT && !o->s->n_pfs)
 		r = 0;
-	if (!r && o->rtnl)
+	if (!r && o->rtnl && parts & SEE_SWITCH)
 		observe_switches(o->env, o->rtnl, o->s);
-	if (!r)
+	if (!r && parts & SEE_WHOLES)
 		r = observe_wholes(o->env, o->holders, o->s);
 	ledger_free(&o->book);
 	sriov_holders_free(o->holders);
 	return r;
 }
 
-int observe(const struct env *e, struct rtnl *rtnl, struct pol_state **ret,
+int observe(const struct env *e, struct rtnl *rtnl,
+            const struct observing *what, struct pol_state **ret,
             struct diag *d)
 {
+	static const struct observing all = { .parts = SEE_ALL };
 	struct diag said = { 0 };
 	struct observer *o = calloc(1, sizeof(*o));
 	int r = -ENOMEM;
 
 	if (o) {
-		*o = (struct observer){ .env = e, .rtnl = rtnl, .d = &said };
+		*o = (struct observer){ .env = e,
+			                .rtnl = rtnl,
+			                .what = what ? what : &all,
+			                .d = &said };
 		o->s = calloc(1, sizeof(*o->s));
 		r = o->s ? see_all(o) : -ENOMEM;
 	}

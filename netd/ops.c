@@ -237,11 +237,12 @@ static int op_overlay(void *ctx, const struct pol_action *a, struct diag *d)
 	                               : overlay_remove(m->rtnl, a->over, d);
 }
 
-static int op_observe(void *ctx, struct pol_state **ret, struct diag *d)
+static int op_observe(void *ctx, const struct observing *what,
+                      struct pol_state **ret, struct diag *d)
 {
 	struct machine *m = ctx;
 
-	return observe(m->env, m->rtnl, ret, d);
+	return observe(m->env, m->rtnl, what, ret, d);
 }
 
 static int op_observe_more(void *ctx, struct pol_state *seen,

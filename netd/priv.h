@@ -28,6 +28,7 @@
 #include "iommu/iommu.h"
 #include "netd/metrics.h"
 #include "netd/netd-proto.h"
+#include "netd/observe.h"
 #include "netd/request.h"
 #include "netd/rtnl.h"
 #include "policy/policy.h"
@@ -200,8 +201,8 @@ struct env {
 	const struct log *log;
 	const char *journal;     /* systemd's, for audit.h; NULL = not there */
 	struct serials *serials; /* serials.h; NULL = none are known */
-	struct leases leases;
 	struct sriov_variants *variants; /* modules.h; the same */
+	struct leases leases;
 	struct words words;
 	struct faults faults;
 	struct verb_tally tally;
@@ -272,31 +273,6 @@ _must_check_ int worker_finish(struct worker *w, struct answer *ret);
 void worker_kill(struct worker *w);
 void worker_close(struct worker *w);
 void answer_close(struct answer *a);
-
-/* ---- observe.c ----------------------------------------------------------- */
-
-/* `rtnl` may be NULL: then nothing is known that netlink tells. */
-_must_check_ int observe(const struct env *e, struct rtnl *rtnl,
-                         struct pol_state **ret, struct diag *d);
-/* observe-whole.c: what tells the function from others of its kind. */
-struct sriov_fn;
-void see_ident(const struct env *e, const struct sriov_fn *f,
-               struct pol_ident *ret, uint32_t *set);
-const struct pol_pf *state_find_pf(const struct pol_state *s, struct bdf b);
-const struct pol_whole *state_find_whole(const struct pol_state *s,
-                                         struct bdf b);
-/* observe-whole.c; after the PFs. */
-_must_check_ int observe_wholes(const struct env *e,
-                                const struct sriov_holders *h,
-                                struct pol_state *s);
-/* Of a link's, in Mbit/s; 0 = not known. */
-uint32_t observe_speed(const struct env *e, const char *ifname);
-/* What observe() leaves out, of what is in `want`: whole functions' overrides,
- * and what drivers have refused before (refused.h). */
-_must_check_ int observe_overrides(const struct env *e, struct pol_state *seen,
-                                   const struct pol_state *want);
-void foretell_blocker(const struct env *e, struct pol_pf *p);
-const struct pol_vf *state_find_vf(const struct pol_pf *pf, unsigned index);
 
 /* ---- journal.c, intent.c: what survives a crash -------------------------- */
 
@@ -391,7 +367,8 @@ struct apply_ops {
 	size_t (*together)(const struct pol_action *a, size_t n);
 	int (*many)(void *ctx, const struct pol_action *a, size_t n,
 	            size_t *ret_done, struct diag *d);
-	int (*observe)(void *ctx, struct pol_state **ret, struct diag *d);
+	int (*observe)(void *ctx, const struct observing *what,
+	               struct pol_state **ret, struct diag *d);
 	/* What it is costly to see, of the functions in `want`. */
 	int (*observe_more)(void *ctx, struct pol_state *seen,
 	                    const struct pol_state *want, struct diag *d);

@@ -385,7 +385,7 @@ static void tell_history(struct work *w, struct machine *m, struct look *l,
 	bool done = all_done(l->tried);
 
 	json_object_set(e, "actions", l->tried);
-	if (!l->stuck && !machine_ops.observe(m, &after, &said) &&
+	if (!l->stuck && !machine_ops.observe(m, NULL, &after, &said) &&
 	    !machine_ops.observe_more(m, after, want, &said))
 		history_after(e, after);
 	if (history_note(w->env->state_fd, &h, json_incref(l->tried),
@@ -408,8 +408,9 @@ static int look_now(struct work *w, struct machine *m,
 		          .found = list,
 		          .only = only,
 		          .env = w->env };
+	const struct observing what = { .parts = observe_for_policy(p) };
 	struct pol_state *seen = NULL, *want = NULL;
-	int r = observe(w->env, m->rtnl, &seen, &w->diag);
+	int r = observe(w->env, m->rtnl, &what, &seen, &w->diag);
 
 	if (!r)
 		r = pol_resolve(p, seen, &want, &w->errs);

@@ -19,7 +19,7 @@ static int observe_text(const struct env *e, const struct machine *m,
 	struct pol_state *s = NULL;
 	struct utsname u = { 0 };
 	char by[96];
-	int r = observe(e, m->rtnl, &s, d);
+	int r = observe(e, m->rtnl, NULL, &s, d);
 
 	if (!r)
 		r = observe_overrides(e, s, s);

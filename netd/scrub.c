@@ -76,7 +76,7 @@ static int failed(struct scrub *s, int err)
 static int plan_one(struct scrub *s, struct one *o, struct pol_plan **ret)
 {
 	struct pol_state *seen = NULL;
-	int r = s->ops->apply->observe(s->ctx, &seen, &s->d);
+	int r = s->ops->apply->observe(s->ctx, NULL, &seen, &s->d);
 
 	if (!r)
 		r = pol_plan(one_state(o), seen, ret, &s->d);
@@ -182,7 +182,7 @@ static int verify(struct scrub *s, const struct one *before)
 	struct one want = zeroed(before), now;
 	struct pol_state *seen = NULL;
 	char text[DIAG_LINE];
-	int r = s->ops->apply->observe(s->ctx, &seen, &s->d);
+	int r = s->ops->apply->observe(s->ctx, NULL, &seen, &s->d);
 
 	want.vf.set &= ~(uint32_t)POL_HAS_MAC;
 	if (!r && !one_of(seen, s->vf, &now))
@@ -215,7 +215,7 @@ static int all_steps(struct scrub *s, unsigned steps, bool exact)
 {
 	struct pol_state *seen = NULL;
 	struct one now;
-	int r = s->ops->apply->observe(s->ctx, &seen, &s->d);
+	int r = s->ops->apply->observe(s->ctx, NULL, &seen, &s->d);
 
 	if (!r && !one_of(seen, s->vf, &now))
 		r = not_proved(s, "no PF has it");

@@ -225,7 +225,7 @@ int verb_status(struct work *w)
 	if (!r)
 		r = machine_open(w->env, &m, &w->diag);
 	if (!r)
-		r = observe(w->env, m.rtnl, &s, &w->diag);
+		r = observe(w->env, m.rtnl, NULL, &s, &w->diag);
 	for (size_t i = 0; !r && i < s->n_pfs; i++)
 		json_array_append_new(pfs, pf_json(w->env, &s->pf[i]));
 	if (!r)

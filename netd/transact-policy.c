@@ -26,6 +26,15 @@ static int check_budget(const struct transaction *t, const struct run *r)
 	return budget_check(b, t->allow.given, r->plan, r->seen, t->d);
 }
 
+/* That PFs answer, the transaction's caller has asked. */
+static int observe_for(struct transaction *t, struct run *r)
+{
+	const struct observing what = { .parts = observe_for_policy(r->policy) &
+		                                 ~(unsigned)SEE_ANSWERS };
+
+	return t->ops->observe(t->ctx, &what, &r->seen, t->d);
+}
+
 static int prepare_policy(struct transaction *t, const struct intent *in,
                           struct run *r, struct pol_errors *errs)
 {
@@ -35,7 +44,7 @@ static int prepare_policy(struct transaction *t, const struct intent *in,
 	if (!e)
 		e = macs_draw(t->env->state_fd, r->policy, t->d);
 	if (!e)
-		e = t->ops->observe(t->ctx, &r->seen, t->d);
+		e = observe_for(t, r);
 	if (!e)
 		e = moves_apply(t->env, r->policy, r->seen, t->d);
 	if (!e)

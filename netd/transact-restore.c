@@ -24,10 +24,11 @@ static void say_gone(struct bdf b, void *arg)
 static int prepare_back(struct transaction *t, struct run *r,
                         const struct pol_state *was)
 {
+	const struct observing what = { .parts = observe_for_state(was) };
 	int e = pol_want_from_state(was, &r->want);
 
 	if (!e)
-		e = t->ops->observe(t->ctx, &r->seen, t->d);
+		e = t->ops->observe(t->ctx, &what, &r->seen, t->d);
 	if (!e) {
 		state_drop_gone(r->want, r->seen, say_gone, t->reply);
 		run_leave_stuck(r);

@@ -72,6 +72,7 @@ static void say_not_undone(struct transaction *t, const struct diag *u)
 static int check_after(struct transaction *t, const struct run *r,
                        struct pol_errors *errs)
 {
+	const struct observing what = { observe_for_policy(r->policy), NULL };
 	struct pol_state *seen = NULL, *want = NULL;
 	bool made = false;
 	int e;
@@ -81,7 +82,7 @@ static int check_after(struct transaction *t, const struct run *r,
 		        r->plan->action[i].number;
 	if (!made)
 		return 0;
-	e = t->ops->observe(t->ctx, &seen, t->d);
+	e = t->ops->observe(t->ctx, &what, &seen, t->d);
 	if (!e)
 		e = pol_resolve(r->policy, seen, &want, errs);
 	if (e && errs->n)
@@ -168,6 +169,7 @@ static int begin_entry(struct transaction *t, struct intent *in, struct run *r)
 static void end_entry(struct transaction *t, struct run *r,
                       enum history_result result, const struct diag *why)
 {
+	const struct observing what = observe_outcome(r->plan, r->seen);
 	struct pol_state *after = NULL;
 	struct diag said = { 0 };
 	bool touched = false;
@@ -176,7 +178,7 @@ static void end_entry(struct transaction *t, struct run *r,
 		history_outcome(r->entry, i, (enum apply_outcome)r->outcome[i]);
 		touched |= r->outcome[i] != APPLY_NOT_TRIED;
 	}
-	if (touched && !t->ops->observe(t->ctx, &after, &said))
+	if (touched && !t->ops->observe(t->ctx, &what, &after, &said))
 		(void)!t->ops->observe_more(t->ctx, after, r->want, &said);
 	if (history_end(t->env->state_fd, r->entry, result, why, after, &said))
 		reply_warn(t->reply, "%s: %s", said.what, said.why);

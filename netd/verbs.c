@@ -86,7 +86,7 @@ static int plan_policy(struct work *w, const struct machine *m,
 {
 	struct pol_state *seen = NULL, *want = NULL;
 	struct pol_plan *plan = NULL;
-	int r = observe(w->env, m->rtnl, &seen, &w->diag);
+	int r = observe(w->env, m->rtnl, NULL, &seen, &w->diag);
 
 	if (!r && w->policy_fd >= 0)
 		r = moves_apply(w->env, p, seen, &w->diag);
@@ -95,8 +95,6 @@ static int plan_policy(struct work *w, const struct machine *m,
 	if (!r)
 		r = machine_ops.observe_more((void *)(uintptr_t)m, seen, want,
 		                             &w->diag);
-	if (!r)
-		r = observe_switch_more(m->rtnl, seen, want);
 	if (!r)
 		r = pol_plan(want, seen, &plan, &w->diag);
 	if (!r)

@@ -57,7 +57,7 @@ static struct pol_state *some_state(bool all)
 		strcpy(v->driver, "igbvf");
 		strcpy(v->override, i ? "vfio-pci" : "");
 	}
-	assert_int_equal(sim_ops.observe(sim, &s, NULL), 0);
+	assert_int_equal(sim_ops.observe(sim, NULL, &s, NULL), 0);
 	sim_free(sim);
 	return s;
 }

@@ -107,7 +107,7 @@ static void look(struct fixture *f)
 	struct pol_state *seen, *want;
 	json_t *reply;
 
-	assert_int_equal(sim_ops.observe(f->sim, &seen, NULL), 0);
+	assert_int_equal(sim_ops.observe(f->sim, NULL, &seen, NULL), 0);
 	l.was = pol_state_to_json(seen);
 	assert_int_equal(pol_resolve(f->policy, seen, &want, &errs), 0);
 	assert_int_equal(look_run(&l, want, seen), 0);
@@ -182,7 +182,7 @@ static void test_only(void **state)
 		l.found = json_array();
 		l.differs = false;
 		f->sim->n = 0;
-		assert_int_equal(sim_ops.observe(f->sim, &seen, NULL), 0);
+		assert_int_equal(sim_ops.observe(f->sim, NULL, &seen, NULL), 0);
 		assert_int_equal(pol_resolve(f->policy, seen, &want, &errs), 0);
 		assert_int_equal(look_run(&l, want, seen), 0);
 		assert_int_equal(l.differs, differs);

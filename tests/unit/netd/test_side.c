@@ -143,7 +143,7 @@ static void plan_it(struct rig *r, struct planned *x)
 {
 	memset(x, 0, sizeof(*x));
 	assert_int_equal(pol_parse(policy, strlen(policy), &x->p, &r->errs), 0);
-	assert_int_equal(r->ops->observe(r->sim, &x->seen, &r->d), 0);
+	assert_int_equal(r->ops->observe(r->sim, NULL, &x->seen, &r->d), 0);
 	assert_int_equal(pol_resolve(x->p, x->seen, &x->want, &r->errs), 0);
 	assert_int_equal(r->ops->observe_more(r->sim, x->seen, x->want, &r->d),
 	                 0);

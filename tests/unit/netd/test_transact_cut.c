@@ -173,7 +173,7 @@ static void test_stale_original(void **state)
 	struct pol_state *seen = NULL;
 	char by_hand[2048];
 
-	assert_int_equal(sim_ops.observe(r->sim, &seen, NULL), 0);
+	assert_int_equal(sim_ops.observe(r->sim, NULL, &seen, NULL), 0);
 	assert_int_equal(original_add(r->dir.fd, seen, seen, &r->d), 0);
 	r->sim->up = true;
 	r->sim->autoprobe = false;

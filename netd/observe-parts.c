@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which parts of the machine are to be looked at: observe.h. */
+
+#include "netd/priv.h"
+
+static bool assigns(const struct pol_policy *p)
+{
+	for (size_t i = 0; i < p->n_pools; i++)
+		if (pol_driver_is_vfio(p->pool[i].driver))
+			return true;
+	return p->n_devices;
+}
+
+unsigned observe_for_policy(const struct pol_policy *p)
+{
+	unsigned parts = SEE_SWITCH | SEE_ANSWERS;
+
+	if (p->n_devices || p->host.deny_unlisted)
+		parts |= SEE_WHOLES;
+	if (assigns(p))
+		parts |= SEE_ASSIGN;
+	return parts;
+}
+
+unsigned observe_for_state(const struct pol_state *was)
+{
+	return SEE_SWITCH | SEE_ANSWERS | (was->n_wholes ? SEE_WHOLES : 0u);
+}
+
+struct observing observe_outcome(const struct pol_plan *plan,
+                                 const struct pol_state *seen)
+{
+	struct observing what = { .plan = plan };
+
+	for (size_t i = 0; i < plan->n; i++) {
+		if (plan->action[i].op == POL_OP_DEV_DRIVER)
+			what.parts |= SEE_WHOLES;
+		if (plan->action[i].op == POL_OP_ESWITCH)
+			what.parts |= SEE_SWITCH;
+	}
+	for (size_t i = 0; i < seen->n_pfs; i++)
+		if (seen->pf[i].sw.instance)
+			what.parts |= SEE_SWITCH;
+	return what;
+}
