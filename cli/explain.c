@@ -211,6 +211,9 @@ static void print_head(const struct explained *e)
 		printf("\nchosen from pool %s because: %s",
 		       cli_text(e->chosen, "pool", "?"),
 		       cli_text(e->chosen, "why", "?"));
+	if (*cli_text(e->chosen, "others", ""))
+		printf("\nand not the others: %s",
+		       cli_text(e->chosen, "others", ""));
 	printf("\nleft the function, right a guest that has it behind a root "
 	       "port, before it writes\n");
 	print_bars(l);

@@ -54,6 +54,7 @@ SRCS_netd := \
 	modules.c \
 	moves.c \
 	observe-parts.c \
+	observe-sockets.c \
 	observe-switch.c \
 	observe-whole.c \
 	observe.c \

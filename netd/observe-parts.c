@@ -17,6 +17,8 @@ unsigned observe_for_policy(const struct pol_policy *p)
 
 	if (p->n_devices || p->host.deny_unlisted)
 		parts |= SEE_WHOLES;
+	if (p->host.sockets_pos.line)
+		parts |= SEE_SOCKETS;
 	if (assigns(p))
 		parts |= SEE_ASSIGN;
 	return parts;

@@ -80,6 +80,8 @@ void see_ident(const struct env *e, const struct sriov_fn *f,
 		ret->node = (uint16_t)f->numa;
 		*set |= POL_HAS_NODE;
 	}
+	if (!sriov_root_port(e->root_fd, f->bdf, &ret->root))
+		*set |= POL_HAS_ROOT;
 	serials_find(e->serials, e->root_fd, f->bdf, ret, set);
 }
 

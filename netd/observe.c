@@ -369,6 +369,8 @@ static int see_all(struct observer *o)
 
 	if (parts & SEE_ASSIGN)
 		see_host(o);
+	if (parts & SEE_SOCKETS)
+		observe_sockets(o->env, &o->s->machine);
 	if (parts & SEE_ANSWERS)
 		stuck_look(o->env, STUCK_MS);
 	stuck_read(o->env, &o->stuck);

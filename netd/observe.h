@@ -33,7 +33,9 @@ enum {
 	SEE_SWITCH = 1 << 2,
 	/* Do PFs answer? Who has just asked need not again. */
 	SEE_ANSWERS = 1 << 3,
-	SEE_ALL = (1 << 4) - 1,
+	/* Which memory nodes share a socket. */
+	SEE_SOCKETS = 1 << 4,
+	SEE_ALL = (1 << 5) - 1,
 };
 struct observing {
 	unsigned parts;
@@ -70,6 +72,8 @@ _must_check_ int observe_wholes(const struct env *e,
  * and what drivers have refused before (refused.h). */
 _must_check_ int observe_overrides(const struct env *e, struct pol_state *seen,
                                    const struct pol_state *want);
+/* observe-sockets.c */
+void observe_sockets(const struct env *e, struct pol_machine *m);
 void foretell_blocker(const struct env *e, struct pol_pf *p);
 
 #endif

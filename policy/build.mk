@@ -68,6 +68,7 @@ SRCS_policy := \
 	resolve.c \
 	scalar.c \
 	schema.c \
+	sockets.c \
 	sim-switch.c \
 	sim.c \
 	unknown.c \

@@ -306,6 +306,45 @@ static bool get_names(const struct field *f, const json_t *v, void *obj)
 const struct form form_names = { put_names, get_names,
 	                         "a list of 4 interface names at most" };
 
+/* A number a node, up to the last that is known. */
+static size_t known_nodes(const uint8_t *socket, size_t n)
+{
+	while (n && !socket[n - 1])
+		n--;
+	return n;
+}
+
+static json_t *put_sockets(const struct field *f, const void *obj)
+{
+	const uint8_t *socket = at(f, obj);
+	size_t n = known_nodes(socket, f->size);
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, json_integer(socket[i]));
+	return list;
+}
+
+static bool get_sockets(const struct field *f, const json_t *v, void *obj)
+{
+	uint8_t *socket = at_mut(f, obj);
+	size_t n = json_array_size(v);
+
+	if (!json_is_array(v) || n > f->size)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		const json_t *one = json_array_get(v, i);
+
+		if (!json_is_integer(one) || json_integer_value(one) < 0 ||
+		    json_integer_value(one) > UINT8_MAX)
+			return false;
+		socket[i] = (uint8_t)json_integer_value(one);
+	}
+	return true;
+}
+const struct form form_sockets = { put_sockets, get_sockets,
+	                           "a socket, from 1, of each memory node" };
+
 /* ---- objects ------------------------------------------------------------- */
 
 static bool is_empty(const struct field *f, const void *obj)
@@ -316,6 +355,8 @@ static bool is_empty(const struct field *f, const void *obj)
 		return !w->n_uses;
 	if (f->form == &form_text || f->form == &form_names)
 		return !*(const char *)at(f, obj);
+	if (f->form == &form_sockets)
+		return !known_nodes(at(f, obj), f->size);
 	if (f->form == &form_group)
 		return *(const int *)at(f, obj) < 0;
 	if (f->form == &form_pid)

@@ -370,6 +370,7 @@ static const struct key host_keys[] = {
 	{ .name = "mode", .read = read_choice, .arg = &mode_words,
 	  .at = offsetof(struct pol_host, mode) },
 	{ .name = "unlisted-devices", .read = read_unlisted },
+	{ .name = "sockets", .read = read_sockets },
 	{ .name = "reconcile", .read = read_nested, .arg = &reconcile_table },
 	{ .name = "apply", .read = read_nested, .arg = &apply_table },
 	{ .name = "metrics", .read = read_nested, .arg = &metrics_table },

@@ -9,19 +9,25 @@
 
 #include "policy/priv.h"
 
-static READER(read_pci)
+static bool read_address(struct read *r, const struct key *k,
+                         const struct node *v, struct bdf *ret)
 {
-	struct pol_match *m = obj;
-
 	if (told_text(r, v, TOLD_TEXT,
 	              "^[0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[01][0-9A-Fa-f]"
 	              "[.][0-7]$") ||
 	    !want_quoted(r, k, v))
-		return;
-	if (bdf_parse(v->text, &m->pci))
-		bad_value(r, k, v, "a full PCI address: \"0000:3b:00.0\"");
-	else
-		m->by_pci = true;
+		return false;
+	if (!bdf_parse(v->text, ret))
+		return true;
+	bad_value(r, k, v, "a full PCI address: \"0000:3b:00.0\"");
+	return false;
+}
+
+static READER(read_pci)
+{
+	struct pol_match *m = obj;
+
+	m->by_pci = read_address(r, k, v, &m->pci);
 }
 
 static const char id_form[] = "four hex digits: \"8086\"";
@@ -120,6 +126,13 @@ static READER(read_match_node)
 	m->node = m->by_node ? (uint16_t)node : 0;
 }
 
+static READER(read_root)
+{
+	struct pol_match *m = obj;
+
+	m->by_root = read_address(r, k, v, &m->root);
+}
+
 static READER(read_match_driver)
 {
 	struct pol_match *m = obj;
@@ -194,7 +207,8 @@ static READER(read_class)
 	{ .name = "subsystem-vendor-id", .read = read_subvendor }, \
 	{ .name = "subsystem-id", .read = read_subdevice }, \
 	{ .name = "serial",    .read = read_serial }, \
-	{ .name = "numa",      .read = read_match_node }
+	{ .name = "numa",      .read = read_match_node }, \
+	{ .name = "pcie-root", .read = read_root }
 static const struct key nic_keys[] = {
 	{ .name = "pci",       .read = read_pci },
 	{ .name = "vendor-id", .read = read_vendor },

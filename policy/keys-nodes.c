@@ -85,18 +85,30 @@ const struct list list_memory_nodes = {
 READER(read_numa)
 {
 	static const struct word word[] = {
-		{ .text = "required", .value = POL_NUMA_REQUIRED },
-		{ .text = "preferred", .value = POL_NUMA_PREFERRED },
-		{ .text = "none", .value = POL_NUMA_NONE },
-		{ .text = "socket", .later = true },
-		{ .text = "pcie-root", .later = true },
+		{ .text = "required", .value = 0 },
+		{ .text = "preferred", .value = 1 },
+		{ .text = "none", .value = 2 },
+		{ .text = "socket", .value = 3 },
+		{ .text = "pcie-root", .value = 4 },
+	};
+	static const struct {
+		enum pol_numa numa;
+		enum pol_reach reach;
+	} meaning[] = {
+		{ POL_NUMA_REQUIRED, POL_REACH_NODE },
+		{ POL_NUMA_PREFERRED, POL_REACH_NODE },
+		{ POL_NUMA_NONE, POL_REACH_NODE },
+		{ POL_NUMA_REQUIRED, POL_REACH_SOCKET },
+		{ POL_NUMA_REQUIRED, POL_REACH_ROOT },
 	};
 	static const struct words words = { word, ARRAY_SIZE(word) };
 	struct pol_guest *g = obj;
 	unsigned value;
 
-	if (scalar_word(r, k, v, &words, &value))
-		g->numa = (enum pol_numa)value;
+	if (!scalar_word(r, k, v, &words, &value))
+		return;
+	g->numa = meaning[value].numa;
+	g->reach = meaning[value].reach;
 }
 
 /* ---- what concerns several of them ----------------------------------------
@@ -206,8 +218,14 @@ void check_numa(struct read *r, const struct node *map,
 
 	for (size_t i = 0; i < g->n_nodes; i++)
 		named = named || g->node[i].host >= 0;
-	if (!v || named)
+	if (v && g->reach == POL_REACH_ROOT)
+		check_roots(r, v, g);
+	if (!v || g->reach == POL_REACH_ROOT)
 		return;
+	if (named) {
+		check_reach(r, v, g);
+		return;
+	}
 	diag_mend(pol_err(r->errs, v->pos, FL_POL_CONFLICT,
 	                  "'numa' without a node of the host"),
 	          "add `numa: N` to memory, or `host: N` to its nodes");

@@ -57,6 +57,7 @@ const struct fields vf_fields = TABLE(vf_rows);
 	{ ROW(type, id.subdevice, "subsystem-id", hex, 0, FIELD_SEEN) },       \
 	{ ROW(type, id.node, "numa-node", number, POL_HAS_NODE, FIELD_SEEN),   \
 	  .max = POL_HOST_NODES - 1 },                                         \
+	{ ROW(type, id.root, "pcie-root", bdf, POL_HAS_ROOT, FIELD_SEEN) },    \
 	{ ROW(type, id.dsn, "serial-dsn", text, POL_HAS_DSN, FIELD_SEEN) },    \
 	{ ROW(type, id.vpd, "serial-vpd", text, 0, FIELD_SEEN) }
 #define PF(...) { ROW(pol_pf, __VA_ARGS__) }
@@ -116,6 +117,7 @@ const struct fields whole_fields = TABLE(whole_rows);
 static const struct field host_rows[] = {
 	HOST(machine.hostname, "hostname", text, 0, FIELD_SEEN),
 	HOST(machine.id, "machine-id", text, 0, FIELD_SEEN),
+	HOST(machine.socket, "node-sockets", sockets, 0, FIELD_SEEN),
 	HOST(iommu, "iommu", flag, 0, FIELD_SEEN | FIELD_MUST_SEEN),
 	HOST(remapping, "interrupt-remapping", flag, 0, FIELD_SEEN | FIELD_MUST_SEEN),
 };

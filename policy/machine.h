@@ -27,6 +27,7 @@ enum { /* pol_vf.set, pol_pf.set: which fields are stated */
 	POL_HAS_MTU = 1 << 12,
 	POL_HAS_MSIX = 1 << 13,  /* of a VF */
 	POL_HAS_RESET = 1 << 14, /* of a whole function; observed only */
+	POL_HAS_ROOT = 1 << 15,  /* struct pol_ident */
 	/* Those of a VF that its driver may lack. */
 	POL_HAS_KNOBS = POL_HAS_MAC | POL_HAS_VLAN | POL_HAS_SPOOF |
 	                POL_HAS_TRUST | POL_HAS_RATE | POL_HAS_RSS |
@@ -123,6 +124,7 @@ struct pol_ident {
 	char dsn[24];             /* PCIe 6.0 7.9.3, as lspci: "00-1b-21-.." */
 	char vpd[POL_DEV_SERIAL]; /* the SN of its VPD, "" = not known */
 	uint8_t mac[6];           /* the interface's permanent address */
+	struct bdf root;          /* the PCIe root port that it is below */
 };
 #define POL_ALTNAMES 4
 struct pol_pf {
@@ -191,6 +193,8 @@ struct pol_whole {
 struct pol_machine {
 	char hostname[POL_HOSTNAME]; /* "" = cannot be told */
 	char id[POL_MACHINE_ID];     /* /etc/machine-id; the same */
+	/* Which socket a memory node is in, from 1; 0 = not known. */
+	uint8_t socket[POL_SOCKET_NODES];
 };
 enum pol_master { /* whose port an interface is */
 	POL_MASTER_NONE,

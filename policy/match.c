@@ -110,6 +110,19 @@ static void look_interface(struct line *l, const struct pol_match *m,
 		        mac_format(m->mac, stated));
 }
 
+static void look_root(struct line *l, const struct pol_match *m,
+                      const struct subject *s)
+{
+	bool known = s->set & POL_HAS_ROOT;
+	char is[BDF_STRLEN], stated[BDF_STRLEN];
+
+	if (!m->by_root || (known && bdf_equal(m->root, s->id->root)))
+		return;
+	differs(l, "pcie-root",
+	        known ? bdf_format(s->id->root, is) : "not known",
+	        bdf_format(m->root, stated));
+}
+
 static void look(struct line *l, const struct pol_match *m,
                  const struct subject *s)
 {
@@ -121,6 +134,7 @@ static void look(struct line *l, const struct pol_match *m,
 		        m->driver);
 	look_serial(l, m, s);
 	look_interface(l, m, s);
+	look_root(l, m, s);
 	if (!m->by_node || (s->set & POL_HAS_NODE && s->id->node == m->node))
 		return;
 	if (s->set & POL_HAS_NODE)

@@ -47,6 +47,7 @@
 #define POL_MEMORY_STEP (2ull << 20)
 #define POL_MEMORY_NODES_MAX 8 /* memory nodes of a guest */
 #define POL_HOST_NODES 1024    /* numbers that nodes of the host may have */
+#define POL_SOCKET_NODES 128   /* of those, whose socket can be told */
 #define POL_SMBIOS_TEXT 128
 #define POL_MSIX_MAX 2048      /* of a function: PCIe 6.0 7.7.2.2 */
 #define POL_PARAMS_MAX 16      /* of a physical function */
@@ -135,7 +136,10 @@ struct pol_host {
 	char machine_id[POL_MACHINE_ID]; /* in lower case; "" = any */
 	struct pol_pos match_pos;
 	enum pol_mode mode;
-	bool deny_unlisted; /* unlisted-devices: deny */
+	/* sockets: which one a memory node is in, from 1; 0 = not stated */
+	uint8_t socket[POL_SOCKET_NODES];
+	struct pol_pos sockets_pos; /* line 0 = the file has none */
+	bool deny_unlisted;         /* unlisted-devices: deny */
 	struct pol_pos unlisted_pos;
 	struct pol_reconcile reconcile;
 	struct pol_apply apply;
@@ -144,8 +148,9 @@ struct pol_host {
 
 struct pol_match { /* AND of what is given; must match exactly one device */
 	bool by_pci, by_vendor, by_device, by_driver, by_ifname, by_class;
-	bool by_subvendor, by_subdevice, by_serial, by_mac, by_node;
+	bool by_subvendor, by_subdevice, by_serial, by_mac, by_node, by_root;
 	struct bdf pci;
+	struct bdf root; /* pcie-root: the root port that it is below */
 	uint16_t vendor, device, subvendor, subdevice;
 	uint16_t class_code; /* base class and subclass: 0108 */
 	uint16_t node;       /* of the host's memory: numa */
@@ -396,12 +401,14 @@ enum pol_placement {
 enum pol_near {       /* is it at the guest's memory node? */
 	POL_NEAR_ANY, /* nobody asks */
 	POL_NEAR_SAME,
+	POL_NEAR_SOCKET,  /* at another one of the same socket */
 	POL_NEAR_UNKNOWN, /* the policy does not say where the card is */
 	POL_NEAR_OTHER,
 };
 struct pol_why { /* a VF was chosen: pol_why_text() */
 	enum pol_placement placement;
 	enum pol_near near;
+	bool root;     /* it is below the guest's root port */
 	uint16_t used; /* of its physical function, by guests before */
 };
 struct pol_fn { /* one VF named by a pool */
@@ -549,6 +556,13 @@ enum pol_numa { /* where a guest's memory is from a node of the host's: */
 	POL_NUMA_PREFERRED, /* what that has not may come from another */
 	POL_NUMA_NONE,      /* as if none had been named */
 };
+/* How far from its memory a guest's VFs may be. Those of socket and pcie-root
+ * have memory as with `required`. */
+enum pol_reach {
+	POL_REACH_NODE,
+	POL_REACH_SOCKET,
+	POL_REACH_ROOT, /* ... and all of them below one root port */
+};
 struct pol_smbios { /* "" = fairlead's own, or the guest's name */
 	char manufacturer[POL_SMBIOS_TEXT], product[POL_SMBIOS_TEXT];
 	char version[POL_SMBIOS_TEXT], serial[POL_SMBIOS_TEXT];
@@ -572,6 +586,7 @@ struct pol_guest {
 	bool lock;       /* never swapped, whoever pins it or not */
 	int host_node;   /* all of it from there; -1 = any */
 	enum pol_numa numa;
+	enum pol_reach reach;         /* numa: socket, pcie-root */
 	struct pol_memory_node *node; /* in the order of addresses */
 	size_t n_nodes;
 	uint32_t spare;      /* hotplug-slots: empty root ports */

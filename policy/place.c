@@ -9,9 +9,14 @@
  * run. For the same reason a physical function's memory node is the one that
  * the policy states of it (`match: numa`), which the machine must then have.
  *
- * Order: VFs at the guest's memory node, then those of which nothing is stated,
- * then (not where `numa: required`) the others; among equals what the pool's
+ * Order: VFs at the guest's memory node, then those at another one of the same
+ * socket (`host: sockets`), then those of which nothing is stated, then the
+ * others, as far as the guest's `numa` lets them; among equals what the pool's
  * `placement` says; among equals still, the order written.
+ *
+ * `numa: pcie-root` ties a guest's functions to one root port: that of its
+ * devices, or of the first nic that is placed. What is not stated to be below
+ * it is not taken for it.
  */
 
 #include <stdio.h>
@@ -41,14 +46,17 @@ static const struct pol_guest *guest_of(const struct pol_policy *p,
 	return NULL;
 }
 
+/* By guest NICs before `until`; NULL = all that have theirs by now. */
 static void count(const struct pol_policy *p, const struct pol_guest *me,
-                  struct taken *t)
+                  const struct pol_guest_nic *until, struct taken *t)
 {
 	memset(t, 0, sizeof(*t));
 	for (size_t g = 0; g < p->n_guests; g++)
 		for (size_t i = 0; i < p->guest[g].n_nics; i++) {
 			const struct pol_guest_nic *n = &p->guest[g].nic[i];
 
+			if (n == until)
+				return;
 			if (!has_fn(n))
 				continue;
 			t->vf[n->fn.nic][n->fn.vf / 32] |= BIT(n->fn.vf % 32);
@@ -60,7 +68,24 @@ static void count(const struct pol_policy *p, const struct pol_guest *me,
 /* ---- memory nodes ---------------------------------------------------------
  */
 
-static enum pol_near near(const struct pol_nic *nic, const struct pol_guest *g)
+static bool shares_socket(const struct pol_policy *p, const struct pol_guest *g,
+                          uint16_t node)
+{
+	uint8_t socket = pol_socket(&p->host, node);
+	bool shared = g->host_node >= 0 &&
+	              pol_socket(&p->host, (unsigned)g->host_node) == socket;
+
+	for (size_t i = 0; i < g->n_nodes; i++) {
+		int host = g->node[i].host;
+
+		shared |= host >= 0 &&
+		          pol_socket(&p->host, (unsigned)host) == socket;
+	}
+	return socket && shared;
+}
+
+static enum pol_near near(const struct pol_policy *p, const struct pol_nic *nic,
+                          const struct pol_guest *g)
 {
 	bool named = g && g->host_node >= 0;
 
@@ -75,18 +100,126 @@ static enum pol_near near(const struct pol_nic *nic, const struct pol_guest *g)
 	for (size_t i = 0; i < g->n_nodes; i++)
 		if (g->node[i].host == nic->match.node)
 			return POL_NEAR_SAME;
-	return POL_NEAR_OTHER;
+	return shares_socket(p, g, nic->match.node) ? POL_NEAR_SOCKET
+	                                            : POL_NEAR_OTHER;
+}
+
+static bool is_far(const struct pol_guest *g, enum pol_near near)
+{
+	if (g->numa != POL_NUMA_REQUIRED)
+		return false;
+	return near == POL_NEAR_OTHER ||
+	       (near == POL_NEAR_SOCKET && g->reach != POL_REACH_SOCKET);
+}
+
+/* ---- root ports ------------------------------------------------------------
+ */
+
+/* Of the guest's devices and gpus, or of its NICs before `until`; NULL = of
+ * none yet. */
+static const struct bdf *guest_root(const struct pol_policy *p,
+                                    const struct pol_guest *g,
+                                    const struct pol_guest_nic *until)
+{
+	for (size_t i = 0; i < g->n_devices; i++) {
+		size_t d = g->device[i].device;
+
+		if (d < p->n_devices && p->device[d].match.by_root)
+			return &p->device[d].match.root;
+	}
+	for (size_t i = 0; i < g->n_gpus; i++) {
+		size_t f = g->gpu[i].function;
+
+		if (f < p->n_gpus && p->gpu[f].whole.match.by_root)
+			return &p->gpu[f].whole.match.root;
+	}
+	for (size_t i = 0; i < g->n_nics && &g->nic[i] != until; i++)
+		if (has_fn(&g->nic[i]))
+			return &p->nic[g->nic[i].fn.nic].match.root;
+	return NULL;
+}
+
+/* `root` NULL: below the one that it states itself. */
+static bool is_below(const struct pol_match *m, const struct bdf *root)
+{
+	return m->by_root && (!root || bdf_equal(*root, m->root));
+}
+
+void check_roots(struct read *r, const struct node *v,
+                 const struct pol_guest *g)
+{
+	const struct pol_policy *p = r->policy;
+	const struct bdf *root = guest_root(p, g, NULL);
+	const struct pol_match *m;
+	const char *name = NULL;
+	struct diag *d;
+
+	for (size_t i = 0; i < g->n_devices; i++) {
+		size_t k = g->device[i].device;
+
+		m = k < p->n_devices ? &p->device[k].match : NULL;
+		if (m && !is_below(m, root))
+			name = g->device[i].name;
+	}
+	for (size_t i = 0; i < g->n_nics; i++)
+		if (has_fn(&g->nic[i]) &&
+		    !is_below(&p->nic[g->nic[i].fn.nic].match, root))
+			name = g->nic[i].name;
+	if (!name)
+		return;
+	d = pol_err(r->errs, v->pos, FL_POL_ROOT,
+	            "'%s' is not below the root port of the guest's others",
+	            name);
+	diag_why(d, "its `match: pcie-root` states another, or nothing");
+	diag_mend(d, "state it (`lspci -PP`), or write `numa: required`");
+}
+
+static bool is_apart(const struct pol_policy *p, const struct pol_guest *g,
+                     const struct pol_guest_nic *n, const struct pol_nic *nic)
+{
+	return g && g->reach == POL_REACH_ROOT &&
+	       !is_below(&nic->match, guest_root(p, g, n));
 }
 
 /* ---- the choice -----------------------------------------------------------
  */
 
+enum verdict { /* on a VF of the pool */
+	VF_TAKEN,
+	VF_APART, /* not below the guest's root port */
+	VF_FAR,   /* too far from its memory */
+	VF_SHARED,
+	/* It can be had; beside the one that was taken: */
+	VF_FARTHER,
+	VF_FULLER,
+	VF_FREE,
+	VERDICTS,
+};
 struct choice {
 	struct pol_why why;
 	struct pol_fn fn;
 	bool found;
-	bool far, shared; /* free ones were passed over for that */
+	bool passed[VERDICTS]; /* some were passed over for that */
 };
+/* For whom, and what is left for him. */
+struct asking {
+	const struct pol_policy *p;
+	const struct pol_guest *g;
+	const struct pol_guest_nic *n;
+	const struct pol_pool *pool;
+	struct taken t;
+};
+
+static void ask(struct asking *a, const struct pol_policy *p,
+                const struct pol_guest_nic *n, const struct pol_pool *pool,
+                const struct pol_guest_nic *until)
+{
+	a->p = p;
+	a->g = guest_of(p, n);
+	a->n = n;
+	a->pool = pool;
+	count(p, a->g, until, &a->t);
+}
 
 static unsigned rank(const struct pol_why *w)
 {
@@ -95,29 +228,37 @@ static unsigned rank(const struct pol_why *w)
 	return w->placement == POL_PLACE_BALANCED ? r + w->used : r;
 }
 
-static void consider(const struct pol_policy *p, const struct pol_guest *g,
-                     const struct pol_pool *pool, struct pol_fn fn,
-                     const struct taken *t, struct choice *c)
+static enum verdict judge(const struct asking *a, struct pol_fn fn,
+                          struct pol_why *ret)
 {
-	const struct pol_why why = {
-		.placement = pool->placement,
-		.near = near(&p->nic[fn.nic], g),
-		.used = t->n[fn.nic],
-	};
+	const struct pol_nic *nic = &a->p->nic[fn.nic];
 
-	if (t->vf[fn.nic][fn.vf / 32] & BIT(fn.vf % 32))
+	*ret = (struct pol_why){ .placement = a->pool->placement,
+		                 .near = near(a->p, nic, a->g),
+		                 .root = a->g && a->g->reach == POL_REACH_ROOT,
+		                 .used = a->t.n[fn.nic] };
+	if (a->t.vf[fn.nic][fn.vf / 32] & BIT(fn.vf % 32))
+		return VF_TAKEN;
+	if (is_apart(a->p, a->g, a->n, nic))
+		return VF_APART;
+	if (a->g && is_far(a->g, ret->near))
+		return VF_FAR;
+	if (ret->placement == POL_PLACE_ISOLATE && a->t.others[fn.nic])
+		return VF_SHARED;
+	return VF_FREE;
+}
+
+static void consider(const struct asking *a, struct pol_fn fn, struct choice *c)
+{
+	struct pol_why why;
+	enum verdict v = judge(a, fn, &why);
+
+	c->passed[v] = true;
+	if (v != VF_FREE || (c->found && rank(&why) >= rank(&c->why)))
 		return;
-	if (why.near == POL_NEAR_OTHER && g->numa == POL_NUMA_REQUIRED) {
-		c->far = true;
-		return;
-	}
-	if (why.placement == POL_PLACE_ISOLATE && t->others[fn.nic]) {
-		c->shared = true;
-		return;
-	}
-	if (c->found && rank(&why) >= rank(&c->why))
-		return;
-	*c = (struct choice){ why, fn, true, c->far, c->shared };
+	c->why = why;
+	c->fn = fn;
+	c->found = true;
 }
 
 /* No later one can be before it. */
@@ -127,27 +268,58 @@ static bool is_best(const struct choice *c)
 	       (c->why.placement != POL_PLACE_BALANCED || !c->why.used);
 }
 
-static void refuse(struct read *r, const struct node *v,
-                   const struct pol_pool *pool, const struct choice *c)
+static void refuse_root(const struct asking *a, struct diag *d)
 {
+	const struct bdf *root = guest_root(a->p, a->g, a->n);
+	char b[BDF_STRLEN];
+
+	diag_why(d,
+	         "%s%s; of its other VFs' nics `match: pcie-root` states "
+	         "another, or nothing",
+	         root ? "the guest has functions below "
+	              : "the first of them "
+	                "decides which",
+	         root ? bdf_format(*root, b) : "");
+	diag_mend(d, "state `pcie-root` of the nics (`lspci -PP`), take "
+	             "another pool, or write `numa: required`");
+}
+
+static void refuse_far(const struct asking *a, struct diag *d)
+{
+	diag_why(d, "its other VFs are of nics that are stated to be at "
+	            "another (`match: numa`)");
+	diag_mend(d,
+	          "take another pool, or memory from there; or write `numa: "
+	          "%spreferred` in the guest",
+	          a->g->reach == POL_REACH_NODE ? "socket` or `" : "");
+}
+
+static void refuse(struct read *r, const struct node *v, const struct asking *a,
+                   const struct choice *c)
+{
+	const struct pol_pool *pool = a->pool;
 	const char *where = WHERE(r->policy, pool->pos, v->pos);
+	const bool *passed = c->passed;
 	struct diag *d = pol_err(
 		r->errs, v->pos,
-		c->far      ? FL_POL_FAR
-		: c->shared ? FL_POL_SHARED
-			    : FL_POL_RANGE,
-		c->far      ? "%s %s has no VF left at the guest's memory node"
-		: c->shared ? "%s %s has no physical function left that no "
-			      "other guest has a VF of"
-			    : "%s %s has no VF left",
+		passed[VF_APART]    ? FL_POL_ROOT
+		: passed[VF_FAR]    ? FL_POL_FAR
+		: passed[VF_SHARED] ? FL_POL_SHARED
+				    : FL_POL_RANGE,
+		passed[VF_APART] ? "%s %s has no VF left below the guest's "
+				   "PCIe root port"
+		: passed[VF_FAR]
+			? "%s %s has no VF left at the guest's memory node"
+		: passed[VF_SHARED] ? "%s %s has no physical function left "
+				      "that no other guest has a VF of"
+				    : "%s %s has no VF left",
 		pool_word(pool), pool->name);
 
-	if (c->far) {
-		diag_why(d, "its other VFs are of nics that are stated to be "
-		            "at another (`match: numa`)");
-		diag_mend(d, "take another pool, or memory from there; or "
-		             "write `numa: preferred` in the guest");
-	} else if (c->shared) {
+	if (passed[VF_APART]) {
+		refuse_root(a, d);
+	} else if (passed[VF_FAR]) {
+		refuse_far(a, d);
+	} else if (passed[VF_SHARED]) {
 		diag_why(d, "its placement is isolate");
 		diag_mend(d,
 		          "add VFs of another nic to its 'functions', or "
@@ -198,17 +370,16 @@ void place_nic(struct read *r, const struct node *v, struct pol_guest_nic *nic,
                size_t index)
 {
 	const struct pol_pool *pool = &r->policy->pool[index];
-	const struct pol_guest *g = guest_of(r->policy, nic);
 	struct choice c = { .found = false };
-	struct taken t;
+	struct asking a;
 
 	if (!pool->n_fn && pool->kind == POL_KIND_NIC)
 		return; /* an error of the pool, said there */
-	count(r->policy, g, &t);
+	ask(&a, r->policy, nic, pool, NULL);
 	for (size_t i = 0; i < pool->n_fn && !is_best(&c); i++)
-		consider(r->policy, g, pool, pool->fn[i], &t, &c);
+		consider(&a, pool->fn[i], &c);
 	if (!c.found) {
-		refuse(r, v, pool, &c);
+		refuse(r, v, &a, &c);
 		return;
 	}
 	nic->fn = c.fn;
@@ -225,7 +396,7 @@ void place_named(struct read *r, const struct node *v,
 
 	if (vf >= pool->n_fn)
 		return; /* said where it is named */
-	count(r->policy, g, &t);
+	count(r->policy, g, NULL, &t);
 	if (t.vf[pool->fn[vf].nic][vf / 32] & BIT(vf % 32)) {
 		refuse_named(r, v, pool, pool->fn[vf], g);
 		return;
@@ -274,34 +445,85 @@ int pol_why_text(const struct pol_policy *p, const struct pol_guest_nic *n,
                  char *buf, size_t size)
 {
 	const struct pol_nic *nic = &p->nic[n->fn.nic];
-	char node[64] = "";
+	char at[96] = "", b[BDF_STRLEN];
 
 	if (n->moved)
 		return snprintf(buf, size,
 		                "since a failover, in place of VF %u of %s",
 		                n->home.vf, p->nic[n->home.nic].name);
 	if (n->why.near == POL_NEAR_SAME)
-		snprintf(node, sizeof(node), "at the guest's memory node %u, ",
+		snprintf(at, sizeof(at), "at the guest's memory node %u, ",
+		         nic->match.node);
+	else if (n->why.near == POL_NEAR_SOCKET)
+		snprintf(at, sizeof(at), "in its socket, at memory node %u, ",
 		         nic->match.node);
 	else if (n->why.near == POL_NEAR_OTHER)
-		snprintf(node, sizeof(node),
+		snprintf(at, sizeof(at),
 		         "none is free at the guest's memory node, ");
+	if (n->why.root)
+		snprintf(at + strlen(at), sizeof(at) - strlen(at),
+		         "below root port %s, ",
+		         bdf_format(nic->match.root, b));
 	switch (n->why.placement) {
 	case POL_PLACE_BALANCED:
 		return snprintf(buf, size,
 		                "%sbalanced: guests before this have %u VF(s) "
 		                "of %s, and of no other less",
-		                node, n->why.used, nic->name);
+		                at, n->why.used, nic->name);
 	case POL_PLACE_ISOLATE:
 		return snprintf(buf, size,
-		                "%sisolate: no other guest has a VF of %s",
-		                node, nic->name);
+		                "%sisolate: no other guest has a VF of %s", at,
+		                nic->name);
 	case POL_PLACE_NAMED:
 		return snprintf(buf, size, "the guest names it");
 	default:
 		return snprintf(buf, size,
 		                "%sthe first that guests before this left, in "
 		                "the order written",
-		                node);
+		                at);
 	}
+}
+
+/* What the other VFs of the pool lack, by how many. */
+static void tally(const struct asking *a, unsigned n[static VERDICTS])
+{
+	for (size_t i = 0; i < a->pool->n_fn; i++) {
+		struct pol_fn fn = a->pool->fn[i];
+		struct pol_why why;
+		enum verdict v = judge(a, fn, &why);
+
+		if (fn.nic == a->n->fn.nic && fn.vf == a->n->fn.vf)
+			continue;
+		if (v == VF_FREE && why.near > a->n->why.near)
+			v = VF_FARTHER;
+		else if (v == VF_FREE && rank(&why) > rank(&a->n->why))
+			v = VF_FULLER;
+		n[v]++;
+	}
+}
+
+int pol_others_text(const struct pol_policy *p, const struct pol_guest_nic *n,
+                    char *buf, size_t size)
+{
+	static const char *const words[VERDICTS] = {
+		[VF_TAKEN] = "given to nics before it",
+		[VF_APART] = "not below the guest's root port",
+		[VF_FAR] = "too far from its memory",
+		[VF_SHARED] = "of a nic that serves another guest",
+		[VF_FARTHER] = "farther from its memory",
+		[VF_FULLER] = "of a nic that serves more",
+		[VF_FREE] = "as good, and later in the order written",
+	};
+	unsigned count_of[VERDICTS] = { 0 };
+	struct asking a;
+	int at = 0;
+
+	ask(&a, p, n, &p->pool[n->pool], n);
+	tally(&a, count_of);
+	buf[0] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (count_of[i] && (size_t)at < size)
+			at += snprintf(buf + at, size - (size_t)at, "%s%u %s",
+			               at ? ", " : "", count_of[i], words[i]);
+	return at;
 }

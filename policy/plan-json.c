@@ -55,12 +55,14 @@ static json_t *own_json(const struct pol_guest *g, const struct pol_own *o)
 static json_t *why_json(const struct pol_policy *p, const struct pol_guest *g,
                         const struct pol_guest_nic *n)
 {
-	char why[DIAG_LINE];
+	char why[DIAG_LINE], others[DIAG_LINE];
 
 	pol_why_text(p, n, why, sizeof(why));
-	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:s}", "guest", g->name,
-	                 "nic", n->name, "pool", p->pool[n->pool].name, "of",
-	                 p->nic[n->fn.nic].name, "vf", n->fn.vf, "why", why);
+	pol_others_text(p, n, others, sizeof(others));
+	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:s}", "guest",
+	                 g->name, "nic", n->name, "pool", p->pool[n->pool].name,
+	                 "of", p->nic[n->fn.nic].name, "vf", n->fn.vf, "why",
+	                 why, "others", others);
 }
 
 json_t *pol_placement_to_json(const struct pol_policy *p)

@@ -124,6 +124,8 @@ enum {
 	FL_POL_RESET = 175, /* none of the ways to reset it that it must have */
 	FL_POL_ADDRESSES = 180, /* nothing would hold a guest to them */
 	FL_POL_OVS = 181,       /* what a bridge of Open vSwitch cannot be */
+	FL_POL_SOCKET = 189, /* memory nodes are not in such sockets */
+	FL_POL_ROOT = 190,   /* a guest's VFs are not below one root port */
 };
 
 struct pol_error {
@@ -174,6 +176,10 @@ const struct pol_guest_nic *pol_fn_nic(const struct pol_policy *p,
 /* Why it was given its VF: "balanced: ...", for people. */
 int pol_why_text(const struct pol_policy *p, const struct pol_guest_nic *n,
                  char *buf, size_t size);
+/* And the other VFs of its pool not: "3 given to nics before it, ..."; "" = it
+ * has no other. */
+int pol_others_text(const struct pol_policy *p, const struct pol_guest_nic *n,
+                    char *buf, size_t size);
 /* describe.c: what pol_parse() takes, as a JSON Schema (2020-12), made from its
  * own tables. The caller frees it. -ENOMEM. */
 _must_check_ int pol_schema(char **ret);

@@ -474,11 +474,21 @@ void sim_new_port(const struct pol_pf *pf, struct pol_vf *v);
 int sim_over(struct pol_state *s, const struct pol_action *a);
 /* host.c: is this the machine, and is there more on it than there may be? */
 void check_machine(struct resolve *r);
+/* sockets.c: is the host as `sockets` states? */
+void check_sockets(struct resolve *r);
+READER(read_sockets);
+/* place.c: are all functions of a guest of `numa: pcie-root` below one? */
+void check_roots(struct read *r, const struct node *v,
+                 const struct pol_guest *g);
+uint8_t pol_socket(const struct pol_host *h, unsigned node); /* 0 = none */
+/* A guest's `numa: socket` needs to be told of them. */
+void check_reach(struct read *r, const struct node *v,
+                 const struct pol_guest *g);
 void check_unlisted(struct resolve *r);
 /* A function, as `match` looks at it. */
 struct subject {
 	struct bdf bdf;
-	uint32_t set; /* POL_HAS_NODE, _DSN, _PERM_MAC */
+	uint32_t set; /* POL_HAS_NODE, _DSN, _PERM_MAC, _ROOT */
 	uint16_t vendor, device, class_code;
 	const char *driver;
 	const struct pol_ident *id;

@@ -209,6 +209,25 @@ int sriov_pf_of(int root_fd, struct bdf vf, struct bdf *ret)
 	return bdf_parse(name, ret);
 }
 
+/* The link goes through all that is above: ".../pci0000:3a/0000:3a:00.0/..". */
+int sriov_root_port(int root_fd, struct bdf b, struct bdf *ret)
+{
+	char path[SRIOV_PATH], to[512], *port, *end;
+	ssize_t n =
+		readlinkat(root_fd, fn_path(path, b, ""), to, sizeof(to) - 1);
+
+	if (n < 0)
+		return -ENOENT;
+	to[n] = '\0';
+	port = strstr(to, "/pci");
+	port = port ? strchr(port + 1, '/') : NULL;
+	end = port ? strchr(port + 1, '/') : NULL;
+	if (!end)
+		return -ENOENT;
+	*end = '\0';
+	return bdf_parse(port + 1, ret) ? -ENOENT : 0;
+}
+
 /* From Linux 6.1 on vfio-dev names the device; only where it has a number
  * (6.6, VFIO_DEVICE_CDEV) is there a character device of that name. */
 int sriov_vfio_cdev(int root_fd, struct bdf b, char ret[static SRIOV_NAME])

@@ -64,6 +64,10 @@ _must_check_ int sriov_fn_read(int root_fd, struct bdf b, struct sriov_fn *ret);
  * being bound or unbound before it tells that. */
 _must_check_ int sriov_fn_look(int root_fd, struct bdf b, struct sriov_fn *ret);
 
+/* The PCIe root port that it is below; -ENOENT where it is below none, or that
+ * cannot be told. */
+_must_check_ int sriov_root_port(int root_fd, struct bdf b, struct bdf *ret);
+
 /* What a card's maker numbered it by; "" = has none, or may not be read. */
 #define SRIOV_DSN 24 /* "00-1b-21-ff-ff-00-00-01", as lspci has it */
 #define SRIOV_VPD 64

@@ -155,6 +155,9 @@ static inline void host_word(struct pol_machine *m, const char *w)
 		set_text(m->hostname, sizeof(m->hostname), v);
 	else if (word_value(w, "id", &v))
 		assert_true(pol_machine_id(v, m->id));
+	else if (word_value(w, "sockets", &v))
+		for (size_t i = 0; v[i]; i++)
+			m->socket[i] = (uint8_t)(v[i] - '0');
 }
 
 /* What a PF and a whole function have alike. */
@@ -171,6 +174,9 @@ static inline bool ident_word(struct pol_ident *id, uint32_t *set,
 	} else if (word_value(w, "node", &v)) {
 		*set |= POL_HAS_NODE;
 		id->node = (uint16_t)number(v, 10);
+	} else if (word_value(w, "root", &v)) {
+		*set |= POL_HAS_ROOT;
+		assert_int_equal(bdf_parse(v, &id->root), 0);
 	} else if (word_value(w, "dsn", &v)) {
 		*set |= POL_HAS_DSN;
 		set_text(id->dsn, sizeof(id->dsn), v);

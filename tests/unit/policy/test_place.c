@@ -55,6 +55,58 @@ static void test_placement(void **state)
 	pol_free(p);
 }
 
+static void check_others(const struct pol_policy *p, size_t g, size_t n,
+                         const char *others)
+{
+	char text[DIAG_LINE];
+
+	assert_true(pol_others_text(p, &p->guest[g].nic[n], text,
+	                            sizeof(text)) > 0);
+	assert_string_equal(text, others);
+}
+
+#define SOCKET "in its socket, at memory node 1, "
+#define BELOW "below root port 0000:00:02.0, "
+
+/* Sockets, root ports, and what is said of the VFs that were not taken. */
+static void test_near(void **state)
+{
+	struct pol_policy *p;
+
+	(void)state;
+	text_read(&file, "tests/golden/policy/good/placement-near.yaml");
+	p = parse(file.buf, file.n);
+	check(p, 0, 0, "c", 0, "at the guest's memory node 0, " FIRST);
+	check(p, 0, 1, "c", 1, "at the guest's memory node 0, " FIRST);
+	check(p, 0, 2, "b", 0, SOCKET FIRST);
+	check_others(p, 0, 2,
+	             "2 given to nics before it, 2 too far from its memory, "
+	             "2 farther from its memory, 1 as good, and later in the "
+	             "order written");
+	check(p, 1, 0, "b", 1, SOCKET FIRST);
+	/* d states nothing, a is in the other socket. */
+	check(p, 1, 1, "d", 0, FIRST);
+	check(p, 2, 0, "a", 0, "below root port 0000:00:01.0, " FIRST);
+	check(p, 2, 1, "a", 2,
+	      "below root port 0000:00:01.0, balanced: guests before this have "
+	      "1 VF(s) of a, and of no other less");
+	check_others(p, 2, 1,
+	             "4 not below the guest's root port, "
+	             "1 as good, and later in the order written");
+	/* Its device is below b's and c's, which have given two each. */
+	check(p, 3, 0, "b", 2,
+	      BELOW "balanced: guests before this have 2 VF(s) of b, and of no "
+	            "other less");
+	check(p, 3, 1, "c", 2,
+	      BELOW "balanced: guests before this have 2 VF(s) of c, and of no "
+	            "other less");
+	check_others(p, 3, 1,
+	             "2 given to nics before it, 1 not below the guest's root "
+	             "port, 1 of a nic that serves more, 1 as good, and later "
+	             "in the order written");
+	pol_free(p);
+}
+
 static const char head[] =
 	"version: 1\n"
 	"nics:\n"
@@ -124,6 +176,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_placement),
+		cmocka_unit_test(test_near),
 		cmocka_unit_test(test_stable),
 	};
 

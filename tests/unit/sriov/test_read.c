@@ -205,6 +205,39 @@ static void test_holder_ended(void **state)
 	tree_put(t, "", "proc/keep");
 }
 
+static int root_port(const struct tree *t, const char *to)
+{
+	struct bdf b = { 0 };
+	int r;
+
+	tree_remove(t, DEVICES "0000:05:00.0");
+	tree_link(t, to, DEVICES "0000:05:00.0");
+	r = sriov_root_port(t->root_fd, bdf_of("0000:05:00.0"), &b);
+	return r ? r : b.dev * 8 + b.fn;
+}
+
+/* By the way that the link goes, whether there is anything at its end. */
+static void test_root_port(void **state)
+{
+	struct tree *t = *state;
+	struct bdf b;
+
+	assert_int_equal(sriov_root_port(t->root_fd, bdf_of(PF), &b), -ENOENT);
+	tree_link(t, "x", DEVICES "0000:05:00.0");
+#define IN "../../../devices/pci0000:00/"
+	assert_int_equal(root_port(t, IN "0000:00:1c.3/0000:05:00.0"),
+	                 0x1c * 8 + 3);
+	assert_int_equal(root_port(t,
+	                           IN "0000:00:02.0/0000:03:00.0/0000:04:01.0/"
+	                              "0000:05:00.0"),
+	                 0x02 * 8);
+	/* In the root complex itself, and what is none. */
+	assert_int_equal(root_port(t, IN "0000:05:00.0"), -ENOENT);
+	assert_int_equal(root_port(t, "../../../devices/vmd/0000:05:00.0"),
+	                 -ENOENT);
+	assert_int_equal(root_port(t, IN "x/0000:05:00.0"), -ENOENT);
+}
+
 static void test_describe(void **state)
 {
 	struct sriov_fn f = { .vendor = 0xfffe, .device = 0xfffd };
@@ -228,7 +261,7 @@ int main(void)
 		T(test_pf_between),     T(test_walk),
 		T(test_cdev),           T(test_holder_by_group),
 		T(test_holder_by_cdev), T(test_holder_ended),
-		T(test_describe),
+		T(test_root_port),      T(test_describe),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
