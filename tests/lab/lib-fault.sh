@@ -1,0 +1,141 @@
+# An apply of which one system call is struck (fault-at.c): for netd-crash-all and netd-errno-all. Sourced after
+# lib-fairlead.sh.
+#
+#   fault_prepare         the machine, the policy, how it is before and after; a daemon that can be struck
+#   fault_start [ARGS...] / fault_stop    that daemon; FAULT_SET says at which calls, "trace" or "fail"
+#   calls_of              CALLS: of a whole apply (VERB), "WHO CALL PATH" by number
+#   strike WORDS...       an apply (or what VERB says) with the words for fault-at: STATUS, OUT (a file), HIT
+#   machine [PF]          what an apply changes, as the kernel tells it
+#   phase                 none, applied or applying, by the files
+#   converges TEXT        from there an apply is done, its plan is empty, a restore puts all back
+
+FAULT_CONTROL=/run/fault.control FAULT_LOG=/run/fault.log
+STATE=/var/lib/fairlead
+POLICY=$LAB_LOG/policy.yaml OUT=/run/fault.out
+VERB=(apply "$POLICY")
+findings=()
+
+# One PF, two VFs, four attributes, drivers; and nobody looks by himself, which would be a worker, too.
+fault_policy() {
+	cat <<YAML
+version: 1
+host: { reconcile: { on-event: false, interval: 0s } }
+nics:
+  - { name: e, match: { pci: "$pf" }, virtual-function-count: 2, drivers-autoprobe: false, link: up }
+networks:
+  - { name: tagged, vlan: { id: 100, qos: 3 }, spoof-check: false, trust: true }
+pools:
+  - { name: p, functions: ["e#0-1"], driver: vfio, mac: { prefix: "02:5a:10", assign: stable } }
+guests:
+  - name: g
+    memory: 512M
+    kernel: /var/lib/fairlead/images/vmlinuz
+    nics: [{ name: a, pool: p, network: tagged }, { name: b, pool: p, network: tagged }]
+YAML
+}
+
+# Few programs: this is asked some thousand times.
+# shellcheck disable=SC2120  # arguments come from netd-rough
+machine() { # [PF]
+	local d=$PCI/${1:-$pf} f v net
+	for f in "$d"/sriov_{numvfs,drivers_autoprobe} "$d"/virtfn*/driver_override; do
+		[ ! -e "$f" ] || { read -r v <"$f" && echo "${f##*/} $v"; }
+	done
+	readlink "$d"/virtfn*/driver || true
+	net=("$d"/net/*)
+	# One that has gone and come has another index.
+	ip -d link show dev "${net[0]##*/}" | sed 's/^[0-9]*: //; s/ state [A-Z]*//; s/,LOWER_UP//; s/NO-CARRIER,//; s/ qdisc [a-z_]*//'
+}
+
+# What is there beside the history, the lock and the boot's mark.
+phase() {
+	if [ -e "$STATE/intent.json" ]; then
+		echo applying
+	elif [ -e "$STATE/applied.yaml" ]; then
+		echo applied
+	else
+		echo none
+	fi
+}
+settled() { [ "$(phase)" != applying ]; }
+left_over() {
+	local f
+	for f in "$STATE"/*; do
+		case ${f##*/} in boot | history | lock | images) ;; *) echo -n "${f##*/} " ;; esac
+	done
+}
+
+# shellcheck disable=SC2120
+fault_start() { # [ARGS...]
+	rm -f "$FAULT_CONTROL" "$FAULT_LOG"
+	"$FL_BUILD/tests/lab/fault-at" "${FAULT_SET:-trace}" "$FAULT_CONTROL" "$FAULT_LOG" "$FL_BUILD/fairlead-netd" "$@" >>"$NETD_LOG" 2>&1 &
+	NETD_PID=$!
+	wait_for 20 "answer from fairlead-netd (its log: $NETD_LOG)" "$FAIRLEAD" status
+	read -r _ NETD_MAIN <"$FAULT_LOG"
+}
+
+# Everything of it at once; the next one may begin.
+fault_stop() {
+	kill -9 "$NETD_PID" 2>/dev/null || true
+	wait "$NETD_PID" 2>/dev/null || true
+	wait_for 10 "end of fairlead-netd" eval "[ ! -e /proc/$NETD_MAIN ]"
+}
+
+fault_prepare() {
+	pf=$(pf_igb)
+	modprobe -a igbvf vfio-pci 2>/dev/null || true
+	fault_policy >"$POLICY"
+	at_end netd_kill
+	fault_start
+	# An interface that was up once has another queueing discipline, and IPv6 on it, for good.
+	expect "apply" "$FAIRLEAD" apply "$POLICY"
+	desired=$(machine)
+	expect "restore" "$FAIRLEAD" restore
+	before=$(machine)
+	[ "$before" != "$desired" ] || fail "the apply changes nothing: this could not fail"
+	equal "files" "$(left_over)" ""
+}
+
+strike() {
+	: >"$FAULT_LOG"
+	echo "$*" >"$FAULT_CONTROL"
+	STATUS=0
+	timeout 120 "$FAIRLEAD" "${VERB[@]}" >"$OUT" 2>&1 || STATUS=$?
+	HIT=$(<"$FAULT_LOG")
+}
+
+calls_of() {
+	strike count
+	equal "${VERB[0]}" "$STATUS" 0
+	mapfile -t CALLS <"$FAULT_LOG"
+	CALLS=("" "${CALLS[@]#* }")
+}
+
+# Does not end the run, which is long: the step tells all of them.
+finding() { # WORDS
+	findings+=("$*")
+	note "$*"
+}
+no_findings() { [ ${#findings[@]} = 0 ] || fail "${#findings[@]} findings, see above"; }
+
+# The state is one of two, and its file says which.
+is_whole() { # TEXT
+	case $(phase) in
+	none) [ "$(machine)" = "$before" ] || finding "$1: nothing is applied, but: $(diff <(machine) <(echo "$before"))" ;;
+	applied) [ "$(machine)" = "$desired" ] || finding "$1: applied, but: $(diff <(machine) <(echo "$desired"))" ;;
+	*) finding "$1: the journal is not finished: $(head -c 300 "$OUT")" ;;
+	esac
+}
+
+converges() { # TEXT
+	"$FAIRLEAD" apply "$POLICY" >"$OUT" 2>&1 || finding "$1: the next apply: $(cat "$OUT")"
+	[ "$(machine)" = "$desired" ] || finding "$1: after the next apply: $(diff <(machine) <(echo "$desired"))"
+	[[ $("$FAIRLEAD" -j plan "$POLICY" | tr -d ' \n') == *'"actions":[]'* ]] || finding "$1: a plan has actions"
+	put_back "$1"
+}
+
+put_back() { # TEXT
+	"$FAIRLEAD" restore >"$OUT" 2>&1 || fail "$1: restore: $(cat "$OUT")"
+	equal "$1: after restore" "$(machine)" "$before"
+	equal "$1: files" "$(left_over)" ""
+}
