@@ -50,7 +50,7 @@ boot() {
 	: >"$LAB_LOG/$name.report"
 	guest_start "$name" "$LAB_DIR/vmm-launch" --report "$LAB_LOG/$name.report" "$@" \
 		--initrd "$DEVICE_INITRD" "$L2_KERNEL" "$(guest_cmdline fl.mode=idle "$BOOT_WORDS")"
-	guest_expect "$name" 60 ready
+	guest_expect "$name" 120 ready
 }
 
 boot_peer() {
@@ -69,7 +69,7 @@ boot_peer() {
 			-device "vfio-pci,host=$bdf,bus=rp$n,rombar=0$([ "$LAB_IOMMUFD" != yes ] || echo ,iommufd=iommufd0)")
 	done
 	guest_start "$name" "${PEER[@]}"
-	guest_expect "$name" 90 ready
+	guest_expect "$name" 120 ready
 }
 
 # The end is told by a word in two halves: the console echoes what is typed.

@@ -2,7 +2,7 @@
 # soon as there is one. Sourced by lab.
 
 QEMU_PID='' TAIL_PID=''
-STUCK=() # registers seen last, and how often in turn
+declare -A STUCK=() # registers seen since anything was written, and how often
 
 start_machine() {
 	# In the log folder: a socket's path may be 107 bytes long, a checkout's path longer.
@@ -69,17 +69,18 @@ check_machine() {
 	fi
 	quiet=$(silence)
 	((quiet < OPT[quiet])) || silent "nothing was written for $quiet s"
-	((quiet < 10)) || ! is_stuck || silent "L1's processor stands still"
+	if ((quiet < 10)); then STUCK=(); elif is_stuck; then silent "L1's processor stands still"; fi
 }
 
-# A guest's guest that waits for a lock which nobody gives back, with interrupts off (of RFL, bit 9): the registers are
-# the same however often one looks. That need not be waited out.
+# A guest's guest that waits for a lock which nobody gives back, with interrupts off (of RFL, bit 9): but for L1's ticks
+# the registers are the same however often one looks. That need not be waited out.
 is_stuck() {
 	local now rfl
 	now=$("$LAB_DIR/lab" monitor "$LOG" info registers | grep -E '^R[A-Z0-9]+ ?=') || return 1
-	[ "$now" = "${STUCK[0]:-}" ] || STUCK=("$now" 0)
 	rfl=${now##*RFL=}
-	[[ $now == *HLT=0* ]] && ((!(16#${rfl%% *} & 0x200) && ++STUCK[1] > 5))
+	[[ $now == *HLT=0* ]] && ((!(16#${rfl%% *} & 0x200))) || return 1
+	STUCK[$now]=$((${STUCK[$now]:-0} + 1))
+	[ "${STUCK[$now]}" -gt 5 ]
 }
 
 # KVM emulated under KVM emulated: now and then a guest deadlocks there that never does on hardware.
