@@ -1,7 +1,7 @@
 #!/bin/bash
 # A guest with a VF and its standby: the VF is pulled and put back while the host pings without a pause.
 # lab: devices=igb timeout=600 quiet=90 tries=2
-# check: no, until it has been seen to pass in the lab
+# check: long
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-device.sh"
 . "$LAB_DIR/lib-bridge.sh"
