@@ -67,7 +67,10 @@ static int is_taken(struct search *s, const struct grant_fn *f)
 	diag_fail(&s->w->diag, -EBUSY, FL_NETD_LEASED, "%s is in use",
 	          bdf_format(f->bdf, b));
 	diag_why(&s->w->diag, "%s has it", *v->holder ? v->holder : v->label);
-	diag_mend(&s->w->diag, "see `fairlead status`");
+	if (v->holder_pid)
+		diag_mend(&s->w->diag, "stop it first: kill %d", v->holder_pid);
+	else
+		diag_mend(&s->w->diag, "`fairlead status` shows who has what");
 	return -EBUSY;
 }
 
@@ -203,22 +206,37 @@ static int ask_pool(struct search *s)
 /* ---- the history -----------------------------------------------------------
  */
 
-/* "g/wan: VF 0000:01:10.2 is the guest's", before and after. */
+/* "g/wan: VF 0000:01:10.2 is the guest's, in place of VF 0 of e: ..." */
+static void say_action(const struct work *w, const char *label, const char *vf,
+                       int e, char text[static DIAG_LINE])
+{
+	const json_t *other = json_object_get(w->reply, "instead");
+	int n = snprintf(text, DIAG_LINE, "%s: VF %s %s", label, vf,
+	                 w->permit->run == verb_release
+	                         ? "taken away; the guest is on its standby"
+	                 : e ? "not given back; the guest is on its standby"
+	                     : "is the guest's");
+
+	if (!e && other && n > 0 && n < DIAG_LINE)
+		snprintf(text + n, DIAG_LINE - (size_t)n,
+		         ", in place of VF %d of %s: %s",
+		         (int)json_integer_value(json_object_get(other, "vf")),
+		         json_string_value(json_object_get(other, "of")),
+		         json_string_value(json_object_get(other, "why")));
+}
+
 static json_t *action(const struct work *w, const struct guest_run *r, int e)
 {
 	const bool away = w->permit->run == verb_release;
 	const struct grant_fn *f =
 		r->give.n && r->give.fn[0].vf ? &r->give.fn[0] : NULL;
-	char b[BDF_STRLEN] = "no VF", pf[BDF_STRLEN] = "", label[2 * POL_NAME];
+	char b[BDF_STRLEN] = "none", pf[BDF_STRLEN] = "", label[2 * POL_NAME];
 	char text[DIAG_LINE];
 
 	if (f)
 		bdf_format(f->bdf, b);
 	snprintf(label, sizeof(label), "%s/%s", w->req.guest, w->req.device);
-	snprintf(text, sizeof(text), "%s: VF %s %s", label, b,
-	         away ? "taken away; the guest is on its standby"
-	         : e  ? "not given back; the guest is on its standby"
-	              : "is the guest's");
+	say_action(w, label, b, e, text);
 	for (size_t i = 0; f && i < r->seen->n_pfs; i++)
 		if (state_find_vf(&r->seen->pf[i], f->vf->index) == f->vf)
 			bdf_format(r->seen->pf[i].bdf, pf);
@@ -238,7 +256,7 @@ void failover_tell(struct work *w, struct guest_run *r, int e)
 		                   : w->req.who,
 	};
 	struct diag said = { 0 };
-	json_t *entry = NULL, *a;
+	json_t *entry = NULL;
 
 	/* Half of a cycle: the other one tells. */
 	if (w->permit->run == verb_release &&
@@ -248,11 +266,8 @@ void failover_tell(struct work *w, struct guest_run *r, int e)
 		grant_list(r);
 	else
 		r->give.n = 0;
-	a = action(w, r, e);
-	if (json_object_get(w->reply, "instead"))
-		json_object_set(a, "instead",
-		                json_object_get(w->reply, "instead"));
-	if (history_note(w->env->state_fd, &h, json_pack("[o]", a),
+	if (history_note(w->env->state_fd, &h,
+	                 json_pack("[o]", action(w, r, e)),
 	                 e ? HISTORY_FAILED : HISTORY_DONE,
 	                 !e          ? NULL
 	                 : w->errs.n ? &w->errs.e[0].diag
@@ -299,6 +314,7 @@ int failover_ready(struct work *w, struct guest_run *r, size_t *ret_drifted)
 		e = ask_pool(&s);
 	if (!e && s.nic->moved)
 		say_instead(&s);
-	*ret_drifted = s.drifted;
+	/* Of another VF nothing was as it is to be, and that is no drift. */
+	*ret_drifted = s.nic->moved ? 0 : s.drifted;
 	return e;
 }

@@ -122,7 +122,9 @@ static int add_id(const char *name, void *arg)
 	struct id id = { .own = strstr(name, "-own") };
 	char again[NAME_MAX_LEN];
 
-	if (sscanf(name, "%8u", &id.n) != 1 || !id.n)
+	/* What is more than a number does not come out as it was. */
+	id.n = (uint32_t)strtoul(name, NULL, 10);
+	if (!id.n)
 		return 0;
 	name_of(id, again);
 	if (strcmp(name, again) != 0)

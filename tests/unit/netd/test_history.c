@@ -334,6 +334,39 @@ static void test_values(void **state)
 	json_decref(e);
 }
 
+/* Of whatever a plan may have, there is a value. */
+static void test_every(void **state)
+{
+	static struct pol_action a;
+	struct pol_plan plan = { .action = &a, .n = 1 };
+	struct pol_vf vf = { .set = UINT32_MAX };
+	struct pol_whole whole = { .set = UINT32_MAX };
+	struct pol_pf pf = { .set = UINT32_MAX, .vf = &vf, .n_vfs = 1 };
+	struct pol_over over = { .there = true };
+	struct pol_state s = { .pf = &pf,
+		               .n_pfs = 1,
+		               .whole = &whole,
+		               .n_wholes = 1,
+		               .over = &over,
+		               .n_overs = 1 };
+
+	(void)state;
+	for (int op = 0; op < POL_OP_MAX; op++) {
+		json_t *e = json_object();
+		const json_t *o;
+
+		a = (struct pol_action){ .op = (enum pol_op)op };
+		a.over = op == POL_OP_OVERLAY || op == POL_OP_OVERLAY_GONE
+		                 ? &over
+		                 : NULL;
+		history_actions(e, &plan, &s);
+		o = json_array_get(json_object_get(e, "actions"), 0);
+		if (json_is_null(json_object_get(o, "before")))
+			fail_msg("%s has no value", pol_op_name(a.op));
+		json_decref(e);
+	}
+}
+
 /* No trace, no change. */
 static void test_unwritable(void **state)
 {
@@ -374,7 +407,7 @@ int main(void)
 		T(test_done),    T(test_nothing),    T(test_restored),
 		T(test_undone),  T(test_not_undone), T(test_cut_short),
 		T(test_bounded), T(test_unwritable), T(test_damaged),
-		T(test_own),     T(test_values),
+		T(test_every),   T(test_own),        T(test_values),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
