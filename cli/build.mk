@@ -41,6 +41,7 @@ SRCS_cli := \
 	run.c \
 	schema.c \
 	sim.c \
+	status-care.c \
 	status-switch.c \
 	status.c \
 	up.c \

@@ -169,6 +169,8 @@ const char *cli_text(const json_t *o, const char *key, const char *none);
 /* status-switch.c: what status tells of a PF's switch, and of a VF at it. */
 void status_pf_switch(const json_t *pf);
 void status_vf_switch(const json_t *vf);
+/* status-care.c: what of it is not as one may take it to be. */
+void status_care(const json_t *reply);
 json_t *cli_diag_json(const struct diag *d);
 
 /* ---- netd's socket (client.c) ---- */

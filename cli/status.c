@@ -300,6 +300,7 @@ int cli_status(const struct cli *c, char *const *args, unsigned n)
 	for (size_t i = 0; i < json_array_size(leases); i++)
 		print_lease(json_array_get(leases, i));
 	print_faults(json_object_get(reply, "dma-faults"));
+	status_care(reply);
 	json_decref(reply);
 	return CLI_OK;
 }

@@ -313,6 +313,38 @@ static const char status_body[] = OK_HEAD
 	" \"holder\": \"vrouter\"}]}], \"leases\": [{\"guest\":"
 	" \"vrouter\", \"pid\": 42, \"devices\": [\"0000:01:10.0\"]}]}";
 
+/* Nothing is said where all is as the policy says. */
+static void status_of_care(void **state)
+{
+	static const char reply[] = OK_HEAD
+		"\"functions\": [{\"bdf\": \"0000:01:10.0\", \"state\":"
+		" \"quarantined\", \"scrub\": {\"why\": \"no reset\"}},"
+		" {\"bdf\": \"0000:01:10.1\", \"state\": \"clean\"},"
+		" {\"bdf\": \"0000:01:10.2\", \"state\": \"given\", \"tenant\":"
+		" \"g/wan\", \"moved\": {\"nic\": \"e\", \"vf\": 2}}],"
+		" \"reconcile\": {\"drift\": [{\"open\": false, \"text\": \"old\"},"
+		" {\"open\": true, \"state\": \"fought\", \"text\": \"set VF 1\","
+		" \"why\": \"it came back\"}]}, \"policy-file\": {\"path\":"
+		" \"/etc/fairlead\", \"ok\": false, \"error\": {\"code\": 761,"
+		" \"why\": \"no file\"}}}";
+	static const char *const args[] = { "status", NULL };
+	struct daemon *d = *state;
+
+	run_served(&o, d, args, reply, NULL, 0);
+	assert_int_equal(o.status, 0);
+	expect_text(&o, "status", o.out, "10.0  in quarantine: no reset\n");
+	expect_text(&o, "status", o.out, "`fairlead scrub 0000:01:10.0`");
+	expect_text(&o, "status", o.out, "10.2  g/wan has it since a failover");
+	assert_null(strstr(o.out, "10.1"));
+	expect_text(&o, "status", o.out, "set VF 1 (fought)\n    why: it came");
+	assert_null(strstr(o.out, "old"));
+	expect_text(&o, "status", o.out, "FL-0761: no file");
+	run_served(&o, d, args, OK_HEAD "\"functions\": []}", NULL, 0);
+	assert_null(strstr(o.out, "not taken"));
+	assert_null(strstr(o.out, "not as applied"));
+	assert_null(strstr(o.out, "VFs away"));
+}
+
 static void check_status(void)
 {
 	assert_int_equal(o.status, 0);
@@ -467,6 +499,7 @@ int main(int argc _unused_, char **argv, char **envp)
 		D(refused),
 		D(hot_plug),
 		D(with_the_machine),
+		D(status_of_care),
 		D(policy_refused),
 		D(status),
 		D(status_as_memfd),
