@@ -37,8 +37,9 @@ def ip4(src, source):
 
 
 def ip6(src, source):
-    head = struct.pack("!IHBB", 0x60000000, 0, 59, 64) + socket.inet_pton(socket.AF_INET6, source)
-    return eth(src, 0x86DD, head + socket.inet_pton(socket.AF_INET6, "ff02::1"), bytes.fromhex("333300000001"))
+    head = struct.pack("!IHBB", 0x60000000, 8, 17, 64) + socket.inet_pton(socket.AF_INET6, source)
+    head += socket.inet_pton(socket.AF_INET6, "ff02::1")
+    return eth(src, 0x86DD, head + struct.pack("!HHHH", 9, 9, 8, 0), bytes.fromhex("333300000001"))
 
 
 def icmp6(src, kind, options, source="fe80::1", before=b"", length=None, target="fe80::1"):

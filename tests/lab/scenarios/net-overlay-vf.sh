@@ -19,10 +19,10 @@ picture() {
 }
 
 step "a netdevsim, an underlay"
-modprobe -a bridge vxlan
+modprobe -a bridge veth vxlan
 ifname=$(sim_device)
 ip link set "$ifname" up
-ip link add under type dummy
+ip link add under type bridge
 ip addr add 192.0.2.1/24 dev under
 ip link set under up
 sim_switch 4
@@ -71,7 +71,7 @@ apply "$POLICY"
 equal "bridge" "$(master "$(rep 0)")" br-blue
 
 step "another's port keeps the bridge; without it: as it was"
-ip link add mine type dummy
+ip link add mine type veth peer name theirs
 ip link set mine master br-blue
 refused FL-0122 "mine is in it" "$FAIRLEAD" restore
 ip link del mine
