@@ -1,7 +1,7 @@
 #!/bin/bash
 # One guest's nic as a VF, a vhost tap and an emulated one, by one word: the same MAC, slot and network, and it pings.
-# lab: devices=igb timeout=420 quiet=90 tries=2
-# check: no, until it has been seen to pass in the lab
+# lab: devices=igb timeout=600 quiet=90 tries=2
+# check: long
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-device.sh"
 . "$LAB_DIR/lib-fairlead.sh"
