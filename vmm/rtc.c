@@ -174,7 +174,7 @@ static unsigned alarm_cell(const struct rtc *r, unsigned i)
 static int64_t next_alarm(const struct rtc *r, int64_t after)
 {
 	const int64_t s = rtc_alarm_after(
-		after / RTC_HZ, alarm_cell(r, HOURS_ALARM),
+		seconds(after), alarm_cell(r, HOURS_ALARM),
 		alarm_cell(r, MINUTES_ALARM), alarm_cell(r, SECONDS_ALARM));
 
 	return s < 0 ? -1 : s * RTC_HZ;
