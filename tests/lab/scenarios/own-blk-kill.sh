@@ -1,13 +1,15 @@
 #!/bin/bash
 # A VMM that is killed in the middle of writes: whatever the guest was told is written, is in the image.
-# lab: devices=none timeout=600 quiet=60 tries=2
+# lab: devices=none timeout=2400 quiet=60 tries=2
 # check: long
+#
+# own-blk-kill.sh [ROUNDS]
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-device.sh"
 . "$LAB_DIR/lib-disk.sh"
 
 export FAIRLEAD_VMM=${FAIRLEAD_VMM:-$PWD/build/fairlead-vmm}
-ROUNDS=${1:-5}
+ROUNDS=${1:-50}
 BYTES=$((4 << 20))
 
 # Record i lies at place i modulo their number; those told are there, or were overwritten by later ones.
