@@ -124,8 +124,8 @@ enum {
 	FL_POL_RESET = 175, /* none of the ways to reset it that it must have */
 	FL_POL_ADDRESSES = 180, /* nothing would hold a guest to them */
 	FL_POL_OVS = 181,       /* what a bridge of Open vSwitch cannot be */
-	FL_POL_SOCKET = 189, /* memory nodes are not in such sockets */
-	FL_POL_ROOT = 190,   /* a guest's VFs are not below one root port */
+	FL_POL_SOCKET = 189,    /* memory nodes are not in such sockets */
+	FL_POL_ROOT = 190,      /* a guest's VFs are not below one root port */
 };
 
 struct pol_error {
