@@ -176,6 +176,8 @@ static int none(struct search *s)
 	struct diag *d = &s->w->diag;
 	size_t len;
 
+	/* Not those of the last one that was tried. */
+	s->w->errs.n = 0;
 	*d = s->first;
 	len = strlen(d->why);
 	snprintf(d->why + len, sizeof(d->why) - len,
