@@ -127,6 +127,21 @@ void chore_reconcile(struct server *s)
 	submit(s, &r, -1);
 }
 
+/* A recovery that died is not begun again: the next would end as it did, and so
+ * without end. A change that runs by now has the journal. */
+void chore_recover(struct server *s, const struct permit *died)
+{
+	const struct request r = request_of("recover", "", "");
+
+	if (died->run == verb_recover || s->changing ||
+	    journal_phase(s->env->state_fd, NULL) != JOURNAL_APPLYING)
+		return;
+	log_line(s->env->log, LOG_LVL_WARN,
+	         "%s was cut short, its worker is dead: another finishes it",
+	         died->verb);
+	submit(s, &r, -1);
+}
+
 void chore_tidy(struct server *s)
 {
 	const struct request r = request_of("tidy", "", "");

@@ -6,9 +6,10 @@
  *
  * A deadline: the worker is killed; if the kernel does not let it go within
  * a second it is called stuck, its client is answered, and the next change
- * may begin (journal_lock() still keeps that from a device that is being
- * written). A client that goes takes its read with it, but never a change:
- * half a transaction is worse than one nobody waits for.
+ * may begin (it waits for the journal's lock, which the stuck one has). What a
+ * dead worker has left in the journal is finished by another at once. A client
+ * that goes takes its read with it, but never a change: half a transaction is
+ * worse than one nobody waits for.
  */
 
 #include <stdio.h>
@@ -407,6 +408,20 @@ static void take_reply(struct server *s, struct job *j, struct answer *a)
 	deliver(s, c, a, text, len);
 }
 
+static const char *mend_of(const struct job *j)
+{
+	if (j->permit->run == verb_recover)
+		return "what it meant to do is in the journal: free the device "
+		       "(see dmesg), then `systemctl restart fairlead-netd` "
+		       "finishes it";
+	if (is_big(j))
+		return "what it meant to do is in the journal, and another "
+		       "worker finishes it as soon as this one has ended; a "
+		       "device that hangs must let go (see dmesg); see "
+		       "`fairlead history`";
+	return "see dmesg for the device that hangs, then try again";
+}
+
 static void no_answer(struct server *s, struct job *j, int r)
 {
 	struct diag d;
@@ -417,12 +432,7 @@ static void no_answer(struct server *s, struct job *j, int r)
 		         j->permit->deadline_ms / 1000);
 	else
 		diag_why(&d, "its worker died");
-	if (j->permit->flags & PERMIT_CHANGES)
-		diag_mend(&d, "what it meant to do is in the journal: free the "
-		              "device (see dmesg), then `systemctl restart "
-		              "fairlead-netd` finishes it");
-	else
-		diag_mend(&d, "see dmesg for the device that hangs");
+	diag_mend(&d, "%s", mend_of(j));
 	refuse(s, j, &d);
 	if (is_look(j))
 		events_looked(s, NULL, 0);
@@ -438,6 +448,7 @@ static void end_release(struct server *s, const struct job *j)
 void job_event(struct server *s, struct job *j)
 {
 	struct answer a = { .body = -1 };
+	const struct permit *p = j->permit;
 	bool big = is_big(j);
 	int r;
 
@@ -453,6 +464,9 @@ void job_event(struct server *s, struct job *j)
 	}
 	answer_close(&a);
 	job_free(s, j);
+	/* Before those that wait: leases among them would be refused. */
+	if (big && r < 0)
+		chore_recover(s, p);
 	if (big)
 		confirm_set(s);
 	start_next(s);

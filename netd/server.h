@@ -190,6 +190,8 @@ void chore_look(struct server *s);
 void chore_reconcile(struct server *s);
 /* What an earlier netd has left behind. */
 void chore_tidy(struct server *s);
+/* The worker of such a change is dead: what it left unfinished, if anything. */
+void chore_recover(struct server *s, const struct permit *died);
 
 /* jobs.c */
 /* Takes policy_fd. `c` NULL: netd's own. */

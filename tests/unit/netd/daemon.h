@@ -192,4 +192,34 @@ static inline void send_policy(int fd, const char *verb, const char *text)
 	close(mem);
 }
 
+/* The first child of the daemon; 0 = it has none. */
+static inline pid_t worker_of(const struct daemon *d)
+{
+	char path[64], text[64] = "";
+	pid_t pid = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", d->pid,
+	         d->pid);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	if (fgets(text, sizeof(text), f))
+		(void)!sscanf(text, "%d", &pid);
+	fclose(f);
+	return pid;
+}
+
+/* It looks at the machine when it begins. */
+static inline void wait_idle(const struct daemon *d)
+{
+	int fd = dial(d);
+
+	say(fd, "{\"version\":1,\"verb\":\"status\"}");
+	expect(fd, 0);
+	close(fd);
+	for (int i = 0; i < 500 && worker_of(d); i++)
+		usleep(10000);
+	assert_int_equal(worker_of(d), 0);
+}
+
 #endif
