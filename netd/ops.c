@@ -262,11 +262,14 @@ static int op_observe_more(void *ctx, struct pol_state *seen,
 	         : 0;
 }
 
-/* A socket that two processes ask on gives each the other's answers. */
+/* A socket that two processes ask on gives each the other's answers. And one
+ * that hangs must not keep the lock when its worker has ended. */
 static int op_enter(void *ctx, struct diag *d)
 {
 	struct machine *m = ctx;
 
+	if (m->lock)
+		close_fd(m->lock);
 	rtnl_close(m->rtnl);
 	m->rtnl = NULL;
 	return rtnl_open(&m->rtnl, d);

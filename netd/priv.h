@@ -413,6 +413,7 @@ _must_check_ int state_add(struct pol_state *s, const struct pol_state *more);
 struct machine {
 	const struct env *env;
 	struct rtnl *rtnl;
+	int *lock; /* journal_lock()'s, for enter() to close; or NULL */
 };
 extern const struct apply_ops machine_ops;
 _must_check_ int machine_open(const struct env *e, struct machine *ret,

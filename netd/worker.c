@@ -124,6 +124,8 @@ static _Noreturn void child(struct work *w, int sock)
 		diag_fail(&w->diag, r, FL_NETD_MEMORY, "%s failed",
 		          w->permit->verb);
 		diag_why(&w->diag, "%s", strerror(-r));
+		diag_mend(&w->diag, "see `dmesg` and the daemon's log, then "
+		                    "try again");
 	}
 	_exit(send_answer(w, sock, r) < 0);
 }

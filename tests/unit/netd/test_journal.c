@@ -3,10 +3,12 @@
 
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -278,6 +280,36 @@ static void test_lock(void **state)
 	close(b);
 }
 
+/* A process that does a part of an apply may hang for good; the lock is its
+ * worker's. */
+static void test_lock_of_worker(void **state)
+{
+	struct state_dir *dir = *state;
+	struct machine m = { 0 };
+	struct diag d = { 0 };
+	int a = -1, b = -1, ready[2];
+	pid_t pid;
+	char c;
+
+	assert_int_equal(pipe(ready), 0);
+	assert_int_equal(journal_lock(dir->fd, 0, &a, &d), 0);
+	m.lock = &a;
+	pid = fork();
+	if (!pid) {
+		(void)!machine_ops.enter(&m, &d);
+		(void)!write(ready[1], "x", 1);
+		pause();
+	}
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	close(a);
+	assert_int_equal(journal_lock(dir->fd, 0, &b, &d), 0);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(b);
+	close(ready[0]);
+	close(ready[1]);
+}
+
 static void test_make_path(void **state)
 {
 	struct state_dir *dir = *state;
@@ -300,10 +332,10 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_state),        T(test_state_bad), T(test_files),
-		T(test_left_over),    T(test_intent),    T(test_torn),
-		T(test_written_once), T(test_lock),      T(test_make_path),
-		T(test_link_refused),
+		T(test_state),        T(test_state_bad),      T(test_files),
+		T(test_left_over),    T(test_intent),         T(test_torn),
+		T(test_written_once), T(test_lock),           T(test_make_path),
+		T(test_link_refused), T(test_lock_of_worker),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
