@@ -153,9 +153,9 @@ struct diag {
 	char mend[DIAG_LINE]; /* the command or edit that mends it */
 };
 
-/* Fill `what` and clear the rest; returns `err` so that callers may write
- * `return diag_fail(...)`. A NULL diag is allowed everywhere. The first
- * refusal wins nothing: the latest replaces it. */
+/* Fill `what` and clear the rest (-ENOMEM brings its mend); returns `err` so
+ * that callers may write `return diag_fail(...)`. A NULL diag is allowed
+ * everywhere. The first refusal wins nothing: the latest replaces it. */
 int diag_fail(struct diag *d, int err, int code, const char *fmt, ...)
 	_printf_(4, 5);
 void diag_why(struct diag *d, const char *fmt, ...) _printf_(2, 3);

@@ -85,6 +85,10 @@ int diag_fail(struct diag *d, int err, int code, const char *fmt, ...)
 	va_end(ap);
 	*d = (struct diag){ .code = code, .err = err };
 	snprintf(d->what, sizeof(d->what), "%s", what);
+	/* Whoever asked for memory, its mend is the same. */
+	if (err == -ENOMEM)
+		diag_mend(d, "free memory on this host (see `free -m`), then "
+		             "try again");
 	return err;
 }
 

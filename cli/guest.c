@@ -157,18 +157,25 @@ static int wait_for(const struct guest *g, int ms)
 	return r ? r : -ETIMEDOUT;
 }
 
+static int silent(const struct guest *g, struct diag *d)
+{
+	diag_fail(d, -ETIMEDOUT, FL_CLI_GUEST, "guest %.64s does not answer",
+	          g->name);
+	diag_mend(d, "try again; `fairlead log %.64s` has what it said last",
+	          g->name);
+	return -ETIMEDOUT;
+}
+
 /* 1 = some more, 0 = the end. */
 static int read_more(struct guest *g, int ms, struct diag *d)
 {
 	ssize_t n;
 	int r = wait_for(g, ms);
 
+	if (r == -ETIMEDOUT)
+		return silent(g, d);
 	if (r < 0)
-		return r == -ETIMEDOUT
-		               ? diag_fail(d, r, FL_CLI_GUEST,
-		                           "guest %.64s does not answer",
-		                           g->name)
-		               : bad_answer(g, strerror(errno), d);
+		return bad_answer(g, strerror(errno), d);
 	if (g->size - g->len < PIECE) {
 		char *more = g->size < GUEST_LINE_MAX
 		                     ? realloc(g->buf, g->size + 4 * PIECE)

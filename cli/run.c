@@ -145,9 +145,13 @@ static int drop_root(const struct cli *c, struct diag *d)
 	}
 	if (setgroups(0, NULL) < 0 ||
 	    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) < 0 ||
-	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) < 0)
-		return diag_fail(d, -errno, FL_CLI_USER, "cannot become %s: %s",
-		                 pw->pw_name, strerror(errno));
+	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) < 0) {
+		diag_fail(d, -errno, FL_CLI_USER, "cannot become %s: %s",
+		          pw->pw_name, strerror(errno));
+		diag_mend(d, "run it as root with CAP_SETUID and CAP_SETGID, "
+		             "or as that user");
+		return d->err;
+	}
 	return 0;
 }
 
@@ -158,16 +162,22 @@ static int become(const struct cli *c, struct launch *l, struct diag *d)
 	char *envp[] = { NULL };
 	int r = arrange(l);
 
-	if (r < 0)
-		return diag_fail(d, r, FL_CLI_EXEC,
-		                 "cannot arrange descriptors: %s",
-		                 strerror(-r));
+	if (r < 0) {
+		diag_fail(d, r, FL_CLI_EXEC, "cannot arrange descriptors: %s",
+		          strerror(-r));
+		diag_mend(d, "ulimit -n 1024");
+		return r;
+	}
 	r = drop_root(c, d);
 	if (r < 0)
 		return r;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return diag_fail(d, -errno, FL_CLI_EXEC, "no_new_privs: %s",
-		                 strerror(errno));
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
+		diag_fail(d, -errno, FL_CLI_EXEC, "no_new_privs: %s",
+		          strerror(errno));
+		diag_mend(d, "a seccomp filter forbids prctl(): run it outside "
+		             "of that sandbox");
+		return d->err;
+	}
 	execveat(l->vmm, "", argv, envp, AT_EMPTY_PATH);
 	diag_fail(d, -errno, FL_CLI_EXEC, "cannot start fairlead-vmm");
 	diag_why(d, "%s", strerror(errno));
@@ -264,11 +274,13 @@ int launch_become(const struct cli *c, struct launch *l)
 {
 	struct diag d = { 0 };
 
-	if (l->log >= 0 && dup2(l->log, STDERR_FILENO) < 0)
+	if (l->log >= 0 && dup2(l->log, STDERR_FILENO) < 0) {
 		diag_fail(&d, -errno, FL_CLI_EXEC, "the guest's log: %s",
 		          strerror(errno));
-	else
+		diag_mend(&d, "ulimit -n 1024");
+	} else {
 		become(c, l, &d);
+	}
 	return cli_refuse(c, CLI_REFUSED, &d);
 }
 

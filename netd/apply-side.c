@@ -203,6 +203,8 @@ static void fill(struct side *s)
 		diag_fail(&p->d, p->r, FL_NETD_MEMORY,
 		          "cannot start a process for the apply: %s",
 		          strerror(-p->r));
+		diag_mend(&p->d, "free memory, or raise TasksMax= of "
+		                 "fairlead-netd.service; then try again");
 		s->begun++;
 	}
 }
@@ -250,7 +252,7 @@ void apply_side_by_side(const struct apply_run *run, struct apply_part *parts,
 	int r = side_open(&s);
 
 	if (r) {
-		parts[0].r = diag_fail(&parts[0].d, r, FL_NETD_MEMORY,
+		parts[0].r = diag_fail(&parts[0].d, -ENOMEM, FL_NETD_MEMORY,
 		                       "no memory for the apply");
 		return;
 	}

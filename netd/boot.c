@@ -33,6 +33,8 @@ int boot_id(const struct env *e, char ret[BOOT_ID_LEN], struct diag *d)
 	diag_fail(d, r, FL_NETD_JOURNAL, "cannot read /" BOOT_ID);
 	diag_why(d, "%s; without it nothing tells this boot from another",
 	         strerror(-r));
+	diag_mend(d, "mount /proc where fairlead-netd runs, and let it read "
+	             "/" BOOT_ID);
 	return r;
 }
 
@@ -44,11 +46,12 @@ static int put_away(int state_fd, struct diag *d)
 	if (renameat(state_fd, JOURNAL_APPLIED_FILE, state_fd,
 	             JOURNAL_BEFORE_BOOT) < 0 &&
 	    errno != ENOENT) {
-		diag_fail(d, -errno, FL_NETD_JOURNAL,
-		          "cannot put away the journal's "
-		          "%s",
-		          JOURNAL_APPLIED_FILE);
-		return -errno;
+		r = diag_fail(d, -errno, FL_NETD_JOURNAL,
+		              "cannot put away the journal's "
+		              "%s: %s",
+		              JOURNAL_APPLIED_FILE, strerror(errno));
+		diag_mend(d, "let the folder of --state be writable");
+		return r;
 	}
 	r = refused_forget_all(state_fd, d);
 	if (!r)

@@ -248,9 +248,11 @@ static int check_request(struct server *s, struct client *c, const char *buf,
 	e = permit_check(p, &c->peer, s->env->lease_gid, d);
 	if (!e)
 		e = permit_request(p, r, n_fds, d);
-	if (!e && (c->job || c->asking))
+	if (!e && (c->job || c->asking)) {
 		e = diag_fail(d, -EPROTO, FL_NETD_REQUEST,
 		              "a request is under way on this connection");
+		diag_mend(d, "wait for its answer, or ask on another");
+	}
 	*ret = p;
 	return e;
 }
@@ -344,6 +346,7 @@ void client_event(struct server *s, struct client *c)
 		         "it is longer than %d bytes, or has more than %d "
 		         "descriptors",
 		         NETD_MSG_MAX, NETD_FDS_MAX);
+		diag_mend(&d, "see netd/netd-proto.h");
 		drop_with(s, c, &d);
 		return;
 	}

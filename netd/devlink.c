@@ -64,8 +64,10 @@ int devlink_open(struct devlink **ret, struct diag *d)
 		*ret = NULL;
 		return 0;
 	}
-	return diag_fail(d, r, FL_NETD_DEVLINK, "cannot ask for devlink: %s",
-	                 strerror(-r));
+	diag_fail(d, r, FL_NETD_DEVLINK, "cannot ask for devlink: %s",
+	          strerror(-r));
+	diag_mend(d, "see whether `devlink dev show` answers; then `dmesg`");
+	return r;
 }
 
 void devlink_close(struct devlink *dl)

@@ -23,6 +23,7 @@ static int no_such_way(struct diag *d, const char *way)
 {
 	diag_fail(d, -EPROTO, FL_NETD_REQUEST, "failover: no way \"%s\"", way);
 	diag_why(d, "there are cycle, to-standby and back");
+	diag_mend(d, "use the fairlead and fairlead-netd of one version");
 	return -EPROTO;
 }
 

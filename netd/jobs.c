@@ -143,6 +143,8 @@ static void job_start(struct server *s, struct job *j)
 	diag_fail(&d, r, FL_NETD_MEMORY, "%s: cannot start a worker",
 	          j->permit->verb);
 	diag_why(&d, "%s", strerror(-r));
+	diag_mend(&d, "free memory, or raise TasksMax= of "
+	              "fairlead-netd.service; then try again");
 	refuse(s, j, &d);
 	job_free(s, j);
 }
@@ -374,8 +376,8 @@ static void take_reply(struct server *s, struct job *j, struct answer *a)
 	int r = fd_read_file(a->body, NETD_REPLY_MAX, &text, &len);
 
 	if (r < 0) {
-		diag_fail(&d, r, FL_NETD_MEMORY, "%s: no memory for the answer",
-		          j->permit->verb);
+		diag_fail(&d, -ENOMEM, FL_NETD_MEMORY,
+		          "%s: no memory for the answer", j->permit->verb);
 		refuse(s, j, &d);
 		return;
 	}

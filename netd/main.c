@@ -127,6 +127,7 @@ static int open_root(const char *path, struct env *e, struct diag *d)
 		return 0;
 	diag_fail(d, -errno, FL_NETD_START, "cannot open --root %s", path);
 	diag_why(d, "%s", strerror(errno));
+	diag_mend(d, "name a folder that is there; / is the usual");
 	return d->err;
 }
 
@@ -164,6 +165,12 @@ static int print_machine(const struct options *o, struct env *e, struct diag *d)
 	return r;
 }
 
+static void say_loop(int err, struct diag *d)
+{
+	diag_fail(d, err, FL_NETD_START, "the event loop: %s", strerror(-err));
+	diag_mend(d, "systemctl restart fairlead-netd; guests go on meanwhile");
+}
+
 static int serve(const struct options *o, struct env *e, struct diag *d)
 {
 	const struct group *g = getgrnam(NETD_GROUP);
@@ -193,8 +200,7 @@ static int serve(const struct options *o, struct env *e, struct diag *d)
 		log_line(e->log, LOG_LVL_INFO, "listening at %s", o->socket);
 		r = server_run(s);
 		if (r)
-			diag_fail(d, r, FL_NETD_START, "the event loop: %s",
-			          strerror(-r));
+			say_loop(r, d);
 	}
 	server_close(s);
 	serials_free(e->serials);

@@ -340,6 +340,8 @@ static int see_users_at_all(struct observer *o)
 		diag_fail(o->d, r, FL_NETD_DEVICE, "cannot read /proc");
 		diag_why(o->d, "%s; so nobody can tell who uses a VF",
 		         strerror(-r));
+		diag_mend(o->d, "fairlead-netd wants CAP_SYS_PTRACE and "
+		                "CAP_DAC_READ_SEARCH, as its unit has it");
 		return r;
 	}
 	see_machine(o);
@@ -388,6 +390,14 @@ static int see_all(struct observer *o)
 	return r;
 }
 
+static void say_unreadable(int err, struct diag *d)
+{
+	diag_fail(d, err, FL_NETD_DEVICE, "cannot read the devices: %s",
+	          strerror(-err));
+	diag_mend(d, "see `dmesg` and `ls /sys/bus/pci/devices`; a device that "
+	             "was pulled meanwhile is gone when you try again");
+}
+
 int observe(const struct env *e, struct rtnl *rtnl,
             const struct observing *what, struct pol_state **ret,
             struct diag *d)
@@ -413,7 +423,6 @@ int observe(const struct env *e, struct rtnl *rtnl,
 	if (r && said.code && d)
 		*d = said;
 	else if (r)
-		diag_fail(d, r, FL_NETD_DEVICE, "cannot read the devices: %s",
-		          strerror(-r));
+		say_unreadable(r, d);
 	return r;
 }

@@ -56,6 +56,13 @@ static int look(struct spot *s)
 	return devlink_view_read(s->dl, &s->v);
 }
 
+static void unanswered(const struct spot *s, int err, struct diag *d)
+{
+	diag_fail(d, err, FL_NETD_DEVLINK, "cannot %s: %s", s->text,
+	          strerror(-err));
+	diag_mend(d, "see whether `devlink port show` answers; then `dmesg`");
+}
+
 static int spot_open(const struct machine *m, const struct pol_action *a,
                      struct spot *s, struct diag *d)
 {
@@ -74,8 +81,7 @@ static int spot_open(const struct machine *m, const struct pol_action *a,
 	if (!r && !s->t.h)
 		r = no_instance(s, d);
 	else if (r && d && !d->code)
-		r = diag_fail(d, r, FL_NETD_DEVLINK, "cannot %s: %s", s->text,
-		              strerror(-r));
+		unanswered(s, r, d);
 	return r;
 }
 

@@ -84,7 +84,7 @@ static int pass_over(struct setting *s, const struct pol_action *a, int err,
 		r = refused_add(n, a, err, observe_speed(s->m->env, a->ifname),
 		                d->why);
 	if (r)
-		return diag_fail(d, r, FL_NETD_MEMORY, "no memory");
+		return diag_fail(d, -ENOMEM, FL_NETD_MEMORY, "no memory");
 	s->noted = true;
 	memset(d, 0, sizeof(*d));
 	return 0;
@@ -256,10 +256,13 @@ static int op_observe_more(void *ctx, struct pol_state *seen,
 	r = observe_overrides(m->env, seen, want);
 	if (!r)
 		r = observe_switch_more(m->rtnl, seen, want);
-	return r ? diag_fail(d, r, FL_NETD_DEVICE,
-	                     "cannot read a device's settings: %s",
-	                     strerror(-r))
-	         : 0;
+	if (!r)
+		return 0;
+	diag_fail(d, r, FL_NETD_DEVICE, "cannot read a device's settings: %s",
+	          strerror(-r));
+	diag_mend(d, "see `dmesg`; one that was pulled meanwhile is gone when "
+	             "you try again");
+	return r;
 }
 
 /* A socket that two processes ask on gives each the other's answers. And one

@@ -22,10 +22,8 @@ int ovs_failed(int err, const char *what, const char *name, const char *said,
 {
 	bool late = err == -ETIMEDOUT;
 
-	if (err == -ENOENT)
-		diag_fail(d, err, FL_NETD_NO_OVS, "cannot %s %s", what, name);
-	else
-		diag_fail(d, err, FL_NETD_OVS, "cannot %s %s", what, name);
+	diag_fail(d, err, err == -ENOENT ? FL_NETD_NO_OVS : FL_NETD_OVS,
+	          "cannot %s %s", what, name);
 	diag_why(d, "%s",
 	         err == -ENOENT ? "there is no " OVS_TOOL
 	         : late         ? "ovs-vswitchd did not answer"

@@ -61,10 +61,12 @@ int record_print(const struct env *e, int fd, struct diag *d)
 	for (size_t at = 0; !r && at < len;) {
 		ssize_t n = write(fd, text + at, len - at);
 
-		if (n < 0 && errno != EINTR)
+		if (n < 0 && errno != EINTR) {
 			r = diag_fail(d, -errno, FL_NETD_RECORD,
 			              "cannot write what was recorded: %s",
 			              strerror(errno));
+			diag_mend(d, "make room where its output goes");
+		}
 		at += n > 0 ? (size_t)n : 0;
 	}
 	return r;

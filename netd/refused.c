@@ -217,9 +217,12 @@ int refused_forget_all(int state_fd, struct diag *d)
 	struct names all = { 0 };
 	int r = sysfs_each(state_fd, ".", take_name, &all);
 
-	if (r)
+	if (r) {
 		diag_fail(d, r, FL_NETD_JOURNAL,
 		          "cannot list the journal's folder: %s", strerror(-r));
+		diag_mend(d, "see the folder of --state (/var/lib/fairlead) "
+		             "and `dmesg` for its disk");
+	}
 	for (size_t i = 0; !r && i < all.n; i++)
 		r = journal_drop(state_fd, all.name[i], d);
 	free(all.name);

@@ -400,9 +400,11 @@ int rtnl_set(struct rtnl *r, const struct pol_action *a, size_t n,
 	if (!s)
 		return diag_fail(d, -ENOMEM, FL_NETD_MEMORY, "no memory");
 	*s = (struct setting){ .r = r, .driver = driver, .d = d };
-	if (!of_pf(a) && !of_vf(a))
-		return diag_fail(d, -EINVAL, FL_NETD_LINK, "no such VF: %d",
-		                 a->vf);
+	if (!of_pf(a) && !of_vf(a)) {
+		diag_fail(d, -EINVAL, FL_NETD_LINK, "no such VF: %d", a->vf);
+		diag_mend(d, "that is an error of the planner: report it");
+		return -EINVAL;
+	}
 	s->ifindex = if_nametoindex(a->ifname);
 	if (!s->ifindex)
 		return refused(a, -ENODEV, driver, "", d);

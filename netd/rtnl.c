@@ -57,6 +57,8 @@ int rtnl_open_protocol(int protocol, struct rtnl **ret, struct diag *d)
 	diag_fail(d, -EIO, FL_NETD_LINK, "cannot open a %s socket",
 	          protocol == NETLINK_ROUTE ? "rtnetlink" : "netlink");
 	diag_why(d, "%s", errno ? strerror(errno) : "no memory");
+	diag_mend(d, "raise LimitNOFILE= of fairlead-netd.service, or let "
+	             "RestrictAddressFamilies= of it have AF_NETLINK");
 	return -EIO;
 }
 

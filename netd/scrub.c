@@ -172,6 +172,7 @@ static int not_proved(struct scrub *s, const char *what)
 
 	diag_fail(&s->d, -EUCLEAN, FL_NETD_QUARANTINE, "%s: %s",
 	          bdf_format(s->vf, b), what);
+	diag_mend(&s->d, "see `dmesg`, then `fairlead scrub %s`", b);
 	return -EUCLEAN;
 }
 

@@ -23,7 +23,8 @@ int policy_parse(const char *text, size_t len, struct pol_policy **ret,
 	int r = pol_parse(text, len, ret, errs);
 
 	if (r == -ENOMEM)
-		diag_fail(d, r, FL_NETD_MEMORY, "no memory for the policy");
+		diag_fail(d, -ENOMEM, FL_NETD_MEMORY,
+		          "no memory for the policy");
 	return r;
 }
 
@@ -74,6 +75,8 @@ static int read_policy(struct work *w, char **ret, size_t *ret_len)
 		diag_fail(&w->diag, r, FL_NETD_REQUEST,
 		          "%s: cannot read the policy", w->permit->verb);
 		diag_why(&w->diag, "%s", strerror(-r));
+		diag_mend(&w->diag, "a policy has at most %u bytes",
+		          NETD_POLICY_MAX);
 	}
 	return MIN(r, 0);
 }

@@ -214,8 +214,10 @@ static void twice(struct merge *m, struct pol_pos first,
 
 	diag_why(d, "the first is in %s",
 	         WHERE(m->policy, first, child->key->pos));
-	if (first.file != child->key->pos.file)
-		diag_mend(d, "only lists may be in several files");
+	diag_mend(d, "%s",
+	          first.file == child->key->pos.file
+	                  ? "remove one of the two"
+	                  : "only lists may be in several files");
 }
 
 /* Each file says of itself what it is written in; the first one's is read as

@@ -86,6 +86,7 @@ static bool read_fields(struct in *in, const struct fields *t, const json_t *o,
 	            "inventory: %s '%s'",
 	            missing ? "it does not say" : "a wrong value of", f->key);
 	diag_why(d, "it must be %s", f->form->is);
+	diag_mend(d, "correct the line; docs/inventory.md has its keys");
 	return false;
 }
 
@@ -128,8 +129,10 @@ static int read_pf(struct in *in, const json_t *o)
 	if (!read_fields(in, &pf_fields, o, &pf))
 		return 0;
 	if (find_pf(in, pf.bdf) || in->s->n_pfs == PFS_MAX) {
-		pol_err(in->errs, in->pos, FL_POL_INVENTORY,
-		        "inventory: it is there twice, or there are too many");
+		diag_mend(pol_err(in->errs, in->pos, FL_POL_INVENTORY,
+		                  "inventory: it is there twice, or there are "
+		                  "too many"),
+		          "remove the line");
 		return 0;
 	}
 	if (in->s->n_pfs == in->pf_room) {
@@ -165,6 +168,7 @@ static void no_such_pf(struct in *in, const char *pf)
 	                         "inventory: no %.20s above this line", pf);
 
 	diag_why(d, "a VF's line is below its PF's, which has 'total-vfs'");
+	diag_mend(d, "add that line, or remove this one");
 }
 
 static void read_vf(struct in *in, const json_t *o)
@@ -191,6 +195,7 @@ static void read_vf(struct in *in, const json_t *o)
 		         v.index >= pf->n_vfs
 		                 ? "its PF's 'num-vfs' is not that large"
 		                 : "there is one with that index above");
+		diag_mend(d, "correct 'num-vfs' or the index");
 		return;
 	}
 	pf->vf[v.index] = v;
@@ -292,10 +297,11 @@ static int order_keys(const void *va, const void *vb)
 
 static void twice(struct in *in, uint64_t key)
 {
-	pol_err(in->errs, in->pos, FL_POL_INVENTORY,
-	        "inventory: %04x:%02x:%02x.%x is there twice",
-	        (unsigned)(key >> 16), (unsigned)(key >> 8 & 0xff),
-	        (unsigned)(key >> 3 & 31), (unsigned)(key & 7));
+	diag_mend(pol_err(in->errs, in->pos, FL_POL_INVENTORY,
+	                  "inventory: %04x:%02x:%02x.%x is there twice",
+	                  (unsigned)(key >> 16), (unsigned)(key >> 8 & 0xff),
+	                  (unsigned)(key >> 3 & 31), (unsigned)(key & 7)),
+	          "remove one of the two lines");
 }
 
 /* No two PFs or VFs at one address, nor two functions. */
@@ -362,8 +368,10 @@ static int finish(struct in *in)
 	int r;
 
 	if (!in->has_host)
-		pol_err(in->errs, in->pos, FL_POL_INVENTORY_LACKS,
-		        "inventory: no line with '" INVENTORY_MAGIC "'");
+		diag_mend(pol_err(in->errs, in->pos, FL_POL_INVENTORY_LACKS,
+		                  "inventory: no line with '" INVENTORY_MAGIC
+		                  "'"),
+		          "`fairlead record DIR` writes it first");
 	if (s->n_wholes)
 		qsort(s->whole, s->n_wholes, sizeof(*s->whole), order_wholes);
 	r = check_twice(in);

@@ -77,8 +77,10 @@ static void add_ip(struct read *r, const struct key *k, const struct node *v,
 		return;
 	for (size_t i = 0; i < *n; i++)
 		if (pol_ip_equal(&list[i], &ip)) {
-			pol_err(r->errs, v->pos, FL_POL_DUPLICATE,
-			        "'%s' has %s twice", k->name, v->text);
+			diag_mend(pol_err(r->errs, v->pos, FL_POL_DUPLICATE,
+			                  "'%s' has %s twice", k->name,
+			                  v->text),
+			          "remove one of the two");
 			return;
 		}
 	if (*n < form->max)

@@ -182,6 +182,7 @@ static void match_done(struct read *r, const struct node *map, void *obj)
 		            FL_POL_MISSING,
 		            "'device-id' needs 'vendor-id' beside it");
 		diag_why(d, "each vendor numbers its devices by itself");
+		diag_mend(d, "add 'vendor-id'; see `lspci -nn`");
 	} else if (node_get(map, "subsystem-id") &&
 	           !node_get(map, "subsystem-vendor-id")) {
 		d = pol_err(r->errs, node_get(map, "subsystem-id")->key->pos,
@@ -189,6 +190,7 @@ static void match_done(struct read *r, const struct node *map, void *obj)
 		            "'subsystem-id' needs 'subsystem-vendor-id' beside "
 		            "it");
 		diag_why(d, "each vendor numbers its boards by itself");
+		diag_mend(d, "add 'subsystem-vendor-id'; see `lspci -nnv`");
 	}
 }
 

@@ -149,6 +149,7 @@ static void check_vcpus(struct read *r, const struct node *nodes,
 			         g->cpus);
 		else
 			diag_why(d, "it is in another already");
+		diag_mend(d, "name each vCPU in the `cpus` of one node");
 	}
 	if (!left)
 		return;

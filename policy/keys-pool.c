@@ -103,6 +103,7 @@ static bool already_taken(struct read *r, const struct node *v, size_t nic,
 	d = pol_err(r->errs, v->pos, FL_POL_RANGE, "VF %u of %s is named twice",
 	            vf, r->policy->nic[nic].name);
 	diag_why(d, "a VF can be in one pool only, once");
+	diag_mend(d, "remove it here, or there");
 	return true;
 }
 
@@ -180,8 +181,9 @@ static READER(read_functions)
 	if (!ok)
 		pool->n_fn = 0;
 	if (!v->n)
-		pol_err(r->errs, v->pos, FL_POL_VALUE,
-		        "'%s' is empty: a pool has VFs", k->name);
+		diag_mend(pol_err(r->errs, v->pos, FL_POL_VALUE,
+		                  "'%s' is empty: a pool has VFs", k->name),
+		          "write `%s: [\"NIC#0-3\"]`", k->name);
 }
 
 /* ---- driver -------------------------------------------------------------- */

@@ -256,7 +256,9 @@ READER(read_trunk)
 	struct pol_vlan *vlan = obj;
 
 	if (v->kind != NODE_LIST || !v->n) {
-		pol_err(r->errs, v->pos, FL_POL_TYPE, "'trunk' must be a list");
+		diag_mend(pol_err(r->errs, v->pos, FL_POL_TYPE,
+		                  "'trunk' must be a list"),
+		          "write `trunk: [10, 20-29]`");
 		return;
 	}
 	for (const struct node *c = v->first; c; c = c->next) {

@@ -60,6 +60,8 @@ static int yaml_failed(struct loader *l)
 	if (!reader && y->context)
 		diag_why(d, "%s that begins in line %zu", y->context,
 		         y->context_mark.line + 1);
+	diag_mend(d, "correct it there: mostly an indent, a bracket or a quote "
+	             "is amiss");
 	return -EINVAL;
 }
 
@@ -71,7 +73,9 @@ static int next_event(struct loader *l, yaml_event_t *ret)
 static int too_much(struct loader *l, struct pol_pos pos, const char *what,
                     size_t limit)
 {
-	pol_err(l->errs, pos, FL_POL_YAML, "%s: the limit is %zu", what, limit);
+	diag_mend(pol_err(l->errs, pos, FL_POL_YAML, "%s: the limit is %zu",
+	                  what, limit),
+	          "write less, or divide it among policies of several hosts");
 	return -EINVAL;
 }
 
@@ -116,8 +120,9 @@ static void check_printable(struct loader *l, const struct node *n)
 		                         "text holds a control character "
 		                         "(0x%02x)",
 		                         c);
-		if (c == '\n')
-			diag_mend(d, "write it as one line; `>-` folds lines");
+		diag_mend(d, "%s",
+		          c == '\n' ? "write it as one line; `>-` folds lines"
+		                    : "leave it out");
 		return;
 	}
 }
@@ -180,8 +185,9 @@ static int load_pair(struct loader *l, yaml_event_t *ev, unsigned depth,
 	int r;
 
 	if (ev->type != YAML_SCALAR_EVENT) {
-		pol_err(l->errs, position(l, &ev->start_mark), FL_POL_YAML,
-		        "a key must be a plain word");
+		diag_mend(pol_err(l->errs, position(l, &ev->start_mark),
+		                  FL_POL_YAML, "a key must be a plain word"),
+		          "write `key: value`");
 		return -EINVAL;
 	}
 	r = load_scalar(l, ev, &key);

@@ -39,9 +39,10 @@ bool want_scalar(struct read *r, const struct key *k, const struct node *v)
 		return false;
 	if (v->kind == NODE_SCALAR)
 		return true;
-	pol_err(r->errs, v->pos, FL_POL_TYPE,
-	        "'%s' must be one value, not a %s", k->name,
-	        v->kind == NODE_MAP ? "mapping" : "list");
+	diag_mend(pol_err(r->errs, v->pos, FL_POL_TYPE,
+	                  "'%s' must be one value, not a %s", k->name,
+	                  v->kind == NODE_MAP ? "mapping" : "list"),
+	          "write `%s: VALUE`", k->name);
 	return false;
 }
 

@@ -86,6 +86,7 @@ static void check_keys(struct read *r, const struct node *map,
 				"%s: '%s' is given twice", t->what, k->name);
 
 			diag_why(d, "the first is in line %u", first.line);
+			diag_mend(d, "remove one of the two");
 		} else if (i < WORDS_MAX) {
 			seen[i] = true;
 		}
@@ -168,6 +169,7 @@ static void check_name(struct read *r, const struct node *item,
 
 		diag_why(d, "the first is in %s",
 		         WHERE(r->policy, first, at->pos));
+		diag_mend(d, "rename or remove one of the two");
 		return;
 	}
 }
@@ -194,9 +196,11 @@ void read_list(struct read *r, const struct key *k, const struct node *v,
 		return;
 	}
 	if (v->n > l->max) {
-		pol_err(r->errs, v->pos, FL_POL_VALUE,
-		        "'%s' has %zu entries, at most %zu are allowed",
-		        k->name, v->n, l->max);
+		diag_mend(pol_err(r->errs, v->pos, FL_POL_VALUE,
+		                  "'%s' has %zu entries, at most %zu are "
+		                  "allowed",
+		                  k->name, v->n, l->max),
+		          "remove what is too much");
 		return;
 	}
 	array = calloc(v->n, l->size);

@@ -311,6 +311,8 @@ int pol_sim(struct pol_state *s, const struct pol_plan *plan, struct diag *d)
 		         : r == -ENODEV ? "it would not be there"
 		         : r == -ENOMEM ? "no memory"
 		                        : "what it does is not simulated");
+		diag_mend(d, "report it with the inventory: a plan must not "
+		             "have such a step");
 		return r;
 	}
 	return 0;

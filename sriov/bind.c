@@ -74,9 +74,7 @@ static int check_holder(const struct job *j)
 	int r = sriov_holders_read(j->root_fd, &h);
 
 	if (r)
-		return diag_fail(j->d, r, FL_SRIOV_IN_USE,
-		                 "%s: cannot read /proc: %s", j->what,
-		                 strerror(-r));
+		return users_unknown(r, j->what, j->d);
 	r = refuse_held(h, j->root_fd, j->b, j->what, j->d);
 	sriov_holders_free(h);
 	return r;
@@ -108,6 +106,10 @@ static int set_override(const struct job *j, const char *value)
 		         "driver_override reads \"%s\" after \"%s\" was "
 		         "written",
 		         f.override, value);
+		diag_mend(j->d,
+		          "another program sets it, too: see "
+		          "`fairlead doctor`; driverctl(8) and udev rules "
+		          "do");
 		r = -EIO;
 	}
 	return r;
@@ -210,8 +212,12 @@ int bind_to(int root_fd, struct bdf b, const char *driver, const char *override,
 		snprintf(j.what, sizeof(j.what), "cannot bind %s to %s", name,
 		         driver ? driver : "its default driver");
 	r = sriov_fn_read(root_fd, b, &f);
-	if (r)
-		return diag_fail(d, r, FL_SRIOV_NO_DEVICE, "%s", j.what);
+	if (r) {
+		diag_fail(d, r, FL_SRIOV_NO_DEVICE, "%s", j.what);
+		diag_why(d, "its files cannot be read: %s", strerror(-r));
+		diag_mend(d, "see `lspci -D` and `dmesg`: has it been pulled?");
+		return r;
+	}
 	if (!satisfied(&j, &f))
 		r = rebind(&j, &f);
 	return r ? r : set_override(&j, override);

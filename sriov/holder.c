@@ -200,6 +200,15 @@ int sriov_holder(int root_fd, struct bdf b, struct sriov_holder *ret)
 	return r;
 }
 
+int users_unknown(int err, const char *what, struct diag *d)
+{
+	diag_fail(d, err, FL_SRIOV_IN_USE, "%s: cannot tell who uses it", what);
+	diag_why(d, "/proc and the device: %s", strerror(-err));
+	diag_mend(d, "as root, with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH; "
+	             "see `lspci -D` whether it is still there");
+	return err;
+}
+
 int refuse_held(const struct sriov_holders *h, int root_fd, struct bdf b,
                 const char *what, struct diag *d)
 {
@@ -209,14 +218,10 @@ int refuse_held(const struct sriov_holders *h, int root_fd, struct bdf b,
 
 	if (!r)
 		return 0;
-	bdf_format(b, name);
-	if (r < 0) {
-		diag_fail(d, r, FL_SRIOV_IN_USE, "%s: cannot tell who uses %s",
-		          what, name);
-		diag_why(d, "%s", strerror(-r));
-		return r;
-	}
-	diag_fail(d, -EBUSY, FL_SRIOV_IN_USE, "%s: %s is in use", what, name);
+	if (r < 0)
+		return users_unknown(r, what, d);
+	diag_fail(d, -EBUSY, FL_SRIOV_IN_USE, "%s: %s is in use", what,
+	          bdf_format(b, name));
 	diag_why(d,
 	         "%s (pid %d) has it open through VFIO; the kernel would "
 	         "wait for it, perhaps for ever",

@@ -69,6 +69,8 @@ static int read_back(int root_fd, struct bdf vf, unsigned n, const char *what,
 		return 0;
 	diag_fail(d, -EIO, FL_SRIOV_WRITE, "%s", what);
 	diag_why(d, "the driver took the number, and the VF has %u", now);
+	diag_mend(d, "write `msix-vectors: %u`, or leave it out; see `dmesg`",
+	          now);
 	return -EIO;
 }
 

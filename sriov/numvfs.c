@@ -118,12 +118,8 @@ static int refuse_users(const struct job *j, const struct sriov_pf *pf)
 	struct sriov_holders *h;
 	int r = sriov_holders_read(j->root_fd, &h);
 
-	if (r) {
-		diag_fail(j->d, r, FL_SRIOV_IN_USE,
-		          "cannot tell whether the VFs are in use");
-		diag_why(j->d, "/proc: %s", strerror(-r));
-		return r;
-	}
+	if (r)
+		return users_unknown(r, "cannot remove the VFs", j->d);
 	for (unsigned i = 0; !r && i < pf->num_vfs; i++) {
 		r = refuse_held(h, j->root_fd, pf->vf[i],
 		                "cannot remove the VFs", j->d);

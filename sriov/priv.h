@@ -53,6 +53,9 @@ _must_check_ int each_open_screen(int root_fd,
                                             void *arg),
                                   void *arg);
 
+/* It could not be found out who uses what `what` is about: `err`. */
+int users_unknown(int err, const char *what, struct diag *d);
+
 _must_check_ int set_numvfs(int root_fd, struct bdf pf, unsigned n,
                             const struct patience *p, struct diag *d);
 _must_check_ int set_msix(int root_fd, struct bdf vf, unsigned n,

@@ -23,6 +23,8 @@ int sriov_reset(int root_fd, struct bdf b, struct diag *d)
 	diag_fail(d, -EOPNOTSUPP, FL_SRIOV_WRITE, "cannot reset %s",
 	          bdf_format(b, name));
 	diag_why(d, "the kernel offers no reset of it");
+	diag_mend(d, "leave `function-reset` out of its pool's scrub, or use "
+	             "another device");
 	return -EOPNOTSUPP;
 }
 

@@ -30,6 +30,7 @@ int write_attr(int root_fd, const char *path, const char *value,
 	}
 	diag_fail(d, r, code, "%s", what);
 	diag_why(d, "writing \"%s\" to /%s: %s", value, path, strerror(-r));
+	diag_mend(d, "see `dmesg` for the driver's reason");
 	return r;
 }
 
@@ -66,6 +67,7 @@ int sriov_set_autoprobe(int root_fd, struct bdf pf, bool on, struct diag *d)
 	diag_fail(d, r ? r : -EIO, FL_SRIOV_WRITE,
 	          "cannot set sriov_drivers_autoprobe");
 	diag_why(d, "/%s did not take the value %d", path, on);
+	diag_mend(d, "see `dmesg`; does another program set it, too?");
 	return r ? r : -EIO;
 }
 
