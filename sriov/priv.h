@@ -64,4 +64,7 @@ _must_check_ int bind_to(int root_fd, struct bdf b, const char *driver,
                          const char *override, const struct patience *p,
                          struct diag *d);
 
+/* RTF_REJECT of include/uapi/linux/route.h, in /proc/net/ipv6_route. */
+#define ROUTE_REJECTS 0x200u
+
 #endif

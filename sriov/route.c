@@ -56,15 +56,17 @@ static int route4(const char *line, void *arg)
 	return add_name(arg, name);
 }
 
-/* "DEST PLEN SRC PLEN NEXT METRIC REF USE FLAGS eth0"; without a next hop it
- * is the kernel's own, which refuses (::/0 of lo). */
+/* "DEST PLEN SRC PLEN NEXT METRIC REF USE FLAGS eth0"; a next hop of zeroes is
+ * on the link itself. What refuses goes nowhere (the kernel's own ::/0 of lo).
+ */
 static int route6(const char *line, void *arg)
 {
-	char name[SRIOV_NAME], plen[8], next[40];
+	char name[SRIOV_NAME], plen[8];
+	unsigned flags;
 
-	if (sscanf(line, "%*s %7s %*s %*s %39s %*s %*s %*s %*s %31s", plen,
-	           next, name) != 3 ||
-	    strcmp(plen, "00") != 0 || strspn(next, "0") == strlen(next))
+	if (sscanf(line, "%*s %7s %*s %*s %*s %*s %*s %*s %x %31s", plen,
+	           &flags, name) != 3 ||
+	    strcmp(plen, "00") != 0 || flags & ROUTE_REJECTS)
 		return 0;
 	return add_name(arg, name);
 }

@@ -292,7 +292,9 @@ static int see_block(const char *name, void *arg)
 
 /* ---- interfaces ---------------------------------------------------------- */
 
-/* Connected routes are there while an interface is up and has an address. */
+/* Connected routes are there while an interface is up and has an address; so
+ * is one that is a next hop among several of a route, of which the file shows
+ * the first alone (route.c). */
 static int see_routes(struct reader *r, struct bdf b, const char *name)
 {
 	bool any = false;
@@ -311,7 +313,7 @@ static int see_routes6(struct reader *r, struct bdf b, const char *name)
 {
 	for (const char *l = r->routes6; l && *l; l = next_line(l))
 		if (word_is(word(l, 9), name) && word_is(word(l, 1), "00") &&
-		    !word_is(word(l, 4), "00000000000000000000000000000000"))
+		    !(strtoul(word(l, 8), NULL, 16) & ROUTE_REJECTS))
 			return note(r, b, "%s has the IPv6 default route",
 			            name);
 	/* Every interface that is up has one of scope link (20). */

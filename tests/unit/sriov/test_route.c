@@ -85,7 +85,7 @@ static void test_hops(void **state)
 
 #define ZERO32 "00000000000000000000000000000000"
 
-/* The kernel's own ::/0 of lo is a refusal. */
+/* The kernel's own ::/0 of lo is a refusal; one without a gateway is none. */
 static void test_ipv6(void **state)
 {
 	struct tree *t = *state;
@@ -94,11 +94,14 @@ static void test_ipv6(void **state)
 	         ZERO32 " 00 " ZERO32 " 00 fe8000000000000000000000000000"
 	                "01 00000400 00000001 00000000 00000003 eth0\n" ZERO32
 	                " 00 " ZERO32 " 00 " ZERO32
-	                " ffffffff 00000001 00000000 00200200 eth1\n",
+	                " ffffffff 00000001 00000000 00200200 eth1\n" ZERO32
+	                " 00 " ZERO32 " 00 " ZERO32
+	                " 00000400 00000001 00000000 00000001 eth2\n",
 	         "proc/net/ipv6_route");
 	add_net(t, "eth0", NIC);
 	add_net(t, "eth1", PF);
-	assert_string_equal(functions(t), NIC);
+	add_net(t, "eth2", "0000:05:00.0");
+	assert_string_equal(functions(t), NIC " 0000:05:00.0");
 }
 
 /* vlan5 of br0 of bond0 of eth0 and a VF; and a ring. */

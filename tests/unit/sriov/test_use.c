@@ -126,6 +126,10 @@ static void test_multipath(void **state)
 	assert_string_equal(uses(t, DISK), "nvme0n1p1 is mounted at /data");
 }
 
+#define ZEROES "00000000000000000000000000000000"
+#define IPV6_DEFAULT(flags)                                                    \
+	ZEROES " 00 " ZEROES " 00 " ZEROES                                     \
+	       " 00000400 00000001 00000000 " flags "     eth0\n"
 #define ROUTES "Iface\tDestination\tGateway\tFlags\n"
 
 static void test_net(void **state)
@@ -164,6 +168,11 @@ static void test_net(void **state)
 	         "00000003     eth0\n",
 	         "proc/net/ipv6_route");
 	assert_string_equal(uses(t, NIC), "eth0 has the IPv6 default route");
+	/* On the link, without a gateway; and one that refuses. */
+	tree_put(t, IPV6_DEFAULT("00000001"), "proc/net/ipv6_route");
+	assert_string_equal(uses(t, NIC), "eth0 has the IPv6 default route");
+	tree_put(t, IPV6_DEFAULT("00200200"), "proc/net/ipv6_route");
+	assert_string_equal(uses(t, NIC), "eth0 is up with an IPv6 address");
 	tree_link(t, "../br0", "sys/class/net/eth0/master");
 	assert_string_equal(uses(t, NIC), "eth0 is part of br0");
 }
