@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Loans of connections that are gone, and that nobody gives back: looked for
- * when netd starts, and with each look at the machine. */
+ * when netd starts, and with each look at the machine. So are macvtaps. */
 
 #include <stdio.h>
 #include <string.h>
 
 #include "netd/ledger.h"
+#include "netd/macvtap.h"
 
 static bool is_orphan(const struct env *e, const struct ledger_fn *f)
 {
@@ -67,5 +68,6 @@ int verb_tidy(struct work *w)
 		e = verb_return(w);
 	}
 	ledger_free(&book);
+	macvtap_tidy(w);
 	return e;
 }

@@ -39,24 +39,29 @@ static int refused(struct work *w, const struct pol_own *o, int err,
 
 #define MARKED_MAX 64
 struct marked {
-	const char *guest, *nic; /* nic: NULL = any */
+	const char *guest, *nic; /* NULL = any */
 	size_t n;
 	struct {
-		int ifindex;
-		char ifname[IF_NAMESIZE], nic[POL_NAME];
+		unsigned ifindex;
+		char ifname[IF_NAMESIZE], guest[POL_NAME], nic[POL_NAME];
 	} link[MARKED_MAX];
 };
 
-/* The nic in the mark of a link that is the guest's; NULL = it is not. */
-static const char *nic_of(const char *alias, const char *guest)
+/* "fairlead macvtap GUEST/NIC" */
+static bool parse_mark(const char *alias, char guest[static POL_NAME],
+                       char nic[static POL_NAME])
 {
-	size_t n = strlen(guest);
+	const char *slash;
 
 	if (strncmp(alias, MARK, sizeof(MARK) - 1) != 0)
-		return NULL;
+		return false;
 	alias += sizeof(MARK) - 1;
-	return !strncmp(alias, guest, n) && alias[n] == '/' ? alias + n + 1
-	                                                    : NULL;
+	slash = strchr(alias, '/');
+	if (!slash || slash - alias >= POL_NAME)
+		return false;
+	snprintf(guest, POL_NAME, "%.*s", (int)(slash - alias), alias);
+	snprintf(nic, POL_NAME, "%.*s", POL_NAME - 1, slash + 1);
+	return true;
 }
 
 static int decode(struct nlmsghdr *h, void *arg)
@@ -65,7 +70,6 @@ static int decode(struct nlmsghdr *h, void *arg)
 	struct marked *m = arg;
 	struct nlattr *alias, *name;
 	char text[MARK_MAX];
-	const char *nic;
 
 	if (h->nlmsg_type != RTM_NEWLINK ||
 	    h->nlmsg_len < NLMSG_HDRLEN + sizeof(*i) || m->n == MARKED_MAX)
@@ -75,33 +79,86 @@ static int decode(struct nlmsghdr *h, void *arg)
 	if (!alias || !name)
 		return 0;
 	nla_strlcpy(text, alias, sizeof(text));
-	nic = nic_of(text, m->guest);
-	if (!nic || (m->nic && strcmp(nic, m->nic) != 0))
+	if (!parse_mark(text, m->link[m->n].guest, m->link[m->n].nic) ||
+	    (m->guest && strcmp(m->link[m->n].guest, m->guest) != 0) ||
+	    (m->nic && strcmp(m->link[m->n].nic, m->nic) != 0))
 		return 0;
-	m->link[m->n].ifindex = i->ifi_index;
+	m->link[m->n].ifindex = (unsigned)i->ifi_index;
 	nla_strlcpy(m->link[m->n].ifname, name, IF_NAMESIZE);
-	snprintf(m->link[m->n].nic, POL_NAME, "%.*s", POL_NAME - 1, nic);
 	m->n++;
 	return 0;
+}
+
+static bool is_leased(const struct work *w, const struct marked *m, size_t i)
+{
+	const struct lease *l = lease_find(&w->env->leases, m->link[i].guest);
+
+	return l && !l->ending && lease_has_own(l, m->link[i].nic);
+}
+
+static void remove_it(const struct work *w, struct rtnl *rtnl,
+                      const struct marked *m, size_t i)
+{
+	char words[RTNL_WORDS] = "";
+
+	if (rtnl_remove_link(rtnl, m->link[i].ifname, words) < 0)
+		log_line(w->env->log, LOG_LVL_WARN, "cannot remove %s: %s",
+		         m->link[i].ifname, words);
 }
 
 void macvtap_sweep(const struct work *w, struct rtnl *rtnl, const char *guest,
                    const char *nic)
 {
-	const struct lease *l = lease_find(&w->env->leases, guest);
 	struct marked m = { .guest = guest, .nic = nic };
-	char words[RTNL_WORDS] = "";
 
 	if (rtnl_each_link(rtnl, decode, &m) < 0)
 		return;
-	for (size_t i = 0; i < m.n; i++) {
-		if (l && !l->ending && lease_has_own(l, m.link[i].nic))
-			continue;
-		if (rtnl_remove_link(rtnl, m.link[i].ifname, words) < 0)
-			log_line(w->env->log, LOG_LVL_WARN,
-			         "cannot remove %s: %s", m.link[i].ifname,
-			         words);
-	}
+	for (size_t i = 0; i < m.n; i++)
+		if (!is_leased(w, &m, i))
+			remove_it(w, rtnl, &m, i);
+}
+
+/* A guest that an earlier netd leased it to runs on, and has it open. Where
+ * that cannot be told it has. */
+static bool is_left(const struct work *w, const struct marked *m, size_t i)
+{
+	char node[32];
+
+	snprintf(node, sizeof(node), "/dev/tap%u", m->link[i].ifindex);
+	return !is_leased(w, m, i) &&
+	       !sriov_node_is_open(w->env->root_fd, node);
+}
+
+static int find_all(const struct work *w, struct rtnl *rtnl, struct marked *m)
+{
+	/* The class is there when the first one was. */
+	if (!sysfs_exists(w->env->root_fd, "sys/class/macvtap"))
+		return 0;
+	return rtnl_each_link(rtnl, decode, m);
+}
+
+bool macvtap_left(const struct work *w, struct rtnl *rtnl)
+{
+	struct marked m = { .n = 0 };
+	bool any = false;
+
+	if (find_all(w, rtnl, &m) < 0)
+		return false;
+	for (size_t i = 0; !any && i < m.n; i++)
+		any = is_left(w, &m, i);
+	return any;
+}
+
+void macvtap_tidy(const struct work *w)
+{
+	struct marked m = { .n = 0 };
+	struct rtnl *rtnl = NULL;
+
+	if (!rtnl_open(&rtnl, NULL) && !find_all(w, rtnl, &m))
+		for (size_t i = 0; i < m.n; i++)
+			if (is_left(w, &m, i))
+				remove_it(w, rtnl, &m, i);
+	rtnl_close(rtnl);
 }
 
 int verb_unlink(struct work *w)

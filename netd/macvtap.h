@@ -8,8 +8,10 @@
  * Unlike a tap the interface does not go with its descriptors. So it has a
  * mark, its alias, with the guest and nic that it is for, from before it has
  * its own name (rtnl-make.c); and whoever ends something removes what is
- * marked and nobody has any more: a lease's end, a detach, and the next lease
- * of the nic where netd or the host crashed in between.
+ * marked and nobody has any more: a lease's end, a detach, and, where netd or
+ * the host crashed in between, the next lease of the nic or the next look at
+ * the machine (reconcile.h). To a netd that was started anew a guest that runs
+ * has no lease: its interface is known by who has /dev/tapN open.
  *
  *     made down, under a name of ours; no IPv6 address; marked; named
  *     MTU
@@ -31,7 +33,10 @@ _must_check_ int macvtap_nic(struct work *w, struct rtnl *rtnl,
  * lease has not (any more). */
 void macvtap_sweep(const struct work *w, struct rtnl *rtnl, const char *guest,
                    const char *nic);
-/* That alone, as a job: a nic has been detached. */
+/* Is there one that neither a lease nor a process has? Away with those. */
+bool macvtap_left(const struct work *w, struct rtnl *rtnl);
+void macvtap_tidy(const struct work *w);
+/* The sweep, as a job: a nic has been detached. */
 verb_fn verb_unlink;
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "netd/history.h"
 #include "netd/ledger.h"
+#include "netd/macvtap.h"
 #include "netd/owners.h"
 #include "netd/reconcile.h"
 
@@ -425,7 +426,7 @@ static int look_now(struct work *w, struct machine *m,
 	}
 	if (json_array_size(l.tried))
 		tell_history(w, m, &l, want);
-	if (only && (l.differs || loan_orphans(w)))
+	if (only && (l.differs || loan_orphans(w) || macvtap_left(w, m->rtnl)))
 		json_object_set_new(w->reply, "differs", json_true());
 	json_decref(l.was);
 	json_decref(l.tried);

@@ -155,6 +155,18 @@ const struct sriov_holder *holder_of_file(const struct sriov_holders *h,
 	return NULL;
 }
 
+int sriov_node_is_open(int root_fd, const char *node)
+{
+	struct sriov_holders *h;
+	int r = open_files(root_fd, node, &h);
+
+	if (r)
+		return r;
+	r = holder_of_file(h, node) != NULL;
+	sriov_holders_free(h);
+	return r;
+}
+
 void sriov_holders_free(struct sriov_holders *h)
 {
 	if (!h)

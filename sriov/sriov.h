@@ -118,6 +118,9 @@ void sriov_holders_free(struct sriov_holders *h);
 /* Has a vfio driver any function? Else nobody holds one. True where that cannot
  * be told. */
 bool sriov_vfio_has_any(int root_fd);
+/* Has any process the device node ("/dev/tap7") open? 1, 0, or a negative
+ * errno where that cannot be told. */
+_must_check_ int sriov_node_is_open(int root_fd, const char *node);
 /* `h` NULL = nobody holds any. */
 _must_check_ int sriov_holders_find(const struct sriov_holders *h, int root_fd,
                                     struct bdf b, struct sriov_holder *ret);

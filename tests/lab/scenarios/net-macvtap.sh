@@ -10,6 +10,7 @@ MAC=02:5a:10:00:00:01
 policy() { # FILE [SED-SCRIPT]
 	sed -e "${2:-}" >"$1" <<-END
 		version: 1
+		host: { reconcile: { interval: 1s } }
 		guests:
 		  - name: web
 		    memory: 64M
@@ -43,7 +44,24 @@ vmm_kill "$VMM"
 wait_for 10 "end of the lease" no_lease
 wait_for 5 "end of the interface" gone
 
-step "what a crash has left"
+step "netd is started anew: what a guest has stays, and goes when the guest has ended, without a lease"
+vmm_start web
+kill -9 "$NETD_PID"
+wait "$NETD_PID" || true
+netd_start
+sleep 3 # looks at the machine once a second
+expect "the guest's own stays" ip link show dev fl-web-wan
+vmm_kill "$VMM"
+wait_for 10 "end of the interface" gone
+vmm_start web
+kill -9 "$NETD_PID"
+wait "$NETD_PID" || true
+vmm_kill "$VMM"
+expect "it is left" ip link show dev fl-web-wan
+netd_start
+wait_for 10 "end of the interface" gone
+
+step "what a crash has left, when its guest is started at once"
 vmm_start web
 kill -9 "$NETD_PID"
 wait "$NETD_PID" || true

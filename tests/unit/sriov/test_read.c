@@ -188,6 +188,22 @@ static void test_holder_by_cdev(void **state)
 	check_holder(t, 0, 0, "");
 }
 
+static void test_node(void **state)
+{
+	struct tree *t = *state;
+
+	tree_put(t, "", "proc/70/fd/1");
+	assert_int_equal(sriov_node_is_open(t->root_fd, "/dev/tap7"), 0);
+	tree_link(t, "/dev/tap70", "proc/70/fd/3");
+	tree_link(t, "/dev/tap", "proc/70/fd/4");
+	assert_int_equal(sriov_node_is_open(t->root_fd, "/dev/tap7"), 0);
+	tree_link(t, "/dev/tap7", "proc/71/fd/9");
+	assert_int_equal(sriov_node_is_open(t->root_fd, "/dev/tap7"), 1);
+	tree_remove(t, "proc");
+	assert_int_equal(sriov_node_is_open(t->root_fd, "/dev/tap7"), -ENOENT);
+	tree_put(t, "", "proc/keep");
+}
+
 /* A process without an fd folder has just ended: nobody. */
 static void test_holder_ended(void **state)
 {
@@ -261,7 +277,8 @@ int main(void)
 		T(test_pf_between),     T(test_walk),
 		T(test_cdev),           T(test_holder_by_group),
 		T(test_holder_by_cdev), T(test_holder_ended),
-		T(test_root_port),      T(test_describe),
+		T(test_root_port),      T(test_node),
+		T(test_describe),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
