@@ -369,7 +369,7 @@ size_t state_drop_stuck(struct pol_state *want, const struct pol_state *seen,
 	for (size_t i = 0; i < want->n_pfs; i++) {
 		const struct pol_pf *s = state_find_pf(seen, want->pf[i].bdf);
 
-		if (!s || !s->stuck) {
+		if (!s || !pol_pf_stuck(&want->pf[i], s)) {
 			want->pf[n++] = want->pf[i];
 			continue;
 		}

@@ -157,7 +157,7 @@ int verb_metrics(struct work *w)
 		                 "no memory");
 	s->w = w;
 	s->pfs = json_array();
-	stuck_look(w->env, STUCK_MS);
+	(void)stuck_look(w->env, STUCK_MS);
 	stuck_read(w->env, &s->stuck);
 	/* Without netlink there are no counters, and all the rest. */
 	(void)!rtnl_open(&s->rtnl, &(struct diag){ 0 });

@@ -243,11 +243,14 @@ int observe_switch_more(struct rtnl *rtnl, struct pol_state *seen,
 {
 	struct view *w;
 	uint32_t asked = 0;
+	bool hangs = false;
 	int r;
 
 	for (size_t i = 0; i < want->n_pfs; i++)
 		asked |= want->pf[i].set & (POL_HAS_PARAMS | POL_HAS_BRIDGE);
-	if (!asked)
+	for (size_t i = 0; i < seen->n_pfs; i++)
+		hangs |= seen->pf[i].unasked;
+	if (!asked || hangs)
 		return 0;
 	w = calloc(1, sizeof(*w));
 	if (!w)

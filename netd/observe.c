@@ -364,8 +364,19 @@ static int see_pfs(struct observer *o)
 	return r;
 }
 
+static void see_switches(struct observer *o, enum stuck_devlink devlink)
+{
+	bool hangs = devlink == STUCK_DEVLINK_HANGS || o->stuck.devlink_hangs;
+
+	for (size_t i = 0; i < o->s->n_pfs; i++)
+		o->s->pf[i].unasked = hangs;
+	if (o->rtnl && !hangs && devlink != STUCK_DEVLINK_NONE)
+		observe_switches(o->env, o->rtnl, o->s);
+}
+
 static int see_all(struct observer *o)
 {
+	enum stuck_devlink devlink = STUCK_DEVLINK_ANSWERS;
 	unsigned parts = o->what->parts;
 	int r = o->what->plan ? 0 : see_users_at_all(o);
 
@@ -374,15 +385,15 @@ static int see_all(struct observer *o)
 	if (parts & SEE_SOCKETS)
 		observe_sockets(o->env, &o->s->machine);
 	if (parts & SEE_ANSWERS)
-		stuck_look(o->env, STUCK_MS);
+		devlink = stuck_look(o->env, STUCK_MS);
 	stuck_read(o->env, &o->stuck);
 	if (!r)
 		r = see_pfs(o);
 	/* No PCI at all is a machine without PFs. */
 	if (r == -ENOENT && !o->s->n_pfs)
 		r = 0;
-	if (!r && o->rtnl && parts & SEE_SWITCH)
-		observe_switches(o->env, o->rtnl, o->s);
+	if (!r && parts & SEE_SWITCH)
+		see_switches(o, devlink);
 	if (!r && parts & SEE_WHOLES)
 		r = observe_wholes(o->env, o->holders, o->s);
 	ledger_free(&o->book);

@@ -13,6 +13,24 @@
 /* As much as a reader takes. */
 #define RECORD_MAX (64u << 20)
 
+/* What would be there is no machine, but what was to be had of it. */
+static int check_known(const struct pol_state *s, struct diag *d)
+{
+	char b[BDF_STRLEN];
+
+	for (size_t i = 0; i < s->n_pfs; i++) {
+		if (!s->pf[i].stuck && !s->pf[i].unasked)
+			continue;
+		diag_fail(d, -EBUSY, FL_NETD_RECORD, "cannot record %s",
+		          bdf_format(s->pf[i].bdf, b));
+		diag_why(d, "%s", pol_stuck_why(&s->pf[i]));
+		diag_mend(d, "see `fairlead status` for what hangs; record it "
+		             "when that has come back");
+		return -EBUSY;
+	}
+	return 0;
+}
+
 static int observe_text(const struct env *e, const struct machine *m,
                         char **ret, size_t *ret_len, struct diag *d)
 {
@@ -21,6 +39,8 @@ static int observe_text(const struct env *e, const struct machine *m,
 	char by[96];
 	int r = observe(e, m->rtnl, NULL, &s, d);
 
+	if (!r)
+		r = check_known(s, d);
 	if (!r)
 		r = observe_overrides(e, s, s);
 	(void)!uname(&u);

@@ -107,8 +107,11 @@ void status_switches(const struct pol_state *s, json_t *pfs)
 {
 	struct devlink_view v = { .n_ports = 0 };
 	struct devlink *dl = NULL;
-	bool known = !devlink_open(&dl, NULL) && !devlink_view_read(dl, &v);
+	bool any = false, known;
 
+	for (size_t i = 0; i < s->n_pfs; i++)
+		any |= s->pf[i].sw.instance;
+	known = any && !devlink_open(&dl, NULL) && !devlink_view_read(dl, &v);
 	for (size_t i = 0; i < s->n_pfs; i++) {
 		json_t *o = json_array_get(pfs, i);
 

@@ -4,7 +4,8 @@
  * child tells in shared memory which PF it is at before it reads of it; where
  * it is not back in time, the PF it is at is noted. The child is left alone: it
  * is the witness, ends by itself when the PF answers again, and has a group of
- * its own, so that the end of its worker is not its end.
+ * its own, so that the end of its worker is not its end. Devlink is asked as
+ * one PF more, the last.
  */
 
 #include <linux/close_range.h>
@@ -17,13 +18,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "netd/devlink.h"
 #include "netd/stuck-priv.h"
 
 #define PFS_MAX 1024
 
 struct ask {
 	struct bdf pf[PFS_MAX];
-	size_t n;
+	size_t n_pfs, n; /* n may be one more: devlink */
+	int (*ports)(void);
+	volatile int n_ports;       /* of devlink; negative: not known */
 	volatile uint32_t at;       /* the one that is being read */
 	volatile uint32_t given_up; /* one more than it; 0 = none */
 };
@@ -44,6 +48,38 @@ static void read_one(int root_fd, struct bdf pf)
 	}
 }
 
+static void read_switches(struct devlink *dl, const struct devlink_view *v)
+{
+	const struct devlink_handle *last = NULL;
+	struct devlink_eswitch s;
+
+	/* The ports of an instance come in a row. */
+	for (size_t i = 0; i < v->n_ports; i++) {
+		const struct devlink_handle *h = &v->port[i].h;
+
+		if (!last || !devlink_same(h, last))
+			(void)!devlink_eswitch_read(dl, h, &s);
+		last = h;
+	}
+}
+
+/* All that an observation asks: what hangs in that hangs in this. */
+static int read_devlink(void)
+{
+	struct devlink_view v = { .n_ports = 0 };
+	struct devlink *dl = NULL;
+	int r = devlink_open(&dl, NULL);
+
+	if (!r)
+		r = devlink_view_read(dl, &v);
+	if (!r)
+		read_switches(dl, &v);
+	r = r ? r : (int)v.n_ports;
+	devlink_view_free(&v);
+	devlink_close(dl);
+	return r;
+}
+
 /* A sleeper keeps what it has open: nothing but the tree. */
 static _Noreturn void child(const struct env *e, struct ask *a)
 {
@@ -53,7 +89,10 @@ static _Noreturn void child(const struct env *e, struct ask *a)
 	close_range((unsigned)e->root_fd + 1, ~0u, 0);
 	for (uint32_t i = a->at; i < a->n; i++) {
 		a->at = i;
-		read_one(e->root_fd, a->pf[i]);
+		if (i < a->n_pfs)
+			read_one(e->root_fd, a->pf[i]);
+		else
+			a->n_ports = a->ports();
 		/* Whoever waited has given up on it, and asks the others. */
 		if (a->given_up == i + 1)
 			_exit(0);
@@ -97,6 +136,18 @@ static bool ask_from(const struct env *e, struct ask *a, unsigned ms,
 	return true;
 }
 
+/* `what` NULL: what reading is said to do. */
+static void note(const struct env *e, const struct ask *a, uint32_t at,
+                 const char *what, pid_t pid)
+{
+	if (at >= a->n_pfs)
+		stuck_note(e, NULL, "asking it does not return", pid);
+	else
+		stuck_note(e, &a->pf[at],
+		           what ? what : "reading sriov_numvfs does not return",
+		           pid);
+}
+
 static void ask_all(const struct env *e, struct ask *a, unsigned ms,
                     const char *what)
 {
@@ -109,7 +160,7 @@ static void ask_all(const struct env *e, struct ask *a, unsigned ms,
 		if (at >= a->n)
 			return;
 		a->given_up = at + 1;
-		stuck_note(e, a->pf[at], what, pid);
+		note(e, a, at, what, pid);
 		a->at = at + 1;
 	}
 }
@@ -125,28 +176,46 @@ static struct ask *ask_new(void)
 struct collect {
 	struct ask *a;
 	const struct stuck *known;
+	bool any;
 };
 
 static int add_pf(struct bdf b, void *arg)
 {
 	struct collect *c = arg;
 
-	if (c->a->n < PFS_MAX && !stuck_hangs(c->known, b))
-		c->a->pf[c->a->n++] = b;
+	c->any = true;
+	if (c->a->n_pfs < PFS_MAX && !stuck_hangs(c->known, b))
+		c->a->pf[c->a->n_pfs++] = b;
 	return 0;
 }
 
-void stuck_look(const struct env *e, unsigned ms)
+enum stuck_devlink stuck_look_by(const struct env *e, unsigned ms,
+                                 int (*ports)(void))
 {
 	struct stuck known;
 	struct collect c = { .a = ask_new(), .known = &known };
+	int n;
 
 	if (!c.a)
-		return;
+		return STUCK_DEVLINK_ANSWERS; /* not known, as in ask_from() */
 	stuck_read(e, &known);
 	(void)!sriov_each_pf(e->root_fd, add_pf, &c);
-	ask_all(e, c.a, ms, "reading sriov_numvfs does not return");
+	/* Without a PF there is nobody of whom it would tell something. */
+	c.a->n = c.a->n_pfs + (c.any && !known.devlink_hangs);
+	c.a->ports = ports;
+	c.a->n_ports = -1;
+	ask_all(e, c.a, ms, NULL);
+	n = c.a->n_ports;
 	munmap(c.a, sizeof(*c.a));
+	stuck_read(e, &known);
+	return known.devlink_hangs ? STUCK_DEVLINK_HANGS
+	       : n                 ? STUCK_DEVLINK_ANSWERS
+	                           : STUCK_DEVLINK_NONE;
+}
+
+enum stuck_devlink stuck_look(const struct env *e, unsigned ms)
+{
+	return stuck_look_by(e, ms, read_devlink);
 }
 
 bool stuck_probe(const struct env *e, struct bdf pf, const char *what)
@@ -156,7 +225,8 @@ bool stuck_probe(const struct env *e, struct bdf pf, const char *what)
 
 	if (!a)
 		return true;
-	a->pf[a->n++] = pf;
+	a->pf[0] = pf;
+	a->n_pfs = a->n = 1;
 	ask_all(e, a, STUCK_MS, what);
 	munmap(a, sizeof(*a));
 	stuck_read(e, &now);

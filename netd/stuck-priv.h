@@ -6,8 +6,12 @@
 
 #include "netd/stuck.h"
 
-/* `pid` hangs in it. */
-void stuck_note(const struct env *e, struct bdf pf, const char *what,
+/* `pid` hangs in it. `pf` NULL: devlink. */
+void stuck_note(const struct env *e, const struct bdf *pf, const char *what,
                 pid_t pid);
+/* stuck_look(), where devlink is asked by `ports`: how many there are, or a
+ * negative errno. For tests. */
+enum stuck_devlink stuck_look_by(const struct env *e, unsigned ms,
+                                 int (*ports)(void));
 
 #endif

@@ -12,13 +12,20 @@
 
 #define PREFIX "stuck-"
 #define SUFFIX ".json"
+#define DEVLINK "devlink"
 #define NAME_LEN 48
 
-static void name_of(struct bdf pf, char ret[static NAME_LEN])
+/* Of what is noted: a PF, or (NULL) devlink. */
+static const char *of(const struct bdf *pf, char b[static BDF_STRLEN])
+{
+	return pf ? bdf_format(*pf, b) : DEVLINK;
+}
+
+static void name_of(const struct bdf *pf, char ret[static NAME_LEN])
 {
 	char b[BDF_STRLEN];
 
-	snprintf(ret, NAME_LEN, PREFIX "%s" SUFFIX, bdf_format(pf, b));
+	snprintf(ret, NAME_LEN, PREFIX "%s" SUFFIX, of(pf, b));
 }
 
 static bool is_name(const char *name, struct bdf *ret)
@@ -34,8 +41,13 @@ static bool is_name(const char *name, struct bdf *ret)
 	b[len - extra] = '\0';
 	if (bdf_parse(b, ret))
 		return false;
-	name_of(*ret, again);
+	name_of(ret, again);
 	return !strcmp(again, name);
+}
+
+static bool is_devlink(const char *name)
+{
+	return !strcmp(name, PREFIX DEVLINK SUFFIX);
 }
 
 /* ---- processes ----------------------------------------------------------- */
@@ -59,14 +71,12 @@ static bool started_at(int root_fd, pid_t pid, uint64_t *ret)
 	       state != 'Z' && state != 'X';
 }
 
-static json_t *read_note(const struct env *e, struct bdf pf)
+static json_t *read_note(const struct env *e, const char *name)
 {
 	_cleanup_free_ char *text = NULL;
 	struct diag said = { 0 };
-	char name[NAME_LEN];
 	size_t len = 0;
 
-	name_of(pf, name);
 	if (journal_get(e->state_fd, name, &text, &len, &said))
 		return NULL;
 	return json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
@@ -82,7 +92,8 @@ static bool note_hangs(const struct env *e, const json_t *note)
 	       now == (uint64_t)start;
 }
 
-void stuck_note(const struct env *e, struct bdf pf, const char *what, pid_t pid)
+void stuck_note(const struct env *e, const struct bdf *pf, const char *what,
+                pid_t pid)
 {
 	char name[NAME_LEN], b[BDF_STRLEN], since[32] = "";
 	struct diag said = { 0 };
@@ -95,9 +106,9 @@ void stuck_note(const struct env *e, struct bdf pf, const char *what, pid_t pid)
 	(void)!started_at(e->root_fd, pid, &start);
 	if (gmtime_r(&t, &tm))
 		strftime(since, sizeof(since), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	o = json_pack("{s:s, s:s, s:s, s:I, s:I}", "pf", bdf_format(pf, b),
-	              "what", what, "since", since, "pid", (json_int_t)pid,
-	              "start", (json_int_t)start);
+	o = json_pack("{s:s, s:s, s:s, s:I, s:I}", "pf", of(pf, b), "what",
+	              what, "since", since, "pid", (json_int_t)pid, "start",
+	              (json_int_t)start);
 	text = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS);
 	json_decref(o);
 	name_of(pf, name);
@@ -106,7 +117,7 @@ void stuck_note(const struct env *e, struct bdf pf, const char *what, pid_t pid)
 		log_line(e->log, LOG_LVL_WARN,
 		         "%s is stuck, and cannot be "
 		         "noted so",
-		         b);
+		         of(pf, b));
 	free(text);
 }
 
@@ -122,16 +133,20 @@ struct walk {
 static int see_note(const char *name, void *arg)
 {
 	struct walk *w = arg;
+	bool devlink = is_devlink(name), hangs;
 	json_t *note;
 	struct bdf pf;
-	bool hangs;
 
-	if (!is_name(name, &pf))
+	if (!devlink && !is_name(name, &pf))
 		return 0;
-	note = read_note(w->e, pf);
+	note = read_note(w->e, name);
 	hangs = note_hangs(w->e, note);
-	if (w->all && w->all->n < STUCK_MAX)
+	if (w->all && devlink) {
+		w->all->devlink = true;
+		w->all->devlink_hangs = hangs;
+	} else if (w->all && w->all->n < STUCK_MAX) {
 		w->all->pf[w->all->n++] = (struct stuck_pf){ pf, hangs };
+	}
 	if (w->list)
 		json_array_append_new(
 			w->list,
@@ -155,7 +170,7 @@ void stuck_read(const struct env *e, struct stuck *ret)
 {
 	struct walk w = { .e = e, .all = ret };
 
-	ret->n = 0;
+	*ret = (struct stuck){ .n = 0 };
 	walk(&w);
 }
 
@@ -186,7 +201,7 @@ static int note_there(const char *name, void *arg)
 {
 	struct bdf pf;
 
-	*(bool *)arg |= is_name(name, &pf);
+	*(bool *)arg |= is_devlink(name) || is_name(name, &pf);
 	return 0;
 }
 

@@ -25,6 +25,16 @@
  *   next start, does the rest. The file goes when a change was done with
  *   nothing stuck.
  *
+ *   Devlink is asked by that child, too, behind the PFs: a driver that sleeps
+ * in a change over it has its instance's lock, and whoever dumps ports or rates
+ *   sleeps with it. Which PF that is of cannot be told, since the dump would
+ *   tell. So where it is not back devlink as a whole is noted
+ *   (stuck-devlink.json), nobody asks it as long as that child is there, and
+ *   the switches are unknown because they were not asked (pol_pf.unasked): of
+ *   a PF of whose switch something is wanted nothing is done, and of the others
+ *   all. Where the child has found no port there is none to ask for, and the
+ *   worker does not ask a second time.
+ *
  *   A netlink request that hangs holds the kernel's one lock of all
  *   interfaces: then nothing is served, by anybody, and nothing here helps.
  */
@@ -43,21 +53,27 @@ struct stuck_pf {
 struct stuck {
 	struct stuck_pf pf[STUCK_MAX];
 	size_t n;
+	bool devlink, devlink_hangs; /* it is noted; and still so */
+};
+enum stuck_devlink {
+	STUCK_DEVLINK_ANSWERS, /* as far as is known */
+	STUCK_DEVLINK_NONE,    /* no function has a port there */
+	STUCK_DEVLINK_HANGS,
 };
 /* All that is noted. */
 void stuck_read(const struct env *e, struct stuck *ret);
 bool stuck_hangs(const struct stuck *all, struct bdf pf);
 /* Any file of it? main's, at its start. */
 bool stuck_noted(int state_fd);
-/* Asks every PF that is not noted as hanging; what does not answer is noted.
- * STUCK_MS each, or `ms`. */
-void stuck_look(const struct env *e, unsigned ms);
+/* Asks every PF, and devlink, that is not noted as hanging; what does not
+ * answer is noted. STUCK_MS each, or `ms`. */
+enum stuck_devlink stuck_look(const struct env *e, unsigned ms);
 /* After a write did not come back: does the PF hang? Then it is noted, with
  * `what`. */
 bool stuck_probe(const struct env *e, struct bdf pf, const char *what);
 /* Those that have come back are forgotten: all was done. */
 void stuck_forget(const struct env *e);
-/* [{"pf", "what", "since", "hangs"}] */
+/* [{"pf", "what", "since", "hangs"}], "pf" may be "devlink" */
 json_t *stuck_json(const struct env *e);
 
 #endif

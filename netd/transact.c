@@ -278,8 +278,7 @@ void run_leave_stuck(struct run *r)
 		return;
 	diag_fail(&r->stuck, -ETIMEDOUT, FL_NETD_STUCK, "%s is stuck",
 	          bdf_format(first, b));
-	diag_why(&r->stuck,
-	         "its driver has not come back from an earlier write");
+	diag_why(&r->stuck, "%s", pol_stuck_why(state_find_pf(r->seen, first)));
 	diag_mend(&r->stuck,
 	          "see `dmesg | grep %s`; what holds the device must let go; "
 	          "then `fairlead apply FILE`",

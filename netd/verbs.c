@@ -84,6 +84,20 @@ static int read_policy(struct work *w, char **ret, size_t *ret_len)
 /* ---- plan ------------------------------------------------------------------
  */
 
+static void tell_left_out(const struct pol_state *want,
+                          const struct pol_state *seen, json_t *reply)
+{
+	char b[BDF_STRLEN];
+
+	for (size_t i = 0; i < want->n_pfs; i++) {
+		const struct pol_pf *p = state_find_pf(seen, want->pf[i].bdf);
+
+		if (p && pol_pf_stuck(&want->pf[i], p))
+			reply_warn(reply, "%s is left out: %s",
+			           bdf_format(p->bdf, b), pol_stuck_why(p));
+	}
+}
+
 static int plan_policy(struct work *w, const struct machine *m,
                        struct pol_policy *p)
 {
@@ -102,6 +116,8 @@ static int plan_policy(struct work *w, const struct machine *m,
 		r = pol_plan(want, seen, &plan, &w->diag);
 	if (!r)
 		refused_tell(w->env->state_fd, want, w->reply);
+	if (!r)
+		tell_left_out(want, seen, w->reply);
 	if (!r)
 		r = owners_check(w->env, plan, true, w->reply, &w->diag);
 	if (!r)
@@ -171,7 +187,7 @@ static int transact_as(struct work *w, struct intent *in, bool calm)
 	m.lock = &lock;
 	/* A write of a netd that was killed is let come back. */
 	if (!r)
-		stuck_look(w->env, STUCK_PATIENT_MS);
+		(void)stuck_look(w->env, STUCK_PATIENT_MS);
 	if (r)
 		intent_clear(in);
 	else
@@ -273,6 +289,7 @@ static int resume(struct work *w)
 	if (r < 0 || r == JOURNAL_UNCONFIRMED_YET)
 		return MIN(r, 0);
 	stuck_read(w->env, &s);
+	back = s.devlink && !s.devlink_hangs;
 	for (size_t i = 0; i < s.n; i++)
 		back |= !s.pf[i].hangs;
 	if (!back)

@@ -42,6 +42,9 @@ enum { /* pol_vf.set, pol_pf.set: which fields are stated */
 	POL_HAS_PORT = 1 << 25,
 	POL_HAS_PORT_VLAN = 1 << 26,
 	POL_HAS_FILTERING = 1 << 27,
+	POL_HAS_SWITCH = POL_HAS_ESWITCH | POL_HAS_PARAMS | POL_HAS_GROUPS |
+	                 POL_HAS_BRIDGE | POL_HAS_GROUP | POL_HAS_PORT |
+	                 POL_HAS_PORT_VLAN | POL_HAS_FILTERING,
 	/* struct pol_ident; observed only */
 	POL_HAS_NODE = 1 << 28,
 	POL_HAS_DSN = 1 << 29,
@@ -138,8 +141,9 @@ struct pol_pf {
 	size_t n_vfs;
 	struct pol_switch sw;
 	/* observed only */
-	bool stuck; /* it does not answer: nothing of its VFs is known, and
-	             * nothing of it can be changed */
+	bool stuck;   /* it does not answer: nothing of its VFs is known, and
+	               * nothing of it can be changed */
+	bool unasked; /* devlink hangs: nothing is known of its switch */
 	uint16_t vendor, device;
 	uint32_t total_vfs;
 	uint32_t msix_total; /* vectors for all VFs; 0 = shares out none */

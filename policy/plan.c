@@ -341,6 +341,22 @@ static size_t most_actions(const struct pol_state *want,
 	return n + want->n_wholes + want->n_overs;
 }
 
+bool pol_pf_stuck(const struct pol_pf *want, const struct pol_pf *seen)
+{
+	uint32_t set = want->set;
+
+	for (size_t i = 0; i < want->n_vfs; i++)
+		set |= want->vf[i].set;
+	return seen->stuck || (seen->unasked && set & POL_HAS_SWITCH);
+}
+
+const char *pol_stuck_why(const struct pol_pf *seen)
+{
+	return seen && seen->unasked && !seen->stuck
+	               ? "devlink does not answer, so its switch is unknown"
+	               : "its driver has not come back from an earlier write";
+}
+
 static int plan_all(const struct pol_state *want, const struct pol_state *seen,
                     struct pol_plan *plan, struct diag *d)
 {
@@ -360,7 +376,7 @@ static int plan_all(const struct pol_state *want, const struct pol_state *seen,
 			              bdf_format(j.want->bdf, b));
 			diag_why(d, "it was one when this was written down");
 			diag_mend(d, "see `lspci -s %s -k`", b);
-		} else if (!j.seen->stuck) {
+		} else if (!pol_pf_stuck(j.want, j.seen)) {
 			r = plan_pf(&j);
 		}
 	}

@@ -367,6 +367,10 @@ _must_check_ int pol_plan(const struct pol_state *want,
                           const struct pol_state *seen, struct pol_plan **ret,
                           struct diag *d);
 void pol_plan_free(struct pol_plan *p);
+/* Nothing can be planned of it: it hangs, or something is wanted of its switch,
+ * which could not be asked. And why that is. */
+bool pol_pf_stuck(const struct pol_pf *want, const struct pol_pf *seen);
+const char *pol_stuck_why(const struct pol_pf *seen);
 /* "set VF 1 of ens1f0 MAC 02:..:01 (vrouter/wan)" */
 int pol_action_text(const struct pol_action *a, char *buf, size_t size);
 /* The guests that it touches: one after the other from *at = 0, false at the

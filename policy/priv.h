@@ -446,6 +446,9 @@ void want_port(const struct resolve *r, size_t i, struct pol_vf *w,
                const struct pol_vlan *vlan, const struct pol_network *n);
 void want_group(struct pol_vf *w, const struct pol_override_vf *o);
 void resolve_uplinks(struct resolve *r);
+/* No guest gets a VF of a switch that cannot be asked. */
+void check_unasked(struct resolve *r, const struct pol_nic *nic,
+                   const struct pol_pf *pf);
 /* plan-switch.c */
 struct switch_order {
 	const char *driver;

@@ -36,13 +36,30 @@ static void no_instance(struct resolve *r, const struct pol_nic *nic,
 static void check_instance(struct resolve *r, const struct pol_nic *nic,
                            const struct pol_pf *pf)
 {
-	if (pf->sw.instance)
+	if (pf->sw.instance || pf->unasked)
 		return;
 	/* Legacy is what a function without devlink is in. */
 	if (is_switchdev(nic))
 		no_instance(r, nic, pf, "embedded-switch-mode: switchdev");
 	else if (nic->n_params)
 		no_instance(r, nic, pf, "devlink-params");
+}
+
+void check_unasked(struct resolve *r, const struct pol_nic *nic,
+                   const struct pol_pf *pf)
+{
+	char b[BDF_STRLEN];
+	struct diag *d;
+
+	if (!r->only || !pf->unasked || !is_switchdev(nic))
+		return;
+	d = pol_err(r->errs, nic->switchdev_pos, FL_POL_STUCK,
+	            "nic %s: the switch in %s cannot be asked", nic->name,
+	            bdf_format(pf->bdf, b));
+	diag_why(d, "devlink does not answer: some driver has not come back "
+	            "from a change over it");
+	diag_mend(d, "see `dmesg`, and `fairlead status` for what hangs; then "
+	             "try again");
 }
 
 /* Their drivers would find the switch changed under them. */
@@ -54,7 +71,7 @@ static void check_unbound(struct resolve *r, const struct pol_nic *nic,
 
 	if (!is_switchdev(nic) || !w->num_vfs || !autoprobe ||
 	    !switch_order(pf->driver)->unbound ||
-	    (pf->set & POL_HAS_ESWITCH && pf->sw.switchdev))
+	    (pf->set & POL_HAS_ESWITCH && pf->sw.switchdev) || pf->unasked)
 		return;
 	d = pol_err(r->errs, nic->switchdev_pos, FL_POL_VFS_BOUND,
 	            "nic %s: VFs would have drivers while its switch changes",
@@ -89,7 +106,8 @@ void resolve_switch(struct resolve *r, size_t i, const struct pol_pf *pf,
 	const struct pol_nic *nic = &r->p->nic[i];
 
 	check_instance(r, nic, pf);
-	if (nic->switchdev.given && (pf->sw.instance || is_switchdev(nic))) {
+	if (nic->switchdev.given &&
+	    (pf->sw.instance || pf->unasked || is_switchdev(nic))) {
 		w->set |= POL_HAS_ESWITCH;
 		w->sw.switchdev = is_switchdev(nic);
 		check_unbound(r, nic, pf, w);
@@ -209,7 +227,7 @@ static void check_uplink(struct resolve *r, const struct pol_nic *nic,
 	struct diag *d;
 
 	if (!strcmp(pf->sw.port.bridge, nic->bridge.name) || !whole ||
-	    !whole->n_uses)
+	    !whole->n_uses || pf->unasked)
 		return;
 	d = pol_err(r->errs, nic->bridge.pos, FL_POL_HOST_USE,
 	            "nic %s: the host itself uses %s", nic->name,

@@ -225,6 +225,7 @@ static int resolve_nic(struct resolve *r, size_t i)
 	copy_text(w->name, sizeof(w->name), nic->name);
 	w->num_vfs = final_count(nic, pf);
 	check_stuck(r, nic, pf);
+	check_unasked(r, nic, pf);
 	if (!r->only)
 		want_itself(r, i, pf, w);
 	if (!n)

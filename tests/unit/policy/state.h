@@ -8,7 +8,7 @@
  *   host iommu remapping name=nfv-a1 id=(32 hex digits)
  *   pf 0000:01:00.0 id=8086:10c9 driver=igb ifname=ens1f0 total=7 vfs=2
  *      offset=128 stride=2 autoprobe=1 link=up mtu=1500
- *      speed=1000                                         (all on one line)
+ *      speed=1000 stuck=1 unasked=1                       (all on one line)
  *   vf 0 mac=02:00:00:00:00:01 vlan=100 qos=3 proto=88a8 spoof=1 trust=0
  *      rate=100-1000 rss=0 state=enable refused=link-state (and others)
  *      driver=vfio-pci override=vfio-pci group=7 blocker=0000:01:10.1
@@ -241,6 +241,10 @@ static inline void pf_word(struct pol_pf *pf, const char *w)
 		pf->speed = number(v, 10);
 	} else if (word_value(w, "alt", &v)) {
 		pf_altname(pf, v);
+	} else if (word_value(w, "stuck", &v)) {
+		pf->stuck = *v == '1';
+	} else if (word_value(w, "unasked", &v)) {
+		pf->unasked = *v == '1';
 	} else if (!ident_word(&pf->id, &pf->set, w)) {
 		fail_msg("pf: %s?", w);
 	}
