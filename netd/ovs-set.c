@@ -16,6 +16,7 @@
 #define SET_MS 18000u
 #define FLUSH_MS 7000u
 #define WORDS_MAX 24
+#define RUN "run/openvswitch/"
 
 int ovs_failed(int err, const char *what, const char *name, const char *said,
                struct diag *d)
@@ -374,10 +375,25 @@ void ovs_sweep(const struct env *e)
 	ovs_view_free(&v);
 }
 
+/* The socket by its name: to find it, ovs-appctl would open the file of the pid
+ * for writing, and netd's unit has /run read-only. */
+static void find_daemon(const struct env *e, char *target, size_t size)
+{
+	char pid[SYSFS_MAX];
+
+	if (sysfs_read(e->root_fd, RUN "ovs-vswitchd.pid", pid, sizeof(pid)) <
+	    0)
+		snprintf(target, size, "--target=ovs-vswitchd");
+	else
+		snprintf(target, size,
+		         "--target=/" RUN "ovs-vswitchd.%.20s.ctl", pid);
+}
+
 bool ovs_forget(const struct env *e, const char *ifname)
 {
-	const char *argv[] = { "ovs-appctl", "--timeout=5", "fdb/flush", NULL,
-		               NULL };
+	char target[96];
+	const char *argv[] = { "ovs-appctl", target, "--timeout=5",
+		               "fdb/flush",  NULL,   NULL };
 	struct ovs_view v = { 0 };
 	const struct ovs_port *p;
 	char said[TOOL_WORDS];
@@ -388,12 +404,13 @@ bool ovs_forget(const struct env *e, const char *ifname)
 	p = ovs_find_port(&v, ifname);
 	is = p != NULL;
 	if (is)
-		argv[3] = v.bridge[p->bridge].name;
+		argv[4] = v.bridge[p->bridge].name;
+	find_daemon(e, target, sizeof(target));
 	if (is && tool_run(e->root_fd, "usr/bin/ovs-appctl", argv, FLUSH_MS,
 	                   NULL, said))
 		log_line(e->log, LOG_LVL_WARN,
 		         "bridge %s may send to %s what is not for it: %s",
-		         argv[3], ifname, said);
+		         argv[4], ifname, said);
 	ovs_view_free(&v);
 	return is;
 }

@@ -394,7 +394,12 @@ static void test_forget(void **state)
 	play(h, "ovs-appctl", "");
 	assert_false(ovs_forget(&h->env, "tap9"));
 	assert_true(ovs_forget(&h->env, "tap1"));
-	said(h, "ovs-appctl --timeout=5 fdb/flush br-int\n");
+	put(&h->tree, "run/openvswitch/ovs-vswitchd.pid", "417\n");
+	assert_true(ovs_forget(&h->env, "tap1"));
+	said(h, "ovs-appctl --target=ovs-vswitchd --timeout=5 fdb/flush "
+	        "br-int\n"
+	        "ovs-appctl --target=/run/openvswitch/ovs-vswitchd.417.ctl "
+	        "--timeout=5 fdb/flush br-int\n");
 }
 
 int main(void)
