@@ -42,15 +42,16 @@ sim_switch() { # VFS
 	sim_follow "$1" &
 	at_end kill $!
 }
+# netd gives up after 5 s: so as few processes as may be, for a machine that is busy.
 sim_follow() { # VFS
 	local d=$ROOT/sys/bus/pci/devices/$PF n i
 	while :; do
-		n=$(cat "$SIM/sriov_numvfs")
+		read -r n <"$SIM/sriov_numvfs"
 		for ((i = 0; i < $1; i++)); do
-			if [ "$i" -lt "$n" ]; then
-				[ -L "$d/virtfn$i" ] || ln -s "../0000:7e:10.$i" "$d/virtfn$i"
-			else
-				rm -f "$d/virtfn$i"
+			if [ "$i" -ge "$n" ]; then
+				[ ! -L "$d/virtfn$i" ] || rm "$d/virtfn$i"
+			elif [ ! -L "$d/virtfn$i" ]; then
+				ln -s "../0000:7e:10.$i" "$d/virtfn$i"
 			fi
 		done
 		sleep 0.05
