@@ -11,11 +11,20 @@ static bool assigns(const struct pol_policy *p)
 	return p->n_devices;
 }
 
+/* The class of a PF is told with the functions (policy/match.c). */
+static bool asks_for_class(const struct pol_policy *p)
+{
+	for (size_t i = 0; i < p->n_nics; i++)
+		if (p->nic[i].match.by_class)
+			return true;
+	return false;
+}
+
 unsigned observe_for_policy(const struct pol_policy *p)
 {
 	unsigned parts = SEE_SWITCH | SEE_ANSWERS;
 
-	if (p->n_devices || p->host.deny_unlisted)
+	if (p->n_devices || p->host.deny_unlisted || asks_for_class(p))
 		parts |= SEE_WHOLES;
 	if (p->host.sockets_pos.line)
 		parts |= SEE_SOCKETS;

@@ -16,6 +16,7 @@ static void test_policy(void **state)
 {
 	struct pol_device device = { .name = "gpu" };
 	struct pol_pool pool = { .driver = "netdev" };
+	struct pol_nic nic = { .name = "gpu1", .match.by_class = true };
 	struct pol_policy p = { .n_pools = 1, .pool = &pool };
 	unsigned least = observe_for_policy(&p);
 
@@ -32,6 +33,10 @@ static void test_policy(void **state)
 	assert_int_equal(observe_for_policy(&p),
 	                 least | SEE_ASSIGN | SEE_WHOLES);
 	p.n_devices = 0;
+	p.nic = &nic;
+	p.n_nics = 1;
+	assert_int_equal(observe_for_policy(&p), least | SEE_WHOLES);
+	p.n_nics = 0;
 	p.host.sockets_pos.line = 3;
 	assert_int_equal(observe_for_policy(&p), least | SEE_SOCKETS);
 }
