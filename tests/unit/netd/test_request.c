@@ -39,6 +39,7 @@ static void test_permits(void **state)
 		bool root, member, stranger;
 	} want[] = {
 		{ "status", true, true, true },
+		{ "guests", true, true, true },
 		{ "plan", true, true, true },
 		{ "apply", true, false, false },
 		{ "restore", true, false, false },
