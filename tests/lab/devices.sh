@@ -102,7 +102,6 @@ add_card() {
 	root_port
 	QEMU+=(-device "bochs-display,id=card0,bus=$port,addr=0.0,multifunction=on,vgamem=16M" -audiodev none,id=cardmute
 		-device "intel-hda,bus=$port,addr=0.1,id=card1" -device hda-duplex,bus=card1.0,audiodev=cardmute)
-	LOAD+=" bochs"
 }
 
 add_virtiogpu() {

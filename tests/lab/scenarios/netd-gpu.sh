@@ -1,6 +1,6 @@
 #!/bin/bash
 # GPUs by policy: a card with its sound function whole, and VFs of another, in one guest; who is refused, and restore.
-# lab: devices=card,igb timeout=240 quiet=45 tries=2
+# lab: devices=card,igb timeout=500 quiet=100 tries=2
 # check: long
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-fairlead.sh"
@@ -34,7 +34,8 @@ drivers() {
 restored() { "$FAIRLEAD" restore >/run/restore.out 2>&1; }
 detached() { ! "$FAIRLEAD" -j status | jq -r '.leases[0].names[]' | grep -q "$1"; }
 
-step "images, the daemon"
+step "the host draws on the card; images, the daemon"
+modprobe bochs
 install_images
 ln -sf "$LAB_KERNEL_DIR/l2-devices.img" /var/lib/fairlead/images/initrd.img
 equal "driver of the card" "$(pci_driver "$gpu")" bochs-drm
