@@ -306,27 +306,21 @@ bool ovs_is_there(const struct env *e)
 	return faccessat(e->root_fd, SOCKET, F_OK, 0) == 0;
 }
 
+#define BRIDGE_COLUMNS "--columns=name,ports,datapath_type,external_ids"
+#define PORT_COLUMNS                                                           \
+	"--columns=_uuid,name,tag,trunks,vlan_mode,interfaces,external_ids,"   \
+	"bond_mode,cvlans,lacp,other_config,qos"
+#define IFACE_COLUMNS                                                          \
+	"--columns=_uuid,name,type,error,options,ofport_request,"              \
+	"other_config,external_ids"
+
 int ovs_view_read(const struct env *e, struct ovs_view *ret, struct diag *d)
 {
 	static const char *const argv[] = {
-		"ovs-vsctl",
-		"--timeout=10",
-		"--no-wait",
-		"--format=json",
-		"--",
-		"--columns=name,ports,datapath_type,external_ids",
-		"list",
-		"Bridge",
-		"--",
-		"--columns=_uuid,name,tag,trunks,vlan_mode,interfaces,"
-		"external_ids,bond_mode,cvlans,lacp,other_config,qos",
-		"list",
-		"Port",
-		"--",
-		"--columns=_uuid,name,type,error,options,ofport_request,"
-		"other_config,external_ids",
-		"list",
-		"Interface",
+		"ovs-vsctl", "--timeout=10", "--no-wait", "--format=json",
+		"--",        BRIDGE_COLUMNS, "list",      "Bridge",
+		"--",        PORT_COLUMNS,   "list",      "Port",
+		"--",        IFACE_COLUMNS,  "list",      "Interface",
 		NULL
 	};
 	_cleanup_free_ char *text = NULL;
