@@ -1,6 +1,7 @@
 #!/bin/bash
 # Devices that hang, answer late, go, or change under an apply and under a lease: what can be served is, what is not is
 # said, and all comes back.
+# check: long
 # lab: devices=igb2 timeout=300
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-fairlead.sh"
