@@ -127,6 +127,9 @@ is_whole() { # TEXT
 	esac
 }
 
+# Where all began: what an apply makes of it is known.
+at_start() { [ "$(phase)" = none ] && [ -z "$(left_over)" ]; }
+
 converges() { # TEXT
 	"$FAIRLEAD" apply "$POLICY" >"$OUT" 2>&1 || finding "$1: the next apply: $(cat "$OUT")"
 	[ "$(machine)" = "$desired" ] || finding "$1: after the next apply: $(diff <(machine) <(echo "$desired"))"

@@ -11,6 +11,7 @@
 . "$LAB_DIR/lib-fault.sh"
 
 STEP=${1:-1}
+CONVERGE=5 # of those after which all is as in the beginning, every so many go the whole way
 
 # The daemon goes on, or another is started: both are to finish what was cut short.
 go_on() { # TEXT
@@ -34,7 +35,7 @@ one() { # ACTION NUMBER
 	go_on "$text"
 	[ "$cut" = applying ] && [ "$(phase)" = applying ] || is_whole "$text"
 	ended[$cut-$(phase)]=$((${ended[$cut-$(phase)]:-0} + 1))
-	converges "$text"
+	at_start && [ $((tried % CONVERGE)) != 0 ] || converges "$text"
 }
 
 pass() { # TEXT ACTION [WHOSE]
