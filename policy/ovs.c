@@ -35,36 +35,37 @@ void pol_ovs_set_all(struct pol_port *p)
 	p->tagged[0] = all_tagged;
 }
 
-static void put_trunks(const struct pol_port *p, char *buf, size_t size)
+static void put_trunks(const struct pol_port *p, struct pen *pen)
 {
-	struct pen pen = { .buf = buf, .size = size };
-
-	pen_put(&pen, "trunks=");
+	pen_put(pen, "trunks=");
 	for (unsigned i = 0; i < p->n_tagged; i++) {
 		const struct pol_vlan_range *t = &p->tagged[i];
 
-		pen_put(&pen, "%s%u", i ? "," : "", t->first);
+		pen_put(pen, "%s%u", i ? "," : "", t->first);
 		if (t->last != t->first)
-			pen_put(&pen, "-%u", t->last);
+			pen_put(pen, "-%u", t->last);
 	}
 }
 
 void pol_ovs_words(const struct pol_port *p, struct pol_ovs_words *ret)
 {
+	const size_t size = sizeof(ret->word[0]);
 	const char *mode = !p->n_tagged ? "access"
 	                   : p->pvid    ? "native-untagged"
 	                                : "trunk";
+	unsigned tag = p->pvid == 1 ? 0 : p->pvid;
 
 	ret->n = 0;
 	if (pol_ovs_all(p))
 		return;
-	snprintf(ret->word[ret->n++], sizeof(ret->word[0]), "vlan_mode=%s",
-	         mode);
+	snprintf(ret->word[ret->n++], size, "vlan_mode=%s", mode);
 	if (p->pvid)
-		snprintf(ret->word[ret->n++], sizeof(ret->word[0]), "tag=%u",
-		         p->pvid == 1 ? 0 : p->pvid);
-	if (p->n_tagged)
-		put_trunks(p, ret->word[ret->n++], sizeof(ret->word[0]));
+		snprintf(ret->word[ret->n++], size, "tag=%u", tag);
+	if (p->n_tagged) {
+		struct pen pen = { .buf = ret->word[ret->n++], .size = size };
+
+		put_trunks(p, &pen);
+	}
 }
 
 /* ---- the bridge ------------------------------------------------------------
