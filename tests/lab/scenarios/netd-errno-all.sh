@@ -37,8 +37,11 @@ one() { # NUMBER FROM TO
 	tidy "$text" "$2"
 }
 
+# All was put back, and only the journal's files are still there: the next one takes them away.
+is_unfinished_restore() { [ "${VERB[0]}$STATUS" = restore1 ] && [ "$(phase)" = applying ] && [ "$(machine)" = "$before" ]; }
+
 judge() { # TEXT FROM TO
-	is_whole "$1"
+	if is_unfinished_restore; then unfinished=$((unfinished + 1)); else is_whole "$1"; fi
 	if [ "$STATUS" = 0 ]; then
 		without=$((without + 1))
 		[ "$(phase)" = "$3" ] || finding "$1: done, and the journal is $(phase)"
@@ -67,7 +70,7 @@ chosen() { # NUMBER
 refuse_all() { # FROM TO
 	local n
 	declare -gA seen=()
-	tried=0 missed=0 without=0 unsaid=0
+	tried=0 missed=0 without=0 unsaid=0 unfinished=0
 	calls_of
 	note "$((${#CALLS[@]} - 1)) calls may be refused:"
 	while read -r count who call; do note "  $count $call of a $who"; done < <(
@@ -78,7 +81,8 @@ refuse_all() { # FROM TO
 		! chosen "$n" || one "$n" "$1" "$2"
 		[ $((n % 200)) != 0 ] || note "at $n: $tried refused"
 	done
-	note "$tried of them refused, $missed not reached; $without done without, $unsaid done but not so told, all others undone"
+	note "$tried of them refused, $missed not reached; $without done without, $unsaid done but not so told,"
+	note "$unfinished put back but for the journal's files; all others undone"
 	[ "$tried" -gt 0 ] || fail "none was refused"
 	no_findings
 }
