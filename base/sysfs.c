@@ -13,6 +13,20 @@
 
 #include "base/base.h"
 
+/* The kernel makes an attribute of a device in one piece for the first read
+ * (sysfs_kf_seq_show()), so that a line that is whole is all there is, and no
+ * further read needs to say so. */
+static bool is_attribute(const char *path)
+{
+	static const char *const under[] = { "sys/bus/", "sys/class/",
+		                             "sys/devices/" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(under); i++)
+		if (!strncmp(path, under[i], strlen(under[i])))
+			return true;
+	return false;
+}
+
 int sysfs_read(int root_fd, const char *path, char *buf, size_t size)
 {
 	_cleanup_close_ int fd = -1;
@@ -32,6 +46,8 @@ int sysfs_read(int root_fd, const char *path, char *buf, size_t size)
 		if (!n)
 			break;
 		len += (size_t)n;
+		if (page[len - 1] == '\n' && is_attribute(path))
+			break;
 	}
 	while (len && page[len - 1] == '\n')
 		len--;

@@ -106,6 +106,9 @@ void audit_field(struct audit *a, const char *key, const char *fmt, ...)
 	char name[64];
 	va_list ap;
 
+	/* A log line has the message alone. */
+	if (!a->socket)
+		return;
 	snprintf(name, sizeof(name), "FAIRLEAD_%s", key);
 	va_start(ap, fmt);
 	add(a, name, fmt, ap);

@@ -26,6 +26,7 @@
 #include <grp.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "netd/audit.h"
@@ -181,6 +182,8 @@ static int serve(const struct options *o, struct env *e, struct diag *d)
 		snprintf(e->reload->path, sizeof(e->reload->path), "%s",
 		         o->policy);
 	e->reload->etc = !strcmp(e->reload->path, NETD_POLICY_ETC);
+	/* Once, and not by each worker that writes down a time. */
+	tzset();
 	e->lease_gid = g ? g->gr_gid : (gid_t)-1;
 	r = open_root(o->root, e, d);
 	if (!r)

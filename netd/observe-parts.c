@@ -26,6 +26,8 @@ unsigned observe_for_policy(const struct pol_policy *p)
 
 	if (p->n_devices || p->host.deny_unlisted || asks_for_class(p))
 		parts |= SEE_WHOLES;
+	if (*p->host.hostname || *p->host.machine_id)
+		parts |= SEE_MACHINE;
 	if (p->host.sockets_pos.line)
 		parts |= SEE_SOCKETS;
 	if (assigns(p))

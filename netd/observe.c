@@ -307,6 +307,8 @@ static void see_machine(struct observer *o)
 	struct pol_machine *m = &o->s->machine;
 	char id[40];
 
+	if (!(o->what->parts & SEE_MACHINE))
+		return;
 	if (sysfs_read(o->env->root_fd, "proc/sys/kernel/hostname", m->hostname,
 	               sizeof(m->hostname)) < 0)
 		m->hostname[0] = '\0';

@@ -35,7 +35,9 @@ enum {
 	SEE_ANSWERS = 1 << 3,
 	/* Which memory nodes share a socket. */
 	SEE_SOCKETS = 1 << 4,
-	SEE_ALL = (1 << 5) - 1,
+	/* Which host this is. */
+	SEE_MACHINE = 1 << 5,
+	SEE_ALL = (1 << 6) - 1,
 };
 struct observing {
 	unsigned parts;

@@ -39,6 +39,12 @@ static void test_policy(void **state)
 	p.n_nics = 0;
 	p.host.sockets_pos.line = 3;
 	assert_int_equal(observe_for_policy(&p), least | SEE_SOCKETS);
+	p.host.sockets_pos.line = 0;
+	strcpy(p.host.hostname, "a");
+	assert_int_equal(observe_for_policy(&p), least | SEE_MACHINE);
+	strcpy(p.host.hostname, "");
+	strcpy(p.host.machine_id, "0123456789abcdef0123456789abcdef");
+	assert_int_equal(observe_for_policy(&p), least | SEE_MACHINE);
 }
 
 static void test_outcome(void **state)
