@@ -94,6 +94,29 @@ static void reading(void **state)
 	assert_false(sysfs_exists(t->fd, "gone"));
 }
 
+/* A pipe that someone may still write to has no end: a further read of it
+ * would wait. */
+static void attribute_read_once(void **state)
+{
+	const struct tree *t = *state;
+	char buf[16];
+	int fd;
+
+	assert_int_equal(mkdirat(t->fd, "sys", 0700), 0);
+	assert_int_equal(mkdirat(t->fd, "sys/bus", 0700), 0);
+	assert_int_equal(mkfifoat(t->fd, "sys/bus/f", 0600), 0);
+	fd = openat(t->fd, "sys/bus/f", O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	alarm(10);
+	assert_int_equal(write(fd, "vfio\n", 5), 5);
+	assert_int_equal(sysfs_read(t->fd, "sys/bus/f", buf, sizeof(buf)), 4);
+	assert_string_equal(buf, "vfio");
+	alarm(0);
+	close_fd(&fd);
+	unlinkat(t->fd, "sys/bus/f", 0);
+	unlinkat(t->fd, "sys/bus", AT_REMOVEDIR);
+}
+
 static void links(void **state)
 {
 	const struct tree *t = *state;
@@ -260,6 +283,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	static const struct CMUnitTest tests[] = {
 		T(reading),
+		T(attribute_read_once),
 		T(links),
 		T(each),
 		T(writing),
