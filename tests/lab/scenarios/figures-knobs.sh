@@ -9,7 +9,8 @@
 #   ip           a program for each VF, with all that it is to have: 7
 #   fairlead     `fairlead apply`: the command, the daemon and the worker that it forks, journal and reading back
 # Instructions are the CPU time of a control group in which that way's processes are: under icount a nanosecond is one
-# instruction. What the kernel's own threads do is in none. System calls are counted by strace, in runs of their own.
+# instruction. What the kernel's own threads do is in none. netd's log and state folder are in memory: the lab's share is
+# no disk, and each call of it costs more than what is measured here. System calls are counted by strace, in runs of their own.
 # Figures go to $LAB_LOG/figures as "WAY NAME VALUE" lines, and their ratios.
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-fairlead.sh"
@@ -27,6 +28,15 @@ group() { # NAME: an empty one
 	mkdir -p "$CG/$1"
 }
 usage() { awk '/^usage_usec/ { print $2 }' "$CG/$1/cpu.stat"; }
+
+# What VFs that come and settings that change make netd look at, by itself, is over: it is of no apply.
+netd_quiet() {
+	local before=-1 now
+	while now=$(usage netd) && [ "$now" != "$before" ]; do
+		before=$now
+		sleep 1.5
+	done
+}
 
 vfs_anew() {
 	echo 0 >"$PCI/$pf/sriov_numvfs"
@@ -84,7 +94,8 @@ vfs_anew
 		echo "      - { name: n$i, pool: edge, network: n$i, mac-address: \"02:5a:10:00:00:1$i\" }"
 	done
 } >"$POLICY"
-netd_start
+NETD_LOG=/run/netd.log
+netd_start --state /run/fairlead-state
 group netd
 echo "$NETD_PID" >"$CG/netd/cgroup.procs"
 
@@ -106,6 +117,7 @@ step "instructions"
 for ((round = 0; round < ROUNDS; round++)); do
 	for way in ip_each ip fairlead; do
 		vfs_anew
+		netd_quiet
 		group "$way"
 		netd=$(usage netd)
 		in_group "$way" "way_$way" || fail "$way"
@@ -113,6 +125,7 @@ for ((round = 0; round < ROUNDS; round++)); do
 		echo "$n" >>"$LAB_LOG/$way.us"
 		if [ "$way" = fairlead ]; then
 			group again
+			netd_quiet
 			netd=$(usage netd)
 			in_group again way_fairlead || fail "apply again"
 			expect "nothing to do" grep -q "nothing to do" "$LAB_LOG/apply"
