@@ -1,6 +1,6 @@
 #!/bin/bash
 # A switch goes to switchdev: representors in a bridge with VLANs, rate groups, parameters; read back by iproute2; restore.
-# lab: devices=netdevsim timeout=240
+# lab: devices=netdevsim timeout=400
 # check: long
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-fairlead.sh"
