@@ -11,6 +11,7 @@
 
 enum of {
 	OF_PF,
+	OF_PF_LISTED, /* a list: of it the one that the action names */
 	OF_VF,
 	OF_WHOLE,
 	OF_OVERLAY,
@@ -19,10 +20,7 @@ enum of {
 static const struct {
 	enum of of;
 	const char *key;
-	/* The attribute is a list: of it the one that the action names, and of
-	 * that the member `of_it`, if it is not all of it. */
-	bool listed;
-	const char *of_it;
+	const char *of_it; /* of one of a list, if it is not all of it */
 } attributes[POL_OP_MAX] = {
 	[POL_OP_AUTOPROBE] = { OF_PF, "autoprobe" },
 	[POL_OP_NUMVFS] = { OF_PF, "num-vfs" },
@@ -39,9 +37,9 @@ static const struct {
 	[POL_OP_VF_MSIX] = { OF_VF, "msix-vectors" },
 	[POL_OP_VF_DRIVER] = { OF_VF, "driver" },
 	[POL_OP_ESWITCH] = { OF_PF, "embedded-switch-mode" },
-	[POL_OP_PARAM] = { OF_PF, "devlink-params", true, "value" },
-	[POL_OP_GROUP] = { OF_PF, "rate-groups", true },
-	[POL_OP_GROUP_DEL] = { OF_PF, "rate-groups", true },
+	[POL_OP_PARAM] = { OF_PF_LISTED, "devlink-params", "value" },
+	[POL_OP_GROUP] = { OF_PF_LISTED, "rate-groups" },
+	[POL_OP_GROUP_DEL] = { OF_PF_LISTED, "rate-groups" },
 	[POL_OP_BRIDGE] = { OF_PF, "bridge" },
 	[POL_OP_PORT] = { OF_VF, "port" }, /* or of the PF itself */
 	[POL_OP_OVERLAY] = { OF_OVERLAY },
@@ -126,7 +124,7 @@ static json_t *value_of(const json_t *state, const json_t *action,
 	    json_is_integer(json_object_get(action, "vf")))
 		o = vf_of(o, vf);
 	v = json_object_get(o, attributes[op].key);
-	if (attributes[op].listed)
+	if (attributes[op].of == OF_PF_LISTED)
 		return listed(v, "name", name ? name : "",
 		              attributes[op].of_it);
 	return v ? json_deep_copy(v) : json_null();
