@@ -30,8 +30,8 @@
 _must_check_ int guard_set(struct work *w, const struct pol_own *o);
 /* Those of the guest's interfaces that have gone. */
 void guard_drop_all(const struct pol_policy *p, const struct pol_guest *g);
-/* {"mac": dropped, "tag", "arp", "nd", "ip"} of the interface, as the kernel counts;
- * NULL: it has no guard, or that cannot be told. */
+/* {"mac": dropped, "tag", "arp", "nd", "ip"} of the interface, as the kernel
+ * counts; NULL: it has no guard, or that cannot be told. */
 json_t *guard_drops(const char *ifname);
 
 #endif
