@@ -44,6 +44,11 @@ enum {
 	FL_SRIOV_BIND = 208,      /* driver did not take the device */
 	FL_SRIOV_NO_DRIVER = 209, /* no such driver is loaded */
 	FL_SRIOV_WRITE = 210,     /* any other attribute refused */
+	FL_SRIOV_NVME = 312,      /* no NVMe controller to ask */
+	FL_SRIOV_NVME_NONE = 313, /* ... that shares out queues */
+	FL_SRIOV_NVME_FEW = 314,  /* ... or so many of them */
+	FL_SRIOV_NVME_CMD = 315,  /* it refused a command */
+	FL_SRIOV_NVME_BACK = 316, /* it took it, and it is not so */
 };
 
 #define SRIOV_NAME 32
@@ -180,6 +185,62 @@ unsigned sriov_msix_count(int root_fd, struct bdf vf);
  * known. FL_SRIOV_WRITE. */
 _must_check_ int sriov_set_msix(int root_fd, struct bdf vf, unsigned n,
                                 struct diag *d);
+
+/*
+ * nvme.c: the queues and interrupts of an NVMe controller's VFs (NVM Express
+ * Base 2.0, 8.26, virtualization enhancements). The physical function is the
+ * primary controller, each VF a secondary one. Flexible resources are the
+ * primary's own, or a secondary's, or nobody's. A secondary has some, and is
+ * online, or no driver can start it.
+ *
+ * Order: offline, which takes all away; queues; interrupts; online; read back.
+ * Not at once, as there is no such command: what fails leaves the VF offline,
+ * and the transaction it is part of puts back what was.
+ *
+ * A controller's answer is checked as any input: ids, counts and places of
+ * entries are not believed.
+ */
+struct nvme_passthru_cmd;
+struct sriov_nvme_line { /* to a controller; tests play one */
+	/* 0; a status of the controller's (> 0), or negative errno. */
+	int (*admin)(void *ctx, struct nvme_passthru_cmd *c);
+	void *ctx;
+};
+struct sriov_nvme_pool {       /* of flexible resources */
+	uint32_t total, given; /* all of them; the secondaries' */
+	uint16_t own;          /* the primary's, until its next reset */
+	uint16_t most, step;   /* that one secondary may have; at a time */
+};
+struct sriov_nvme_vf {
+	uint16_t id; /* of the controller */
+	uint16_t queues, interrupts;
+	bool there, online;
+};
+struct sriov_nvme {
+	uint16_t id; /* the primary's */
+	struct sriov_nvme_pool queues, interrupts;
+	struct sriov_nvme_vf vf[SRIOV_VFS_MAX]; /* by their number, from 0 */
+};
+/* "nvme0"; false = the kernel's nvme driver has it not. */
+bool sriov_nvme_name(int root_fd, struct bdf pf, char ret[static SRIOV_NAME]);
+/* The character device of the controller that the function is; the kernel's
+ * nvme driver must have it. FL_SRIOV_NVME. */
+_must_check_ int sriov_nvme_open(int root_fd, struct bdf pf, int *ret_fd,
+                                 struct diag *d);
+/* `fd` is such a one; it must live as long as the line. CAP_SYS_ADMIN. */
+struct sriov_nvme_line sriov_nvme_line(const int *fd);
+_must_check_ int sriov_nvme_read(const struct sriov_nvme_line *l,
+                                 struct sriov_nvme *ret, struct diag *d);
+/* VF number `vf` has what `want` says. */
+_must_check_ int sriov_nvme_set(const struct sriov_nvme_line *l, unsigned vf,
+                                const struct sriov_nvme_vf *want,
+                                struct diag *d);
+/* How many of the flexible resources are the primary's own after its next
+ * reset, which has to be more than one by its own registers. */
+_must_check_ int sriov_nvme_keep(const struct sriov_nvme_line *l,
+                                 uint16_t queues, uint16_t interrupts,
+                                 struct diag *d);
+
 /* Clear the override and let the kernel choose; a driver other than a vfio
  * one that is bound already may stay. FL_SRIOV_BIND when nothing takes it. */
 _must_check_ int sriov_bind_default(int root_fd, struct bdf b, struct diag *d);
