@@ -113,19 +113,44 @@ static int refuse_up(const struct job *j, struct bdf vf)
 	return -EBUSY;
 }
 
+/* A disk of the host's, behind a VF of its controller: what is not written yet
+ * would be lost. */
+static int refuse_host(const struct job *j, const struct sriov_uses *u,
+                       struct bdf vf)
+{
+	char name[BDF_STRLEN];
+	size_t at = 0;
+	const char *text = sriov_uses_next(u, vf, &at);
+
+	if (!text)
+		return 0;
+	diag_fail(j->d, -EBUSY, FL_SRIOV_IN_USE, "VF %s is in use",
+	          bdf_format(vf, name));
+	diag_why(j->d, "%s", text);
+	diag_mend(j->d, "end that first (umount, swapoff)");
+	return -EBUSY;
+}
+
 static int refuse_users(const struct job *j, const struct sriov_pf *pf)
 {
 	struct sriov_holders *h;
+	struct sriov_uses *u = NULL;
 	int r = sriov_holders_read(j->root_fd, &h);
 
 	if (r)
 		return users_unknown(r, "cannot remove the VFs", j->d);
+	r = sriov_uses_read(j->root_fd, &u);
+	if (r)
+		users_unknown(r, "cannot remove the VFs", j->d);
 	for (unsigned i = 0; !r && i < pf->num_vfs; i++) {
 		r = refuse_held(h, j->root_fd, pf->vf[i],
 		                "cannot remove the VFs", j->d);
 		if (!r)
 			r = refuse_up(j, pf->vf[i]);
+		if (!r)
+			r = refuse_host(j, u, pf->vf[i]);
 	}
+	sriov_uses_free(u);
 	sriov_holders_free(h);
 	return r;
 }

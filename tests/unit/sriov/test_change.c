@@ -117,6 +117,24 @@ static void test_interface_up(void **state)
 	                 0);
 }
 
+/* A VF of an NVMe controller, as a disk of the host. */
+static void test_mounted(void **state)
+{
+	struct tree *t = *state;
+
+	tree_add_pf(t, 7, 2);
+	tree_put(t, "259:3", "sys/devices/pci0000:00/0000:01:10.1/nvme1n1/dev");
+	tree_link(t, "../../devices/pci0000:00/0000:01:10.1/nvme1n1",
+	          "sys/class/block/nvme1n1");
+	tree_put(t, "22 1 259:3 / /srv rw - ext4 /dev/nvme1n1 rw\n",
+	         "proc/1/mountinfo");
+	refused(t, 0, -EBUSY, FL_SRIOV_IN_USE, "nvme1n1 is mounted at /srv");
+	tree_put(t, "", "proc/1/mountinfo");
+	tree_kernel(t, "");
+	assert_int_equal(set_numvfs(t->root_fd, bdf_of(PF), 0, &quick, NULL),
+	                 0);
+}
+
 /* Nobody can tell who holds them: then they stay. */
 static void test_no_proc(void **state)
 {
@@ -325,18 +343,19 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, tree_setup, tree_teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_make),         T(test_remove),
-		T(test_through_zero), T(test_fewer),
-		T(test_same),         T(test_too_many),
-		T(test_held),         T(test_interface_up),
-		T(test_no_proc),      T(test_driver_refuses),
-		T(test_never_come),   T(test_bind),
-		T(test_rebind),       T(test_back),
-		T(test_default),      T(test_unbind),
-		T(test_already),      T(test_no_driver),
-		T(test_bind_held),    T(test_stuck_unbind),
-		T(test_stuck_probe),  T(test_not_unbound),
-		T(test_not_taken),    T(test_autoprobe),
+		T(test_make),           T(test_remove),
+		T(test_through_zero),   T(test_fewer),
+		T(test_same),           T(test_too_many),
+		T(test_held),           T(test_interface_up),
+		T(test_mounted),        T(test_no_proc),
+		T(test_driver_refuses), T(test_never_come),
+		T(test_bind),           T(test_rebind),
+		T(test_back),           T(test_default),
+		T(test_unbind),         T(test_already),
+		T(test_no_driver),      T(test_bind_held),
+		T(test_stuck_unbind),   T(test_stuck_probe),
+		T(test_not_unbound),    T(test_not_taken),
+		T(test_autoprobe),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
