@@ -100,6 +100,7 @@ static int see_whole(struct whole_walk *k, struct bdf b, struct pol_whole *w)
 		.vendor = f.vendor,
 		.device = f.device,
 		.class_code = (uint16_t)(f.class_code >> 8),
+		.interface = (uint8_t)f.class_code,
 		.group = f.group,
 		.virtual_fn = !sriov_pf_of(k->env->root_fd, b, &pf),
 	};

@@ -36,6 +36,8 @@ const char *pol_op_name(enum pol_op op)
 		[POL_OP_BRIDGE] = "bridge",
 		[POL_OP_PORT] = "port",
 		[POL_OP_VF_MSIX] = "vf-msix",
+		[POL_OP_NVME_KEEP] = "nvme-keep",
+		[POL_OP_VF_RESOURCES] = "vf-resources",
 		[POL_OP_VF_DRIVER] = "vf-driver",
 		[POL_OP_OVERLAY] = "overlay",
 		[POL_OP_OVERLAY_GONE] = "overlay-gone",
@@ -402,6 +404,33 @@ static void command_switch(const struct pol_action *a, const char *pf,
 	put(o, "%s", action_switch_command(a, pf, buf, sizeof(buf)));
 }
 
+/* ---- NVMe: nvme.c ---------------------------------------------------------
+ */
+
+static void text_nvme(const struct pol_action *a, const char *pf, struct out *o)
+{
+	char buf[SWITCH_TEXT];
+
+	put(o, "%s", action_nvme_text(a, pf, buf, sizeof(buf)));
+}
+
+/* A driver of the host's lets go of the VF meanwhile. */
+static void command_nvme(const struct pol_action *a, const char *pf,
+                         struct out *o)
+{
+	bool bound = a->vf >= 0 && *a->driver_from && *a->driver_from != '?';
+	char buf[SWITCH_TEXT], dir[PATH], address[PATH];
+
+	(void)pf;
+	name_vf(a, dir, address);
+	if (bound)
+		put(o, "echo %s > %s/driver/unbind; ", address, dir);
+	put(o, "%s", action_nvme_command(a, buf, sizeof(buf)));
+	if (bound && a->nvme.res.online)
+		put(o, "; echo %s > /sys/bus/pci/drivers/%s/bind", address,
+		    a->driver_from);
+}
+
 /* ---- overlays: plan-overlay.c -------------------------------------------- */
 
 static void text_over(const struct pol_action *a, const char *pf, struct out *o)
@@ -465,6 +494,8 @@ int pol_action_text(const struct pol_action *a, char *buf, size_t size)
 		[POL_OP_BRIDGE] = text_switch,
 		[POL_OP_PORT] = text_switch,
 		[POL_OP_VF_MSIX] = text_msix,
+		[POL_OP_NVME_KEEP] = text_nvme,
+		[POL_OP_VF_RESOURCES] = text_nvme,
 		[POL_OP_VF_DRIVER] = text_driver,
 		[POL_OP_OVERLAY] = text_over,
 		[POL_OP_OVERLAY_GONE] = text_over,
@@ -496,6 +527,8 @@ int pol_action_command(const struct pol_action *a, char *buf, size_t size)
 		[POL_OP_BRIDGE] = command_switch,
 		[POL_OP_PORT] = command_switch,
 		[POL_OP_VF_MSIX] = command_msix,
+		[POL_OP_NVME_KEEP] = command_nvme,
+		[POL_OP_VF_RESOURCES] = command_nvme,
 		[POL_OP_VF_DRIVER] = command_driver,
 		[POL_OP_OVERLAY] = command_over,
 		[POL_OP_OVERLAY_GONE] = command_over,

@@ -12,6 +12,7 @@ SRCS_policy := \
 	describe.c \
 	errors.c \
 	export-devices.c \
+	export-nvme.c \
 	export-switch.c \
 	export-vfs.c \
 	export.c \
@@ -35,6 +36,7 @@ SRCS_policy := \
 	keys-memory.c \
 	keys-nic.c \
 	keys-nodes.c \
+	keys-nvme.c \
 	keys-overlay.c \
 	keys-pool.c \
 	keys-scrub.c \
@@ -48,6 +50,7 @@ SRCS_policy := \
 	machine-json.c \
 	match.c \
 	msix.c \
+	nvme.c \
 	node.c \
 	nodes.c \
 	overlay-json.c \

@@ -141,6 +141,8 @@ static bool may_be_nic(struct export *e, const struct pol_pf *pf)
 	}
 	if (!pf->num_vfs && pol_driver_is_vfio(pf->driver))
 		return false; /* a device */
+	if (pf->num_vfs && is_nvme(e->s, pf->bdf))
+		return false; /* export-nvme.c */
 	if (!pf->num_vfs && !is_network(e, pf)) {
 		not_said(e, pf->bdf,
 		         "it is no network card (%s) and has none of its %u "
@@ -180,8 +182,8 @@ static void put_nic(struct export *e, const struct pol_pf *pf)
 /* ---- pools --------------------------------------------------------------- */
 
 /* The driver as a pool has it; NULL, with the reason said: none can. */
-static const char *pool_driver(struct export *e, const struct pol_pf *pf,
-                               const struct pol_vf *v, bool say)
+const char *export_driver(struct export *e, const struct pol_pf *pf,
+                          const struct pol_vf *v, bool say)
 {
 	bool vfio = pol_driver_is_vfio(v->driver);
 	const char *why = NULL;
@@ -217,13 +219,13 @@ static void put_range(struct export *e, const struct pol_pf *pf,
 	bool first = true;
 
 	for (size_t i = 0; i < pf->n_vfs; i++) {
-		const char *d = pool_driver(e, pf, &pf->vf[i], false);
+		const char *d = export_driver(e, pf, &pf->vf[i], false);
 		size_t last = i;
 
 		if (!d || strcmp(d, driver) != 0)
 			continue;
 		for (; last + 1 < pf->n_vfs; last++) {
-			d = pool_driver(e, pf, &pf->vf[last + 1], false);
+			d = export_driver(e, pf, &pf->vf[last + 1], false);
 			if (!d || strcmp(d, driver) != 0)
 				break;
 		}
@@ -260,11 +262,11 @@ static void put_pools(struct export *e, const struct export_nic *nic)
 	unsigned number = 0;
 
 	for (size_t i = 0; i < pf->n_vfs; i++) {
-		const char *d = pool_driver(e, pf, &pf->vf[i], true);
+		const char *d = export_driver(e, pf, &pf->vf[i], true);
 		bool seen = !d;
 
 		for (size_t j = 0; j < i && !seen; j++) {
-			const char *o = pool_driver(e, pf, &pf->vf[j], false);
+			const char *o = export_driver(e, pf, &pf->vf[j], false);
 
 			seen = o && !strcmp(o, d);
 		}
@@ -293,6 +295,7 @@ int pol_export(const struct pol_state *s, char **ret, size_t *ret_len)
 		put_pools(e, &e->nic[i]);
 	export_vfs(e);
 	export_devices(e);
+	export_nvme(e);
 	r = e->err;
 	if (r) {
 		free(e->text);

@@ -17,7 +17,7 @@ struct export
 	size_t n, room;
 	int err; /* from then on nothing more is written */
 	struct export_nic nic[POL_NICS_MAX];
-	size_t n_nics, n_pools, n_devices, n_overrides;
+	size_t n_nics, n_pools, n_devices, n_overrides, n_nvmes;
 	uint8_t(*mac)[6]; /* of all VFs, in their order */
 	size_t n_macs;
 };
@@ -29,6 +29,11 @@ void not_said(struct export *e, struct bdf b, const char *fmt, ...)
 void put_match(struct export *e, struct bdf b, uint16_t vendor,
                uint16_t device);
 bool is_name(const char *s);
+/* The driver as a pool has it; NULL = none can, and `say`: why. */
+const char *export_driver(struct export *e, const struct pol_pf *pf,
+                          const struct pol_vf *v, bool say);
+/* export-nvme.c: controllers with VFs. */
+void export_nvme(struct export *e);
 /* export-vfs.c: what is set on the VFs of the nics. */
 void export_vfs(struct export *e);
 /* export-devices.c: whole functions. */

@@ -390,8 +390,10 @@ void lower_uses(struct read *r, const struct node *map, struct pol_guest *g)
 {
 	const struct pol_policy *p = r->policy;
 
-	for (int named = 1; named >= 0; named--)
+	for (int named = 1; named >= 0; named--) {
 		lower(r, map, g, "gpus", g->gpu, g->n_gpus, p->gpu, named);
+		lower(r, map, g, "nvme", g->nvme, g->n_nvmes, p->nvme, named);
+	}
 }
 
 uint8_t *use_slot(struct pol_guest *g, const struct pol_guest_use *use)

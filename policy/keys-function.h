@@ -4,8 +4,9 @@
 
 /*
  * What the lists of functions that are no network cards share: gpus
- * (keys-gpu.c). A kind of them is a table of keys, of which FUNCTION_KEYS are
- * everybody's, and a table for the guests that use them.
+ * (keys-gpu.c) and nvme (keys-nvme.c). A kind of them is a table of keys, of
+ * which FUNCTION_KEYS are everybody's, and a table for the guests that use
+ * them.
  *
  * There is no second way through the planner and the daemon. An entry becomes,
  * as it is read, what there is already:
@@ -53,7 +54,7 @@ void read_use_of(struct read *r, const struct key *k, const struct node *v,
                  struct pol_guest_use *use, enum pol_kind kind,
                  const struct pol_function *list, size_t n);
 void guest_use_init(void *item);
-extern const struct list list_guest_gpus;
+extern const struct list list_guest_gpus, list_guest_nvmes;
 /* After a guest's nics and devices have been checked; what is named first, so
  * that what is not does not take it. */
 void lower_uses(struct read *r, const struct node *map, struct pol_guest *g);

@@ -37,7 +37,8 @@ size_t find_named(struct read *r, const struct key *k, const char *what,
 	if (near)
 		diag_mend(d, "did you mean '%s'?", near);
 	else
-		diag_mend(d, "add it under '%ss'", what);
+		diag_mend(d, "add it under '%s%s'", what,
+		          strcmp(what, "nvme") != 0 ? "s" : "");
 	return SIZE_MAX;
 }
 
@@ -237,6 +238,8 @@ static const struct key guest_keys[] = {
 	  .arg = &guest_devices, .at = offsetof(struct pol_guest, device) },
 	{ .name = "gpus", .flags = KEY_NULL, .read = read_list,
 	  .arg = &list_guest_gpus, .at = offsetof(struct pol_guest, gpu) },
+	{ .name = "nvme", .flags = KEY_NULL, .read = read_list,
+	  .arg = &list_guest_nvmes, .at = offsetof(struct pol_guest, nvme) },
 	{ .name = "nics", .flags = KEY_NULL, .read = read_list,
 	  .arg = &list_guest_nics, .at = offsetof(struct pol_guest, nic) },
 	{ .name = "disks", .flags = KEY_NULL, .read = read_list,
@@ -260,7 +263,6 @@ static const struct key guest_keys[] = {
 	  .arg = never_ksm },
 	{ .name = "free-page-reporting", .flags = KEY_NEVER,
 	  .read = read_never, .arg = never_reporting },
-	{ .name = "nvme", .flags = KEY_LATER },
 };
 // clang-format on
 const struct table table_guest = {

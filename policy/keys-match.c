@@ -30,26 +30,31 @@ static READER(read_pci)
 	m->by_pci = read_address(r, k, v, &m->pci);
 }
 
-static const char id_form[] = "four hex digits: \"8086\"";
+/* So many hex digits, and nothing else. */
+static bool is_hex(const struct node *v, unsigned digits, uint64_t *ret)
+{
+	char hex[2 + 6 + 1];
+
+	if (v->len != digits)
+		return false;
+	snprintf(hex, sizeof(hex), "0x%.6s", v->text);
+	return !parse_u64(hex, UINT32_MAX, ret);
+}
 
 /* Four hex digits, as lspci -nn prints them. */
 static bool read_id(struct read *r, const struct key *k, const struct node *v,
-                    const char *form, uint16_t *ret)
+                    uint16_t *ret)
 {
-	char hex[2 + 4 + 1];
 	uint64_t id;
 
 	if (told_text(r, v, TOLD_TEXT, "^[0-9A-Fa-f]{4}$") ||
 	    !want_quoted(r, k, v))
 		return false;
-	if (v->len == 4) {
-		snprintf(hex, sizeof(hex), "0x%.4s", v->text);
-		if (!parse_u64(hex, UINT16_MAX, &id)) {
-			*ret = (uint16_t)id;
-			return true;
-		}
+	if (is_hex(v, 4, &id)) {
+		*ret = (uint16_t)id;
+		return true;
 	}
-	bad_value(r, k, v, form);
+	bad_value(r, k, v, "four hex digits: \"8086\"");
 	return false;
 }
 
@@ -57,28 +62,28 @@ static READER(read_vendor)
 {
 	struct pol_match *m = obj;
 
-	m->by_vendor = read_id(r, k, v, id_form, &m->vendor);
+	m->by_vendor = read_id(r, k, v, &m->vendor);
 }
 
 static READER(read_device)
 {
 	struct pol_match *m = obj;
 
-	m->by_device = read_id(r, k, v, id_form, &m->device);
+	m->by_device = read_id(r, k, v, &m->device);
 }
 
 static READER(read_subvendor)
 {
 	struct pol_match *m = obj;
 
-	m->by_subvendor = read_id(r, k, v, id_form, &m->subvendor);
+	m->by_subvendor = read_id(r, k, v, &m->subvendor);
 }
 
 static READER(read_subdevice)
 {
 	struct pol_match *m = obj;
 
-	m->by_subdevice = read_id(r, k, v, id_form, &m->subdevice);
+	m->by_subdevice = read_id(r, k, v, &m->subdevice);
 }
 
 /* The device serial number as lspci shows it, or the SN of its VPD: which of
@@ -194,13 +199,24 @@ static void match_done(struct read *r, const struct node *map, void *obj)
 	}
 }
 
-/* "0108": base class and subclass, as lspci -n prints them. */
+/* "0108": base class and subclass, as lspci -n prints them; "010802" with the
+ * programming interface behind. */
 static READER(read_class)
 {
 	struct pol_match *m = obj;
+	uint64_t n;
 
-	m->by_class =
-		read_id(r, k, v, "four hex digits: \"0108\"", &m->class_code);
+	if (told_text(r, v, TOLD_TEXT, "^([0-9A-Fa-f]{2}){2,3}$") ||
+	    !want_quoted(r, k, v))
+		return;
+	m->by_interface = is_hex(v, 6, &n);
+	m->by_class = m->by_interface || is_hex(v, 4, &n);
+	if (!m->by_class) {
+		bad_value(r, k, v, "four hex digits, or six: \"0108\"");
+		return;
+	}
+	m->class_code = (uint16_t)(m->by_interface ? n >> 8 : n);
+	m->interface = m->by_interface ? (uint8_t)n : 0;
 }
 
 // clang-format off

@@ -2,7 +2,7 @@
 /*
  * Slots: each nic, device and disk of a guest is behind a root port of its own.
  * Those that the file names are checked first, then the others get the lowest
- * free ones: nics, devices, gpus, standbys of nics, disks. The vsock, the
+ * free ones: nics, devices, gpus, nvme, standbys of nics, disks. The vsock, the
  * virtio console, the watchdog and the rng get the highest, in this order. What
  * is left over holds the empty ports for hot plug, which the VMM places.
  */
@@ -89,6 +89,7 @@ static void add_nics(struct users *all, const struct node *map,
 		                        g->device[i].name, g->device[i].pos,
 		                        false });
 	add_uses(all, map, g, "gpus", g->gpu, g->n_gpus);
+	add_uses(all, map, g, "nvme", g->nvme, g->n_nvmes);
 	item = first_of(map, "nics", g->n_nics);
 	for (size_t i = 0; item && i < g->n_nics; i++, item = item->next)
 		if (g->nic[i].standby.backend)

@@ -188,9 +188,10 @@ static const struct key policy_keys[] = {
 	  .arg = &devices, .at = offsetof(struct pol_policy, device) },
 	{ .name = "gpus", .flags = KEY_NULL, .read = read_list,
 	  .arg = &list_gpus, .at = offsetof(struct pol_policy, gpu) },
+	{ .name = "nvme", .flags = KEY_NULL, .read = read_list,
+	  .arg = &list_nvmes, .at = offsetof(struct pol_policy, nvme) },
 	{ .name = "guests", .flags = KEY_NULL, .read = read_list,
 	  .arg = &guests, .at = offsetof(struct pol_policy, guest) },
-	{ .name = "nvme",      .flags = KEY_LATER },
 };
 // clang-format on
 const struct table table_policy = {

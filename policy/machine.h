@@ -28,6 +28,9 @@ enum { /* pol_vf.set, pol_pf.set: which fields are stated */
 	POL_HAS_MSIX = 1 << 13,  /* of a VF */
 	POL_HAS_RESET = 1 << 14, /* of a whole function; observed only */
 	POL_HAS_ROOT = 1 << 15,  /* struct pol_ident */
+	/* Of an NVMe controller: queues and interrupts of a VF; of a PF, what
+	 * it keeps of those that it could give away. */
+	POL_HAS_RESOURCES = 1 << 16,
 	/* Those of a VF that its driver may lack. */
 	POL_HAS_KNOBS = POL_HAS_MAC | POL_HAS_VLAN | POL_HAS_SPOOF |
 	                POL_HAS_TRUST | POL_HAS_RATE | POL_HAS_RSS |
@@ -82,6 +85,19 @@ struct pol_switch {
 	bool filtering;
 	struct pol_port port; /* the PF's own interface */
 };
+struct pol_flexible {   /* queues, or interrupts, of an NVMe controller */
+	uint16_t own;   /* the controller itself keeps so many */
+	uint32_t total; /* observed, as all below: its own, its VFs', free */
+	uint16_t most;  /* a VF may have so many */
+	uint16_t step;  /* by so many at a time; 0 = any */
+};
+#define POL_NVME_NAME 16
+struct pol_nvme { /* a controller; without POL_HAS_RESOURCES not known */
+	struct pol_flexible queues, interrupts;
+	/* observed only */
+	char name[POL_NVME_NAME]; /* "nvme0" */
+	uint16_t first_id;        /* of VF 0, the others follow; 0 = not so */
+};
 struct pol_vf {
 	uint32_t set;
 	uint16_t index;
@@ -98,7 +114,8 @@ struct pol_vf {
 	char driver[POL_NAME], override[POL_NAME];
 	char rate_group[POL_NAME]; /* "" = in none */
 	uint16_t msix;             /* vectors */
-	struct pol_port port;      /* its representor */
+	struct pol_resources res;
+	struct pol_port port; /* its representor */
 	/* observed only */
 	int group;        /* -1 = none */
 	char blocker[96]; /* group member bound to a host driver, "" = none */
@@ -140,6 +157,7 @@ struct pol_pf {
 	struct pol_vf *vf; /* observed: num_vfs of them; wanted: those stated */
 	size_t n_vfs;
 	struct pol_switch sw;
+	struct pol_nvme nvme;
 	/* observed only */
 	bool stuck;   /* it does not answer: nothing of its VFs is known, and
 	               * nothing of it can be changed */
@@ -174,6 +192,7 @@ struct pol_whole {
 	char label[2 * POL_NAME];
 	/* observed only */
 	uint16_t vendor, device, class_code;
+	uint8_t interface;   /* with which it is programmed */
 	struct pol_ident id; /* without MAC */
 	bool virtual_fn;
 	bool bridge; /* of a kind that is never assigned */
@@ -247,9 +266,11 @@ enum pol_op {
 	POL_OP_GROUP, /* a rate group: made or set */
 	POL_OP_VF_GROUP,
 	POL_OP_GROUP_DEL,
-	POL_OP_BRIDGE,  /* its VLAN filtering */
-	POL_OP_PORT,    /* the PF's own interface, or a VF's representor */
-	POL_OP_VF_MSIX, /* while no driver has it */
+	POL_OP_BRIDGE,    /* its VLAN filtering */
+	POL_OP_PORT,      /* the PF's own interface, or a VF's representor */
+	POL_OP_VF_MSIX,   /* while no driver has it */
+	POL_OP_NVME_KEEP, /* what a controller itself keeps; there are no VFs */
+	POL_OP_VF_RESOURCES,
 	POL_OP_VF_DRIVER,
 	POL_OP_OVERLAY, /* to be as `over` says */
 	POL_OP_OVERLAY_GONE,
@@ -291,6 +312,11 @@ struct pol_action {
 		struct pol_param_value param;
 		struct pol_group group; /* GROUP; of the other two its name */
 		struct pol_port port;   /* PORT; BRIDGE: the bridge alone */
+		struct pol_nvme_change {
+			struct pol_resources res;
+			char name[POL_NVME_NAME]; /* the controller's */
+			uint16_t id; /* the VF's; 0 = not known yet */
+		} nvme;              /* NVME_KEEP, VF_RESOURCES */
 	};
 	uint32_t port_set;     /* PORT: with POL_HAS_PORT_VLAN its VLANs, too */
 	struct pol_over *over; /* OVERLAY*: the plan's */

@@ -46,12 +46,28 @@ static void look_id(struct line *l, const char *key, bool by, uint16_t stated,
 	differs(l, key, a, b);
 }
 
+static void look_class(struct line *l, const struct pol_match *m,
+                       const struct subject *s)
+{
+	int more = m->by_interface ? 2 : 0;
+	char is[8], stated[8];
+
+	if (!m->by_class || (s->class_code == m->class_code &&
+	                     (!more || s->interface == m->interface)))
+		return;
+	snprintf(is, sizeof(is), "%04x%02x", s->class_code, s->interface);
+	snprintf(stated, sizeof(stated), "%04x%02x", m->class_code,
+	         m->interface);
+	is[4 + more] = stated[4 + more] = '\0';
+	differs(l, "class", is, stated);
+}
+
 static void look_ids(struct line *l, const struct pol_match *m,
                      const struct subject *s)
 {
 	look_id(l, "vendor-id", m->by_vendor, m->vendor, s->vendor);
 	look_id(l, "device-id", m->by_device, m->device, s->device);
-	look_id(l, "class", m->by_class, m->class_code, s->class_code);
+	look_class(l, m, s);
 	look_id(l, "subsystem-vendor-id", m->by_subvendor, m->subvendor,
 	        s->id->subvendor);
 	look_id(l, "subsystem-id", m->by_subdevice, m->subdevice,
@@ -177,6 +193,7 @@ static struct subject of_pf(const struct pol_match *m, const struct pol_pf *pf,
 		                 .vendor = pf->vendor,
 		                 .device = pf->device,
 		                 .class_code = w ? w->class_code : 0,
+		                 .interface = w ? w->interface : 0,
 		                 .driver = pf->driver,
 		                 .id = &pf->id,
 		                 .pf = pf };

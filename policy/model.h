@@ -149,10 +149,12 @@ struct pol_host {
 struct pol_match { /* AND of what is given; must match exactly one device */
 	bool by_pci, by_vendor, by_device, by_driver, by_ifname, by_class;
 	bool by_subvendor, by_subdevice, by_serial, by_mac, by_node, by_root;
+	bool by_interface; /* with by_class */
 	struct bdf pci;
 	struct bdf root; /* pcie-root: the root port that it is below */
 	uint16_t vendor, device, subvendor, subdevice;
 	uint16_t class_code; /* base class and subclass: 0108 */
+	uint8_t interface;   /* the programming interface of it: 02 */
 	uint16_t node;       /* of the host's memory: numa */
 	uint8_t mac[6];      /* its interface's permanent address */
 	char driver[POL_NAME];
@@ -209,6 +211,11 @@ enum pol_kind {
 	POL_KIND_NVME,
 };
 const char *pol_kind_name(enum pol_kind kind);
+/* What a VF has of an NVMe controller. */
+struct pol_resources {
+	uint16_t queues, interrupts;
+	bool online; /* else no driver can start it */
+};
 struct pol_nic { /* a physical function that has VFs */
 	char name[POL_NAME];
 	struct pol_pos pos;
@@ -233,6 +240,9 @@ struct pol_nic { /* a physical function that has VFs */
 	enum pol_share msix_share; /* msix-budget */
 	uint32_t msix_total;       /* its VFs together; 0 = no such limit */
 	struct pol_pos msix_pos;
+	enum pol_given res_given; /* vf-resources, of an NVMe controller: of */
+	struct pol_resources res; /* each VF; null is none, and offline */
+	struct pol_pos res_pos;
 };
 enum pol_companions {
 	POL_ALONE, /* refused where its IOMMU group has others */
@@ -258,6 +268,10 @@ enum { /* ways to reset a function, as the kernel has them */
 	POL_RESET_BUS = 1 << 5,
 	POL_RESET_CXL_BUS = 1 << 6,
 };
+enum pol_release {             /* of a disk, when its guest has ended */
+	POL_RELEASE_REUSE,     /* reset, then it is free */
+	POL_RELEASE_QUARANTINE /* until somebody has looked after it */
+};
 struct pol_device { /* a whole function, with its companions or alone */
 	char name[POL_NAME];
 	struct pol_pos pos;
@@ -270,6 +284,7 @@ struct pol_device { /* a whole function, with its companions or alone */
 	bool take;       /* in-use: take */
 	unsigned resets; /* reset: require, POL_RESET_*; 0 = nothing said */
 	struct pol_pos resets_pos;
+	enum pol_release release; /* of a disk */
 };
 enum pol_shared { /* share */
 	POL_SHARED_WHOLE,
@@ -285,6 +300,10 @@ struct pol_function {
 	struct pol_pos vf_count_pos;
 	size_t device;    /* of pol_policy.device; SIZE_MAX = it is cut, */
 	size_t nic, pool; /* and these are its; SIZE_MAX = it is whole */
+	/* vf-resources, of nvme: see pol_nic */
+	enum pol_given res_given;
+	struct pol_resources res;
+	struct pol_pos res_pos;
 };
 struct pol_vlan_range {
 	uint16_t first, last;
@@ -429,6 +448,7 @@ struct pol_pool {
 	uint8_t mac_fixed; /* bytes of it; 1 = `random` without a prefix */
 	enum pol_given scrub_given; /* null counts as given */
 	unsigned scrub;             /* POL_SCRUB_*; see pol_pool_scrub() */
+	bool hold;                  /* of disks' VFs: release: quarantine */
 };
 enum pol_backend {
 	POL_BACKEND_NONE,
@@ -601,6 +621,8 @@ struct pol_guest {
 	size_t n_devices;
 	struct pol_guest_use *gpu;
 	size_t n_gpus;
+	struct pol_guest_use *nvme;
+	size_t n_nvmes;
 	struct pol_disk *disk;
 	size_t n_disks;
 	struct pol_vsock vsock;
@@ -621,6 +643,8 @@ struct pol_policy {
 	size_t n_devices;
 	struct pol_function *gpu;
 	size_t n_gpus;
+	struct pol_function *nvme;
+	size_t n_nvmes;
 	struct pol_network *network;
 	size_t n_networks;
 	struct pol_override *override;

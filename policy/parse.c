@@ -91,6 +91,7 @@ void pol_free(struct pol_policy *p)
 		free(p->guest[i].nic);
 		free(p->guest[i].device);
 		free(p->guest[i].gpu);
+		free(p->guest[i].nvme);
 		free(p->guest[i].disk);
 		free(p->guest[i].node);
 	}
@@ -101,6 +102,7 @@ void pol_free(struct pol_policy *p)
 	free(p->nic);
 	free(p->device);
 	free(p->gpu);
+	free(p->nvme);
 	free(p->network);
 	free(p->pool);
 	free(p->guest);

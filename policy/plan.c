@@ -306,34 +306,35 @@ static int check_indexes(struct job *j)
 static int plan_pf(struct job *j)
 {
 	static int (*const stages[])(struct job *) = {
-		check_indexes, plan_autoprobe,     plan_mtu,
-		plan_vfs_away, plan_switch_before, plan_vfs_made,
-		plan_link,     plan_switch_after,  plan_attributes,
-		plan_groups,   plan_ports,         plan_msix,
-		plan_drivers,  plan_release,
+		check_indexes,   plan_autoprobe,     plan_mtu,
+		plan_vfs_away,   plan_switch_before, plan_keep,
+		plan_vfs_made,   plan_link,          plan_switch_after,
+		plan_attributes, plan_groups,        plan_ports,
+		plan_msix,       plan_resources,     plan_drivers,
+		plan_release,
 	};
 	int r = 0;
 
 	j->fresh = (j->want->set & POL_HAS_NUMVFS &&
 	            j->want->num_vfs != j->seen->num_vfs) ||
-	           plan_mode_changes(j);
+	           plan_mode_changes(j) || plan_keep_changes(j);
 	j->hold = must_hold(j);
 	for (size_t i = 0; !r && i < ARRAY_SIZE(stages); i++)
 		r = stages[i](j);
 	return r;
 }
 
-/* At most: autoprobe three times, MTU, numvfs twice, link, what the switch
- * has; for each VF its attributes, its part in the switch and its driver; one
- * for each whole function. */
+/* At most: autoprobe three times, MTU, numvfs twice, link, what an NVMe
+ * controller keeps, what the switch has; for each VF its attributes, its part
+ * in the switch and its driver; one for each whole function. */
 static size_t most_actions(const struct pol_state *want,
                            const struct pol_state *seen)
 {
 	size_t n = 1;
 
 	for (size_t i = 0; i < want->n_pfs; i++)
-		n += 7 + PLAN_PF_SWITCH +
-		     (PLAN_VF_ATTRIBUTES + PLAN_VF_SWITCH + 1) *
+		n += 8 + PLAN_PF_SWITCH +
+		     (PLAN_VF_ATTRIBUTES + PLAN_VF_SWITCH + PLAN_VF_NVME + 1) *
 		             want->pf[i].n_vfs;
 	/* Those seen leave groups that go. */
 	for (size_t i = 0; i < seen->n_pfs; i++)

@@ -121,6 +121,9 @@ enum {
 	FL_POL_NODE = 164,     /* a memory node that the host has not */
 	FL_POL_NODE_MEMORY = 165, /* ... or that has too little memory */
 	FL_POL_SCRUB = 166,       /* steps of a scrub that do not go together */
+	FL_POL_NVME = 170,        /* no NVMe controller, or one that does not
+	                             tell what it has for VFs */
+	FL_POL_NVME_FEW = 171,    /* ... or has not so many queues */
 	FL_POL_RESET = 175, /* none of the ways to reset it that it must have */
 	FL_POL_ADDRESSES = 180, /* nothing would hold a guest to them */
 	FL_POL_OVS = 181,       /* what a bridge of Open vSwitch cannot be */

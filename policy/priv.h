@@ -251,6 +251,7 @@ const char *pool_word(const struct pol_pool *pool);
 unsigned reset_bits(const char *text);
 void reset_names(unsigned bits, char *buf, size_t size);
 extern const struct list list_gpus;
+extern const struct list list_nvmes; /* keys-nvme.c */
 /* keys-device.c: is the function that `m` gives the address of another's? */
 void check_address(struct read *r, enum pol_kind kind, const char *name,
                    const struct pol_match *m);
@@ -434,6 +435,9 @@ void check_rates(struct resolve *r);
 bool concerns(const struct resolve *r, const struct pol_guest *g,
               const char *name);
 _must_check_ int resolve_devices(struct resolve *r);
+/* "KIND NAME: the host uses ...", and for what. */
+void refuse_use(struct resolve *r, struct pol_pos pos, enum pol_kind kind,
+                const char *name, const struct pol_whole *w, const char *mend);
 /* check-reset.c: can the device be reset as it must, given with fn[1] and
  * those behind it? */
 void check_reset(struct resolve *r, const struct pol_device *dev,
@@ -471,6 +475,24 @@ void want_msix(const struct resolve *r, const struct pol_guest *g,
 void want_override_msix(struct pol_vf *w, const struct pol_override_vf *o);
 /* Has each PF as many? */
 void check_vectors(struct resolve *r);
+/* nvme.c: queues of NVMe controllers' VFs. */
+bool is_nvme(const struct pol_state *s, struct bdf b);
+bool same_resources(const struct pol_resources *a,
+                    const struct pol_resources *b);
+/* A disk is meant: true when it is none, said then. */
+bool check_nvme(struct resolve *r, enum pol_kind kind, const char *name,
+                struct pol_pos pos, struct bdf b);
+void want_resources(const struct resolve *r, size_t nic, struct pol_vf *w);
+/* Has each controller as many? And what is left to itself. */
+void check_resources(struct resolve *r);
+/* Return buf. */
+const char *action_nvme_text(const struct pol_action *a, const char *pf,
+                             char *buf, size_t size);
+const char *action_nvme_command(const struct pol_action *a, char *buf,
+                                size_t size);
+_must_check_ int sim_resources(struct pol_pf *pf, struct pol_vf *v,
+                               const struct pol_action *a);
+_must_check_ int sim_keep(struct pol_pf *pf, const struct pol_action *a);
 /* sim-switch.c: what sim.c leaves to it; and a port as a new VF has it. */
 int sim_switch(struct pol_pf *pf, struct pol_vf *v, const struct pol_action *a);
 void sim_new_port(const struct pol_pf *pf, struct pol_vf *v);
@@ -493,6 +515,7 @@ struct subject {
 	struct bdf bdf;
 	uint32_t set; /* POL_HAS_NODE, _DSN, _PERM_MAC, _ROOT */
 	uint16_t vendor, device, class_code;
+	uint8_t interface;
 	const char *driver;
 	const struct pol_ident *id;
 	const struct pol_pf *pf; /* where its interface is known; NULL */

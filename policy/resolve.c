@@ -216,6 +216,8 @@ static int resolve_nic(struct resolve *r, size_t i)
 	if (!nic_needed(r, i))
 		return 0;
 	pf = match_pf(nic, r->seen, r->errs);
+	if (pf && check_nvme(r, nic->kind, nic->name, nic->match.pos, pf->bdf))
+		pf = NULL;
 	r->at[i] = pf;
 	if (!pf)
 		return 0;
@@ -353,6 +355,7 @@ static bool resolve_function(struct resolve *r, const struct pol_pool *pool,
 		want_driver(w, vfio_driver(pf, seen));
 	else if (*pool->driver)
 		want_driver(w, pool->driver);
+	want_resources(r, fn.nic, w);
 	if (!strcmp(pool->driver, POL_DRIVER_DEFAULT))
 		check_autoprobe(r, pool, fn);
 	if (pol_driver_is_vfio(pool->driver))
@@ -509,6 +512,7 @@ static int resolve_all(struct resolve *r)
 	check_rates(r);
 	resolve_uplinks(r);
 	check_vectors(r);
+	check_resources(r);
 	err = resolve_devices(r);
 	if (!err)
 		err = resolve_overlays(r);

@@ -143,6 +143,10 @@ int sim_switch(struct pol_pf *pf, struct pol_vf *v, const struct pol_action *a)
 		v->msix = (uint16_t)a->number;
 		v->set |= POL_HAS_MSIX;
 		return 0;
+	case POL_OP_VF_RESOURCES:
+		return sim_resources(pf, v, a);
+	case POL_OP_NVME_KEEP:
+		return sim_keep(pf, a);
 	case POL_OP_BRIDGE:
 		pf->sw.filtering = a->number;
 		return 0;

@@ -75,6 +75,8 @@ static void new_vf(const struct pol_state *s, const struct pol_pf *pf,
 		              .proto = ETH_P_8021Q,
 		              .spoof = true,
 		              .group = s->iommu ? group : -1 };
+	if (pf->set & POL_HAS_RESOURCES)
+		v->set |= POL_HAS_RESOURCES;
 	if (*pf->ifname)
 		v->set |= POL_HAS_KNOBS & ~(uint32_t)POL_HAS_RSS;
 	if (vf_address(pf, index, &v->bdf))

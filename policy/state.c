@@ -126,6 +126,7 @@ static void want_vf(const struct pol_vf *saved, struct pol_vf *w)
 	copy_text(w->rate_group, sizeof(w->rate_group), saved->rate_group);
 	w->port = saved->port;
 	w->msix = saved->msix;
+	w->res = saved->res;
 	w->group = -1;
 }
 
@@ -148,6 +149,7 @@ static int want_pf(const struct pol_pf *saved, struct pol_pf *w)
 	w->mtu = saved->mtu;
 	copy_text(w->name, sizeof(w->name), saved->name);
 	want_switch(saved, w);
+	w->nvme = saved->nvme;
 	if (!saved->n_vfs)
 		return 0;
 	w->vf = calloc(saved->n_vfs, sizeof(*w->vf));

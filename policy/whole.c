@@ -41,6 +41,7 @@ static struct subject subject_of(const struct pol_device *dev,
 		.vendor = w->vendor,
 		.device = w->device,
 		.class_code = w->class_code,
+		.interface = w->interface,
 		.driver = pol_driver_is_vfio(w->driver) ? dev->match.driver
 		                                        : w->driver,
 		.id = &w->id,
@@ -263,25 +264,35 @@ static void number_functions(struct set *s)
 
 /* ---- can the host do without it? ----------------------------------------- */
 
+void refuse_use(struct resolve *r, struct pol_pos pos, enum pol_kind kind,
+                const char *name, const struct pol_whole *w, const char *mend)
+{
+	char line[DIAG_LINE] = "", b[BDF_STRLEN];
+	struct pen p = { line, sizeof(line), 0 };
+	struct diag *d;
+
+	for (size_t i = 0; i < w->n_uses; i++)
+		pen_put(&p, "%s%s", i ? "; " : "", w->use[i]);
+	d = pol_err(r->errs, pos, FL_POL_HOST_USE, "%s %s: the host uses %s",
+	            pol_kind_name(kind), name, bdf_format(w->bdf, b));
+	diag_why(d, "%s", line);
+	diag_mend(d,
+	          "end that first (umount, swapoff, move the address, use "
+	          "another screen)%s",
+	          mend);
+}
+
 static void check_use(struct resolve *r, const struct set *s,
                       const struct pol_whole *w)
 {
-	char line[DIAG_LINE] = "", b[BDF_STRLEN];
-	size_t at = 0;
-	struct diag *d;
+	/* Of a disk there is no such word: keys-nvme.c. */
+	const char *take = s->dev->kind == POL_KIND_NVME
+	                           ? ""
+	                           : "; or write `in-use: take` in the device "
+	                             "to take it nevertheless";
 
-	if (!w->n_uses || s->dev->take)
-		return;
-	for (size_t i = 0; i < w->n_uses && at < sizeof(line); i++)
-		at += (size_t)snprintf(line + at, sizeof(line) - at, "%s%s",
-		                       i ? "; " : "", w->use[i]);
-	d = pol_err(r->errs, s->dev->pos, FL_POL_HOST_USE,
-	            "%s %s: the host uses %s", kind_of(s->dev), s->dev->name,
-	            bdf_format(w->bdf, b));
-	diag_why(d, "%s", line);
-	diag_mend(d, "end that first (umount, swapoff, move the address, use "
-	             "another screen); or write `in-use: take` in the device "
-	             "to take it nevertheless");
+	if (w->n_uses && !s->dev->take)
+		refuse_use(r, s->dev->pos, s->dev->kind, s->dev->name, w, take);
 }
 
 static void check_vfs(struct resolve *r, const struct set *s,
@@ -395,7 +406,8 @@ static void resolve_one(struct resolve *r, size_t index)
 	struct set s = { .dev = &r->p->device[index], .index = index };
 
 	s.fn[0] = find(r, s.dev);
-	if (!s.fn[0])
+	if (!s.fn[0] || check_nvme(r, s.dev->kind, s.dev->name,
+	                           s.dev->match.pos, s.fn[0]->bdf))
 		return;
 	s.n = 1;
 	if (collect(r, &s))

@@ -191,6 +191,35 @@ static inline bool ident_word(struct pol_ident *id, uint32_t *set,
 	return true;
 }
 
+/* "8:0:4": total, kept, most of a VF */
+static inline void set_flexible(struct pol_nvme *n, struct pol_flexible *f,
+                                uint32_t *set, const char *v)
+{
+	unsigned total, own, most;
+
+	assert_int_equal(sscanf(v, "%u:%u:%u", &total, &own, &most), 3);
+	*f = (struct pol_flexible){ .total = total,
+		                    .own = (uint16_t)own,
+		                    .most = (uint16_t)most };
+	set_text(n->name, sizeof(n->name), "nvme0");
+	*set |= POL_HAS_RESOURCES;
+}
+
+static inline bool nvme_word(struct pol_nvme *n, uint32_t *set, const char *w)
+{
+	const char *v;
+
+	if (word_value(w, "queues", &v))
+		set_flexible(n, &n->queues, set, v);
+	else if (word_value(w, "interrupts", &v))
+		set_flexible(n, &n->interrupts, set, v);
+	else if (word_value(w, "first", &v))
+		n->first_id = (uint16_t)number(v, 10);
+	else
+		return false;
+	return true;
+}
+
 static inline void pf_altname(struct pol_pf *pf, const char *name)
 {
 	size_t i = 0;
@@ -205,7 +234,7 @@ static inline void pf_word(struct pol_pf *pf, const char *w)
 	const char *v;
 	unsigned a, b;
 
-	if (switch_word(pf, w))
+	if (switch_word(pf, w) || nvme_word(&pf->nvme, &pf->set, w))
 		return;
 	if (word_value(w, "id", &v)) {
 		assert_int_equal(sscanf(v, "%x:%x", &a, &b), 2);
@@ -257,6 +286,20 @@ static inline void set_link_state(struct pol_vf *vf, const char *v)
 		vf->link_state++;
 }
 
+/* "2:1:on": queues, interrupts, online */
+static inline void set_resources(struct pol_vf *vf, const char *v)
+{
+	unsigned queues, interrupts;
+	char state[8];
+
+	assert_int_equal(sscanf(v, "%u:%u:%7s", &queues, &interrupts, state),
+	                 3);
+	vf->set |= POL_HAS_RESOURCES;
+	vf->res =
+		(struct pol_resources){ (uint16_t)queues, (uint16_t)interrupts,
+		                        !strcmp(state, "on") };
+}
+
 static inline bool vf_knob(struct pol_vf *vf, const char *w)
 {
 	const char *v;
@@ -268,6 +311,8 @@ static inline bool vf_knob(struct pol_vf *vf, const char *w)
 	} else if (word_value(w, "rss", &v)) {
 		vf->set |= POL_HAS_RSS;
 		vf->rss = *v == '1';
+	} else if (word_value(w, "res", &v)) {
+		set_resources(vf, v);
 	} else if (word_value(w, "state", &v)) {
 		set_link_state(vf, v);
 	} else if (word_value(w, "refused", &v)) {

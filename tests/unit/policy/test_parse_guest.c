@@ -175,6 +175,51 @@ static void test_gpus(void **state)
 	pol_free(p);
 }
 
+static void test_nvme(void **state)
+{
+	struct pol_policy *p = parse("tests/golden/policy/good/nvme.yaml");
+	const struct pol_device *disk = &p->device[1];
+	const struct pol_nic *nic = &p->nic[0];
+	const struct pol_guest *g = &p->guest[0];
+
+	(void)state;
+	assert_int_equal(p->n_nvmes, 5);
+	assert_int_equal(p->n_devices, 3);
+	assert_string_equal(disk->name, "scratch");
+	assert_int_equal(disk->kind, POL_KIND_NVME);
+	assert_int_equal(disk->release, POL_RELEASE_QUARANTINE);
+	assert_int_equal(disk->companions, POL_TOGETHER);
+	assert_true(disk->match.by_class && disk->match.by_interface);
+	assert_int_equal(disk->match.class_code, 0x0108);
+	assert_int_equal(disk->match.interface, 2);
+	assert_int_equal(p->device[2].release, POL_RELEASE_REUSE);
+	assert_int_equal(p->device[2].companions, POL_ALONE);
+
+	assert_int_equal(p->n_nics, 3);
+	assert_int_equal(nic->kind, POL_KIND_NVME);
+	assert_int_equal(nic->vf_count.v, 4);
+	assert_int_equal(nic->res_given, POL_GIVEN);
+	assert_int_equal(nic->res.queues, 9);
+	assert_int_equal(nic->res.interrupts, 9);
+	assert_true(nic->res.online);
+	assert_false(p->pool[0].hold);
+	assert_int_equal(nic[1].res_given, POL_ABSENT);
+	assert_true(p->pool[1].hold);
+	assert_int_equal(nic[2].res_given, POL_DEFAULT);
+	assert_false(nic[2].res.online);
+
+	assert_int_equal(g->n_devices, 1);
+	assert_int_equal(g->device[0].slot, 6);
+	assert_int_equal(g->n_nics, 3);
+	assert_string_equal(g->nic[0].name, "ns-shared#0");
+	assert_string_equal(g->nic[1].name, "ns-shared#1");
+	assert_string_equal(g->nic[2].name, "as-it-is#0");
+	g++;
+	assert_string_equal(g->device[1].name, "plain");
+	assert_string_equal(g->nic[0].name, "ns-shared#2");
+	pol_free(p);
+}
+
 /* ---- MACs ---------------------------------------------------------------- */
 
 static void test_macs(void **state)
@@ -474,6 +519,7 @@ int main(void)
 		cmocka_unit_test(test_cpus),
 		cmocka_unit_test(test_gpus),
 		cmocka_unit_test(test_nodes),
+		cmocka_unit_test(test_nvme),
 		cmocka_unit_test(test_macs),
 		cmocka_unit_test(test_stable_collision),
 		cmocka_unit_test(test_macvtap),
