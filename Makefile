@@ -122,7 +122,7 @@ install: all
 		sed 's|/usr/local|$(PREFIX)|; s|file:/usr/|file:$(PREFIX)/|' contrib/systemd/$$unit \
 			>$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit 1; \
 	done
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/fairlead contrib/schema/*
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/fairlead contrib/schema/* contrib/systemd/fairlead-netd-nvme.conf
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/network contrib/networkd/*
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/udev/rules.d contrib/udev/*
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/sysusers.d contrib/sysusers/*

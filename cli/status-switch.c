@@ -67,10 +67,46 @@ static void print_health(const json_t *list)
 	}
 }
 
+static json_int_t count_of(const json_t *o, const char *key)
+{
+	return json_integer_value(json_object_get(o, key));
+}
+
+/* What a VF has of an NVMe controller. */
+static void print_queues(const json_t *vf)
+{
+	printf("%" JSON_INTEGER_FORMAT " queues, %" JSON_INTEGER_FORMAT
+	       " interrupts, %s",
+	       count_of(vf, "queues"), count_of(vf, "interrupts"),
+	       json_is_true(json_object_get(vf, "online")) ? "online"
+	                                                   : "offline");
+}
+
+static void print_shared(const json_t *nvme, const char *kind)
+{
+	const json_t *o = json_object_get(nvme, kind);
+
+	printf(", of %" JSON_INTEGER_FORMAT " %s it keeps %" JSON_INTEGER_FORMAT
+	       " and VFs have %" JSON_INTEGER_FORMAT,
+	       count_of(o, "total"), kind, count_of(o, "kept"),
+	       count_of(o, "given"));
+}
+
+static void print_controller(const json_t *nvme)
+{
+	if (!json_is_object(nvme))
+		return;
+	printf("  controller %s", cli_text(nvme, "controller", "?"));
+	print_shared(nvme, "queues");
+	print_shared(nvme, "interrupts");
+	putchar('\n');
+}
+
 void status_pf_switch(const json_t *pf)
 {
 	const json_t *groups = json_object_get(pf, "rate-groups");
 
+	print_controller(json_object_get(pf, "nvme"));
 	print_health(json_object_get(pf, "health"));
 	if (strcmp(cli_text(pf, "embedded-switch-mode", ""), "switchdev") != 0)
 		return;
@@ -104,6 +140,11 @@ void status_vf_switch(const json_t *vf)
 	}
 	if (vectors) {
 		printf("%s%" JSON_INTEGER_FORMAT " vectors", comma, vectors);
+		comma = "; ";
+	}
+	if (json_is_integer(json_object_get(vf, "queues"))) {
+		printf("%s", comma);
+		print_queues(vf);
 		comma = "; ";
 	}
 	if (*comma == ';')

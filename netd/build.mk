@@ -53,6 +53,8 @@ SRCS_netd := \
 	metrics.c \
 	modules.c \
 	moves.c \
+	nvme-state.c \
+	nvme.c \
 	observe-parts.c \
 	observe-sockets.c \
 	observe-switch.c \

@@ -33,6 +33,8 @@ static const struct {
 	[POL_OP_VF_RATE] = { OF_VF, "tx-rate" },
 	[POL_OP_VF_RSS] = { OF_VF, "query-rss" },
 	[POL_OP_VF_LINK] = { OF_VF, "link-state" },
+	[POL_OP_NVME_KEEP] = { OF_PF, "queues-kept" },
+	[POL_OP_VF_RESOURCES] = { OF_VF, "queues" },
 	[POL_OP_VF_GROUP] = { OF_VF, "rate-group" },
 	[POL_OP_VF_MSIX] = { OF_VF, "msix-vectors" },
 	[POL_OP_VF_DRIVER] = { OF_VF, "driver" },

@@ -99,13 +99,10 @@ static void refuse_busy(struct server *s, struct client *c,
 static int launch(struct server *s, struct job *j)
 {
 	struct env *e = s->env;
-	const int keep[] = { e->root_fd,
-		             e->state_fd,
-		             e->guests_fd,
-		             e->cache_fd,
-		             j->policy_fd,
-		             j->peer.pidfd,
-		             words_of(&e->words, j->req.guest) };
+	const int keep[] = { e->root_fd,    e->state_fd,
+		             e->guests_fd,  e->cache_fd,
+		             e->nvme_fd,    j->policy_fd,
+		             j->peer.pidfd, words_of(&e->words, j->req.guest) };
 	_cleanup_free_ struct work *w = calloc(1, sizeof(*w));
 	int r;
 

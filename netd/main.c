@@ -32,6 +32,7 @@
 #include "netd/audit.h"
 #include "netd/kernels.h"
 #include "netd/modules.h"
+#include "netd/nvme.h"
 #include "netd/record.h"
 #include "netd/reload.h"
 #include "netd/serials.h"
@@ -159,8 +160,11 @@ static int print_machine(const struct options *o, struct env *e, struct diag *d)
 	if (!r && sriov_variants_read(e->root_fd, &e->variants))
 		e->variants = NULL;
 	if (!r)
+		r = nvme_keeper_start(e->root_fd, &e->nvme_fd, d);
+	if (!r)
 		r = record_print(e, STDOUT_FILENO, d);
 	sriov_variants_free(e->variants);
+	close_fd(&e->nvme_fd);
 	close_fd(&e->state_fd);
 	close_fd(&e->root_fd);
 	return r;
@@ -196,6 +200,8 @@ static int serve(const struct options *o, struct env *e, struct diag *d)
 		open_cache(o->cache, e);
 	}
 	if (!r)
+		r = nvme_keeper_start(e->root_fd, &e->nvme_fd, d);
+	if (!r)
 		r = server_open(e, o->socket, &s, d);
 	if (!r)
 		r = caps_reduce(e->log, d);
@@ -208,6 +214,7 @@ static int serve(const struct options *o, struct env *e, struct diag *d)
 	server_close(s);
 	serials_free(e->serials);
 	sriov_variants_free(e->variants);
+	close_fd(&e->nvme_fd);
 	close_fd(&e->cache_fd);
 	words_clear(&e->words);
 	close_fd(&e->guests_fd);
@@ -245,6 +252,7 @@ int main(int argc, char **argv)
 	e->state_fd = -1;
 	e->guests_fd = -1;
 	e->cache_fd = -1;
+	e->nvme_fd = -1;
 	words_init(&e->words);
 	r = o.observe ? print_machine(&o, e, &d) : serve(&o, e, &d);
 	if (r)

@@ -267,6 +267,8 @@ enum {
 	FL_NETD_OWNED = 760,       /* another program sets it, too */
 	FL_NETD_RELOAD = 761,      /* the policy file is not taken */
 	FL_NETD_METRICS = 765,     /* what is counted cannot be read */
+	FL_NETD_NVME = 770,        /* nobody may ask NVMe controllers */
+	FL_NETD_NVME_LATE = 771,   /* one does not answer */
 	FL_NETD_OVS = 778,         /* Open vSwitch does not do it */
 	FL_NETD_NO_OVS = 779,      /* ... is not there */
 	FL_NETD_MOVED = 782,       /* a guest has another VF for now */

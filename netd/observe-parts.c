@@ -20,9 +20,26 @@ static bool asks_for_class(const struct pol_policy *p)
 	return false;
 }
 
+/* VFs of an NVMe controller may be disks of the host's. */
+static unsigned of_disks(const struct pol_policy *p)
+{
+	for (size_t i = 0; i < p->n_nics; i++)
+		if (p->nic[i].kind == POL_KIND_NVME)
+			return SEE_WHOLES | SEE_QUEUES;
+	return 0;
+}
+
+static unsigned of_queues(const struct pol_state *s)
+{
+	for (size_t i = 0; i < s->n_pfs; i++)
+		if (s->pf[i].set & POL_HAS_RESOURCES)
+			return SEE_QUEUES;
+	return 0;
+}
+
 unsigned observe_for_policy(const struct pol_policy *p)
 {
-	unsigned parts = SEE_SWITCH | SEE_ANSWERS;
+	unsigned parts = SEE_SWITCH | SEE_ANSWERS | of_disks(p);
 
 	if (p->n_devices || p->host.deny_unlisted || asks_for_class(p))
 		parts |= SEE_WHOLES;
@@ -37,13 +54,14 @@ unsigned observe_for_policy(const struct pol_policy *p)
 
 unsigned observe_for_state(const struct pol_state *was)
 {
-	return SEE_SWITCH | SEE_ANSWERS | (was->n_wholes ? SEE_WHOLES : 0u);
+	return SEE_SWITCH | SEE_ANSWERS | (was->n_wholes ? SEE_WHOLES : 0u) |
+	       of_queues(was);
 }
 
 struct observing observe_outcome(const struct pol_plan *plan,
                                  const struct pol_state *seen)
 {
-	struct observing what = { .plan = plan };
+	struct observing what = { .plan = plan, .parts = of_queues(seen) };
 
 	for (size_t i = 0; i < plan->n; i++) {
 		if (plan->action[i].op == POL_OP_DEV_DRIVER)

@@ -14,6 +14,7 @@
 #include "irq-remap/irq-remap.h"
 #include "netd/ledger.h"
 #include "netd/modules.h"
+#include "netd/nvme.h"
 #include "netd/stuck.h"
 #include "netd/switch.h"
 #include "netd/vectors.h"
@@ -398,6 +399,8 @@ static int see_all(struct observer *o)
 		see_switches(o, devlink);
 	if (!r && parts & SEE_WHOLES)
 		r = observe_wholes(o->env, o->holders, o->s);
+	if (!r && parts & SEE_QUEUES)
+		observe_nvme(o->env, o->s);
 	ledger_free(&o->book);
 	sriov_holders_free(o->holders);
 	return r;

@@ -37,7 +37,9 @@ enum {
 	SEE_SOCKETS = 1 << 4,
 	/* Which host this is. */
 	SEE_MACHINE = 1 << 5,
-	SEE_ALL = (1 << 6) - 1,
+	/* What VFs have of NVMe controllers: nvme.h. */
+	SEE_QUEUES = 1 << 6,
+	SEE_ALL = (1 << 7) - 1,
 };
 struct observing {
 	unsigned parts;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "netd/nvme.h"
 #include "netd/overlay.h"
 #include "netd/ovs.h"
 #include "netd/refused.h"
@@ -169,8 +170,8 @@ static int op_netlink(void *ctx, const struct pol_action *a, struct diag *d)
 	return op_many(ctx, a, 1, &done, d);
 }
 
-static int vf_address(const struct machine *m, const struct pol_action *a,
-                      struct bdf *ret, struct diag *d)
+int op_vf_address(const struct machine *m, const struct pol_action *a,
+                  struct bdf *ret, struct diag *d)
 {
 	_cleanup_free_ struct sriov_pf *pf = calloc(1, sizeof(*pf));
 	char b[BDF_STRLEN];
@@ -196,7 +197,7 @@ static int op_driver(void *ctx, const struct pol_action *a, struct diag *d)
 {
 	const struct machine *m = ctx;
 	struct bdf vf = { 0 };
-	int r = vf_address(m, a, &vf, d);
+	int r = op_vf_address(m, a, &vf, d);
 
 	if (r)
 		return r;
@@ -209,7 +210,7 @@ static int op_msix(void *ctx, const struct pol_action *a, struct diag *d)
 {
 	const struct machine *m = ctx;
 	struct bdf vf = { 0 };
-	int r = vf_address(m, a, &vf, d);
+	int r = op_vf_address(m, a, &vf, d);
 
 	if (!r)
 		r = sriov_set_msix(m->env->root_fd, vf, a->number, d);
@@ -308,6 +309,8 @@ const struct apply_ops machine_ops = {
 		[POL_OP_BRIDGE] = op_bridge,
 		[POL_OP_PORT] = op_port,
 		[POL_OP_VF_MSIX] = op_msix,
+		[POL_OP_NVME_KEEP] = op_nvme,
+		[POL_OP_VF_RESOURCES] = op_nvme,
 		[POL_OP_VF_DRIVER] = op_driver,
 		[POL_OP_OVERLAY] = op_overlay,
 		[POL_OP_OVERLAY_GONE] = op_overlay,

@@ -145,7 +145,6 @@ json_t *affinity_follow(int root_fd, const struct lease *l,
 
 /* ---- requests ------------------------------------------------------------ */
 
-struct work;
 typedef int verb_fn(struct work *w);
 enum {
 	WHO_NOBODY = 0, /* netd itself */
@@ -198,6 +197,7 @@ struct env {
 	int root_fd, state_fd;
 	int guests_fd; /* folder of the control sockets */
 	int cache_fd;  /* of decompressed kernels; -1 = none */
+	int nvme_fd;   /* nvme.h; -1 = nobody to ask */
 	const struct log *log;
 	const char *journal;     /* systemd's, for audit.h; NULL = not there */
 	struct serials *serials; /* serials.h; NULL = none are known */

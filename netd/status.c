@@ -12,6 +12,7 @@
 #include "netd/guard.h"
 #include "netd/guests.h"
 #include "netd/ledger.h"
+#include "netd/nvme.h"
 #include "netd/ovs.h"
 #include "netd/reconcile.h"
 #include "netd/refused.h"
@@ -230,6 +231,8 @@ int verb_status(struct work *w)
 		json_array_append_new(pfs, pf_json(w->env, &s->pf[i]));
 	if (!r)
 		status_switches(s, pfs);
+	if (!r)
+		status_nvme(s, pfs);
 	for (size_t i = 0; !r && i < s->n_wholes; i++)
 		if (is_shown(&s->whole[i]))
 			json_array_append_new(devices,

@@ -36,5 +36,9 @@ int op_port(void *ctx, const struct pol_action *a, struct diag *d);
 /* The MAC of the function behind the VF's port, where it has one. */
 _must_check_ int op_function_mac(const struct machine *m,
                                  const struct pol_action *a);
+/* ops.c: of the action's VF, as it is now. */
+_must_check_ int op_vf_address(const struct machine *m,
+                               const struct pol_action *a, struct bdf *ret,
+                               struct diag *d);
 
 #endif
