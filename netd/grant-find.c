@@ -160,6 +160,8 @@ static void list_nic(struct guest_run *r, const struct pol_guest_nic *n)
 	f->on_fault = n->on_fault;
 	f->rom = POL_ROM_DEVICE;
 	f->pool = &r->policy->pool[n->pool];
+	f->booked = true;
+	f->hold = f->pool->hold;
 	snprintf(label, sizeof(label), "%s/%s", r->guest->name, n->name);
 	for (size_t p = 0; p < r->want->n_pfs; p++)
 		for (size_t v = 0; v < r->want->pf[p].n_vfs; v++) {
@@ -191,6 +193,8 @@ static void list_device(struct guest_run *r, const struct pol_guest_device *dev)
 			return;
 		f->bdf = w->bdf;
 		f->function = w->function;
+		f->booked = p->kind == POL_KIND_NVME;
+		f->hold = p->release == POL_RELEASE_QUARANTINE;
 		f->on_fault = p->on_fault;
 		/* The file is the named function's; companions have theirs. */
 		f->rom = strchr(f->name, ':') && p->rom == POL_ROM_FILE

@@ -240,13 +240,13 @@ static void say_drifted(struct work *w, size_t n)
 		           n);
 }
 
-/* No VF with traces of an earlier tenant. */
+/* None with traces of an earlier tenant. */
 static int make_clean(struct work *w, struct guest_run *r)
 {
 	int e = 0;
 
 	for (size_t i = 0; !e && i < r->give.n; i++)
-		if (r->give.fn[i].vf)
+		if (r->give.fn[i].booked)
 			e = tenancy_clean(w, &r->m, r->give.fn[i].pool,
 			                  r->give.fn[i].bdf);
 	return e;
@@ -263,8 +263,9 @@ static int hand_over(struct work *w, struct guest_run *r)
 
 		snprintf(tenant, sizeof(tenant), "%s/%s", r->guest->name,
 		         f->name);
-		if (f->vf)
-			e = tenancy_give(w, f->bdf, tenant, &f->generation);
+		if (f->booked)
+			e = tenancy_give(w, f->bdf, tenant, f->hold,
+			                 &f->generation);
 	}
 	return e;
 }
@@ -487,7 +488,7 @@ static int scrub_all(struct work *w, struct guest_run *r)
 
 	grant_list(r);
 	for (size_t i = 0; !e && i < r->give.n; i++)
-		if (r->give.fn[i].vf)
+		if (r->give.fn[i].booked)
 			e = tenancy_end(w, &r->m, r->give.fn[i].pool,
 			                r->give.fn[i].bdf);
 	return e ? e : grant_look_again(w, r);

@@ -54,11 +54,12 @@ struct ledger_fn *ledger_held_by(const struct ledger *l, const char *holder)
 	return NULL;
 }
 
-void ledger_give(struct ledger_fn *f, const char *tenant)
+void ledger_give(struct ledger_fn *f, const char *tenant, bool hold)
 {
 	f->generation++;
 	f->state = LEDGER_GIVEN;
 	f->moved = (struct ledger_moved){ .nic = "" };
+	f->hold = hold;
 	snprintf(f->tenant, sizeof(f->tenant), "%s", tenant);
 }
 
@@ -95,6 +96,8 @@ static json_t *fn_json(const struct ledger_fn *f)
 	                  "generation", (json_int_t)f->generation, "state",
 	                  ledger_state_name(f->state), "tenant", f->tenant);
 
+	if (f->hold)
+		json_object_set_new(o, "hold", json_true());
 	if (f->state == LEDGER_GIVEN && *f->moved.nic)
 		json_object_set_new(o, "moved",
 		                    json_pack("{s:s, s:i}", "nic", f->moved.nic,
@@ -218,19 +221,28 @@ static bool take_fn(const json_t *o, struct ledger *l)
 	    !take_text(o, "tenant", f->tenant, sizeof(f->tenant)))
 		return false;
 	f->generation = (uint64_t)generation;
+	f->hold = json_is_true(json_object_get(o, "hold"));
 	return take_moved(json_object_get(o, "moved"), &f->moved) &&
 	       take_loan(json_object_get(o, "loan"), &f->loan) &&
 	       take_scrub(json_object_get(o, "scrub"), &f->scrub);
 }
 
-/* VFs do not outlive a boot, and with them go their tenants and traces. */
+/* VFs do not outlive a boot, and with them go their tenants and traces; but not
+ * what tenants have written to disks. */
 static void new_boot(struct ledger *l)
 {
-	for (size_t i = 0; i < l->n; i++)
-		l->fn[i] = (struct ledger_fn){
-			.bdf = l->fn[i].bdf,
-			.generation = l->fn[i].generation,
-		};
+	for (size_t i = 0; i < l->n; i++) {
+		struct ledger_fn was = l->fn[i], *f = &l->fn[i];
+
+		*f = (struct ledger_fn){ .bdf = was.bdf,
+			                 .generation = was.generation };
+		if (!was.hold || was.state == LEDGER_CLEAN)
+			continue;
+		f->state = LEDGER_QUARANTINED;
+		f->hold = true;
+		f->scrub = was.scrub;
+		memcpy(f->tenant, was.tenant, sizeof(f->tenant));
+	}
 }
 
 int ledger_decode(const json_t *doc, const char *boot, struct ledger *ret)

@@ -3,9 +3,10 @@
 #define FL_NETD_LEDGER_H
 
 /*
- * What netd must remember of a virtual function, and the kernel does not: how
- * many times it was given away, to whom it is given where that is no guest,
- * and whether the last tenant's traces are off it.
+ * What netd must remember of a virtual function, or of a disk given away as a
+ * whole, and the kernel does not: how many times it was given away, to whom it
+ * is given where that is no guest, and whether the last tenant's traces are off
+ * it.
  *
  * Theory of operation
  *   One file of the state folder, ledger.json, durable as the journal's. Only
@@ -21,6 +22,11 @@
  *   opened for its tenant: a crash at any point of a lease leaves GIVEN, and
  *   what is GIVEN and has no tenant any more is scrubbed before it is given
  *   again. QUARANTINED is never given.
+ *
+ *   What is on hold (`release: quarantine`, of disks) goes into quarantine when
+ *   its tenant ends, proved or not: no reset takes off it what he has written.
+ *   That it is so is written as it is given; and it lasts over boots, as what
+ *   was written does.
  *
  *   The generation grows each time a function is given, and never shrinks, not
  *   at a boot either. Who gives back says which one: a release that was on its
@@ -74,6 +80,7 @@ struct ledger_fn {
 	struct bdf bdf;
 	uint64_t generation;
 	enum ledger_state state;
+	bool hold; /* from its tenant into quarantine */
 	char tenant[NETD_HOLDER_MAX]; /* the last: "guest/nic", or a holder */
 	struct ledger_moved moved;    /* while it is given */
 	struct ledger_loan loan;
@@ -96,7 +103,7 @@ struct ledger_fn *ledger_find(const struct ledger *l, struct bdf b);
 struct ledger_fn *ledger_get(struct ledger *l, struct bdf b);
 struct ledger_fn *ledger_held_by(const struct ledger *l, const char *holder);
 /* A new tenant: a new generation. */
-void ledger_give(struct ledger_fn *f, const char *tenant);
+void ledger_give(struct ledger_fn *f, const char *tenant, bool hold);
 const char *ledger_state_name(enum ledger_state s);
 /* For `status`: as in the file, without what was never given. */
 json_t *ledger_json(const struct ledger *l);
@@ -148,6 +155,10 @@ struct scrub_seen {
 void scrub_function(const struct scrub_ops *ops, void *ctx, struct bdf vf,
                     unsigned steps, bool exact, struct ledger_scrub *ret,
                     struct scrub_seen *ret_seen);
+/* Of a whole function, which has no state beside itself: its reset. What is
+ * stored in it is not looked at. */
+void scrub_whole(const struct scrub_ops *ops, void *ctx, struct bdf b,
+                 struct ledger_scrub *ret);
 
 /* ---- tenancy.c: what grants and loans do with both ------------------------
  */
@@ -159,9 +170,10 @@ void scrub_function(const struct scrub_ops *ops, void *ctx, struct bdf vf,
  * refused. -EUCLEAN FL_NETD_QUARANTINE. */
 _must_check_ int tenancy_clean(struct work *w, struct machine *m,
                                const struct pol_pool *pool, struct bdf vf);
-/* It is the tenant's from here on; *ret_generation as written. */
+/* It is the tenant's from here on; *ret_generation as written. `hold`: then it
+ * goes into quarantine. */
 _must_check_ int tenancy_give(struct work *w, struct bdf vf, const char *tenant,
-                              uint64_t *ret_generation);
+                              bool hold, uint64_t *ret_generation);
 /* The tenant has gone: scrubbed now. What is not proved is logged, and the
  * function waits in quarantine; that is no error of this. */
 _must_check_ int tenancy_end(struct work *w, struct machine *m,

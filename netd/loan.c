@@ -366,7 +366,7 @@ static int give(struct work *w, struct loan *l)
 	struct diag said;
 	int e = tenancy_give(w, l->vf,
 	                     *w->req.holder ? w->req.holder : "a connection",
-	                     &generation);
+	                     l->pool->hold, &generation);
 
 	if (e)
 		return e;

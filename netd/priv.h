@@ -460,7 +460,8 @@ struct grant_fn {
 	const char *rom_file;
 	enum pol_on_fault on_fault;
 	const struct pol_pool *pool;   /* of a VF */
-	uint64_t generation;           /* of a VF: ledger.h */
+	bool booked, hold;             /* ledger.h: VFs, and disks */
+	uint64_t generation;           /* of such a one */
 	const struct pol_vf *vf;       /* as observed, NULL = none */
 	const struct pol_whole *whole; /* the same */
 };

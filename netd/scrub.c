@@ -237,6 +237,21 @@ static int all_steps(struct scrub *s, unsigned steps, bool exact)
 	return r;
 }
 
+static void begin(struct ledger_scrub *s)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	*s = (struct ledger_scrub){ .time = t.tv_sec };
+}
+
+static void end(struct scrub *s, int r)
+{
+	s->ret->proved = r == 0;
+	if (r)
+		failed(s, r);
+}
+
 void scrub_function(const struct scrub_ops *ops, void *ctx, struct bdf vf,
                     unsigned steps, bool exact, struct ledger_scrub *ret,
                     struct scrub_seen *ret_seen)
@@ -244,16 +259,19 @@ void scrub_function(const struct scrub_ops *ops, void *ctx, struct bdf vf,
 	struct scrub s = {
 		.ops = ops, .ctx = ctx, .vf = vf, .ret = ret, .seen = ret_seen
 	};
-	struct timespec t;
-	int r;
 
-	clock_gettime(CLOCK_REALTIME, &t);
-	*ret = (struct ledger_scrub){ .time = t.tv_sec };
+	begin(ret);
 	*ret_seen = (struct scrub_seen){ .index = -1 };
-	r = all_steps(&s, steps, exact);
-	ret->proved = r == 0;
-	if (r)
-		failed(&s, r);
+	end(&s, all_steps(&s, steps, exact));
+}
+
+void scrub_whole(const struct scrub_ops *ops, void *ctx, struct bdf b,
+                 struct ledger_scrub *ret)
+{
+	struct scrub s = { .ops = ops, .ctx = ctx, .vf = b, .ret = ret };
+
+	begin(ret);
+	end(&s, reset(&s, false));
 }
 
 /* ---- the machine -----------------------------------------------------------

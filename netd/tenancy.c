@@ -29,7 +29,11 @@ static int quarantined(struct work *w, const struct ledger_fn *f)
 	          b);
 	diag_why(&w->diag, "after %.60s had it: %s",
 	         *f->tenant ? f->tenant : "its tenant", f->scrub.why);
-	diag_mend(&w->diag, "mend that, then `fairlead scrub %s`", b);
+	diag_mend(&w->diag,
+	          f->hold ? "erase what is not for the next one, then "
+	                    "`fairlead scrub %s`"
+	                  : "mend that, then `fairlead scrub %s`",
+	          b);
 	return -EUCLEAN;
 }
 
@@ -80,17 +84,40 @@ static void tell_history(struct work *w, const struct ledger_fn *f,
 	json_decref(e);
 }
 
+static bool is_vf(const struct work *w, struct bdf b)
+{
+	struct bdf pf;
+
+	return !sriov_pf_of(w->env->root_fd, b, &pf);
+}
+
+static bool is_there(const struct work *w, struct bdf b)
+{
+	struct sriov_fn f;
+
+	return !sriov_fn_look(w->env->root_fd, b, &f);
+}
+
 /* Into `f`; the caller writes. */
 static void scrub_entry(struct work *w, struct machine *m,
                         const struct pol_pool *pool, struct ledger_fn *f)
 {
 	unsigned steps = pool ? pol_pool_scrub(pool) : POL_SCRUB_ALL;
 	bool exact = pool && pool->scrub_given != POL_ABSENT;
-	struct scrub_seen seen;
+	struct scrub_seen seen = { .index = -1 };
 
-	scrub_function(&machine_scrub, m, f->bdf, steps, exact, &f->scrub,
-	               &seen);
+	if (is_vf(w, f->bdf))
+		scrub_function(&machine_scrub, m, f->bdf, steps, exact,
+		               &f->scrub, &seen);
+	else
+		scrub_whole(&machine_scrub, m, f->bdf, &f->scrub);
 	f->scrub.generation = f->generation;
+	if (f->scrub.proved && f->hold) {
+		f->scrub.proved = false;
+		snprintf(f->scrub.why, sizeof(f->scrub.why),
+		         "what it stores is for you to look after (release: "
+		         "quarantine)");
+	}
 	f->state = f->scrub.proved ? LEDGER_CLEAN : LEDGER_QUARANTINED;
 	if (!f->scrub.proved) {
 		(void)quarantined(w, f);
@@ -118,7 +145,7 @@ int tenancy_clean(struct work *w, struct machine *m,
 	return r;
 }
 
-int tenancy_give(struct work *w, struct bdf vf, const char *tenant,
+int tenancy_give(struct work *w, struct bdf vf, const char *tenant, bool hold,
                  uint64_t *ret_generation)
 {
 	_cleanup_close_ int lock = -1;
@@ -133,7 +160,7 @@ int tenancy_give(struct work *w, struct bdf vf, const char *tenant,
 		if (!strcmp(l.fn[i].tenant, tenant))
 			l.fn[i].moved = (struct ledger_moved){ .nic = "" };
 	if (f) {
-		ledger_give(f, tenant);
+		ledger_give(f, tenant, hold);
 		*ret_generation = f->generation;
 		r = ledger_write(w->env, &l, &w->diag);
 	} else if (!r) {
@@ -168,13 +195,11 @@ int tenancy_end(struct work *w, struct machine *m, const struct pol_pool *pool,
 	_cleanup_close_ int lock = -1;
 	struct ledger l = { 0 };
 	struct ledger_fn *f;
-	struct bdf pf;
 	int r = tenancy_open(w, &lock, &l);
 
 	f = r ? NULL : ledger_find(&l, vf);
 	/* One that went away is looked at when it is there again. */
-	if (f && f->state == LEDGER_GIVEN &&
-	    !sriov_pf_of(w->env->root_fd, vf, &pf)) {
+	if (f && f->state == LEDGER_GIVEN && is_there(w, vf)) {
 		scrub_entry(w, m, pool, f);
 		w->diag = (struct diag){ 0 };
 		r = ledger_write(w->env, &l, &w->diag);
@@ -195,20 +220,34 @@ static int in_use(struct work *w, const char *who)
 	return -EBUSY;
 }
 
+/* A whole function is scrubbed if it has had a tenant. */
+static int none_such(struct work *w, struct bdf b)
+{
+	struct ledger l = { 0 };
+	bool known = is_vf(w, b);
+	int r = known ? 0 : ledger_read(w->env, &l, &w->diag);
+
+	if (!known && !r)
+		known = ledger_find(&l, b) && is_there(w, b);
+	ledger_free(&l);
+	if (r || known)
+		return r;
+	diag_fail(&w->diag, -ENODEV, FL_NETD_DEVICE,
+	          "%s is no virtual function, nor a disk that a guest had",
+	          w->req.device);
+	diag_mend(&w->diag, "`fairlead status` lists them");
+	return -ENODEV;
+}
+
 static int check_scrub(struct work *w, struct bdf b)
 {
 	struct sriov_holder h = { 0 };
 	const struct lease *l;
-	struct bdf pf;
 	size_t at = 0;
-	int r = sriov_pf_of(w->env->root_fd, b, &pf);
+	int r = none_such(w, b);
 
-	if (r) {
-		diag_fail(&w->diag, -ENODEV, FL_NETD_DEVICE,
-		          "%s is no virtual function", w->req.device);
-		diag_mend(&w->diag, "`fairlead status` lists them");
-		return -ENODEV;
-	}
+	if (r)
+		return r;
 	l = lease_of_device(&w->env->leases, b, &at);
 	if (l)
 		return in_use(w, l->guest);
@@ -230,6 +269,7 @@ static int scrub_now(struct work *w, struct bdf b)
 	if (!r)
 		r = f ? machine_open(w->env, &m, &w->diag) : -ENOMEM;
 	if (!r) {
+		f->hold = false; /* it was waited for this */
 		scrub_entry(w, &m, NULL, f);
 		r = ledger_write(w->env, &l, &w->diag);
 	}

@@ -31,8 +31,8 @@ static struct ledger sample(void)
 	struct ledger l = { 0 };
 	struct ledger_fn *f = ledger_get(&l, vf0);
 
-	ledger_give(f, "pod/net0");
-	ledger_give(f, "pod/net1");
+	ledger_give(f, "pod/net0", false);
+	ledger_give(f, "pod/net1", false);
 	strcpy(f->loan.holder, "pod/net1");
 	strcpy(f->loan.pool, "edge");
 	f->loan.uid = 7;
@@ -42,7 +42,7 @@ static struct ledger sample(void)
 	f->loan.attr.proto = 0x8100;
 	f->loan.attr.trust = true;
 	f = ledger_get(&l, vf1);
-	ledger_give(f, "g/a");
+	ledger_give(f, "g/a", false);
 	f->state = LEDGER_QUARANTINED;
 	f->scrub = (struct ledger_scrub){ .time = 9,
 		                          .generation = 1,
@@ -89,6 +89,40 @@ static void test_new_boot(void **state)
 	assert_int_equal(ledger_find(&back, vf1)->state, LEDGER_CLEAN);
 	ledger_free(&back);
 	json_decref(doc);
+	ledger_free(&l);
+}
+
+/* ... but not what a tenant has written to a disk. */
+static void test_hold(void **state)
+{
+	struct ledger l = { 0 }, back;
+	struct ledger_fn *f = ledger_get(&l, vf0);
+	json_t *doc;
+
+	(void)state;
+	ledger_give(f, "g/disk", true);
+	doc = document(&l);
+	assert_int_equal(ledger_decode(doc, "b1", &back), 0);
+	assert_int_equal(ledger_find(&back, vf0)->state, LEDGER_GIVEN);
+	assert_true(ledger_find(&back, vf0)->hold);
+	ledger_free(&back);
+	assert_int_equal(ledger_decode(doc, "b2", &back), 0);
+	assert_int_equal(ledger_find(&back, vf0)->state, LEDGER_QUARANTINED);
+	assert_true(ledger_find(&back, vf0)->hold);
+	assert_string_equal(ledger_find(&back, vf0)->tenant, "g/disk");
+	ledger_free(&back);
+	json_decref(doc);
+	/* Looked after since: it is as any other. */
+	f->state = LEDGER_CLEAN;
+	f->hold = false;
+	doc = document(&l);
+	assert_int_equal(ledger_decode(doc, "b2", &back), 0);
+	assert_int_equal(ledger_find(&back, vf0)->state, LEDGER_CLEAN);
+	ledger_free(&back);
+	json_decref(doc);
+	/* Given anew, to one whose policy holds nothing. */
+	ledger_give(f, "g/disk", false);
+	assert_false(f->hold);
 	ledger_free(&l);
 }
 
@@ -219,6 +253,28 @@ static int act(void *ctx, const struct pol_action *a, struct diag *d)
 		return diag_fail(d, -EIO, FL_NETD_READBACK, "another");
 	}
 	return sim_ops.act[a->op](ctx, a, d);
+}
+
+/* A disk as a whole: reset, or there is no such thing, which is no failure. */
+static void test_whole(void **state)
+{
+	const struct scrub_ops so = { .apply = &sim_ops, .reset = reset };
+	struct ledger_scrub ret;
+
+	(void)state;
+	memset(&machine, 0, sizeof(machine));
+	scrub_whole(&so, NULL, vf1, &ret);
+	assert_true(ret.proved && ret.time);
+	assert_int_equal(ret.done, POL_SCRUB_RESET);
+	machine.reset_errno = -EOPNOTSUPP;
+	scrub_whole(&so, NULL, vf1, &ret);
+	assert_true(ret.proved);
+	assert_int_equal(ret.done, 0);
+	machine.reset_errno = -EIO;
+	scrub_whole(&so, NULL, vf1, &ret);
+	assert_false(ret.proved);
+	assert_string_equal(ret.why, "no reset");
+	assert_int_equal(machine.resets, 3);
 }
 
 static struct sim *used_machine(void)
@@ -364,6 +420,8 @@ int main(void)
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_new_boot),
 		cmocka_unit_test(test_boot_unread),
+		cmocka_unit_test(test_hold),
+		cmocka_unit_test(test_whole),
 		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_file),
 		cmocka_unit_test(test_scrub),
