@@ -77,7 +77,7 @@ grep -q "^00.0 0x1111 bochs-drm" <<<"$fns" || fail "no display"
 grep -q "^00.1 0x2668 snd_hda_intel" <<<"$fns" || fail "no sound beside it"
 equal "VFs" "$(grep -c "0x10ca" <<<"$fns")" 2
 
-step "a VF goes, and comes back; the whole card, too"
+step "a VF goes by its name, and comes back"
 expect "detach" "$FAIRLEAD" detach studio "gpu1#0"
 wait_for 10 "the VF to be away" detached "gpu1#0"
 expect "attach" "$FAIRLEAD" attach studio "gpu1#0"
