@@ -8,7 +8,7 @@
 #include "netd/macs.h"
 
 #define FILE_NAME "macs.json"
-#define LABEL (2 * POL_NAME) /* "guest/nic" */
+#define LABEL ((size_t)2 * POL_NAME) /* "guest/nic" */
 /* Of 24 bits and at most 4096 nics, one in 4096 is taken. */
 #define TRIES 64
 

@@ -35,20 +35,22 @@ static int see_node(const char *name, void *arg)
 {
 	struct sockets *s = arg;
 	char path[96], text[SYSFS_MAX];
-	unsigned node, cpu;
-	uint64_t package;
-	int end = 0;
+	uint64_t node, package;
+	unsigned long cpu;
+	char *end = NULL;
 
-	if (sscanf(name, "node%u%n", &node, &end) != 1 || name[end] ||
-	    node >= POL_SOCKET_NODES)
+	if (strncmp(name, "node", 4) != 0 ||
+	    parse_u64(name + 4, POL_SOCKET_NODES - 1, &node))
 		return 0;
-	snprintf(path, sizeof(path), "sys/devices/system/node/node%u/cpulist",
-	         node);
-	if (sysfs_read(s->root_fd, path, text, sizeof(text)) <= 0 ||
-	    sscanf(text, "%u", &cpu) != 1)
+	snprintf(path, sizeof(path), "sys/devices/system/node/%.16s/cpulist",
+	         name);
+	if (sysfs_read(s->root_fd, path, text, sizeof(text)) <= 0)
+		return 0;
+	cpu = strtoul(text, &end, 10);
+	if (end == text)
 		return 0;
 	snprintf(path, sizeof(path),
-	         "sys/devices/system/cpu/cpu%u/topology/physical_package_id",
+	         "sys/devices/system/cpu/cpu%lu/topology/physical_package_id",
 	         cpu);
 	if (sysfs_read(s->root_fd, path, text, sizeof(text)) > 0 &&
 	    !parse_u64(text, INT32_MAX, &package))
