@@ -70,7 +70,7 @@ fault_start() { # [ARGS...]
 	rm -f "$FAULT_CONTROL" "$FAULT_LOG"
 	"$FL_BUILD/tests/lab/fault-at" "${FAULT_SET:-trace}" "$FAULT_CONTROL" "$FAULT_LOG" "$FL_BUILD/fairlead-netd" "$@" >>"$NETD_LOG" 2>&1 &
 	NETD_PID=$!
-	wait_for 20 "answer from fairlead-netd (its log: $NETD_LOG)" "$FAIRLEAD" status
+	wait_for 60 "answer from fairlead-netd (its log: $NETD_LOG)" "$FAIRLEAD" status
 	read -r _ NETD_MAIN <"$FAULT_LOG"
 }
 
