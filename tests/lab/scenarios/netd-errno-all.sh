@@ -25,8 +25,9 @@ one() { # NUMBER FROM TO
 	local number=$1 call errnos text
 	read -r _ call _ <<<"${CALLS[number]}"
 	read -ra errnos <<<"${ERRNOS[$call]}"
-	text="${VERB[0]}, errno ${errnos[tried % ${#errnos[@]}]} at $number: ${CALLS[number]}"
 	strike fail "$number" "${errnos[tried % ${#errnos[@]}]}"
+	# Some calls more or less were made before it than in the reference: what was struck is told.
+	text="${VERB[0]}, errno ${errnos[tried % ${#errnos[@]}]} at ${HIT#hit }"
 	[ -e "/proc/$NETD_MAIN" ] || fail "$text: netd died of it"
 	if [[ $HIT != *hit* ]]; then
 		missed=$((missed + 1))
