@@ -80,7 +80,7 @@ struct ledger_fn {
 	struct bdf bdf;
 	uint64_t generation;
 	enum ledger_state state;
-	bool hold; /* from its tenant into quarantine */
+	bool hold;                    /* from its tenant into quarantine */
 	char tenant[NETD_HOLDER_MAX]; /* the last: "guest/nic", or a holder */
 	struct ledger_moved moved;    /* while it is given */
 	struct ledger_loan loan;
