@@ -53,7 +53,7 @@ static void move(struct rig *r)
 	assert_int_equal(rig_apply(r, one), 0);
 	f = ledger_get(&book, r->sim->vf[1].bdf);
 	assert_non_null(f);
-	ledger_give(f, "g/a");
+	ledger_give(f, "g/a", false);
 	f->moved = (struct ledger_moved){ .nic = "e", .vf = 1 };
 	assert_int_equal(ledger_write(&r->env, &book, &d), 0);
 	ledger_free(&book);
@@ -145,7 +145,8 @@ static void test_given(void **state)
 	move(r);
 	w.env = &r->env;
 	assert_int_equal(
-		tenancy_give(&w, r->sim->vf[0].bdf, "g/a", &generation), 0);
+		tenancy_give(&w, r->sim->vf[0].bdf, "g/a", false, &generation),
+		0);
 	assert_int_equal(policy_applied(&r->env, &p, &r->errs, &r->d), 0);
 	assert_false(p->guest[0].nic[0].moved);
 	pol_free(p);
