@@ -100,8 +100,14 @@ static int dial(void)
 {
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
-	if (connect(fd, (const struct sockaddr *)&daemon_.at,
-	            sizeof(daemon_.at)) < 0)
+	int r;
+
+	/* libFuzzer has a timer. */
+	do
+		r = connect(fd, (const struct sockaddr *)&daemon_.at,
+		            sizeof(daemon_.at));
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
 		close_fd(&fd);
 	return fd;
 }
@@ -285,13 +291,13 @@ static void send_all(int fd, const uint8_t *data, size_t size, uint8_t how)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	bool plain = size && *data == '{';
-	uint8_t how, *copy = malloc(size);
+	uint8_t how, *copy;
 	int fd[CLIENTS];
 
-	if (size < 2 || !copy) {
-		free(copy);
+	if (size < 2)
 		return 0;
-	}
+	copy = malloc(size);
+	CHECK(copy);
 	how = plain ? 0 : *data;
 	memcpy(copy, data, size);
 	for (size_t i = 0; i < CLIENTS; i++) {
