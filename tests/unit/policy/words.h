@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef FL_TEST_POLICY_WORDS_H
+#define FL_TEST_POLICY_WORDS_H
+
+/* Words of state.h's lines: how one is read, and those of a switch and of the
+ * host. */
+
+#include "tests/unit/policy/golden.h"
+
+static inline bool word_value(const char *word, const char *key,
+                              const char **ret)
+{
+	size_t n = strlen(key);
+
+	*ret = word + n + 1;
+	return !strncmp(word, key, n) && word[n] == '=';
+}
+
+static inline uint32_t number(const char *s, int base)
+{
+	return (uint32_t)strtoul(s, NULL, base);
+}
+
+static inline void set_text(char *to, size_t size, const char *from)
+{
+	snprintf(to, size, "%s", from);
+}
+
+/* Underlines stand for blanks. */
+static inline void set_words(char *to, size_t size, const char *from)
+{
+	set_text(to, size, from);
+	for (; *to; to++)
+		if (*to == '_')
+			*to = ' ';
+}
+
+static inline bool port_word(struct pol_port *p, uint32_t *set, const char *w)
+{
+	const char *v;
+	unsigned a, b;
+	int n = 0;
+
+	if (word_value(w, "in", &v)) {
+		*set |= POL_HAS_PORT;
+		if (sscanf(v, "%15[^:]:%n%u", p->bridge, &n, &a) == 2) {
+			*set |= POL_HAS_PORT_VLAN;
+			p->pvid = (uint16_t)a;
+		}
+	} else if (word_value(w, "tagged", &v)) {
+		assert_int_equal(sscanf(v, "%u-%u", &a, &b), 2);
+		p->tagged[p->n_tagged++] =
+			(struct pol_vlan_range){ (uint16_t)a, (uint16_t)b };
+	} else if (word_value(w, "up", &v)) {
+		p->up = *v == '1';
+	} else if (word_value(w, "ovs", &v)) {
+		p->ovs = *v == '1';
+	} else if (word_value(w, "port-name", &v)) {
+		set_text(p->ifname, sizeof(p->ifname), v);
+	} else if (word_value(w, "strange", &v)) {
+		p->strange = *v == '1';
+		set_text(p->ifname, sizeof(p->ifname), "eth9");
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static inline void group_word(struct pol_switch *sw, const char *v)
+{
+	struct pol_group *g = &sw->group[sw->n_groups];
+	unsigned long long share, max;
+
+	if (!*v)
+		return;
+	sw->n_groups++;
+	assert_int_equal(sscanf(v, "%31[^:]:%llu:%llu:%u:%u", g->name, &share,
+	                        &max, &g->priority, &g->weight),
+	                 5);
+	g->share = share;
+	g->max = max;
+	g->set = POL_GROUP_ALL;
+}
+
+static inline bool switch_word(struct pol_pf *pf, const char *w)
+{
+	struct pol_switch *sw = &pf->sw;
+	const char *v;
+	unsigned on;
+
+	if (port_word(&sw->port, &pf->set, w))
+		return true;
+	if (word_value(w, "mode", &v)) {
+		pf->set |= POL_HAS_ESWITCH;
+		sw->instance = true;
+		sw->switchdev = !strcmp(v, "switchdev");
+	} else if (word_value(w, "param", &v)) {
+		struct pol_param_value *p = &sw->param[sw->n_params++];
+
+		pf->set |= POL_HAS_PARAMS;
+		assert_int_equal(sscanf(v, "%31[^:]:%32s", p->name, p->value),
+		                 2);
+	} else if (word_value(w, "msix", &v)) {
+		pf->msix_total = number(v, 10);
+	} else if (word_value(w, "group", &v)) {
+		pf->set |= POL_HAS_GROUPS;
+		group_word(sw, v);
+	} else if (word_value(w, "bridge", &v)) {
+		pf->set |= POL_HAS_BRIDGE;
+		assert_int_equal(sscanf(v, "%15[^:]:%u", sw->bridge, &on), 2);
+		sw->bridge_there = true;
+		sw->filtering = on;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static inline void host_word(struct pol_machine *m, const char *w)
+{
+	const char *v;
+
+	if (word_value(w, "name", &v))
+		set_text(m->hostname, sizeof(m->hostname), v);
+	else if (word_value(w, "id", &v))
+		assert_true(pol_machine_id(v, m->id));
+	else if (word_value(w, "sockets", &v))
+		for (size_t i = 0; v[i]; i++)
+			m->socket[i] = (uint8_t)(v[i] - '0');
+}
+
+#endif
