@@ -37,8 +37,7 @@ bool textring_is(int fd)
 	return seals >= 0 && (seals & SEALS) == SEALS;
 }
 
-/* ---- writing ---------------------------------------------------------------
- */
+/* ---- writing ------------------------------------------------------------- */
 
 /* Days since 1970 to a date, by eras of 400 years that begin in March. Not
  * gmtime(), which looks for the time zone's file. */
@@ -104,8 +103,7 @@ void textring_put(int fd, const char *text)
 	errno = keep;
 }
 
-/* ---- reading ---------------------------------------------------------------
- */
+/* ---- reading ------------------------------------------------------------- */
 
 /* Whoever has it may have set the offset to anything. */
 static size_t head_of(int fd)

@@ -139,8 +139,7 @@ int cni_add(struct cni *n)
 	return r;
 }
 
-/* ---- what netd's status says ----------------------------------------------
- */
+/* ---- what netd's status says --------------------------------------------- */
 
 static const char *holder_of(const json_t *function)
 {

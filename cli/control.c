@@ -58,8 +58,7 @@ int cli_reset(const struct cli *c, char *const *args, unsigned n)
 	return simple(c, args[0], "reset", "reset");
 }
 
-/* ---- stop ------------------------------------------------------------------
- */
+/* ---- stop ---------------------------------------------------------------- */
 
 /* Until its connection ends; *ret_reason as the VMM told it, "" = it did not.
  */
@@ -122,8 +121,7 @@ int cli_stop(const struct cli *c, char *const *args, unsigned n)
 	return guest_stop(c, args[0]);
 }
 
-/* ---- dump ------------------------------------------------------------------
- */
+/* ---- dump ---------------------------------------------------------------- */
 
 int cli_dump(const struct cli *c, char *const *args, unsigned n)
 {
@@ -157,8 +155,7 @@ int cli_dump(const struct cli *c, char *const *args, unsigned n)
 	return CLI_OK;
 }
 
-/* ---- ps --------------------------------------------------------------------
- */
+/* ---- ps ------------------------------------------------------------------ */
 
 static json_t *status_of(const struct cli *c, const char *name)
 {

@@ -80,8 +80,7 @@ void guest_close(struct guest *g)
 	free(TAKE_PTR(g->buf));
 }
 
-/* ---- asking ----------------------------------------------------------------
- */
+/* ---- asking -------------------------------------------------------------- */
 
 static int send_all(int sock, const char *text, size_t len, int fd)
 {
@@ -129,8 +128,7 @@ int guest_send(struct guest *g, const char *method, json_t *params, int fd,
 	               : 0;
 }
 
-/* ---- hearing ---------------------------------------------------------------
- */
+/* ---- hearing ------------------------------------------------------------- */
 
 static int take_line(struct guest *g, size_t n, json_t **ret, struct diag *d)
 {

@@ -23,8 +23,7 @@ struct table {
 	bool again; /* the second sample */
 };
 
-/* ---- what the VMM says ----------------------------------------------------
- */
+/* ---- what the VMM says --------------------------------------------------- */
 
 static int number_or(const json_t *o, const char *key, int none)
 {
@@ -83,8 +82,7 @@ static int take_rows(const json_t *reply, struct table *t)
 	return 0;
 }
 
-/* ---- what the host says -----------------------------------------------------
- */
+/* ---- what the host says -------------------------------------------------- */
 
 static void on_line(const struct irq_host *line, void *arg)
 {
@@ -148,8 +146,7 @@ static int sample_twice(int root_fd, unsigned seconds, struct table *t,
 	return r;
 }
 
-/* ---- printing ---------------------------------------------------------------
- */
+/* ---- printing ------------------------------------------------------------ */
 
 static json_t *or_null(bool known, json_t *v)
 {
@@ -237,8 +234,7 @@ static int print(const struct cli *c, const char *guest, const struct table *t,
 		host->posting_evidence, "vectors", rows));
 }
 
-/* ---- the verb ---------------------------------------------------------------
- */
+/* ---- the verb ------------------------------------------------------------ */
 
 static int unreadable(const struct cli *c, const char *what, int err)
 {

@@ -28,8 +28,7 @@ static int usage_error(const struct cli *c, const char *what, const char *mend)
 	return cli_refuse(c, CLI_USAGE, &d);
 }
 
-/* ---- lease -----------------------------------------------------------------
- */
+/* ---- lease --------------------------------------------------------------- */
 
 static int put_attributes(const struct cli *c, json_t *req)
 {
@@ -153,8 +152,7 @@ int cli_lease(const struct cli *c, char *const *args, unsigned n)
 	return r;
 }
 
-/* ---- release, scrub --------------------------------------------------------
- */
+/* ---- release, scrub ------------------------------------------------------ */
 
 int cli_release(const struct cli *c, char *const *args, unsigned n)
 {

@@ -185,8 +185,7 @@ static int become(const struct cli *c, struct launch *l, struct diag *d)
 	return d->err;
 }
 
-/* ---- the two steps --------------------------------------------------------
- */
+/* ---- the two steps ------------------------------------------------------- */
 
 void launch_close(struct launch *l)
 {

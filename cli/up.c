@@ -161,8 +161,7 @@ int guest_up(const struct cli *c, const char *name)
 	return status;
 }
 
-/* ---- log -------------------------------------------------------------------
- */
+/* ---- log ----------------------------------------------------------------- */
 
 /* netd has it also of guests that have ended; the guest, where netd was
  * restarted meanwhile. */

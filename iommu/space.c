@@ -162,8 +162,7 @@ static int check_region(const struct iommu_space *s,
 	return -EADDRNOTAVAIL;
 }
 
-/* ---- memory ----------------------------------------------------------------
- */
+/* ---- memory -------------------------------------------------------------- */
 
 static int fail_map(const struct iommu_region *r, uint64_t pinned, int err,
                     struct diag *d)
@@ -207,8 +206,7 @@ int iommu_map(struct iommu_space *s, const struct iommu_region *r,
 	return 0;
 }
 
-/* ---- device memory ---------------------------------------------------------
- */
+/* ---- device memory ------------------------------------------------------- */
 
 /* The entry that is exactly so (size 0: a free one), or NULL. */
 static struct iommu_peer *find_peer(struct iommu_space *s, uint64_t iova,
@@ -309,8 +307,7 @@ int iommu_unmap(struct iommu_space *s, struct iova iova, uint64_t size)
 	return 0;
 }
 
-/* ---- facts -----------------------------------------------------------------
- */
+/* ---- facts --------------------------------------------------------------- */
 
 int iommu_usable(const struct iommu_space *s,
                  struct iommu_range ret[static IOMMU_RANGES_MAX])

@@ -185,8 +185,7 @@ json_t *affinity_follow(int root_fd, const struct lease *l, const json_t *state)
 	return json_pack("{s:o, s:s}", "vectors", f.done, "why", why);
 }
 
-/* ---- as a worker -----------------------------------------------------------
- */
+/* ---- as a worker --------------------------------------------------------- */
 
 static void tell(const struct work *w, const json_t *done)
 {

@@ -32,8 +32,7 @@
 #define SETTLE_MS 8000u  /* for what must be done after it */
 #define QUERY_MS 5000u
 
-/* ---- who -------------------------------------------------------------------
- */
+/* ---- who ----------------------------------------------------------------- */
 
 static void ask_clear(struct ask *a)
 {
@@ -75,8 +74,7 @@ static bool ask_open(const struct client *vmm, const char *device)
 	return false;
 }
 
-/* ---- answers ---------------------------------------------------------------
- */
+/* ---- answers ------------------------------------------------------------- */
 
 /* The one who asked, who is free to ask anew then; NULL = has gone. */
 static struct client *let_go(struct ask *a)
@@ -153,8 +151,7 @@ static void take_away(struct server *s, struct client *vmm, const char *device,
 		chore_release(s, vmm->lease->guest, device);
 }
 
-/* ---- questions -------------------------------------------------------------
- */
+/* ---- questions ----------------------------------------------------------- */
 
 static int busy(struct diag *d, const char *guest, const char *device)
 {
@@ -344,8 +341,7 @@ void ask_attach(struct server *s, struct client *c, const struct request *r,
 		client_refuse(s, c, &d);
 }
 
-/* ---- what the VMM says -----------------------------------------------------
- */
+/* ---- what the VMM says --------------------------------------------------- */
 
 static void nonsense(struct server *s, const struct client *vmm)
 {
@@ -532,8 +528,7 @@ void ask_heard(struct server *s, struct client *vmm, const char *buf,
 	json_decref(o);
 }
 
-/* ---- ends ------------------------------------------------------------------
- */
+/* ---- ends ---------------------------------------------------------------- */
 
 void ask_vmm_gone(struct server *s, struct client *vmm)
 {

@@ -19,8 +19,7 @@
 #define SO_PEERPIDFD 77 /* Linux 6.5 */
 #endif
 
-/* ---- clients ---------------------------------------------------------------
- */
+/* ---- clients ------------------------------------------------------------- */
 
 static void end_lease(struct server *s, struct client *c)
 {
@@ -232,8 +231,7 @@ void client_accept(struct server *s)
 		refuse_full(s, c);
 }
 
-/* ---- requests --------------------------------------------------------------
- */
+/* ---- requests ------------------------------------------------------------ */
 
 static int check_request(struct server *s, struct client *c, const char *buf,
                          size_t len, size_t n_fds, struct request *r,

@@ -54,8 +54,7 @@ static bool is_dead(int folder, const char *name)
 	       errno == ECONNREFUSED;
 }
 
-/* ---- main ------------------------------------------------------------------
- */
+/* ---- main ---------------------------------------------------------------- */
 
 static int sweep_one(const char *name, void *arg)
 {
@@ -122,8 +121,7 @@ void control_remove(const struct env *e, const char *guest)
 		unlinkat(e->guests_fd, name, 0);
 }
 
-/* ---- a worker --------------------------------------------------------------
- */
+/* ---- a worker ------------------------------------------------------------ */
 
 static int control_fail(struct work *w, int err)
 {

@@ -20,8 +20,7 @@
 #define CPU_DIR "sys/devices/system/cpu"
 #define LIST_MAX 1024 /* of a CPU list's text */
 
-/* ---- lists as the kernel prints them, of any host -------------------------
- */
+/* ---- lists as the kernel prints them, of any host ------------------------ */
 
 int cpus_parse(const char *s, struct cpus *ret)
 {
@@ -62,8 +61,7 @@ static bool has(const struct cpus *c, unsigned cpu)
 	return c->bit[cpu / 64] >> cpu % 64 & 1;
 }
 
-/* ---- the host -------------------------------------------------------------
- */
+/* ---- the host ------------------------------------------------------------ */
 
 /* Itself, where the kernel does not say. */
 static uint16_t core_of(int root_fd, uint16_t cpu)
@@ -115,8 +113,7 @@ int cpus_check(struct work *w, const struct pol_policy *p,
 	return pol_cpus_check(p, g, &h, &w->diag);
 }
 
-/* ---- the lease ------------------------------------------------------------
- */
+/* ---- the lease ----------------------------------------------------------- */
 
 static void add_list(json_t *o, const char *key, const struct pol_cpu_list *l)
 {

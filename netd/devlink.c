@@ -122,8 +122,7 @@ static int ask(struct devlink *dl, struct nl_msg *m,
 	return m ? rtnl_talk(dl->sock, m, take, &t, words) : -ENOMEM;
 }
 
-/* ---- all ports and rates --------------------------------------------------
- */
+/* ---- all ports and rates ------------------------------------------------- */
 
 struct list {
 	void *item;

@@ -55,8 +55,7 @@ json_t *drift_json(const struct pol_action *a, enum drift_state state,
 	                 w ? w : json_string("?"));
 }
 
-/* ---- into the memory -------------------------------------------------------
- */
+/* ---- into the memory ----------------------------------------------------- */
 
 /* Its place, a new one, or that of what was over longest ago. */
 static struct drift *place(struct reconcile *r, struct bdf pf, int vf,
@@ -184,8 +183,7 @@ void drift_merge(struct reconcile *r, const json_t *reply, int64_t now,
 			r->d[i].open = false;
 }
 
-/* ---- for status ------------------------------------------------------------
- */
+/* ---- for status ---------------------------------------------------------- */
 
 static json_t *one_json(const struct drift *d)
 {

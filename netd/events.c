@@ -33,8 +33,7 @@
 #define MESSAGE_MAX 8192
 #define UEVENT_GROUP 1 /* the kernel's, not udev's */
 
-/* ---- which matter ---------------------------------------------------------
- */
+/* ---- which matter -------------------------------------------------------- */
 
 static bool of_one(const struct nlmsghdr *h, const int *index, size_t n)
 {
@@ -95,8 +94,7 @@ bool event_of_uevent(const char *msg, size_t len)
 	       (!strcmp(subsystem, "net") && !strstr(path, "/virtual/"));
 }
 
-/* ---- the timer -------------------------------------------------------------
- */
+/* ---- the timer ----------------------------------------------------------- */
 
 static void set_timer(struct server *s, uint64_t ms)
 {
@@ -150,8 +148,7 @@ void events_changed(struct server *s)
 	look_soon(s);
 }
 
-/* ---- heard -----------------------------------------------------------------
- */
+/* ---- heard --------------------------------------------------------------- */
 
 static bool matters(const struct server *s, unsigned which, const char *buf,
                     size_t len)
@@ -219,8 +216,7 @@ void events_heard(struct server *s, unsigned which)
 	look_soon(s);
 }
 
-/* ---- the policy ------------------------------------------------------------
- */
+/* ---- the policy ---------------------------------------------------------- */
 
 void events_file(struct server *s)
 {
@@ -237,8 +233,7 @@ void events_file(struct server *s)
 		look_soon(s);
 }
 
-/* ---- a look has ended ------------------------------------------------------
- */
+/* ---- a look has ended ---------------------------------------------------- */
 
 static void say(const struct drift *d, void *arg)
 {
@@ -274,8 +269,7 @@ void events_looked(struct server *s, const char *text, size_t len)
 		set_sweep(s);
 }
 
-/* ---- begin and end ---------------------------------------------------------
- */
+/* ---- begin and end ------------------------------------------------------- */
 
 static int listen_to(struct server *s, unsigned which, int protocol,
                      unsigned group)

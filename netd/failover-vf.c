@@ -54,8 +54,7 @@ static const char *pool_name(const struct search *s)
 	return s->r->policy->pool[s->nic->pool].name;
 }
 
-/* ---- one of them -----------------------------------------------------------
- */
+/* ---- one of them --------------------------------------------------------- */
 
 static int is_taken(struct search *s, const struct grant_fn *f)
 {
@@ -149,8 +148,7 @@ static int try_one(struct search *s, struct pol_fn fn,
 	return e;
 }
 
-/* ---- which -----------------------------------------------------------------
- */
+/* ---- which --------------------------------------------------------------- */
 
 static void say_instead(struct search *s)
 {
@@ -205,8 +203,7 @@ static int ask_pool(struct search *s)
 	return s->index >= 0 ? cannot_have(s, NULL) : none(s);
 }
 
-/* ---- the history -----------------------------------------------------------
- */
+/* ---- the history --------------------------------------------------------- */
 
 /* "g/wan: VF 0000:01:10.2 is the guest's, in place of VF 0 of e: ..." */
 static void say_action(const struct work *w, const char *label, const char *vf,

@@ -8,8 +8,7 @@
 #include "netd/confirm.h"
 #include "netd/grant.h"
 
-/* ---- which guest, which device ----------------------------------------------
- */
+/* ---- which guest, which device ------------------------------------------- */
 
 static int no_guest(struct work *w, const struct pol_policy *p)
 {
@@ -134,8 +133,7 @@ int grant_find_device(struct work *w, struct guest_run *r)
 	return e;
 }
 
-/* ---- which functions -------------------------------------------------------
- */
+/* ---- which functions ----------------------------------------------------- */
 
 static struct grant_fn *add_fn(struct guest_run *r, const char *name,
                                unsigned slot)

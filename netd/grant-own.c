@@ -41,8 +41,7 @@ static int check_kind(struct work *w, const struct pol_own *o)
 	return -EOPNOTSUPP;
 }
 
-/* ---- where -----------------------------------------------------------------
- */
+/* ---- where --------------------------------------------------------------- */
 
 static uint32_t used_ports(const struct lease *l)
 {
@@ -84,8 +83,7 @@ uint8_t grant_port(const struct guest_run *r, const struct lease *l,
 	return best ? (uint8_t)__builtin_ctz(best) : 0;
 }
 
-/* ---- given ----------------------------------------------------------------
- */
+/* ---- given --------------------------------------------------------------- */
 
 int grant_rest(struct work *w, struct guest_run *r)
 {

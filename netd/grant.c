@@ -105,8 +105,7 @@ int grant_settle(struct work *w, struct guest_run *r, size_t *ret_n)
 	return e || !n ? e : settle_locked(w, r, ret_n);
 }
 
-/* ---- give ------------------------------------------------------------------
- */
+/* ---- give ---------------------------------------------------------------- */
 
 int grant_not_there(struct work *w, const struct guest_run *r,
                     const struct grant_fn *f)
@@ -366,8 +365,7 @@ int verb_lease(struct work *w)
 	return e;
 }
 
-/* ---- into a guest that runs ------------------------------------------------
- */
+/* ---- into a guest that runs ---------------------------------------------- */
 
 int grant_has(struct work *w, const char *device)
 {
@@ -448,8 +446,7 @@ int verb_attach(struct work *w)
 	return e;
 }
 
-/* ---- take back -------------------------------------------------------------
- */
+/* ---- take back ----------------------------------------------------------- */
 
 static bool is_held(struct guest_run *r)
 {

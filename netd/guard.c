@@ -48,8 +48,7 @@ static int run(const char *script, unsigned flags, char **ret_text)
 	return r;
 }
 
-/* ---- what is there ---------------------------------------------------------
- */
+/* ---- what is there ------------------------------------------------------- */
 
 /* The chain as `nft -j list` has it; NULL = none. */
 static json_t *list(const char *ifname)
@@ -123,8 +122,7 @@ static size_t rules_there(const char *ifname)
 	return n;
 }
 
-/* ---- set and dropped -------------------------------------------------------
- */
+/* ---- set and dropped ----------------------------------------------------- */
 
 static int refused(struct work *w, const struct pol_own *o, int err,
                    const char *why)

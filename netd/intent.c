@@ -47,8 +47,7 @@ int document_write(int state_fd, const char *name, json_t *doc, struct diag *d)
 	return journal_put(state_fd, name, text, strlen(text), d);
 }
 
-/* ---- original.json ---------------------------------------------------------
- */
+/* ---- original.json ------------------------------------------------------- */
 
 int original_read(int state_fd, struct pol_state **ret, struct diag *d)
 {
@@ -147,8 +146,7 @@ int original_add(int state_fd, const struct pol_state *seen,
 	return r;
 }
 
-/* ---- intent.json -----------------------------------------------------------
- */
+/* ---- intent.json --------------------------------------------------------- */
 
 void intent_clear(struct intent *i)
 {

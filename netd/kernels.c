@@ -19,8 +19,7 @@
 
 #define LOCK_STEP_MS 20
 
-/* ---- names -----------------------------------------------------------------
- */
+/* ---- names --------------------------------------------------------------- */
 
 static unsigned long long ns_of(struct timespec t)
 {
@@ -63,8 +62,7 @@ bool kernels_is_hash(const char *name)
 	       strspn(name, "0123456789abcdef") == KERNELS_HASH;
 }
 
-/* ---- links: a text under a name, whole or not there ------------------------
- */
+/* ---- links: a text under a name, whole or not there ---------------------- */
 
 int kernels_link_read(int dir, const char *name, char ret[static KERNELS_TEXT])
 {
@@ -88,8 +86,7 @@ static int link_put(int dir, const char *name, const char *text)
 	return 0;
 }
 
-/* ---- found -----------------------------------------------------------------
- */
+/* ---- found --------------------------------------------------------------- */
 
 void kernels_drop(int dir, const char *hash)
 {
@@ -151,8 +148,7 @@ int kernels_find(int cache_fd, int kernel_fd, int *ret_fd)
 	                             : -ENOENT;
 }
 
-/* ---- made ------------------------------------------------------------------
- */
+/* ---- made ---------------------------------------------------------------- */
 
 struct image {
 	struct stat st;

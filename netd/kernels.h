@@ -62,8 +62,7 @@
 #define KERNELS_TOTAL_MAX (1ull << 30)
 #define KERNELS_SETTLED_NS 1100000000ull
 
-/* ---- unpack.c: pure -------------------------------------------------------
- */
+/* ---- unpack.c: pure ------------------------------------------------------ */
 
 struct payload {
 	const uint8_t *data;
@@ -86,8 +85,7 @@ _must_check_ int payload_unpack(const struct payload *p, uint8_t *out);
 _must_check_ int payload_unpack_apart(const struct payload *p, uint8_t *out,
                                       unsigned ms);
 
-/* ---- kernels.c ------------------------------------------------------------
- */
+/* ---- kernels.c ----------------------------------------------------------- */
 
 /* Makes the folder and its parents. -EPERM: it is there, and not ours alone. */
 _must_check_ int kernels_open(const char *path, int *ret_fd);

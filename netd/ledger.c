@@ -63,8 +63,7 @@ void ledger_give(struct ledger_fn *f, const char *tenant, bool hold)
 	snprintf(f->tenant, sizeof(f->tenant), "%s", tenant);
 }
 
-/* ---- to JSON ---------------------------------------------------------------
- */
+/* ---- to JSON ------------------------------------------------------------- */
 
 static json_t *loan_json(const struct ledger_loan *l)
 {
@@ -118,8 +117,7 @@ json_t *ledger_json(const struct ledger *l)
 	return list;
 }
 
-/* ---- from JSON -------------------------------------------------------------
- */
+/* ---- from JSON ----------------------------------------------------------- */
 
 static bool take_text(const json_t *o, const char *key, char *to, size_t size)
 {
@@ -264,8 +262,7 @@ int ledger_decode(const json_t *doc, const char *boot, struct ledger *ret)
 	return 0;
 }
 
-/* ---- the file --------------------------------------------------------------
- */
+/* ---- the file ------------------------------------------------------------ */
 
 int ledger_read(const struct env *e, struct ledger *ret, struct diag *d)
 {

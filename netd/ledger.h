@@ -160,8 +160,7 @@ void scrub_function(const struct scrub_ops *ops, void *ctx, struct bdf vf,
 void scrub_whole(const struct scrub_ops *ops, void *ctx, struct bdf b,
                  struct ledger_scrub *ret);
 
-/* ---- tenancy.c: what grants and loans do with both ------------------------
- */
+/* ---- tenancy.c: what grants and loans do with both ----------------------- */
 
 /* Each takes the folder's lock itself; `pool` NULL: a pool that says nothing.
  */

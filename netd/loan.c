@@ -50,8 +50,7 @@ static void loan_clear(struct loan *l)
 	machine_close(&l->r.m);
 }
 
-/* ---- which -----------------------------------------------------------------
- */
+/* ---- which --------------------------------------------------------------- */
 
 static const struct pol_pool *
 find_pool(struct work *w, const struct pol_policy *p, const char *name)
@@ -226,8 +225,7 @@ static int choose(struct work *w, struct loan *l)
 	return e ? e : none_left(w, l);
 }
 
-/* ---- give ------------------------------------------------------------------
- */
+/* ---- give ---------------------------------------------------------------- */
 
 void loan_merge(struct pol_vf *to, const struct pol_vf *attr)
 {
@@ -415,8 +413,7 @@ int verb_borrow(struct work *w)
 	return e;
 }
 
-/* ---- take back -------------------------------------------------------------
- */
+/* ---- take back ----------------------------------------------------------- */
 
 static int not_yours(struct work *w, const struct ledger_fn *f)
 {

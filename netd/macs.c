@@ -12,8 +12,7 @@
 /* Of 24 bits and at most 4096 nics, one in 4096 is taken. */
 #define TRIES 64
 
-/* ---- the file -------------------------------------------------------------
- */
+/* ---- the file ------------------------------------------------------------ */
 
 /* An empty one where there is none. */
 static int read_kept(int state_fd, json_t **ret, struct diag *d)
@@ -57,8 +56,7 @@ static bool kept_for_another(const json_t *doc, const char *name,
 	return false;
 }
 
-/* ---- each nic -------------------------------------------------------------
- */
+/* ---- each nic ------------------------------------------------------------ */
 
 struct macs {
 	struct pol_policy *p;

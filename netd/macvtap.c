@@ -34,8 +34,7 @@ static int refused(struct work *w, const struct pol_own *o, int err,
 	return err;
 }
 
-/* ---- what is marked --------------------------------------------------------
- */
+/* ---- what is marked ------------------------------------------------------ */
 
 #define MARKED_MAX 64
 struct marked {
@@ -172,8 +171,7 @@ int verb_unlink(struct work *w)
 	return r;
 }
 
-/* ---- the interface ---------------------------------------------------------
- */
+/* ---- the interface ------------------------------------------------------- */
 
 static bool put_mode(struct nl_msg *m, const void *arg)
 {
@@ -225,8 +223,7 @@ static int make(struct work *w, struct rtnl *rtnl, const struct pol_own *o)
 	                       : "see `ip -d link` and `dmesg`");
 }
 
-/* ---- its descriptors -------------------------------------------------------
- */
+/* ---- its descriptors ----------------------------------------------------- */
 
 /* A node of that name may be anything. */
 static bool is_its(const struct work *w, const struct pol_own *o, unsigned n,

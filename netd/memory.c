@@ -89,8 +89,7 @@ int memory_check(struct work *w, const struct pol_guest *g)
 	return 0;
 }
 
-/* ---- what the lease says ---------------------------------------------------
- */
+/* ---- what the lease says ------------------------------------------------- */
 
 /* Which number in a list of distances is a node's: those of the nodes that are
  * online, in their order. -1 = none. */
@@ -229,8 +228,7 @@ uint64_t memory_locked(const struct pol_guest *g)
 	return g->lock ? 2 * bytes : bytes;
 }
 
-/* ---- who it is -------------------------------------------------------------
- */
+/* ---- who it is ----------------------------------------------------------- */
 
 /* FNV-1a of 128 bits. */
 static sd_id128_t name_hash(const char *name)

@@ -7,8 +7,7 @@
 #include "netd/ledger.h"
 #include "netd/moves.h"
 
-/* ---- what the ledger says, in the policy's terms ---------------------------
- */
+/* ---- what the ledger says, in the policy's terms ------------------------- */
 
 /* "guest/nic" */
 static struct pol_guest_nic *find_nic(struct pol_policy *p, const char *tenant)
@@ -101,8 +100,7 @@ int moves_apply(const struct env *e, struct pol_policy *p,
 	return r;
 }
 
-/* ---- one MAC, one VF -------------------------------------------------------
- */
+/* ---- one MAC, one VF ----------------------------------------------------- */
 
 static int zero_mac(struct guest_run *r, const struct pol_pf *pf,
                     const struct pol_vf *v, struct diag *d)

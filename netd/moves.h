@@ -43,8 +43,7 @@ _must_check_ int moves_apply(const struct env *e, struct pol_policy *p,
 _must_check_ int moves_take_mac(struct work *w, struct guest_run *r,
                                 const uint8_t mac[static 6], struct bdf keep);
 
-/* ---- failover-vf.c: which VF a failover gives back -------------------------
- */
+/* ---- failover-vf.c: which VF a failover gives back ----------------------- */
 
 /* As grant_ready() of the request's device; where its own VF is not to be had,
  * or another is asked for, with that. */

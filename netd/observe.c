@@ -63,8 +63,7 @@ const struct pol_vf *state_find_vf(const struct pol_pf *pf, unsigned index)
 	return NULL;
 }
 
-/* ---- a VF ------------------------------------------------------------------
- */
+/* ---- a VF ---------------------------------------------------------------- */
 
 static void see_attributes(const struct rtnl_vf *n, struct pol_vf *v)
 {
@@ -161,8 +160,7 @@ static int see_vf(struct observer *o, unsigned index, struct pol_vf *v)
 	return see_users(o, v);
 }
 
-/* ---- a PF ------------------------------------------------------------------
- */
+/* ---- a PF ---------------------------------------------------------------- */
 
 /* VFs that are just being made (by a write that outlived a killed netd) are
  * waited for. */
@@ -298,8 +296,7 @@ static int add_pf(struct bdf b, void *arg)
 	return r;
 }
 
-/* ---- all -------------------------------------------------------------------
- */
+/* ---- all ----------------------------------------------------------------- */
 
 /* Which machine this is, for policies that are for one only. What cannot be
  * read is not known, and such a policy is then refused. */

@@ -44,8 +44,7 @@ static int disk_fail(struct work *w, const struct pol_disk *disk, int err,
 	return err;
 }
 
-/* ---- who has it? -----------------------------------------------------------
- */
+/* ---- who has it? --------------------------------------------------------- */
 
 struct seek {
 	int root_fd;
@@ -138,8 +137,7 @@ static int has_user(struct work *w, const struct pol_disk *disk, int err,
 	                         : "see `lslocks`");
 }
 
-/* ---- loop devices ----------------------------------------------------------
- */
+/* ---- loop devices -------------------------------------------------------- */
 
 struct on_loop {
 	int root_fd;
@@ -178,8 +176,7 @@ static int check_loops(struct work *w, const struct pol_disk *disk,
 	return disk_fail(w, disk, -EBUSY, why, mend);
 }
 
-/* ---- opening ---------------------------------------------------------------
- */
+/* ---- opening ------------------------------------------------------------- */
 
 static int open_failed(struct work *w, const struct pol_disk *disk, int err,
                        const struct stat *st)

@@ -8,8 +8,7 @@
 
 #include "netd/tap.h"
 
-/* ---- what they are ---------------------------------------------------------
- */
+/* ---- what they are ------------------------------------------------------- */
 
 static json_t *nic_json(const struct pol_own *o)
 {
@@ -88,8 +87,7 @@ static void describe(json_t *reply, const struct pol_own *o)
 	}
 }
 
-/* ---- all -------------------------------------------------------------------
- */
+/* ---- all ----------------------------------------------------------------- */
 
 static int open_one(struct work *w, struct rtnl *rtnl, struct pol_own *o)
 {

@@ -23,8 +23,7 @@
 #define GONE_TRIES 10
 #define GONE_STEP_NS 50000000l
 
-/* ---- interfaces ------------------------------------------------------------
- */
+/* ---- interfaces ---------------------------------------------------------- */
 
 int tap_fail(struct work *w, const struct pol_own *o, int err, const char *why,
              const char *mend)
@@ -144,8 +143,7 @@ static int vhost_open(struct work *w, const struct pol_own *o, unsigned k)
 	                 "modprobe vhost_net; or write `backend: tap`");
 }
 
-/* ---- where it is -----------------------------------------------------------
- */
+/* ---- where it is --------------------------------------------------------- */
 
 static int no_vlan(struct work *w, const struct pol_own *o, const char *why,
                    const char *mend)

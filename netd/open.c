@@ -90,8 +90,7 @@ static int open_interrupts(struct work *w)
 	              : open_add(w, "interrupts", fd);
 }
 
-/* ---- VFIO ------------------------------------------------------------------
- */
+/* ---- VFIO ---------------------------------------------------------------- */
 
 static bool has_cdevs(const struct work *w, const struct grant *give)
 {

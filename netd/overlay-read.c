@@ -20,8 +20,7 @@
 #include "netd/switch.h"
 #include "netd/tap.h"
 
-/* ---- one link --------------------------------------------------------------
- */
+/* ---- one link ------------------------------------------------------------ */
 
 static void get_ip(struct nlattr *v4, struct nlattr *v6, struct pol_ip *ip)
 {
@@ -102,8 +101,7 @@ int overlay_link_read(struct rtnl *r, const char *name,
 	return ifindex ? rtnl_get_link(r, ifindex, decode, ret) : -ENODEV;
 }
 
-/* ---- whom it floods to -----------------------------------------------------
- */
+/* ---- whom it floods to --------------------------------------------------- */
 
 struct flood {
 	int ifindex;
@@ -151,8 +149,7 @@ int overlay_remotes_read(struct rtnl *r, int ifindex, struct pol_overlay *o)
 	return rtnl_talk(r, m, decode_entry, &f, words);
 }
 
-/* ---- what else is in the bridge --------------------------------------------
- */
+/* ---- what else is in the bridge ------------------------------------------ */
 
 struct ports {
 	int bridge, but;
@@ -177,8 +174,7 @@ static int decode_port(struct nlmsghdr *h, void *arg)
 	return 0;
 }
 
-/* ---- what it goes over ------------------------------------------------------
- */
+/* ---- what it goes over --------------------------------------------------- */
 
 static bool has_address(const struct ifaddrs *a, const struct pol_ip *ip)
 {
@@ -208,8 +204,7 @@ static void find_outer(const struct pol_overlay *o, char to[static POL_IFNAME])
 	freeifaddrs(all);
 }
 
-/* ---- all --------------------------------------------------------------------
- */
+/* ---- all ----------------------------------------------------------------- */
 
 static int failed(struct diag *d, int err, const char *name)
 {

@@ -58,8 +58,7 @@ static bool put_bridge(struct nl_msg *m, const void *arg)
 	return nla_put_u8(m, IFLA_BR_VLAN_FILTERING, o->vlan != 0) >= 0;
 }
 
-/* ---- whom it floods to ------------------------------------------------------
- */
+/* ---- whom it floods to --------------------------------------------------- */
 
 static int flood(struct rtnl *r, unsigned ifindex, const struct pol_ip *ip,
                  bool here, char words[static RTNL_WORDS])
@@ -104,8 +103,7 @@ static int set_remotes(struct rtnl *r, const struct pol_overlay *o,
 	return e;
 }
 
-/* ---- all --------------------------------------------------------------------
- */
+/* ---- all ----------------------------------------------------------------- */
 
 static bool must_remake(const struct overlay_link *vx,
                         const struct pol_overlay *o)

@@ -37,8 +37,7 @@ int ovs_failed(int err, const char *what, const char *name, const char *said,
 	return err;
 }
 
-/* ---- commands --------------------------------------------------------------
- */
+/* ---- commands ------------------------------------------------------------ */
 
 struct command {
 	const char *word[WORDS_MAX];
@@ -110,8 +109,7 @@ static int not_so(const char *what, const char *name, const char *why,
 	return -EIO;
 }
 
-/* ---- bridges ---------------------------------------------------------------
- */
+/* ---- bridges ------------------------------------------------------------- */
 
 /* A record of ours alone: the interface has gone, with its VF or its guest. */
 static bool is_left(const struct ovs_port *p)
@@ -221,8 +219,7 @@ int ovs_bridge_remove(const struct env *e, const struct pol_overlay *o,
 	return r ? r : read_bridge(e, o, false, what, d);
 }
 
-/* ---- ports -----------------------------------------------------------------
- */
+/* ---- ports --------------------------------------------------------------- */
 
 static bool same_vlans(const struct pol_port *a, const struct pol_port *b)
 {
@@ -332,8 +329,7 @@ int ovs_port_set(const struct env *e, struct rtnl *r, unsigned ifindex,
 	return err;
 }
 
-/* ---- taps ------------------------------------------------------------------
- */
+/* ---- taps ---------------------------------------------------------------- */
 
 static int others(const char *ifname, struct diag *d)
 {

@@ -13,8 +13,7 @@
 #define READ_MS 12000u
 #define ROWS_MAX 4096u
 
-/* ---- cells of a table ------------------------------------------------------
- */
+/* ---- cells of a table ---------------------------------------------------- */
 
 struct table {
 	const json_t *headings, *rows;
@@ -104,8 +103,7 @@ static bool get_name(const json_t *c, char to[static POL_IFNAME])
 	return s && *s && snprintf(to, POL_IFNAME, "%s", s) < POL_IFNAME;
 }
 
-/* ---- a port ----------------------------------------------------------------
- */
+/* ---- a port -------------------------------------------------------------- */
 
 static int compare_ids(const void *a, const void *b)
 {
@@ -231,8 +229,7 @@ static bool get_port(const struct table *ports, size_t row,
 	return true;
 }
 
-/* ---- all -------------------------------------------------------------------
- */
+/* ---- all ----------------------------------------------------------------- */
 
 static void get_bridge(const struct table t[static 3], size_t row,
                        struct ovs_view *v)

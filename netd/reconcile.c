@@ -19,8 +19,7 @@
 
 #define RECONCILE_LOCK_MS 10000u
 
-/* ---- what is safe ----------------------------------------------------------
- */
+/* ---- what is safe -------------------------------------------------------- */
 
 /* Nobody loses what is not there. But a whole function that somebody took from
  * vfio is one that the host wants back: it is not taken again by itself. */
@@ -76,8 +75,7 @@ static enum pol_drift treatment(const struct look *l, bool safe)
 	return t;
 }
 
-/* ---- found -----------------------------------------------------------------
- */
+/* ---- found --------------------------------------------------------------- */
 
 static void found(struct look *l, const struct pol_action *a,
                   enum drift_state state, const char *why)
@@ -182,8 +180,7 @@ static void do_plan(struct look *l, const struct pol_plan *plan,
 			return;
 }
 
-/* ---- each PF ---------------------------------------------------------------
- */
+/* ---- each PF ------------------------------------------------------------- */
 
 /* A plan that is refused says why; what it is about is the VF's driver, as
  * good a name as any for "this VF". */
@@ -306,8 +303,7 @@ int look_run(struct look *l, const struct pol_state *want,
 	return r;
 }
 
-/* ---- the worker ------------------------------------------------------------
- */
+/* ---- the worker ---------------------------------------------------------- */
 
 /* What is lent is to be as its borrower stated. */
 static void want_loans(const struct env *e, struct pol_state *want,

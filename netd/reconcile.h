@@ -103,8 +103,7 @@ void drift_merge(struct reconcile *r, const json_t *reply, int64_t now,
 /* "reconcile" of status. */
 json_t *reconcile_json(const struct reconcile *r);
 
-/* ---- reconcile.c ----------------------------------------------------------
- */
+/* ---- reconcile.c --------------------------------------------------------- */
 
 struct look {
 	const struct apply_ops *ops;

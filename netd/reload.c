@@ -61,8 +61,7 @@ void reload_note(struct reload *r, const json_t *reply, int64_t now)
 		say_where(r, first);
 }
 
-/* ---- the worker ------------------------------------------------------------
- */
+/* ---- the worker ---------------------------------------------------------- */
 
 int reload_calm(const struct pol_plan *plan, struct diag *d)
 {

@@ -11,8 +11,7 @@
 
 #include "netd/rtnl-make.h"
 
-/* ---- messages ---------------------------------------------------------------
- */
+/* ---- messages ------------------------------------------------------------ */
 
 static struct nl_msg *message(int type, int flags, unsigned ifindex, bool up)
 {

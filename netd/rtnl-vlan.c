@@ -25,8 +25,7 @@ static int refused(const char *ifname, const char *what, int err,
 	return err;
 }
 
-/* ---- the bridge ------------------------------------------------------------
- */
+/* ---- the bridge ---------------------------------------------------------- */
 
 int rtnl_get_link(struct rtnl *r, unsigned ifindex,
                   int (*decode)(struct nlmsghdr *h, void *arg), void *arg)
@@ -101,8 +100,7 @@ int rtnl_bridge_filtering(struct rtnl *r, const char *name, bool on,
 	return rtnl_talk(r, m, NULL, NULL, words);
 }
 
-/* ---- its port --------------------------------------------------------------
- */
+/* ---- its port ------------------------------------------------------------ */
 
 static int change(struct rtnl *r, int type, unsigned ifindex,
                   const struct bridge_vlan_info *v,

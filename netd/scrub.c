@@ -31,8 +31,7 @@ struct scrub {
 	struct diag d;
 };
 
-/* ---- one VF as a want ------------------------------------------------------
- */
+/* ---- one VF as a want ---------------------------------------------------- */
 
 struct one {
 	struct pol_state state;
@@ -102,8 +101,7 @@ static int bring(struct scrub *s, struct one *o)
 	return r;
 }
 
-/* ---- steps -----------------------------------------------------------------
- */
+/* ---- steps --------------------------------------------------------------- */
 
 static int unbind(struct scrub *s, const struct one *now)
 {
@@ -274,8 +272,7 @@ void scrub_whole(const struct scrub_ops *ops, void *ctx, struct bdf b,
 	end(&s, reset(&s, false));
 }
 
-/* ---- the machine -----------------------------------------------------------
- */
+/* ---- the machine --------------------------------------------------------- */
 
 static int machine_reset(void *ctx, struct bdf b, struct diag *d)
 {

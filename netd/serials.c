@@ -40,8 +40,7 @@ static ino_t inode_of(int root_fd, struct bdf b)
 	return fstatat(root_fd, path, &st, 0) < 0 ? 0 : st.st_ino;
 }
 
-/* ---- the child ------------------------------------------------------------
- */
+/* ---- the child ----------------------------------------------------------- */
 
 struct reading {
 	int root_fd;
@@ -75,8 +74,7 @@ static _Noreturn void child(struct reading *r, pid_t parent)
 	_exit(0);
 }
 
-/* ---- main ------------------------------------------------------------------
- */
+/* ---- main ---------------------------------------------------------------- */
 
 /* Ended at the deadline; one that is stuck in the kernel is left to init. */
 static void wait_for(pid_t pid)

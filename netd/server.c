@@ -48,8 +48,7 @@ static void listen_again(struct server *s, uint64_t now)
 		s->deaf_until = 0;
 }
 
-/* ---- the loop --------------------------------------------------------------
- */
+/* ---- the loop ------------------------------------------------------------ */
 
 /* A change under way is let finish; a second signal does not wait. */
 static void signal_event(struct server *s)
@@ -157,8 +156,7 @@ int server_run(struct server *s)
 	return 0;
 }
 
-/* ---- begin and end ---------------------------------------------------------
- */
+/* ---- begin and end ------------------------------------------------------- */
 
 static int make_parent(const char *path)
 {

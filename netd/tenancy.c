@@ -208,8 +208,7 @@ int tenancy_end(struct work *w, struct machine *m, const struct pol_pool *pool,
 	return r;
 }
 
-/* ---- `scrub`: by hand, and out of quarantine -------------------------------
- */
+/* ---- `scrub`: by hand, and out of quarantine ----------------------------- */
 
 static int in_use(struct work *w, const char *who)
 {

@@ -105,8 +105,7 @@ int transact_restore(struct transaction *t, struct intent *in)
 	return e;
 }
 
-/* ---- roll-back -------------------------------------------------------------
- */
+/* ---- roll-back ----------------------------------------------------------- */
 
 /* What was applied before is the applied policy again. */
 static int commit_rollback(struct transaction *t, const struct unconfirmed *u)

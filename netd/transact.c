@@ -145,8 +145,7 @@ int run_note_before(struct intent *in, const struct run *r, struct diag *d)
 	return e;
 }
 
-/* ---- the history -----------------------------------------------------------
- */
+/* ---- the history --------------------------------------------------------- */
 
 static int begin_entry(struct transaction *t, struct intent *in, struct run *r)
 {

@@ -23,8 +23,7 @@
 #define VERSION_MIN 0x208 /* 2.08: the payload's place */
 #define LZMA_MEMORY_MAX (160u << 20)
 
-/* ---- formats --------------------------------------------------------------
- */
+/* ---- formats ------------------------------------------------------------- */
 
 static int unpack_gzip(const struct payload *p, uint8_t *out)
 {
@@ -127,8 +126,7 @@ static const struct format {
 	{ "zstd", { 0x28, 0xb5, 0x2f, 0xfd }, 4, false, unpack_zstd },
 };
 
-/* ---- the image -------------------------------------------------------------
- */
+/* ---- the image ----------------------------------------------------------- */
 
 static int find_format(const uint8_t *data, size_t len)
 {

@@ -81,8 +81,7 @@ static int read_policy(struct work *w, char **ret, size_t *ret_len)
 	return MIN(r, 0);
 }
 
-/* ---- plan ------------------------------------------------------------------
- */
+/* ---- plan ---------------------------------------------------------------- */
 
 static void tell_left_out(const struct pol_state *want,
                           const struct pol_state *seen, json_t *reply)
@@ -161,8 +160,7 @@ int verb_plan(struct work *w)
 	return r;
 }
 
-/* ---- changes ---------------------------------------------------------------
- */
+/* ---- changes ------------------------------------------------------------- */
 
 /* Lock, machine, transaction. `in` is consumed. */
 static int transact_as(struct work *w, struct intent *in, bool calm)
@@ -323,8 +321,7 @@ int verb_recover(struct work *w)
 	return verb_transact(w, &in);
 }
 
-/* ---- history ---------------------------------------------------------------
- */
+/* ---- history ------------------------------------------------------------- */
 
 int verb_history(struct work *w)
 {

@@ -90,8 +90,7 @@ void words_end(const struct words *all, const struct lease *l)
 	say(all, l, "is gone");
 }
 
-/* ---- a worker --------------------------------------------------------------
- */
+/* ---- a worker ------------------------------------------------------------ */
 
 int words_open(struct work *w)
 {

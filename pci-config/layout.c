@@ -41,8 +41,7 @@ static int check_header(const uint8_t *raw, size_t size, struct diag *d)
 	return 0;
 }
 
-/* ---- BARs -----------------------------------------------------------------
- */
+/* ---- BARs ---------------------------------------------------------------- */
 
 static enum cfg_bar_kind bar_kind(uint32_t reg)
 {
@@ -103,8 +102,7 @@ static int parse_bars(struct cfg_layout *l, const uint64_t *size,
 	return 0;
 }
 
-/* ---- chains ----------------------------------------------------------------
- */
+/* ---- chains -------------------------------------------------------------- */
 
 static void say_cut(struct diag *d, bool ext, unsigned ptr)
 {

@@ -28,8 +28,7 @@ static const struct cfg_row host_bridge[] = {
 	// clang-format on
 };
 
-/* ---- root port --------------------------------------------------------------
- */
+/* ---- root port ----------------------------------------------------------- */
 
 #define EXPRESS 0x40
 #define EXPRESS_LEN 0x3c

@@ -100,8 +100,7 @@ void cfg_port_settle(struct cfg_space *s);
 /* Snapshot bytes; 0 past its end. */
 uint32_t cfg_raw(const struct cfg_layout *l, unsigned off, unsigned width);
 
-/* ---- walking a chain ------------------------------------------------------
- */
+/* ---- walking a chain ----------------------------------------------------- */
 
 struct cfg_step {
 	uint16_t off, id;

@@ -47,8 +47,7 @@ INLINE void put(uint8_t *p, unsigned width, uint32_t v)
 	}
 }
 
-/* ---- compiling ------------------------------------------------------------
- */
+/* ---- compiling ----------------------------------------------------------- */
 
 void cfg_space_init(struct cfg_space *s)
 {

@@ -360,8 +360,7 @@ static void command_driver(const struct pol_action *a, const char *pf,
 	}
 }
 
-/* ---- vectors --------------------------------------------------------------
- */
+/* ---- vectors ------------------------------------------------------------- */
 
 static void text_msix(const struct pol_action *a, const char *pf, struct out *o)
 {
@@ -383,8 +382,7 @@ static void command_msix(const struct pol_action *a, const char *pf,
 	    dir, address, a->number, dir, address);
 }
 
-/* ---- the switch: action-switch.c ------------------------------------------
- */
+/* ---- the switch: action-switch.c ----------------------------------------- */
 
 #define SWITCH_TEXT 1024
 
@@ -404,8 +402,7 @@ static void command_switch(const struct pol_action *a, const char *pf,
 	put(o, "%s", action_switch_command(a, pf, buf, sizeof(buf)));
 }
 
-/* ---- NVMe: nvme.c ---------------------------------------------------------
- */
+/* ---- NVMe: nvme.c -------------------------------------------------------- */
 
 static void text_nvme(const struct pol_action *a, const char *pf, struct out *o)
 {

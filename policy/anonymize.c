@@ -50,8 +50,7 @@ static void replace(uint8_t m[static MAC], uint8_t (*mac)[MAC], size_t n)
 		memcpy(m, anonymous, MAC);
 }
 
-/* ---- serial numbers -------------------------------------------------------
- */
+/* ---- serial numbers ------------------------------------------------------ */
 
 static struct pol_ident *ident(struct pol_state *s, size_t i)
 {

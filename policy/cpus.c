@@ -9,8 +9,7 @@
 
 #include "policy/priv.h"
 
-/* ---- "0-3,8" --------------------------------------------------------------
- */
+/* ---- "0-3,8" ------------------------------------------------------------- */
 
 static int take_number(const char **s, unsigned long *ret)
 {
@@ -75,8 +74,7 @@ int pol_cpus_parse(const char *text, uint16_t *ret, size_t max, size_t *ret_n)
 	return 0;
 }
 
-/* ---- a guest in a host ----------------------------------------------------
- */
+/* ---- a guest in a host --------------------------------------------------- */
 
 static int check_there(const struct pol_guest *g, const char *key,
                        const struct pol_cpu_list *l,

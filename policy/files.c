@@ -81,8 +81,7 @@ int pol_files_join(const struct pol_file *file, size_t n, char **ret,
 	return 0;
 }
 
-/* ---- split ----------------------------------------------------------------
- */
+/* ---- split --------------------------------------------------------------- */
 
 static int damaged(struct pol_errors *errs, const char *why)
 {
@@ -148,8 +147,7 @@ int files_split(const char *text, size_t len, struct files *ret,
 	return ret->n ? 0 : damaged(errs, "it has no file");
 }
 
-/* ---- merge ----------------------------------------------------------------
- */
+/* ---- merge --------------------------------------------------------------- */
 
 const char *files_where(const struct pol_policy *p, struct pol_pos of,
                         struct pol_pos from, char buf[static FILES_WHERE])
@@ -183,8 +181,7 @@ static void append(struct node *list, struct node *more)
 	more->n = 0;
 }
 
-/* ---- one file's top into the whole's ---------------------------------------
- */
+/* ---- one file's top into the whole's ------------------------------------- */
 
 /* As many as a table has words: schema.c. */
 #define KEYS_MAX 32

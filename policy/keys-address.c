@@ -104,8 +104,7 @@ void read_ips(struct read *r, const struct key *k, const struct node *v,
 		add_ip(r, k, c, form, list, n);
 }
 
-/* ---- addresses of a guest's nic --------------------------------------------
- */
+/* ---- addresses of a guest's nic ------------------------------------------ */
 
 /* null and [] are no bound, as it is without the key. */
 READER(read_addresses)

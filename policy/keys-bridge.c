@@ -87,8 +87,7 @@ READER(read_nic_bridge)
 	read_map(r, v, &bridge_table, b);
 }
 
-/* ---- one bridge, said twice ----------------------------------------------
- */
+/* ---- one bridge, said twice ---------------------------------------------- */
 
 static void differs(struct read *r, struct pol_pos pos, const char *name,
                     const char *other)

@@ -113,8 +113,7 @@ static READER(read_halt_poll)
 		g->cpu.halt_poll = (struct pol_u32){ POL_GIVEN, (uint32_t)n };
 }
 
-/* ---- what concerns several of them ----------------------------------------
- */
+/* ---- what concerns several of them --------------------------------------- */
 
 /* What is left out is 1; of cores, as many as the number needs. */
 static void settle_shape(struct read *r, const struct node *map,
@@ -197,8 +196,7 @@ static void cpus_done(struct read *r, const struct node *map, void *obj)
 	check_siblings(r, map, g);
 }
 
-/* ---- APIC ids -------------------------------------------------------------
- */
+/* ---- APIC ids ------------------------------------------------------------ */
 
 static unsigned bits_for(unsigned n)
 {

@@ -28,8 +28,7 @@ void host_init(struct pol_host *h)
 	};
 }
 
-/* ---- values ---------------------------------------------------------------
- */
+/* ---- values -------------------------------------------------------------- */
 
 struct span {
 	uint32_t min, max; /* milliseconds */
@@ -109,8 +108,7 @@ _Static_assert(sizeof(enum pol_mode) == sizeof(unsigned) &&
                        sizeof(enum pol_metric_names) == sizeof(unsigned),
                "read_choice() writes them as unsigned");
 
-/* ---- match ---------------------------------------------------------------
- */
+/* ---- match --------------------------------------------------------------- */
 
 static bool name_char(char c, bool first)
 {
@@ -249,8 +247,7 @@ static const struct table apply_table = {
 };
 // clang-format on
 
-/* ---- metrics --------------------------------------------------------------
- */
+/* ---- metrics ------------------------------------------------------------- */
 
 /* "127.0.0.1": four numbers, each without a leading zero. */
 static bool dotted_parse(const char *text, uint8_t ret[static 4])

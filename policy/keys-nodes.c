@@ -111,8 +111,7 @@ READER(read_numa)
 	g->reach = meaning[value].reach;
 }
 
-/* ---- what concerns several of them ----------------------------------------
- */
+/* ---- what concerns several of them --------------------------------------- */
 
 static void bad_pages(struct read *r, const struct node *item)
 {

@@ -38,8 +38,7 @@ static READER(read_remote)
 	read_ips(r, k, v, &form, o->remote, &o->n_remotes);
 }
 
-/* ---- overlay ---------------------------------------------------------------
- */
+/* ---- overlay ------------------------------------------------------------- */
 
 static READER(read_type)
 {
@@ -157,8 +156,7 @@ READER(read_overlay)
 	read_map(r, v, &overlay_table, o);
 }
 
-/* ---- of the network --------------------------------------------------------
- */
+/* ---- of the network ------------------------------------------------------ */
 
 void overlay_network_done(struct read *r, const struct node *map, void *obj)
 {

@@ -10,8 +10,7 @@
 #define STATE_PFS_MAX 4096
 #define STATE_VERSION 1 /* as it was netd's own */
 
-/* ---- to JSON ---------------------------------------------------------------
- */
+/* ---- to JSON ------------------------------------------------------------- */
 
 static json_t *object(const struct fields *t, const void *obj)
 {
@@ -45,8 +44,7 @@ json_t *pol_state_to_json(const struct pol_state *s)
 	                 overs_to_json(s));
 }
 
-/* ---- from JSON -------------------------------------------------------------
- */
+/* ---- from JSON ----------------------------------------------------------- */
 
 static int get(const struct fields *t, const json_t *o, void *obj)
 {

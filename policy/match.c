@@ -12,8 +12,7 @@
 
 #include "policy/priv.h"
 
-/* ---- one key each: does it fit, and what is there instead? ----------------
- */
+/* ---- one key each: does it fit, and what is there instead? --------------- */
 
 struct line {
 	char *buf; /* NULL = nobody asks for words */
@@ -178,8 +177,7 @@ void match_differences(const struct pol_match *m, const struct subject *s,
 	look(&l, m, s);
 }
 
-/* ---- nics -----------------------------------------------------------------
- */
+/* ---- nics ---------------------------------------------------------------- */
 
 /* Its class is with the functions, of which there may be very many. */
 static struct subject of_pf(const struct pol_match *m, const struct pol_pf *pf,

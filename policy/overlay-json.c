@@ -55,8 +55,7 @@ json_t *overs_to_json(const struct pol_state *s)
 	return list;
 }
 
-/* ---- back ------------------------------------------------------------------
- */
+/* ---- back ---------------------------------------------------------------- */
 
 static bool get_name(const json_t *o, const char *key,
                      char to[static POL_IFNAME])

@@ -68,8 +68,7 @@ void pol_ovs_words(const struct pol_port *p, struct pol_ovs_words *ret)
 	}
 }
 
-/* ---- the bridge ------------------------------------------------------------
- */
+/* ---- the bridge ---------------------------------------------------------- */
 
 const char *pol_ovs_datapath_name(enum pol_ovs_datapath d)
 {

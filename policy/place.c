@@ -65,8 +65,7 @@ static void count(const struct pol_policy *p, const struct pol_guest *me,
 		}
 }
 
-/* ---- memory nodes ---------------------------------------------------------
- */
+/* ---- memory nodes -------------------------------------------------------- */
 
 static bool shares_socket(const struct pol_policy *p, const struct pol_guest *g,
                           uint16_t node)
@@ -112,8 +111,7 @@ static bool is_far(const struct pol_guest *g, enum pol_near near)
 	       (near == POL_NEAR_SOCKET && g->reach != POL_REACH_SOCKET);
 }
 
-/* ---- root ports ------------------------------------------------------------
- */
+/* ---- root ports ---------------------------------------------------------- */
 
 /* Of the guest's devices and gpus, or of its NICs before `until`; NULL = of
  * none yet. */
@@ -181,8 +179,7 @@ static bool is_apart(const struct pol_policy *p, const struct pol_guest *g,
 	       !is_below(&nic->match, guest_root(p, g, n));
 }
 
-/* ---- the choice -----------------------------------------------------------
- */
+/* ---- the choice ---------------------------------------------------------- */
 
 enum verdict { /* on a VF of the pool */
 	VF_TAKEN,
@@ -406,8 +403,7 @@ void place_named(struct read *r, const struct node *v,
 	nic->pool = index;
 }
 
-/* ---- another instead -------------------------------------------------------
- */
+/* ---- another instead ----------------------------------------------------- */
 
 static bool same(struct pol_fn a, struct pol_fn b)
 {
@@ -438,8 +434,7 @@ const struct pol_guest_nic *pol_fn_nic(const struct pol_policy *p,
 	return NULL;
 }
 
-/* ---- in words --------------------------------------------------------------
- */
+/* ---- in words ------------------------------------------------------------ */
 
 int pol_why_text(const struct pol_policy *p, const struct pol_guest_nic *n,
                  char *buf, size_t size)

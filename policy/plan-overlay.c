@@ -30,8 +30,7 @@ const struct pol_over *state_over(const struct pol_state *s, const char *bridge)
 	return NULL;
 }
 
-/* ---- what is to be done ----------------------------------------------------
- */
+/* ---- what is to be done -------------------------------------------------- */
 
 static bool same_tunnel(const struct pol_overlay *a,
                         const struct pol_overlay *b)
@@ -254,8 +253,7 @@ int plan_overlays_gone(const struct pol_state *want,
 	return r;
 }
 
-/* ---- what is wanted --------------------------------------------------------
- */
+/* ---- what is wanted ------------------------------------------------------ */
 
 static void want_over(struct resolve *r, const struct pol_overlay *o)
 {
@@ -291,8 +289,7 @@ int resolve_overlays(struct resolve *r)
 	return 0;
 }
 
-/* ---- as text ---------------------------------------------------------------
- */
+/* ---- as text ------------------------------------------------------------- */
 
 static struct pen begin(char *buf, size_t size)
 {

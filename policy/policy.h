@@ -213,8 +213,7 @@ void pol_guest_nic_set(const struct pol_policy *p,
 /* 32 hex digits and nothing else, as machine-id(5) has them, in lower case. */
 bool pol_machine_id(const char *text, char ret[static POL_MACHINE_ID]);
 
-/* ---- cpus.c: lists of CPUs, and a guest's in a host ------------------------
- */
+/* ---- cpus.c: lists of CPUs, and a guest's in a host ---------------------- */
 
 /* "0-3,8", as the kernel writes them: *ret_n numbers below POL_HOST_CPUS, in
  * the order written, each once. -EINVAL, -E2BIG beyond `max`. */
@@ -229,8 +228,7 @@ struct pol_host_cpus {
 _must_check_ int pol_cpus_check(const struct pol_policy *p,
                                 const struct pol_guest *g,
                                 const struct pol_host_cpus *h, struct diag *d);
-/* ---- nodes.c: a guest's memory in a host's nodes ---------------------------
- */
+/* ---- nodes.c: a guest's memory in a host's nodes ------------------------- */
 
 struct pol_host_node {
 	bool there;           /* online, with memory */
@@ -247,8 +245,7 @@ _must_check_ int pol_nodes_check(const struct pol_guest *g, bool held,
                                  const struct pol_host_node *host,
                                  size_t n_host, struct diag *d);
 
-/* ---- own.c: devices of a guest that its VMM itself is ---------------------
- */
+/* ---- own.c: devices of a guest that its VMM itself is -------------------- */
 
 enum pol_own_kind {
 	POL_OWN_NIC,
@@ -295,8 +292,7 @@ int pol_own_text(const struct pol_own *o, char *buf, size_t size);
 /* What a person would type to have the host's side of it; "" = nothing. */
 int pol_own_command(const struct pol_own *o, char *buf, size_t size);
 
-/* ---- guard.c: what may pass a tap whose network says spoof-check ----------
- */
+/* ---- guard.c: what may pass a tap whose network says spoof-check --------- */
 
 bool pol_own_guarded(const struct pol_own *o);
 #define POL_GUARD_CHAIN 80
@@ -313,8 +309,7 @@ _must_check_ bool pol_ip_parse(const char *text, struct pol_ip *ret);
 const char *pol_ip_format(const struct pol_ip *ip,
                           char buf[static POL_IP_TEXT]);
 bool pol_ip_equal(const struct pol_ip *a, const struct pol_ip *b);
-/* ---- ovs.c: ports of Open vSwitch in its words ---------------------------
- */
+/* ---- ovs.c: ports of Open vSwitch in its words --------------------------- */
 
 #define POL_OVS_MARK "fairlead=made" /* external_ids of what netd made */
 const char *pol_ovs_datapath_name(enum pol_ovs_datapath d);
@@ -415,8 +410,7 @@ _must_check_ int pol_export(const struct pol_state *s, char **ret,
 /* Its MACs become others: anonymize.c. */
 _must_check_ int pol_anonymize(struct pol_state *s);
 
-/* ---- as JSON: machine-json.c, plan-json.c (jansson makes no system call) --
- */
+/* ---- as JSON: machine-json.c, plan-json.c (jansson: no system call) ------ */
 
 /* What can be put back of a machine: the journal's. */
 json_t *pol_state_to_json(const struct pol_state *s);

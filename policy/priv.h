@@ -340,8 +340,7 @@ READER(read_nic_bridge); /* struct pol_nic_bridge */
 void check_bridges(struct read *r);
 void check_ovs_vlan(struct read *r, const struct pol_nic *nic,
                     const struct pol_vlan *vlan);
-/* ---- pen.c: text that grows in a buffer; n counts what it would take ------
- */
+/* ---- pen.c: text that grows in a buffer; n counts what it would take ---- */
 
 struct pen {
 	char *buf;
@@ -349,8 +348,7 @@ struct pen {
 };
 void pen_put(struct pen *p, const char *fmt, ...) _printf_(2, 3);
 
-/* ---- keys-overlay.c, plan-overlay.c ---------------------------------------
- */
+/* ---- keys-overlay.c, plan-overlay.c -------------------------------------- */
 
 READER(read_overlay); /* struct pol_overlay */
 /* After a network's keys. */

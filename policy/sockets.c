@@ -12,8 +12,7 @@
 
 #include "policy/priv.h"
 
-/* ---- reading --------------------------------------------------------------
- */
+/* ---- reading ------------------------------------------------------------- */
 
 static void add_node(struct read *r, const struct node *v, uint16_t node,
                      size_t socket, struct pol_host *h)
@@ -75,8 +74,7 @@ uint8_t pol_socket(const struct pol_host *h, unsigned node)
 	return node < POL_SOCKET_NODES ? h->socket[node] : 0;
 }
 
-/* ---- what a guest needs of it ----------------------------------------------
- */
+/* ---- what a guest needs of it -------------------------------------------- */
 
 static void node_unknown(struct read *r, const struct node *v,
                          const struct pol_host *h, int node)
@@ -109,8 +107,7 @@ void check_reach(struct read *r, const struct node *v,
 		node_unknown(r, v, h, g->node[i].host);
 }
 
-/* ---- the machine -----------------------------------------------------------
- */
+/* ---- the machine --------------------------------------------------------- */
 
 static struct diag *refuse(struct resolve *r)
 {

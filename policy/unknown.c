@@ -63,8 +63,7 @@ void pol_each_unknown(const struct pol_state *want,
 	}
 }
 
-/* ---- what netd asks of the machine once it knows what is wanted -----------
- */
+/* ---- what netd asks of the machine once it knows what is wanted ---------- */
 
 static const struct {
 	uint32_t has;

@@ -96,8 +96,7 @@ static int visit_pid(const char *name, void *arg)
 	return r == -ENOENT || r == -ESRCH ? 0 : r;
 }
 
-/* ---- is there anything that could be held? --------------------------------
- */
+/* ---- is there anything that could be held? ------------------------------- */
 
 static int visit_function(const char *name, void *arg)
 {

@@ -40,8 +40,7 @@ struct place {
 	const char *what, *mend;
 };
 
-/* ---- INI: "[section]", "key=value" -----------------------------------------
- */
+/* ---- INI: "[section]", "key=value" --------------------------------------- */
 
 struct line {
 	char section[32], key[32], value[128];
@@ -87,8 +86,7 @@ static const char *next_line(const char *at, struct line *l)
 	return NULL;
 }
 
-/* ---- how each names a function ---------------------------------------------
- */
+/* ---- how each names a function ------------------------------------------- */
 
 /* driverctl: "pci-0000:01:00.0", or the address alone; SNO: the address. */
 static bool by_address(const struct asked *a, const char *file,
@@ -214,8 +212,7 @@ static const struct place places[] = {
 };
 // clang-format on
 
-/* ---- the files -------------------------------------------------------------
- */
+/* ---- the files ----------------------------------------------------------- */
 
 static bool ends_so(const char *name, const char *end)
 {

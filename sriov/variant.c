@@ -34,8 +34,7 @@ struct sriov_variants {
 	struct variant v[];
 };
 
-/* ---- modules.alias --------------------------------------------------------
- */
+/* ---- modules.alias ------------------------------------------------------- */
 
 /* "alias vfio_pci:PATTERN MODULE", in a line. */
 static bool parse_line(const char *line, size_t len, struct variant *ret)
@@ -121,8 +120,7 @@ const char *sriov_variants_find(const struct sriov_variants *all,
 	return best ? best->module : NULL;
 }
 
-/* ---- the VFs of a function -------------------------------------------------
- */
+/* ---- the VFs of a function ----------------------------------------------- */
 
 /* Of any VF that it may have, as far as its vendor tells. */
 static bool has_vendor(const struct sriov_variants *all, uint16_t vendor)
@@ -174,8 +172,7 @@ const char *sriov_variant_of_vfs(const struct sriov_variants *all, int root_fd,
 	return sriov_variants_find(all, modalias);
 }
 
-/* ---- its driver ------------------------------------------------------------
- */
+/* ---- its driver ---------------------------------------------------------- */
 
 static int pci_driver(const char *name, void *arg)
 {

@@ -30,8 +30,7 @@ struct vfio_kern {
 };
 extern const struct vfio_kern vfio_kern_linux;
 
-/* ---- region.c -------------------------------------------------------------
- */
+/* ---- region.c ------------------------------------------------------------ */
 
 struct vfio_span {
 	uint64_t off, size; /* in the BAR, page multiples */
@@ -72,8 +71,7 @@ int vfio_regions_read(struct vfio_dev *v, struct diag *d);
 int vfio_regions_map(struct vfio_dev *v, struct diag *d);
 void vfio_regions_unmap(struct vfio_dev *v);
 
-/* ---- rom.c -----------------------------------------------------------------
- */
+/* ---- rom.c --------------------------------------------------------------- */
 
 /* Once the layout is known, whose rom_size it sets. */
 int vfio_rom_init(struct vfio_dev *v, const struct vfio_open *o,
@@ -82,8 +80,7 @@ int vfio_rom_init(struct vfio_dev *v, const struct vfio_open *o,
 void vfio_rom_copy(struct vfio_dev *v);
 uint64_t vfio_rom_read(const struct vfio_dev *v, uint64_t off, unsigned width);
 
-/* ---- window.c -------------------------------------------------------------
- */
+/* ---- window.c ------------------------------------------------------------ */
 
 /* Take away what does not decode any more, or elsewhere. */
 void vfio_windows_withdraw(struct vfio_dev *v);
@@ -91,8 +88,7 @@ void vfio_windows_withdraw(struct vfio_dev *v);
 void vfio_windows_offer(struct vfio_dev *v);
 void vfio_windows_withdraw_all(struct vfio_dev *v);
 
-/* ---- config.c --------------------------------------------------------------
- */
+/* ---- config.c ------------------------------------------------------------ */
 
 /* The view's COMMAND to the device, after a reset. */
 void vfio_command_write(struct vfio_dev *v);
@@ -102,8 +98,7 @@ uint32_t vfio_cfg_read(struct vfio_dev *v, unsigned off, unsigned width);
 void vfio_cfg_write(struct vfio_dev *v, unsigned off, unsigned width,
                     uint32_t value);
 
-/* ---- quirk.c ---------------------------------------------------------------
- */
+/* ---- quirk.c ------------------------------------------------------------- */
 
 #define DOORS_MAX 8
 struct vfio_door {
@@ -122,8 +117,7 @@ bool vfio_quirks_read(struct vfio_dev *v, unsigned bar, uint64_t off,
 bool vfio_quirks_write(struct vfio_dev *v, unsigned bar, uint64_t off,
                        unsigned width, uint32_t value);
 
-/* ---- irq.c: any message interrupt, by VFIO's index ------------------------
- */
+/* ---- irq.c: any message interrupt, by VFIO's index ----------------------- */
 
 #define IRQ_OFF UINT32_MAX
 struct vfio_irqs {
@@ -160,8 +154,7 @@ void vfio_vector_mask(struct vfio_dev *v, unsigned i);
 void vfio_routes_update(struct vfio_dev *v, unsigned lo, unsigned hi);
 void vfio_late_forget(struct vfio_dev *v);
 
-/* ---- intx.c ----------------------------------------------------------------
- */
+/* ---- intx.c -------------------------------------------------------------- */
 
 struct vfio_intx {
 	struct irq_line *line; /* NULL = the guest has no pin */
@@ -179,8 +172,7 @@ void vfio_intx_withdraw(struct vfio_dev *v);
 void vfio_intx_offer(struct vfio_dev *v);
 void vfio_intx_off(struct vfio_dev *v);
 
-/* ---- msix.c, msi.c ---------------------------------------------
- */
+/* ---- msix.c, msi.c ------------------------------------------------------- */
 
 int vfio_msix_init(struct vfio_dev *v);
 void vfio_msix_fini(struct vfio_dev *v);
@@ -195,14 +187,12 @@ void vfio_msi_update(struct vfio_dev *v);
 /* The guest's, while MSI is enabled. */
 struct irq_msg vfio_msi_message(const struct vfio_dev *v, unsigned i);
 
-/* ---- event.c ---------------------------------------------------------------
- */
+/* ---- event.c ------------------------------------------------------------- */
 
 int vfio_events_arm(struct vfio_dev *v, struct diag *d);
 void vfio_events_fini(struct vfio_dev *v);
 
-/* ---- device.c --------------------------------------------------------------
- */
+/* ---- device.c ------------------------------------------------------------ */
 
 struct vfio_dev {
 	pthread_mutex_t lock;
@@ -255,8 +245,7 @@ static inline bool vfio_msix_owns(const struct vfio_dev *v, unsigned bar,
 /* To be filled by diag_fail; counts. */
 struct diag *vfio_fault(struct vfio_dev *v);
 
-/* ---- reset.c ---------------------------------------------------------------
- */
+/* ---- reset.c ------------------------------------------------------------- */
 
 /* Interrupts, windows and view as after a reset, and the device too. */
 int vfio_reset_locked(struct vfio_dev *v, struct diag *d);

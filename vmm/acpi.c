@@ -69,8 +69,7 @@ uint64_t acpi_table_end(struct aml *a, size_t at)
 	return MAP_ACPI + at;
 }
 
-/* ---- FADT, 5.2.9 -----------------------------------------------------------
- */
+/* ---- FADT, 5.2.9 --------------------------------------------------------- */
 
 enum {
 	FADT_SIZE = 276,
@@ -140,8 +139,7 @@ static uint64_t add_fadt(struct aml *a, uint64_t dsdt)
 	return acpi_table_end(a, at);
 }
 
-/* ---- MADT, 5.2.12 ----------------------------------------------------------
- */
+/* ---- MADT, 5.2.12 -------------------------------------------------------- */
 
 enum {
 	MADT_LAPIC = 0,
@@ -206,8 +204,7 @@ static uint64_t add_madt(struct aml *a, const struct acpi_machine *m)
 	return acpi_table_end(a, at);
 }
 
-/* ---- MCFG, PCI Firmware 3.3, 4.1.2 -----------------------------------------
- */
+/* ---- MCFG, PCI Firmware 3.3, 4.1.2 --------------------------------------- */
 
 static uint64_t add_mcfg(struct aml *a, const struct acpi_machine *m)
 {

@@ -28,8 +28,7 @@ enum {
 };
 #define METHOD_SERIALIZED BIT(3)
 
-/* ---- bytes -----------------------------------------------------------------
- */
+/* ---- bytes --------------------------------------------------------------- */
 
 void aml_bytes(struct aml *a, const void *p, size_t n)
 {
@@ -67,8 +66,7 @@ static void insert(struct aml *a, size_t at, const void *p, size_t n)
 	memcpy(a->buf + at, p, n);
 }
 
-/* ---- lengths, 20.2.4 -------------------------------------------------------
- */
+/* ---- lengths, 20.2.4 ----------------------------------------------------- */
 
 void aml_end(struct aml *a, size_t open)
 {
@@ -95,8 +93,7 @@ void aml_end(struct aml *a, size_t open)
 	insert(a, open, pkg, bytes);
 }
 
-/* ---- data ------------------------------------------------------------------
- */
+/* ---- data ---------------------------------------------------------------- */
 
 void aml_dword(struct aml *a, uint32_t v)
 {
@@ -171,8 +168,7 @@ void aml_uuid(struct aml *a, const char *uuid)
 	aml_end(a, open);
 }
 
-/* ---- names -----------------------------------------------------------------
- */
+/* ---- names --------------------------------------------------------------- */
 
 void aml_namestring(struct aml *a, const char *path)
 {
@@ -276,8 +272,7 @@ void aml_local(struct aml *a, unsigned n)
 	byte(a, OP_LOCAL0 + n);
 }
 
-/* ---- resource templates, 6.4 -----------------------------------------------
- */
+/* ---- resource templates, 6.4 --------------------------------------------- */
 
 enum {
 	RES_IO = 0x47,     /* small, 7 bytes */

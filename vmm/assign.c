@@ -25,8 +25,7 @@
 
 #include "vmm/assign.h"
 
-/* ---- attaching -------------------------------------------------------------
- */
+/* ---- attaching ----------------------------------------------------------- */
 
 static int alloc_all(struct vm *vm, struct diag *d)
 {
@@ -194,8 +193,7 @@ int assign_all(struct vm *vm, struct diag *d)
 	return r;
 }
 
-/* ---- while the guest runs --------------------------------------------------
- */
+/* ---- while the guest runs ------------------------------------------------ */
 
 /* An entry that is free: what was there has been released. */
 static int free_index(const struct vm *vm)
@@ -253,8 +251,7 @@ int assign_add(struct vm *vm, struct vm_device *device, struct diag *d)
 	return r;
 }
 
-/* ---- letting go ------------------------------------------------------------
- */
+/* ---- letting go ---------------------------------------------------------- */
 
 /* KVM knows files, and functions of one group share one: what is still needed
  * is put back. */
@@ -319,8 +316,7 @@ void assign_free_all(struct vm *vm)
 	windows_free(TAKE_PTR(vm->windows));
 }
 
-/* ---- configuration cycles --------------------------------------------------
- */
+/* ---- configuration cycles ------------------------------------------------ */
 
 /* Locked, and whoever is there stays until unlock; NULL = nobody. Functions
  * come and go: what was found without the lock is looked at again with it. */
@@ -368,8 +364,7 @@ void assign_cfg_write(struct vm *vm, uint8_t slot, uint8_t fn, unsigned off,
 		assign_offer_others(a);
 }
 
-/* ---- facts -----------------------------------------------------------------
- */
+/* ---- facts --------------------------------------------------------------- */
 
 struct vfio_dev *assign_device(struct vm *vm, unsigned i)
 {

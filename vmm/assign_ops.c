@@ -16,8 +16,7 @@
 #define FAULT_INTERVAL_NS 10000000000ull
 #define FAULT_BURST 5
 
-/* ---- refusals, for people --------------------------------------------------
- */
+/* ---- refusals, for people ------------------------------------------------ */
 
 void assign_keep_fault(struct assigned *a, const struct diag *d)
 {
@@ -67,8 +66,7 @@ bool assign_take_fault(struct vm *vm, unsigned i, struct diag *ret)
 	return has;
 }
 
-/* ---- trapped accesses ------------------------------------------------------
- */
+/* ---- trapped accesses ---------------------------------------------------- */
 
 /* The range may have been deleted, and the function closed, since the bus
  * looked it up. */
@@ -102,8 +100,7 @@ static const struct bus_ops trap_ops = {
 	.write = trap_write,
 };
 
-/* ---- what vfio is lent -----------------------------------------------------
- */
+/* ---- what vfio is lent --------------------------------------------------- */
 
 static int trap(struct assigned *a, unsigned bar, bool io, uint64_t addr,
                 uint64_t size)
@@ -160,8 +157,7 @@ static int host_window_del(void *ctx, struct gpa gpa, void *hva, uint64_t size)
 	return windows_del(a->vm, gpa, size);
 }
 
-/* ---- what has become free --------------------------------------------------
- */
+/* ---- what has become free ------------------------------------------------ */
 
 /* Offering takes nothing away, so that it has no end of its own to wait for. */
 void assign_offer(struct assigned *a)

@@ -42,8 +42,7 @@ static int hot_reset(const struct together *t, struct diag *d)
 	return vfio_hot_reset(t->dev, t->n, t->fd, t->n_fds, d);
 }
 
-/* ---- a whole bus; the main thread, and nobody else is at work -------------
- */
+/* ---- a whole bus; the main thread, and nobody else is at work ------------ */
 
 static struct together bus_of(struct assigned *a)
 {
@@ -163,8 +162,7 @@ int assign_reset_all(struct vm *vm, struct diag *d)
 	return r;
 }
 
-/* ---- a slot; any vCPU ------------------------------------------------------
- */
+/* ---- a slot; any vCPU ---------------------------------------------------- */
 
 static void leave(struct assigned *const *in, unsigned n)
 {

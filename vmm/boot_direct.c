@@ -42,8 +42,7 @@ static _printf_(3, 4) int refuse(struct diag *d, int err, const char *fmt, ...)
 	return err;
 }
 
-/* ---- the file --------------------------------------------------------------
- */
+/* ---- the file ------------------------------------------------------------ */
 
 static int read_headers(struct direct *x, struct diag *d)
 {
@@ -134,8 +133,7 @@ static int read_table(struct direct *x, uint8_t **ret, struct diag *d)
 	return 0;
 }
 
-/* ---- its place -------------------------------------------------------------
- */
+/* ---- its place ----------------------------------------------------------- */
 
 static int check_header(struct direct *x, const struct setup_header *h,
                         struct diag *d)
@@ -181,8 +179,7 @@ static int choose(struct direct *x, const struct setup_header *h,
 	return 0;
 }
 
-/* ---- into memory -----------------------------------------------------------
- */
+/* ---- into memory --------------------------------------------------------- */
 
 static int load_segments(struct direct *x, uint8_t *kernel, struct diag *d)
 {

@@ -53,16 +53,14 @@
 #define BOOT_SEGMENTS_MAX 64u
 #define BOOT_IMAGE_MAX (1ull << 30)
 
-/* ---- boot_direct.c --------------------------------------------------------
- */
+/* ---- boot_direct.c ------------------------------------------------------- */
 
 /* `h` has been checked (boot_bzimage.c). On failure guest memory holds
  * anything, and *ret is untouched. */
 _must_check_ int boot_direct(struct vm *vm, const struct setup_header *h,
                              struct boot_entry *ret, struct diag *d);
 
-/* ---- boot_bzimage.c: what both ways need ----------------------------------
- */
+/* ---- boot_bzimage.c: what both ways need --------------------------------- */
 
 /* initrd (from `floor` on), command line, boot_params, page tables, GDT.
  * *ret_initrd: its address, 0 = there is none. */
@@ -70,8 +68,7 @@ _must_check_ int boot_page(struct vm *vm, const struct setup_header *h,
                            uint64_t at, uint64_t floor, uint64_t *ret_initrd,
                            struct diag *d);
 
-/* ---- boot_kaslr.c: pure ---------------------------------------------------
- */
+/* ---- boot_kaslr.c: pure -------------------------------------------------- */
 
 #define KASLR_TABLE_MAX (64u << 20)
 /* arch/x86/include/asm/page_64_types.h: with KASLR. */

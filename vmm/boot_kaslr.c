@@ -9,8 +9,7 @@
 
 #include "vmm/boot_direct.h"
 
-/* ---- where ----------------------------------------------------------------
- */
+/* ---- where --------------------------------------------------------------- */
 
 static uint64_t pick(uint64_t first, uint64_t room, uint64_t align,
                      uint64_t random)
@@ -83,8 +82,7 @@ bool kaslr_may_move(const char *cmdline)
 	return !any_word(cmdline, takes_memory);
 }
 
-/* ---- relocations ----------------------------------------------------------
- */
+/* ---- relocations --------------------------------------------------------- */
 
 static uint32_t word(const struct kaslr_table *t, size_t i)
 {

@@ -78,8 +78,7 @@ uint64_t conn_dropped(const struct conn *c)
 	return c->dropped;
 }
 
-/* ---- sending ---------------------------------------------------------------
- */
+/* ---- sending ------------------------------------------------------------- */
 
 static int send_now(const struct conn *c, const struct message *m)
 {
@@ -196,8 +195,7 @@ void conn_state(struct conn *c, uint64_t id, json_t *state)
 	say(c, state);
 }
 
-/* ---- receiving -------------------------------------------------------------
- */
+/* ---- receiving ----------------------------------------------------------- */
 
 static int lost(struct conn *c)
 {

@@ -199,8 +199,7 @@ static size_t peek(struct console *c, uint8_t *buf, size_t size,
 	return n;
 }
 
-/* ---- viewers, beside descriptors 0 and 1 -----------------------------------
- */
+/* ---- viewers, beside descriptors 0 and 1 --------------------------------- */
 
 uint64_t console_end(struct console *c)
 {

@@ -22,8 +22,7 @@
 #define SLICES 16
 #define GROUPS_MAX 256
 
-/* ---- making ----------------------------------------------------------------
- */
+/* ---- making -------------------------------------------------------------- */
 
 /* The group that the file's mode lets in: seen before the sandbox, or never. */
 static gid_t group_of(int fd)
@@ -74,8 +73,7 @@ void control_free(struct control *c)
 	free(c);
 }
 
-/* ---- coming ----------------------------------------------------------------
- */
+/* ---- coming -------------------------------------------------------------- */
 
 /* Where the file cannot be seen from here, the kernel's check of its mode, at
  * connect(), is the only one. */
@@ -172,8 +170,7 @@ static void greet(struct control *c)
 	}
 }
 
-/* ---- the console before viewers --------------------------------------------
- */
+/* ---- the console before viewers ------------------------------------------ */
 
 static void show(struct control *c, struct peer *p)
 {
@@ -218,8 +215,7 @@ static void type(struct control *c, struct peer *p)
 	peer_drop(p, n);
 }
 
-/* ---- a pass ----------------------------------------------------------------
- */
+/* ---- a pass -------------------------------------------------------------- */
 
 static bool has_request(const struct peer *p)
 {
@@ -348,8 +344,7 @@ bool control_holds(const struct control *c)
 	return c && c->dump;
 }
 
-/* ---- what happens ----------------------------------------------------------
- */
+/* ---- what happens -------------------------------------------------------- */
 
 void control_event(struct control *c, const char *event, json_t *params)
 {

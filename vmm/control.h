@@ -38,8 +38,7 @@
 #define CONTROL_GRACE_MS 30000u
 #define CONTROL_GRACE_MAX_MS 3600000u
 
-/* ---- rpc.c: JSON-RPC 2.0 ---------------------------------------------------
- */
+/* ---- rpc.c: JSON-RPC 2.0 ------------------------------------------------- */
 
 enum rpc_error {
 	RPC_PARSE = -32700,
@@ -71,8 +70,7 @@ _must_check_ int rpc_number(const json_t *params, const char *key, uint64_t max,
 _must_check_ int rpc_bool(const json_t *params, const char *key, bool fallback,
                           bool *ret);
 
-/* ---- peer.c: one connection ------------------------------------------------
- */
+/* ---- peer.c: one connection ---------------------------------------------- */
 
 struct peer {
 	int fd;        /* -1 = free */
@@ -107,8 +105,7 @@ static inline bool peer_behind(const struct peer *p)
 	return p->out_len > p->out_at;
 }
 
-/* ---- dump.c: guest memory and registers as an ELF core ---------------------
- */
+/* ---- dump.c: guest memory and registers as an ELF core ------------------- */
 
 struct dump;
 /* vCPUs are parked, and stay so. Takes `fd`, on failure too: an empty file
@@ -120,8 +117,7 @@ _must_check_ int dump_step(struct dump *p, struct diag *d);
 uint64_t dump_bytes(const struct dump *p); /* of the file, when whole */
 void dump_free(struct dump *p);
 
-/* ---- control.c -------------------------------------------------------------
- */
+/* ---- control.c ----------------------------------------------------------- */
 
 /* `vm->cfg.control_fd` -1: all of these do nothing. Before the sandbox. */
 _must_check_ int control_new(struct vm *vm, struct control **ret,

@@ -45,8 +45,7 @@ static json_t *state(const struct call *k)
 	return json_pack("{s:s}", "state", state_name(k->c));
 }
 
-/* ---- what it is, how it is -------------------------------------------------
- */
+/* ---- what it is, how it is ----------------------------------------------- */
 
 static int do_version(struct call *k, json_t **ret)
 {
@@ -98,8 +97,7 @@ static int do_events(struct call *k, json_t **ret)
 	return 0;
 }
 
-/* ---- running and not running -----------------------------------------------
- */
+/* ---- running and not running --------------------------------------------- */
 
 static int no_dump(struct call *k)
 {
@@ -191,8 +189,7 @@ static int do_kill(struct call *k, json_t **ret)
 	return 0;
 }
 
-/* ---- its memory ------------------------------------------------------------
- */
+/* ---- its memory ---------------------------------------------------------- */
 
 /* A file system that anybody may mount, and whose writes wait for whoever
  * serves it: the loop would, and with it a device that the host wants back. */
@@ -275,8 +272,7 @@ void control_dump_step(struct control *c)
 	control_dump_drop(c);
 }
 
-/* ---- its console -----------------------------------------------------------
- */
+/* ---- its console --------------------------------------------------------- */
 
 static uint64_t back_by(struct control *c, uint64_t bytes)
 {
@@ -351,8 +347,7 @@ static int do_words(struct call *k, json_t **ret)
 	return 0;
 }
 
-/* ---- devices ---------------------------------------------------------------
- */
+/* ---- devices ------------------------------------------------------------- */
 
 #define DETACH_MS 10000u
 
@@ -390,8 +385,7 @@ static int do_unplug(struct call *k, json_t **ret)
 	return 0;
 }
 
-/* ---- by name ---------------------------------------------------------------
- */
+/* ---- by name ------------------------------------------------------------- */
 
 static const struct {
 	const char *name;

@@ -11,8 +11,7 @@
 
 #include "vmm/cpus.h"
 
-/* ---- made here ------------------------------------------------------------
- */
+/* ---- made here ----------------------------------------------------------- */
 
 static unsigned in_socket(const struct cpuid_vcpu *v)
 {
@@ -163,8 +162,7 @@ static uint32_t make_zero(const struct cpuid_vcpu *v,
 	return 0;
 }
 
-/* ---- the table ------------------------------------------------------------
- */
+/* ---- the table ----------------------------------------------------------- */
 
 #define ANY .sub = CPUID_ALL_SUBS
 #define LEAF(l) .leaf = (l), .last = (l)

@@ -41,8 +41,7 @@
 
 #include "vmm/priv.h"
 
-/* ---- cpu_ids.c; pure ------------------------------------------------------
- */
+/* ---- cpu_ids.c; pure ----------------------------------------------------- */
 
 /* -EINVAL FL_VMM_CPUS: the counts do not fit one another. */
 _must_check_ int cpu_shape_of(const struct vm_config *c, struct cpu_shape *ret,
@@ -55,8 +54,7 @@ int cpu_index(const struct cpu_shape *s, uint32_t id);
 _must_check_ int cpu_ids_check(const struct cpu_shape *s, unsigned max_cpus,
                                unsigned max_ids, struct diag *d);
 
-/* ---- cpuid_table.c ---------------------------------------------------------
- */
+/* ---- cpuid_table.c ------------------------------------------------------- */
 
 #define CPUID_LEAVES_MAX 256
 struct cpuid_leaves {
@@ -102,16 +100,14 @@ struct cpuid_rule {
 extern const struct cpuid_rule cpuid_rules[];
 extern const size_t cpuid_n_rules;
 
-/* ---- cpuid.c ----------------------------------------------------------------
- */
+/* ---- cpuid.c ------------------------------------------------------------- */
 
 /* Pure. *ret may not be *host. -E2BIG. */
 _must_check_ int cpuid_compose(const struct cpuid_leaves *host,
                                const struct cpuid_vcpu *v,
                                struct cpuid_leaves *ret);
 
-/* ---- placement.c ------------------------------------------------------------
- */
+/* ---- placement.c --------------------------------------------------------- */
 
 /* FL_VMM_PIN */
 _must_check_ int placement_begin(struct vm *vm, struct diag *d);

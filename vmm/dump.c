@@ -69,8 +69,7 @@ static int fail(int err, const char *why, struct diag *d)
 	return err;
 }
 
-/* ---- registers -------------------------------------------------------------
- */
+/* ---- registers ----------------------------------------------------------- */
 
 static struct qemu_segment segment(const struct kvm_segment *s)
 {
@@ -170,8 +169,7 @@ static int cpu_notes(const struct vcpu *c, uint8_t *to)
 	return 0;
 }
 
-/* ---- the head --------------------------------------------------------------
- */
+/* ---- the head ------------------------------------------------------------ */
 
 static uint64_t notes_at(const struct vm *vm)
 {
@@ -297,8 +295,7 @@ uint64_t dump_bytes(const struct dump *p)
 	return sum;
 }
 
-/* ---- memory ----------------------------------------------------------------
- */
+/* ---- memory -------------------------------------------------------------- */
 
 /* Up to the next byte that is there; a file system that knows no holes has
  * bytes everywhere. */

@@ -30,8 +30,7 @@ enum {
 	BAR_IO = 1,
 };
 
-/* ---- BARs ------------------------------------------------------------------
- */
+/* ---- BARs ---------------------------------------------------------------- */
 
 static uint32_t io_read(struct e1000 *e, uint32_t off)
 {
@@ -89,8 +88,7 @@ static void bar_write(void *ctx, unsigned bar, uint64_t off, unsigned width,
 		e1000_write_reg(e, at + 4, (uint32_t)(value >> 32));
 }
 
-/* ---- state -----------------------------------------------------------------
- */
+/* ---- state --------------------------------------------------------------- */
 
 void e1000_ring_setup(struct e1000 *e, struct e1000_ring *r, unsigned off)
 {
@@ -189,8 +187,7 @@ static void command(void *ctx, uint16_t value _unused_)
 	unlock_all(e);
 }
 
-/* ---- the tap ---------------------------------------------------------------
- */
+/* ---- the tap ------------------------------------------------------------- */
 
 void e1000_watch(struct e1000 *e)
 {
@@ -251,8 +248,7 @@ static int prepare_tap(int fd)
 	return ioctl(fd, TUNSETOFFLOAD, 0) < 0 ? -errno : 0;
 }
 
-/* ---- begin and end ---------------------------------------------------------
- */
+/* ---- begin and end ------------------------------------------------------- */
 
 static void e1000_free(void *ctx)
 {

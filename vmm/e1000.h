@@ -22,8 +22,7 @@
 #include <linux/virtio_net.h>
 #include <sys/uio.h>
 
-/* ---- registers, SDM table 13-2 -------------------------------------------
- */
+/* ---- registers, SDM table 13-2 ------------------------------------------- */
 
 enum {
 	R_CTRL = 0x0000,
@@ -166,8 +165,7 @@ struct e1000_ring {
 	_Atomic uint32_t head, tail;
 };
 
-/* ---- transmit ------------------------------------------------------------
- */
+/* ---- transmit ------------------------------------------------------------ */
 
 /* SDM 3.3.6: what the last context descriptor of its kind said. */
 struct e1000_context {
@@ -215,8 +213,7 @@ struct e1000_tx {
 	struct e1000_packet packet;
 };
 
-/* ---- receive -------------------------------------------------------------
- */
+/* ---- receive ------------------------------------------------------------- */
 
 /* Free descriptors, as pieces to read into. iov[0] is the header of the tap's;
  * behind the buffers comes one byte, by which a frame is known to be longer. */
@@ -245,8 +242,7 @@ struct e1000_rx {
 	struct e1000_room room;
 };
 
-/* ---- the device ------------------------------------------------------------
- */
+/* ---- the device ---------------------------------------------------------- */
 
 /* Microwire, SDM 5.3 and 13.4.3: what has been clocked in. */
 struct e1000_eeprom {

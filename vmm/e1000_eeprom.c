@@ -67,8 +67,7 @@ void e1000_eeprom_init(struct e1000_eeprom *p, const uint8_t mac[static 6])
 	p->word[CHECKSUM] = (uint16_t)(SUM - sum);
 }
 
-/* ---- four wires ------------------------------------------------------------
- */
+/* ---- four wires ---------------------------------------------------------- */
 
 static void deselect(struct e1000_eeprom *p)
 {

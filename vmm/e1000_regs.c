@@ -131,8 +131,7 @@ static uint32_t keep_of(uint32_t off)
 	return rows[off / 4].keep;
 }
 
-/* ---- reads -----------------------------------------------------------------
- */
+/* ---- reads --------------------------------------------------------------- */
 
 static uint32_t ring_read(struct e1000 *e, uint32_t off)
 {
@@ -178,8 +177,7 @@ uint32_t e1000_read_reg(struct e1000 *e, uint32_t off)
 	return v;
 }
 
-/* ---- writes ----------------------------------------------------------------
- */
+/* ---- writes -------------------------------------------------------------- */
 
 /* Bits that do something clear themselves. */
 static void write_control(struct e1000 *e, uint32_t v)

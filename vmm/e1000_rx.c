@@ -31,8 +31,7 @@ enum {
 
 #define STANDARD_MAX 1522u /* SDM 3.2.3, with tag and CRC */
 
-/* ---- free descriptors ------------------------------------------------------
- */
+/* ---- free descriptors ---------------------------------------------------- */
 
 static uint32_t available(const struct e1000_ring *r)
 {
@@ -112,8 +111,7 @@ static bool get_room(struct e1000 *e)
 	return rx->room.n > 0;
 }
 
-/* ---- a frame that lies in the room -----------------------------------------
- */
+/* ---- a frame that lies in the room --------------------------------------- */
 
 /* Takes the four bytes behind the addresses out: SDM 9.4. */
 static uint16_t take_tag(struct e1000_room *m, uint32_t len)
@@ -224,8 +222,7 @@ static void frame(struct e1000 *e, uint32_t len)
 	rx->causes |= INT_RXT0;
 }
 
-/* ---- a burst ---------------------------------------------------------------
- */
+/* ---- a burst ------------------------------------------------------------- */
 
 static void tell(struct e1000 *e)
 {
@@ -312,8 +309,7 @@ void e1000_rx_loop(struct e1000 *e, const uint8_t *data, uint32_t len)
 	pthread_mutex_unlock(&e->rx.lock);
 }
 
-/* ---- settings --------------------------------------------------------------
- */
+/* ---- settings ------------------------------------------------------------ */
 
 /* SDM 13.4.22: BSIZE, times 16 with BSEX. */
 static uint32_t buffer_size(uint32_t rctl)

@@ -82,8 +82,7 @@ static int emit(struct e1000 *e, const struct e1000_packet *p, uint8_t *room,
 	return e1000_put(e, iov, 2, len);
 }
 
-/* ---- segments --------------------------------------------------------------
- */
+/* ---- segments ------------------------------------------------------------ */
 
 /* Headers of the segment at `off` of the payload: SDM 3.5.7 to 3.5.9. */
 static void segment_headers(const struct e1000_context *c, uint8_t *f,

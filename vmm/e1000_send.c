@@ -56,8 +56,7 @@ int e1000_put(struct e1000 *e, const struct iovec *iov, unsigned n,
 	return 0;
 }
 
-/* ---- what the header can say -----------------------------------------------
- */
+/* ---- what the header can say --------------------------------------------- */
 
 static bool sum_fits(const struct e1000_packet *p)
 {
@@ -115,8 +114,7 @@ static void ask_segments(const struct e1000_packet *p, struct virtio_net_hdr *h)
 	h->gso_size = htole16(p->cx.mss);
 }
 
-/* ---- its first bytes -------------------------------------------------------
- */
+/* ---- its first bytes ----------------------------------------------------- */
 
 static unsigned head_bytes(const struct e1000_packet *p)
 {

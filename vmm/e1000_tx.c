@@ -76,8 +76,7 @@ static void note_report(struct e1000_tx *t, uint8_t cmd)
 		t->causes |= INT_TXDW;
 }
 
-/* ---- descriptors to a packet -----------------------------------------------
- */
+/* ---- descriptors to a packet --------------------------------------------- */
 
 static void take_context(struct e1000_tx *t, const struct desc *d)
 {
@@ -189,8 +188,7 @@ static void add_desc(struct e1000 *e, struct e1000_packet *p,
 		take_last(e, p, d);
 }
 
-/* ---- the ring --------------------------------------------------------------
- */
+/* ---- the ring ------------------------------------------------------------ */
 
 static void done(struct e1000_ring *r, const struct e1000_packet *p,
                  uint32_t end)
@@ -259,8 +257,7 @@ static bool ready(const struct e1000 *e)
 	       atomic_load(&r->tail) < r->n && own_dma(e->own);
 }
 
-/* ---- a burst ---------------------------------------------------------------
- */
+/* ---- a burst ------------------------------------------------------------- */
 
 /* Causes, SDM 13.4.17. TXDW that may wait does not while a quarter of the ring
  * waits with it. */

@@ -59,8 +59,7 @@ enum slot_phase hotplug_phase(const struct hotplug *h, uint8_t slot)
 	return slot <= VM_SLOTS_MAX ? h->bay[slot].slot.phase : SLOT_EMPTY;
 }
 
-/* ---- the functions of a slot -----------------------------------------------
- */
+/* ---- the functions of a slot --------------------------------------------- */
 
 /* The next index of cfg.device from `i` on that is in the slot and held. */
 bool hotplug_next_in(const struct vm *vm, uint8_t slot, unsigned *i)
@@ -217,8 +216,7 @@ void hotplug_act(struct hotplug *h, uint8_t slot, unsigned acts)
 		pci_host_insert(pci, slot);
 }
 
-/* ---- the guest's part ------------------------------------------------------
- */
+/* ---- the guest's part ---------------------------------------------------- */
 
 static void order_of_guest(struct vm *vm, _Atomic uint32_t *set, uint8_t slot)
 {
@@ -317,8 +315,7 @@ void hotplug_guest_dead(struct hotplug *h)
 	}
 }
 
-/* ---- the host's part -------------------------------------------------------
- */
+/* ---- the host's part ----------------------------------------------------- */
 
 /* A guest that does not run cannot answer. */
 uint64_t hotplug_patience(const struct hotplug *h, uint64_t ms)

@@ -26,8 +26,7 @@ int hotplug_own_fixed(const char *name, struct diag *d)
 	return -EOPNOTSUPP;
 }
 
-/* ---- asked over the control socket -----------------------------------------
- */
+/* ---- asked over the control socket --------------------------------------- */
 
 static int not_now(const char *name, const char *why, struct diag *d)
 {
@@ -71,8 +70,7 @@ int hotplug_unplug(struct hotplug *h, const char *name, uint64_t ms,
 	return 0;
 }
 
-/* ---- the steps -------------------------------------------------------------
- */
+/* ---- the steps ----------------------------------------------------------- */
 
 static void step(struct bay *b, enum own_step to, uint64_t now, unsigned end)
 {

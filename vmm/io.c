@@ -35,8 +35,7 @@ struct io {
 	_Atomic unsigned waiting;
 };
 
-/* ---- watches ---------------------------------------------------------------
- */
+/* ---- watches ------------------------------------------------------------- */
 
 static int control(struct io *io, int op, struct io_watch *w, uint32_t events)
 {
@@ -100,8 +99,7 @@ void io_again(struct io *io, struct io_watch *w)
 	pthread_mutex_unlock(&io->lock);
 }
 
-/* ---- the thread ------------------------------------------------------------
- */
+/* ---- the thread ---------------------------------------------------------- */
 
 /* False when it is to end. */
 static bool park_point(struct io *io)
@@ -177,8 +175,7 @@ static void *io_thread(void *arg)
 	}
 }
 
-/* ---- its life --------------------------------------------------------------
- */
+/* ---- its life ------------------------------------------------------------ */
 
 static int fail(struct diag *d, int err, const char *what)
 {

@@ -18,8 +18,7 @@
 
 #define VALUE sizeof(uint64_t)
 
-/* ---- the description; no system call ---------------------------------------
- */
+/* ---- the description; no system call ------------------------------------- */
 
 size_t kvm_stats_block(const void *header, size_t len)
 {
@@ -133,8 +132,7 @@ void kvm_stats_free(struct kvm_stats *s)
 	free(s);
 }
 
-/* ---- its descriptors -------------------------------------------------------
- */
+/* ---- its descriptors ----------------------------------------------------- */
 
 struct kvm_counters {
 	struct kvm_stats *vm, *vcpu; /* read when first asked for */
@@ -200,8 +198,7 @@ void kvm_counters_free(struct kvm_counters *k)
 	free(k);
 }
 
-/* ---- reading ---------------------------------------------------------------
- */
+/* ---- reading ------------------------------------------------------------- */
 
 static int read_all(int fd, void *to, size_t len, uint64_t off)
 {
@@ -277,8 +274,7 @@ json_t *kvm_counters_of(struct kvm_counters *k, const char **ret_why)
 	                 "vcpus", list);
 }
 
-/* ---- what they mean --------------------------------------------------------
- */
+/* ---- what they mean ------------------------------------------------------ */
 
 static const char *word(const char *const *words, size_t n, unsigned i)
 {

@@ -44,8 +44,7 @@ int *lease_own_fd(struct vm_config *c, const char *name);
 /* All have what they need, and a slot of their own. */
 bool lease_own_fits(const struct vm_config *c);
 
-/* ---- what `fairlead run` hands over ---------------------------------------
- */
+/* ---- what `fairlead run` hands over -------------------------------------- */
 
 /* Fills *ret from the lease's JSON text (netd/netd-proto.h); descriptors are
  * numbered from `fd0`. ret->cmdline is allocated: lease_free(). */

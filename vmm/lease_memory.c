@@ -78,8 +78,7 @@ int lease_memory(const json_t *guest, struct vm_config *c)
 	return r;
 }
 
-/* ---- its maker -------------------------------------------------------------
- */
+/* ---- its maker ----------------------------------------------------------- */
 
 int lease_smbios(const json_t *guest, struct vm_smbios *ret)
 {

@@ -178,8 +178,7 @@ int lease_own(const json_t *lease, struct vm_config *c, struct diag *d)
 	return 0;
 }
 
-/* ---- descriptors -----------------------------------------------------------
- */
+/* ---- descriptors --------------------------------------------------------- */
 
 /* "KIND:NAME:N": is it NIC `v`'s, and which? -1 = no. */
 static int pair_of(const struct vm_nic *v, const char *kind, const char *name)
@@ -223,8 +222,7 @@ int *lease_own_fd(struct vm_config *c, const char *name)
 	return nic_fd(c, name);
 }
 
-/* ---- whole? ----------------------------------------------------------------
- */
+/* ---- whole? -------------------------------------------------------------- */
 
 static bool nic_fits(const struct vm_nic *v)
 {

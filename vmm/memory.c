@@ -46,8 +46,7 @@ static int memory_fail(struct diag *d, uint64_t bytes, const char *call)
 	return err;
 }
 
-/* ---- the file and its mapping ----------------------------------------------
- */
+/* ---- the file and its mapping -------------------------------------------- */
 
 /* hugetlb pages are reserved by mmap, and its ENOMEM means just that. */
 static int pool_fail(struct diag *d, uint64_t bytes, uint64_t page,

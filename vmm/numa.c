@@ -15,8 +15,7 @@
 #define HUGE (2ull << 20)
 #define LOW_END 0xa0000ull /* 640K: what boot_map() tells */
 
-/* ---- do they fit together? -------------------------------------------------
- */
+/* ---- do they fit together? ----------------------------------------------- */
 
 static int refuse(struct diag *d, unsigned node, const char *why)
 {
@@ -68,8 +67,7 @@ int numa_check(const struct vm_config *c, struct diag *d)
 	return 0;
 }
 
-/* ---- what the guest is told ------------------------------------------------
- */
+/* ---- what the guest is told ---------------------------------------------- */
 
 struct ranges {
 	struct numa_range *to;
@@ -133,8 +131,7 @@ unsigned numa_group(const struct vm_config *c)
 	return 1;
 }
 
-/* ---- where it lies on the host ---------------------------------------------
- */
+/* ---- where it lies on the host ------------------------------------------- */
 
 static int bind_fail(struct diag *d, const struct vm_node *n, unsigned i,
                      int err)

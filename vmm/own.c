@@ -19,8 +19,7 @@ int own_init(struct vm *vm)
 	return vm->own ? 0 : -ENOMEM;
 }
 
-/* ---- one more --------------------------------------------------------------
- */
+/* ---- one more ------------------------------------------------------------ */
 
 static int fail(struct diag *d, int err, const struct own_desc *c,
                 const char *why)
@@ -113,8 +112,7 @@ int own_add(struct vm *vm, const struct own_desc *desc, struct own **ret,
 	return 0;
 }
 
-/* ---- all of them -----------------------------------------------------------
- */
+/* ---- all of them --------------------------------------------------------- */
 
 static void put_home(struct own *o)
 {

@@ -153,8 +153,7 @@ struct own_desc {
 _must_check_ int own_add(struct vm *vm, const struct own_desc *desc,
                          struct own **ret, struct diag *d);
 
-/* ---- for devices -----------------------------------------------------------
- */
+/* ---- for devices --------------------------------------------------------- */
 
 /* Vector 0..vectors-1; others, and all while MSI-X is off, do nothing. */
 void own_raise(struct own *o, unsigned vector);
@@ -169,8 +168,7 @@ bool own_dma(const struct own *o);
 struct vm *own_vm(const struct own *o);
 const char *own_name(const struct own *o);
 
-/* ---- for the machine -------------------------------------------------------
- */
+/* ---- for the machine ----------------------------------------------------- */
 
 _must_check_ int own_init(struct vm *vm);
 void own_free_all(struct vm *vm);

@@ -16,8 +16,7 @@
 #define REG_STATUS_LOW 0x06u
 #define STATUS_INTX BIT(3)
 
-/* ---- BARs ------------------------------------------------------------------
- */
+/* ---- BARs ---------------------------------------------------------------- */
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -165,8 +164,7 @@ static void offer_others(struct vm *vm, bool moved)
 	assign_offer_all(vm);
 }
 
-/* ---- what follows from registers -------------------------------------------
- */
+/* ---- what follows from registers ----------------------------------------- */
 
 static void tell(struct own *o)
 {
@@ -212,8 +210,7 @@ void own_reset(struct own *o)
 	o->desc.ops->reset(o->desc.ctx);
 }
 
-/* ---- configuration cycles --------------------------------------------------
- */
+/* ---- configuration cycles ------------------------------------------------ */
 
 /* The capability whose registers the device answers, where the access lies
  * wholly among them; -1 = none. */

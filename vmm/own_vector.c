@@ -43,8 +43,7 @@ static void bit_put(uint64_t *map, unsigned i, bool to)
 		map[i / WORD] &= ~BIT64(i % WORD);
 }
 
-/* ---- messages; all under the lock ------------------------------------------
- */
+/* ---- messages; all under the lock ---------------------------------------- */
 
 static bool may_send(const struct own_vectors *v, unsigned i)
 {
@@ -74,8 +73,7 @@ static void release(struct own_vectors *v, unsigned i)
 		raise(v, i);
 }
 
-/* ---- eventfds; likewise ----------------------------------------------------
- */
+/* ---- eventfds; likewise -------------------------------------------------- */
 
 static void drain(struct own_vectors *v, unsigned i)
 {
@@ -177,8 +175,7 @@ int own_vector_fd(struct own *o, unsigned vector, struct diag *d)
 	return r < 0 ? r : fd;
 }
 
-/* ---- the table -------------------------------------------------------------
- */
+/* ---- the table ----------------------------------------------------------- */
 
 static void entry_changed(struct own *o, unsigned i)
 {
@@ -255,8 +252,7 @@ uint64_t own_table_read(struct own *o, uint64_t off, unsigned width)
 	return value;
 }
 
-/* ---- for devices -----------------------------------------------------------
- */
+/* ---- for devices --------------------------------------------------------- */
 
 void own_raise(struct own *o, unsigned vector)
 {
@@ -294,8 +290,7 @@ void own_intx(struct own *o, bool level)
 	pthread_mutex_unlock(&v->lock);
 }
 
-/* ---- registers have changed ------------------------------------------------
- */
+/* ---- registers have changed ---------------------------------------------- */
 
 static void turn_on_off(struct own_vectors *v, bool enabled)
 {

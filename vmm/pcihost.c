@@ -62,8 +62,7 @@ struct pci_host {
 	struct port port[]; /* one for each slot, by ascending number */
 };
 
-/* ---- who answers ---------------------------------------------------------
- */
+/* ---- who answers --------------------------------------------------------- */
 
 /* Several ports may have been given one bus: the first has it. Both under the
  * lock. */
@@ -202,8 +201,7 @@ static void cycle_write(struct pci_host *h, unsigned bdf, unsigned off,
 		behind_write(h->at[slot], bdf & 7, off, width, value);
 }
 
-/* ---- ECAM ----------------------------------------------------------------
- */
+/* ---- ECAM ---------------------------------------------------------------- */
 
 /* A bridge may refuse more than a dword (PCIe 6.0 7.2.2); two dwords are what
  * others do with it. */
@@ -249,8 +247,7 @@ static const struct bus_ops ecam_ops = {
 	.write = ecam_write,
 };
 
-/* ---- 0xCF8, 0xCFC ----------------------------------------------------------
- */
+/* ---- 0xCF8, 0xCFC -------------------------------------------------------- */
 
 #define DATA_OFF (PORT_PCI_DATA - PORT_PCI_ADDR)
 
@@ -318,8 +315,7 @@ static const struct bus_ops ports_ops = {
 	.write = ports_write,
 };
 
-/* ---- power-on state -------------------------------------------------------
- */
+/* ---- power-on state ------------------------------------------------------ */
 
 static void put(struct cfg_space *s, unsigned off, uint32_t value)
 {
@@ -371,8 +367,7 @@ void pci_host_reset(struct pci_host *h)
 	pthread_mutex_unlock(&h->lock);
 }
 
-/* ---- what comes and goes ---------------------------------------------------
- */
+/* ---- what comes and goes ------------------------------------------------- */
 
 static struct port *find_port(struct pci_host *h, uint8_t slot)
 {
@@ -423,8 +418,7 @@ void pci_host_press(struct pci_host *h, uint8_t slot)
 	with_port(h, slot, port_press);
 }
 
-/* ---- making it -------------------------------------------------------------
- */
+/* ---- making it ----------------------------------------------------------- */
 
 static bool is_used(const struct vm *vm, uint8_t slot)
 {

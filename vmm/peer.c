@@ -47,8 +47,7 @@ static bool grow(char **buf, size_t *size, size_t need, size_t max)
 	return true;
 }
 
-/* ---- reading ---------------------------------------------------------------
- */
+/* ---- reading ------------------------------------------------------------- */
 
 /* One is kept, the last; what else came with it is closed. */
 static void take_fds(struct peer *p, struct msghdr *msg)
@@ -121,8 +120,7 @@ void peer_drop(struct peer *p, size_t n)
 	}
 }
 
-/* ---- writing ---------------------------------------------------------------
- */
+/* ---- writing ------------------------------------------------------------- */
 
 static bool put(struct peer *p, const char *text, size_t len)
 {

@@ -88,8 +88,7 @@ static enum kind kind_of(const struct cfg_bar *b)
 	return KIND_NONE;
 }
 
-/* ---- what a slot wants -----------------------------------------------------
- */
+/* ---- what a slot wants --------------------------------------------------- */
 
 static void add_range(struct want *w, const struct space *s, struct range r)
 {
@@ -153,8 +152,7 @@ static void wanted(struct plan *p, uint8_t slot, enum kind kind,
 	measure(ret, s);
 }
 
-/* ---- where it goes ---------------------------------------------------------
- */
+/* ---- where it goes ------------------------------------------------------- */
 
 static void note_window(struct assign_window *w, enum kind kind, uint64_t at,
                         uint64_t size)
@@ -319,8 +317,7 @@ int place_all(struct vm *vm, struct diag *d)
 	return r;
 }
 
-/* ---- into the registers ----------------------------------------------------
- */
+/* ---- into the registers -------------------------------------------------- */
 
 #define REG_ROM 0x30 /* PCIe 6.0 7.5.1.2.4; bit 0 enables it */
 

@@ -8,8 +8,7 @@
 #include "vmm/devices.h"
 #include "vmm/plug.h"
 
-/* ---- nobody runs -----------------------------------------------------------
- */
+/* ---- nobody runs --------------------------------------------------------- */
 
 /* False where that was so already: a pause, a reset. */
 static bool hold(struct vm *vm)
@@ -26,8 +25,7 @@ static void let_go(struct vm *vm, bool held)
 		vcpus_unpark(vm);
 }
 
-/* ---- its place in the configuration ----------------------------------------
- */
+/* ---- its place in the configuration -------------------------------------- */
 
 static int no_room(const struct plug *p, struct diag *d, const char *why,
                    const char *mend)
@@ -73,8 +71,7 @@ static void drop_nic(struct vm_nic *v)
 	v->slot = 0;
 }
 
-/* ---- it comes --------------------------------------------------------------
- */
+/* ---- it comes ------------------------------------------------------------ */
 
 static int add_disk(struct vm *vm, struct plug *p, struct diag *d)
 {
@@ -180,8 +177,7 @@ int plug_add(struct vm *vm, struct plug *p, struct diag *d)
 	return r;
 }
 
-/* ---- it goes ---------------------------------------------------------------
- */
+/* ---- it goes ------------------------------------------------------------- */
 
 static void drop_entry(struct vm_config *c, uint8_t slot)
 {

@@ -109,8 +109,7 @@ unsigned bus_read(struct bus *b, uint64_t addr, unsigned width, uint64_t *ret);
 unsigned bus_write(struct bus *b, uint64_t addr, unsigned width,
                    uint64_t value);
 
-/* ---- trap.c: BARs on the bus ------------------------------------------------
- */
+/* ---- trap.c: BARs on the bus --------------------------------------------- */
 
 /* Nothing of the machine's own is there: RAM, interrupt controllers. */
 bool trap_fits(const struct vm *vm, bool io, uint64_t addr, uint64_t size);
@@ -119,8 +118,7 @@ _must_check_ int trap_add(struct vm *vm, bool io, uint64_t addr, uint64_t size,
                           unsigned tag, const struct bus_ops *ops, void *ctx);
 void trap_del(struct vm *vm, bool io, uint64_t addr, uint64_t size);
 
-/* ---- memory.c: guest RAM, and KVM memory slots ----------------------------
- */
+/* ---- memory.c: guest RAM, and KVM memory slots --------------------------- */
 
 /* layout.c: where RAM and 64-bit BARs lie, in the host that is given. */
 struct layout_host {
@@ -233,8 +231,7 @@ struct placement {
 	cpu_set_t process;
 };
 
-/* ---- kvm.c, vcpu.c ---------------------------------------------------------
- */
+/* ---- kvm.c, vcpu.c ------------------------------------------------------- */
 
 struct vcpu {
 	struct vm *vm;
@@ -310,8 +307,7 @@ void vm_request(struct vm *vm, enum vm_request r);
 /* VM_REQ_FAIL with the reason; the first one is kept. */
 void vm_request_fail(struct vm *vm, const struct diag *why);
 
-/* ---- serial.c, console.c, power.c -------------------------------------------
- */
+/* ---- serial.c, console.c, power.c ---------------------------------------- */
 
 struct serial;
 _must_check_ int serial_new(struct vm *vm, struct serial **ret);
@@ -379,8 +375,7 @@ struct vconsole;
 size_t vconsole_room(struct vconsole *c);
 size_t vconsole_input(struct vconsole *c, const uint8_t *buf, size_t len);
 
-/* ---- pcihost.c: host bridge, root ports, config cycles ----------------------
- */
+/* ---- pcihost.c: host bridge, root ports, config cycles ------------------- */
 
 struct pci_host;
 _must_check_ int pci_host_new(struct vm *vm, struct pci_host **ret,
@@ -394,8 +389,7 @@ void pci_host_insert(struct pci_host *h, uint8_t slot);
 void pci_host_remove(struct pci_host *h, uint8_t slot);
 void pci_host_press(struct pci_host *h, uint8_t slot);
 
-/* ---- hotplug.c: devices that come and go; the main thread's ----------------
- */
+/* ---- hotplug.c: devices that come and go; the main thread's -------------- */
 
 struct hotplug;
 /* From any thread: the guest has let go of what is in the slot. */
@@ -448,8 +442,7 @@ void assign_bus_reset(struct vm *vm, uint8_t slot);
 void assign_offer_all(struct vm *vm);
 void assign_match_link(struct vm *vm, uint8_t slot, struct cfg_port *p);
 
-/* ---- windows.c: device memory that the guest reaches by itself -------------
- */
+/* ---- windows.c: device memory that the guest reaches by itself ----------- */
 
 struct windows;
 _must_check_ int windows_new(struct windows **ret);
@@ -457,8 +450,7 @@ void windows_free(struct windows *s);
 /* The main thread: functions have come or gone. */
 void windows_share(struct vm *vm);
 
-/* ---- topology.c: slots, ports, buses ---------------------------------------
- */
+/* ---- topology.c: slots, ports, buses ------------------------------------- */
 
 /* What the root port `slot` forwards to the functions behind it. */
 struct assign_window {
@@ -487,8 +479,7 @@ static inline uint32_t topology_gsi(uint8_t slot, unsigned pin)
 	return 16 + ((slot + pin - 1) & 7);
 }
 
-/* ---- pins.c: interrupt pins of the functions of our own --------------------
- */
+/* ---- pins.c: interrupt pins of the functions of our own ------------------ */
 
 struct pins {
 	pthread_mutex_t lock;

@@ -53,8 +53,7 @@ static uint64_t ram_bytes(const struct vm *vm)
 	return sum;
 }
 
-/* ---- as JSON ---------------------------------------------------------------
- */
+/* ---- as JSON ------------------------------------------------------------- */
 
 static void number(json_t *to, const char *key, uint64_t value)
 {

@@ -67,8 +67,7 @@ struct rtc {
 	bool line;
 };
 
-/* ---- time ------------------------------------------------------------------
- */
+/* ---- time ---------------------------------------------------------------- */
 
 static int64_t seconds(int64_t ticks)
 {
@@ -149,8 +148,7 @@ static int64_t shown(const struct rtc *r)
 	return rtc_seconds_of(&d) * RTC_HZ + r->fraction;
 }
 
-/* ---- what happens ----------------------------------------------------------
- */
+/* ---- what happens -------------------------------------------------------- */
 
 /* log2 of a period in ticks, -1 = none. The two fastest rates are those of the
  * two behind the middle (data sheet, table 5). */
@@ -264,8 +262,7 @@ static void settle(struct rtc *r)
 	set_timer(r, t < 0 ? 0 : MAX(t - r->offset, 1));
 }
 
-/* ---- registers -------------------------------------------------------------
- */
+/* ---- registers ----------------------------------------------------------- */
 
 /* From memory on to a clock that runs. */
 static void go_on(struct rtc *r)
@@ -359,8 +356,7 @@ static uint8_t read_cell(struct rtc *r, int64_t now, unsigned i)
 	return r->cell[i];
 }
 
-/* ---- ports -----------------------------------------------------------------
- */
+/* ---- ports --------------------------------------------------------------- */
 
 /* The index cannot be read back. */
 static uint8_t read_byte(struct rtc *r, uint64_t off)
@@ -405,8 +401,7 @@ static const struct bus_ops port_ops = {
 	.write = port_write,
 };
 
-/* ---- its life --------------------------------------------------------------
- */
+/* ---- its life ------------------------------------------------------------ */
 
 int rtc_fd(const struct rtc *r)
 {

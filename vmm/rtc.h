@@ -39,8 +39,7 @@
 #define GSI_RTC 8
 #define RTC_CENTURY 0x32 /* the cell of it, which the FADT names */
 
-/* ---- rtc_time.c: the calendar; pure ----------------------------------------
- */
+/* ---- rtc_time.c: the calendar; pure -------------------------------------- */
 
 #define RTC_SHIFT 15
 #define RTC_HZ (1 << RTC_SHIFT)
@@ -61,8 +60,7 @@ int64_t rtc_seconds_of(const struct rtc_date *date);
 int64_t rtc_alarm_after(int64_t seconds, unsigned hour, unsigned min,
                         unsigned sec);
 
-/* ---- rtc.c -----------------------------------------------------------------
- */
+/* ---- rtc.c --------------------------------------------------------------- */
 
 struct rtc;
 _must_check_ int rtc_new(struct vm *vm, struct rtc **ret);

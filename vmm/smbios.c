@@ -89,8 +89,7 @@ static const char *or_else(const char *s, const char *other)
 	return *s ? s : other;
 }
 
-/* ---- the machine -----------------------------------------------------------
- */
+/* ---- the machine --------------------------------------------------------- */
 
 /* 7.1. The segment is where a processor begins after RESET. */
 static void add_firmware(struct writer *w)
@@ -207,8 +206,7 @@ static void add_processor(struct writer *w, const struct smbios_machine *m,
 	close_type(w);
 }
 
-/* ---- its memory ------------------------------------------------------------
- */
+/* ---- its memory ---------------------------------------------------------- */
 
 /* 7.17 */
 static void add_array(struct writer *w, const struct smbios_machine *m)
@@ -318,8 +316,7 @@ static void add_range(struct writer *w, const struct smbios_machine *m,
 	close_type(w);
 }
 
-/* ---- the end ---------------------------------------------------------------
- */
+/* ---- the end ------------------------------------------------------------- */
 
 /* 7.33 */
 static void add_boot(struct writer *w)

@@ -21,8 +21,7 @@ static uint64_t get(const _Atomic uint64_t *v)
 	return atomic_load_explicit(v, memory_order_relaxed);
 }
 
-/* ---- exits -----------------------------------------------------------------
- */
+/* ---- exits --------------------------------------------------------------- */
 
 static json_t *exits_of(const struct vcpu *c)
 {
@@ -76,8 +75,7 @@ static json_t *bars_of(const struct vm *vm, enum exit_class cls, unsigned slot)
 	return o;
 }
 
-/* ---- devices ---------------------------------------------------------------
- */
+/* ---- devices ------------------------------------------------------------- */
 
 static json_t *set_of(const struct stats_set *s)
 {
@@ -147,8 +145,7 @@ static json_t *devices_of(struct vm *vm)
 	return list;
 }
 
-/* ---- the rest --------------------------------------------------------------
- */
+/* ---- the rest ------------------------------------------------------------ */
 
 static json_t *machine_of(struct vm *vm)
 {

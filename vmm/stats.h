@@ -76,8 +76,7 @@ struct stats_set {
 /* All of it, as `counters` answers; with `describe`, what each name means. */
 json_t *stats_of(struct vm *vm, bool describe);
 
-/* ---- kvm_stats.c -----------------------------------------------------------
- */
+/* ---- kvm_stats.c --------------------------------------------------------- */
 
 #define KVM_STATS_MAX 1024u
 #define KVM_STATS_BUCKETS 256u

@@ -43,8 +43,7 @@ struct storms {
 	struct sources of[VM_DEVICES_MAX];
 };
 
-/* ---- one vector ------------------------------------------------------------
- */
+/* ---- one vector ---------------------------------------------------------- */
 
 static void tell(struct storms *s, unsigned device, unsigned index,
                  uint64_t per_second)
@@ -108,8 +107,7 @@ static void judge(struct storms *s, unsigned device, unsigned index,
 	                (double)(s->now - was.since_ns)));
 }
 
-/* ---- all of them -----------------------------------------------------------
- */
+/* ---- all of them --------------------------------------------------------- */
 
 static unsigned room_of(struct vfio_dev *v)
 {
@@ -208,8 +206,7 @@ void storms_tick(struct storms *s)
 		stop(s, r);
 }
 
-/* ---- life ------------------------------------------------------------------
- */
+/* ---- life ---------------------------------------------------------------- */
 
 int storms_new(struct vm *vm, struct storms **ret, struct diag *d)
 {

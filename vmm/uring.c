@@ -41,8 +41,7 @@ struct uring {
 	bool reserved; /* places are filled and emptied as disks come and go */
 };
 
-/* ---- queueing, under the lock ----------------------------------------------
- */
+/* ---- queueing, under the lock -------------------------------------------- */
 
 static void done(struct client *c, struct uring_op *op, int res)
 {
@@ -138,8 +137,7 @@ void uring_submit(struct uring *u)
 		io_again(u->io, &u->again);
 }
 
-/* ---- completions -----------------------------------------------------------
- */
+/* ---- completions --------------------------------------------------------- */
 
 /* Under the lock. Restrictions leave no way to a CQE without its operation. */
 static void sort(struct uring *u)
@@ -240,8 +238,7 @@ bool uring_drain(struct uring *u, unsigned disk, unsigned ms)
 	return true;
 }
 
-/* ---- its life --------------------------------------------------------------
- */
+/* ---- its life ------------------------------------------------------------ */
 
 static int fail(struct diag *d, int err, const char *what)
 {

@@ -83,8 +83,7 @@ const char *watchdog_action_name(enum vm_watchdog_action a)
 	return (unsigned)a < ARRAY_SIZE(name) ? name[a] : "unknown";
 }
 
-/* ---- the clock; under the lock ---------------------------------------------
- */
+/* ---- the clock; under the lock ------------------------------------------- */
 
 /* `due` 0 = never. */
 static void set_timer(struct watchdog *w, uint64_t due)
@@ -129,8 +128,7 @@ static void begin(struct watchdog *w)
 	begin_stage(w, w->enable & LOCK_FREE_RUNNING ? 2 : 1);
 }
 
-/* ---- it runs out -----------------------------------------------------------
- */
+/* ---- it runs out --------------------------------------------------------- */
 
 static void wake_loop(struct vm *vm)
 {
@@ -227,8 +225,7 @@ uint64_t watchdog_count(const struct watchdog *w)
 	return atomic_load_explicit(&w->count, memory_order_relaxed);
 }
 
-/* ---- registers -------------------------------------------------------------
- */
+/* ---- registers ----------------------------------------------------------- */
 
 static uint32_t area_at(const struct watchdog *w, unsigned reg)
 {
@@ -363,8 +360,7 @@ static void reset(void *ctx)
 	pthread_mutex_unlock(&w->lock);
 }
 
-/* ---- its life --------------------------------------------------------------
- */
+/* ---- its life ------------------------------------------------------------ */
 
 static void free_watchdog(struct watchdog *w)
 {

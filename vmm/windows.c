@@ -82,8 +82,7 @@ static struct window *find(struct windows *s, uint64_t gpa, uint64_t size)
 	return NULL;
 }
 
-/* ---- devices ---------------------------------------------------------------
- */
+/* ---- devices ------------------------------------------------------------- */
 
 /* Once a guest: which window it was does not matter, what fails does. */
 static void tell(struct windows *s, struct assigned *a, const struct window *w,
@@ -165,8 +164,7 @@ void windows_share(struct vm *vm)
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* ---- the guest -------------------------------------------------------------
- */
+/* ---- the guest ----------------------------------------------------------- */
 
 static int hide(struct vm *vm, struct window *w)
 {

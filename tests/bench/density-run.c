@@ -43,8 +43,7 @@ static _Noreturn void die(const char *what)
 	_exit(1);
 }
 
-/* ---- starting --------------------------------------------------------------
- */
+/* ---- starting ------------------------------------------------------------ */
 
 static const char lease[] =
 	"{\"version\": 1, \"ok\": true, \"backend\": \"group\", \"devices\": [],"
@@ -117,8 +116,7 @@ static void start(struct guest *g, char **argv, unsigned n)
 	g->out = ends[0];
 }
 
-/* ---- waiting ---------------------------------------------------------------
- */
+/* ---- waiting ------------------------------------------------------------- */
 
 static void hear(struct guest *g, unsigned n)
 {
@@ -158,8 +156,7 @@ static void wait_all(struct guest *g, unsigned count)
 	}
 }
 
-/* ---- memory ----------------------------------------------------------------
- */
+/* ---- memory -------------------------------------------------------------- */
 
 static unsigned long pss_of(pid_t pid)
 {

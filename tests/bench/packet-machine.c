@@ -100,8 +100,7 @@ void bench_cfg_write(struct bench *b, unsigned off, unsigned width, uint32_t v)
 	say(b, "out%c 0x%x 0x%x\n", letter(width), 0xcfc + (off & 3), v);
 }
 
-/* ---- set up as firmware does -----------------------------------------------
- */
+/* ---- set up as firmware does --------------------------------------------- */
 
 static void place_bars(struct bench *b)
 {

@@ -46,8 +46,7 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	return __real_ioctl(fd, request, arg);
 }
 
-/* ---- the machine -----------------------------------------------------------
- */
+/* ---- the machine --------------------------------------------------------- */
 
 static struct vm vm;
 static uint32_t latch; /* 0xcf8 */
@@ -87,8 +86,7 @@ static void make_machine(const char *model, int tap, const char *memory)
 	io_unpark(vm.io);
 }
 
-/* ---- what is said to it ----------------------------------------------------
- */
+/* ---- what is said to it -------------------------------------------------- */
 
 static unsigned width_of(char c)
 {

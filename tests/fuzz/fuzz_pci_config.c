@@ -46,8 +46,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-/* ---- input ------------------------------------------------------------------
- */
+/* ---- input --------------------------------------------------------------- */
 
 struct input {
 	const uint8_t *p, *end;

@@ -69,8 +69,7 @@ int ioctl(int fd, unsigned long request, ...)
 	return 0;
 }
 
-/* ---- the devices -----------------------------------------------------------
- */
+/* ---- the devices --------------------------------------------------------- */
 
 static void check_access(unsigned bar, uint64_t off, unsigned width)
 {
@@ -149,8 +148,7 @@ static void add_device(struct rig *r, unsigned i)
 	CHECK(own_add(&r->vm, &c, &r->dev[i].own, &d) == 0);
 }
 
-/* ---- the machine -----------------------------------------------------------
- */
+/* ---- the machine --------------------------------------------------------- */
 
 static int set_routes(void *ctx, const struct irq_route *routes, size_t n)
 {
@@ -223,8 +221,7 @@ static void check(struct rig *r)
 	                MAP_HIGH_RAM - MAP_MMIO32_END) == 0);
 }
 
-/* ---- the guest -------------------------------------------------------------
- */
+/* ---- the guest ----------------------------------------------------------- */
 
 static uint64_t take(struct rig *r, unsigned bytes)
 {

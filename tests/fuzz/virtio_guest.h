@@ -86,8 +86,7 @@ static struct virtio *guest_device(struct guest *g)
 	return g->vm.own->at[SLOT]->desc.ctx;
 }
 
-/* ---- it is brought up ------------------------------------------------------
- */
+/* ---- it is brought up ---------------------------------------------------- */
 
 static void common(struct virtio *v, unsigned off, unsigned width, uint64_t to)
 {
@@ -155,8 +154,7 @@ static void guest_end(struct guest *g)
 	common(v, 20, 1, 0);
 }
 
-/* ---- chains ----------------------------------------------------------------
- */
+/* ---- chains -------------------------------------------------------------- */
 
 struct piece {
 	uint64_t at;

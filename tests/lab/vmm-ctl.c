@@ -51,8 +51,7 @@ static void complain(const struct ctl *c, const char *what, const char *on)
 	tell(c, text, (size_t)n);
 }
 
-/* ---- files -----------------------------------------------------------------
- */
+/* ---- files --------------------------------------------------------------- */
 
 /* The name of a device's character device or group, below /dev/vfio. */
 static int vfio_file(const struct ctl *c, const char *bdf, char *ret,
@@ -121,8 +120,7 @@ static int open_file(struct files *f, const char *path)
 	return 0;
 }
 
-/* ---- orders ----------------------------------------------------------------
- */
+/* ---- orders -------------------------------------------------------------- */
 
 static void send_order(const struct ctl *c, const char *text,
                        const struct files *f)
@@ -204,8 +202,7 @@ static void order(struct ctl *c, char *line)
 	}
 }
 
-/* ---- both ways -------------------------------------------------------------
- */
+/* ---- both ways ----------------------------------------------------------- */
 
 static void reply(const struct ctl *c)
 {

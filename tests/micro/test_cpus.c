@@ -52,8 +52,7 @@ static void ids(void **state)
 	by_id(10);
 }
 
-/* ---- places ---------------------------------------------------------------
- */
+/* ---- places -------------------------------------------------------------- */
 
 static void file_of(int tid, const char *name, char *buf, size_t size)
 {

@@ -26,8 +26,7 @@
 #define DRAIN_SAY_MS 10000
 #define CONFIG(field) offsetof(struct virtio_blk_config, field)
 
-/* ---- configuration, 5.2.4 --------------------------------------------------
- */
+/* ---- configuration, 5.2.4 ------------------------------------------------ */
 
 static void put(struct blk *b, size_t off, unsigned width, uint64_t v)
 {
@@ -114,8 +113,7 @@ static void config_write(void *ctx, unsigned off, unsigned width,
 	pthread_mutex_unlock(&b->lock);
 }
 
-/* ---- requests, under the lock ----------------------------------------------
- */
+/* ---- requests, under the lock -------------------------------------------- */
 
 static struct blk_request *get_request(struct blk *b)
 {
@@ -241,8 +239,7 @@ static void on_again(void *ctx, uint32_t events)
 	serve(ctx);
 }
 
-/* ---- completions -----------------------------------------------------------
- */
+/* ---- completions --------------------------------------------------------- */
 
 /* True: something has ended. */
 static bool go_on(struct blk *b, struct uring_op *op)
@@ -287,8 +284,7 @@ static void completed(void *ctx)
 	pthread_mutex_unlock(&b->lock);
 }
 
-/* ---- life ------------------------------------------------------------------
- */
+/* ---- life ---------------------------------------------------------------- */
 
 /* Of the life before. */
 static void drop_completed(struct blk *b)

@@ -23,8 +23,7 @@
 #define BLK_ZEROES_MAX (1u << 17)
 #define BLK_RANGES_MAX 16 /* segments of one request */
 
-/* ---- blk_backing.c ---------------------------------------------------------
- */
+/* ---- blk_backing.c ------------------------------------------------------- */
 
 struct blk_backing {
 	uint64_t bytes;          /* whole logical blocks */
@@ -41,8 +40,7 @@ struct blk_backing {
 _must_check_ int blk_backing(const struct vm_disk *c, struct blk_backing *ret,
                              struct diag *d);
 
-/* ---- blk_parse.c: no system call, no state ---------------------------------
- */
+/* ---- blk_parse.c: no system call, no state ------------------------------- */
 
 struct blk_request {
 	struct uring_op op;
@@ -77,8 +75,7 @@ void blk_take(struct blk_request *r, void *to, size_t len);
 void blk_give(struct blk_request *r, const void *from, size_t len);
 void blk_skip(struct blk_request *r, size_t len);
 
-/* ---- blk_request.c ---------------------------------------------------------
- */
+/* ---- blk_request.c ------------------------------------------------------- */
 
 struct blk {
 	struct vm *vm;

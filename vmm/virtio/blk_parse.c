@@ -42,8 +42,7 @@ static int needs(uint32_t type)
 	}
 }
 
-/* ---- what is left ----------------------------------------------------------
- */
+/* ---- what is left -------------------------------------------------------- */
 
 static void move(struct blk_request *r, uint8_t *to, const uint8_t *from,
                  size_t len)
@@ -83,8 +82,7 @@ void blk_skip(struct blk_request *r, size_t len)
 	move(r, NULL, NULL, len);
 }
 
-/* ---- parsing ---------------------------------------------------------------
- */
+/* ---- parsing ------------------------------------------------------------- */
 
 /* The last byte that the device may write. */
 static uint8_t *cut_status(struct vq_chain *c)

@@ -31,8 +31,7 @@
 static const int punch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
 static const int zero_range = FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE;
 
-/* ---- what the host is told -------------------------------------------------
- */
+/* ---- what the host is told ----------------------------------------------- */
 
 static const char *verb(const struct blk_request *r)
 {
@@ -93,8 +92,7 @@ static int fail(struct blk *b, const struct blk_request *r, int err)
 	return VIRTIO_BLK_S_IOERR;
 }
 
-/* ---- fdatasync -------------------------------------------------------------
- */
+/* ---- fdatasync ----------------------------------------------------------- */
 
 static int sync_data(struct blk *b, struct blk_request *r)
 {
@@ -135,8 +133,7 @@ static int written(struct blk *b, struct blk_request *r)
 	return sync_data(b, r);
 }
 
-/* ---- transfers -------------------------------------------------------------
- */
+/* ---- transfers ----------------------------------------------------------- */
 
 static bool fits(const struct blk *b, const struct blk_request *r)
 {
@@ -251,8 +248,7 @@ void blk_drop(struct blk_request *r)
 	r->bounce.iov_base = NULL;
 }
 
-/* ---- ranges ----------------------------------------------------------------
- */
+/* ---- ranges -------------------------------------------------------------- */
 
 static void ask_range(struct blk *b, struct blk_request *r, int mode)
 {
@@ -324,8 +320,7 @@ static int begin_ranges(struct blk *b, struct blk_request *r)
 	return range(b, r);
 }
 
-/* ---- one request -----------------------------------------------------------
- */
+/* ---- one request --------------------------------------------------------- */
 
 static int give_id(const struct blk *b, struct blk_request *r)
 {

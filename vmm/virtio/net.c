@@ -37,8 +37,7 @@
 	 VIRTIO_F(VIRTIO_NET_F_GUEST_USO6) | VIRTIO_F(VIRTIO_NET_F_HOST_USO))
 /* clang-format on */
 
-/* ---- the link --------------------------------------------------------------
- */
+/* ---- the link ------------------------------------------------------------ */
 
 static void unwatch(struct net_pair *p)
 {
@@ -91,8 +90,7 @@ static uint32_t net_config(void *ctx, unsigned off, unsigned width)
 	return (uint32_t)load_le((const uint8_t *)&c + off, width);
 }
 
-/* ---- pairs -----------------------------------------------------------------
- */
+/* ---- pairs --------------------------------------------------------------- */
 
 void net_watch(struct net_pair *p)
 {
@@ -148,8 +146,7 @@ int net_set_active(struct net *n, unsigned pairs)
 	return r;
 }
 
-/* ---- the kernel serves -----------------------------------------------------
- */
+/* ---- the kernel serves --------------------------------------------------- */
 
 static int set_backend(const struct net_pair *p, int fd)
 {
@@ -184,8 +181,7 @@ static void stop_vhost(struct net_pair *p)
 	vhost_stop(&p->vhost);
 }
 
-/* ---- start and stop --------------------------------------------------------
- */
+/* ---- start and stop ------------------------------------------------------ */
 
 static void halt(struct net *n)
 {
@@ -271,8 +267,7 @@ static void net_reset(void *ctx)
 	pthread_mutex_unlock(&n->lock);
 }
 
-/* ---- the loop's callbacks --------------------------------------------------
- */
+/* ---- the loop's callbacks ------------------------------------------------ */
 
 static void serve(struct net *n, unsigned i)
 {
@@ -331,8 +326,7 @@ static void vhost_broken(void *ctx)
 	unlock(n);
 }
 
-/* ---- life ------------------------------------------------------------------
- */
+/* ---- life ---------------------------------------------------------------- */
 
 /* In the order of docs/control.md. */
 static const struct stats_def packet_defs[] = {

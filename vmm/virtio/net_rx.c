@@ -30,8 +30,7 @@ enum rx_result {
 	RX_GONE,
 };
 
-/* ---- the stock -------------------------------------------------------------
- */
+/* ---- the stock ----------------------------------------------------------- */
 
 /* Drops the used places in front. */
 static void stock_pack(struct net_rx *x)
@@ -103,8 +102,7 @@ static enum rx_result stock_fill(struct net_pair *p)
 	return r == RX_STARVED && x->chains ? RX_ONE : r;
 }
 
-/* ---- a packet --------------------------------------------------------------
- */
+/* ---- a packet ------------------------------------------------------------ */
 
 /* `off` bytes into the stock. */
 static void copy_to_stock(struct net_rx *x, size_t off, const uint8_t *from,
@@ -239,8 +237,7 @@ static enum rx_result rx_one(struct net_pair *p)
 	return r == RX_ONE ? read_one(p) : r;
 }
 
-/* ---- a turn ----------------------------------------------------------------
- */
+/* ---- a turn -------------------------------------------------------------- */
 
 static enum rx_result rx_burst(struct net_pair *p)
 {

@@ -50,8 +50,7 @@ void *vq_area(const struct vq *q, uint64_t addr, uint64_t len, unsigned align)
 	                    : memory_at(q->vm, (struct gpa){ addr }, len);
 }
 
-/* ---- chains ----------------------------------------------------------------
- */
+/* ---- chains -------------------------------------------------------------- */
 
 /* RAM from `addr` on, `*len` cut to what lies in one region. */
 static void *piece_at(const struct vm *vm, uint64_t addr, uint32_t *len)
@@ -134,8 +133,7 @@ void vq_unpop(struct vq *q, const struct vq_chain *c)
 	stats_add(&q->out_bytes, -(uint64_t)c->out_len);
 }
 
-/* ---- what is used ----------------------------------------------------------
- */
+/* ---- what is used -------------------------------------------------------- */
 
 void vq_push_more(struct vq *q, const struct vq_chain *c, uint32_t len)
 {
@@ -192,8 +190,7 @@ bool vq_arm(struct vq *q)
 	return q->packed ? packed_arm(q) : split_arm(q);
 }
 
-/* ---- bytes -----------------------------------------------------------------
- */
+/* ---- bytes --------------------------------------------------------------- */
 
 /* What of the pieces lies at `off`, `*len` cut to the piece; NULL = nothing. */
 static void *bytes_at(const struct iovec *iov, unsigned n, size_t off,

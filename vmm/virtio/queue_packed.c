@@ -53,8 +53,7 @@ static size_t desc_off(unsigned i)
 	return (size_t)i * VQ_DESC_LEN;
 }
 
-/* ---- what is available -----------------------------------------------------
- */
+/* ---- what is available --------------------------------------------------- */
 
 /* 2.8.1: AVAIL as the driver's counter, USED not. */
 static bool is_available(uint16_t flags, bool wrap)
@@ -144,8 +143,7 @@ void packed_unpop(struct vq *q, unsigned descs)
 	q->next_avail = (uint16_t)(q->next_avail - descs);
 }
 
-/* ---- what is used ----------------------------------------------------------
- */
+/* ---- what is used -------------------------------------------------------- */
 
 void packed_push(struct vq *q, const struct vq_chain *c, uint32_t len)
 {

@@ -38,8 +38,7 @@ int split_start(struct vq *q, const struct vq_setup *s)
 	return q->desc && q->driver && q->device ? 0 : -EINVAL;
 }
 
-/* ---- what is available -----------------------------------------------------
- */
+/* ---- what is available --------------------------------------------------- */
 
 static struct vq_desc read_desc(const void *table, uint32_t i)
 {
@@ -103,8 +102,7 @@ int split_pop(struct vq *q, struct vq_chain *c)
 	return 1;
 }
 
-/* ---- what is used ----------------------------------------------------------
- */
+/* ---- what is used -------------------------------------------------------- */
 
 void split_push(struct vq *q, const struct vq_chain *c, uint32_t len)
 {

@@ -50,8 +50,7 @@ enum {
 #define SAY_INTERVAL_NS 10000000000ull
 #define SAY_BURST 5
 
-/* ---- interrupts ------------------------------------------------------------
- */
+/* ---- interrupts ---------------------------------------------------------- */
 
 static void raise(struct virtio *v, uint16_t vector, uint8_t isr)
 {
@@ -123,8 +122,7 @@ void virtio_broken(struct virtio *v, const char *why)
 		raise(v, v->config_vector, ISR_CONFIG);
 }
 
-/* ---- start and stop; under the lock ----------------------------------------
- */
+/* ---- start and stop; under the lock -------------------------------------- */
 
 static void set_ready(struct virtio *v, bool to)
 {
@@ -278,8 +276,7 @@ static void kick_ready(void *ctx, uint32_t events)
 	pthread_mutex_unlock(&v->serve_lock);
 }
 
-/* ---- own.h ----------------------------------------------------------------
- */
+/* ---- own.h --------------------------------------------------------------- */
 
 static void on_reset(void *ctx)
 {
@@ -429,8 +426,7 @@ static const struct own_ops own_ops = {
 	.free = on_free,
 };
 
-/* ---- made -----------------------------------------------------------------
- */
+/* ---- made ---------------------------------------------------------------- */
 
 static struct own_cap *add_cap(struct own_desc *o, uint8_t type, uint8_t len,
                                uint32_t off, uint32_t size)
@@ -559,8 +555,7 @@ int virtio_add(struct vm *vm, const struct virtio_desc *desc,
 	return r;
 }
 
-/* ---- for devices -----------------------------------------------------------
- */
+/* ---- for devices --------------------------------------------------------- */
 
 struct vq *virtio_queue(struct virtio *v, unsigned i)
 {

@@ -59,8 +59,7 @@ static void put_half(uint64_t *v, unsigned off, uint32_t value)
 		*v = (*v & ~(uint64_t)UINT32_MAX) | value;
 }
 
-/* ---- queues ----------------------------------------------------------------
- */
+/* ---- queues -------------------------------------------------------------- */
 
 /* NULL = there is none of that number. */
 static struct virtio_q *selected(struct virtio *v)
@@ -146,8 +145,7 @@ static void queue_write(struct virtio *v, unsigned off, uint32_t value)
 		put_half(area_of(q, off), off, value);
 }
 
-/* ---- the device ------------------------------------------------------------
- */
+/* ---- the device ---------------------------------------------------------- */
 
 static void driver_feature(struct virtio *v, uint32_t value)
 {
@@ -244,8 +242,7 @@ static void common_write(struct virtio *v, unsigned off, uint32_t value)
 	}
 }
 
-/* ---- BAR 0, by 1, 2 or 4 bytes; under the lock ----------------------------
- */
+/* ---- BAR 0, by 1, 2 or 4 bytes; under the lock --------------------------- */
 
 static bool in_config(const struct virtio *v, uint64_t off, unsigned width)
 {
@@ -315,8 +312,7 @@ void virtio_bar_write(void *ctx, unsigned bar, uint64_t off, unsigned width,
 	pthread_mutex_unlock(&v->lock);
 }
 
-/* ---- the window in configuration space, 4.1.4.9 ----------------------------
- */
+/* ---- the window in configuration space, 4.1.4.9 -------------------------- */
 
 enum {
 	WINDOW_BAR = 4,

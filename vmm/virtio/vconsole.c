@@ -70,8 +70,7 @@ static void give_back(struct vconsole *c, unsigned i, struct held *h,
 	h->is = false;
 }
 
-/* ---- output ----------------------------------------------------------------
- */
+/* ---- output -------------------------------------------------------------- */
 
 /* Bytes of the chain that were written, TURN at most. */
 static size_t write_some(struct vconsole *c)
@@ -115,8 +114,7 @@ static void transmit(struct vconsole *c)
 		virtio_again(c->v, TX);
 }
 
-/* ---- input -----------------------------------------------------------------
- */
+/* ---- input --------------------------------------------------------------- */
 
 size_t vconsole_room(struct vconsole *c)
 {
@@ -150,8 +148,7 @@ size_t vconsole_input(struct vconsole *c, const uint8_t *buf, size_t len)
 	return done;
 }
 
-/* ---- virtio.h --------------------------------------------------------------
- */
+/* ---- virtio.h ------------------------------------------------------------ */
 
 static void kick(void *ctx, unsigned i)
 {

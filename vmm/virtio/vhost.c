@@ -14,8 +14,7 @@
 
 #include "vmm/virtio/vhost.h"
 
-/* ---- open and close --------------------------------------------------------
- */
+/* ---- open and close ------------------------------------------------------ */
 
 static int open_fail(struct diag *d, int err, const char *name,
                      const char *what)
@@ -92,8 +91,7 @@ uint64_t vhost_without(const struct vhost *h)
 	return VIRTIO_RING_FEATURES & ~h->features;
 }
 
-/* ---- start and stop --------------------------------------------------------
- */
+/* ---- start and stop ------------------------------------------------------ */
 
 static int set(const struct vhost *h, unsigned long request, const void *arg)
 {

@@ -44,8 +44,7 @@
 #define VQ_SIZE_MAX 1024
 #define VQ_SEGS 128u
 
-/* ---- queue.c ----------------------------------------------------------------
- */
+/* ---- queue.c ------------------------------------------------------------- */
 
 /* Driver's side as transport.c got it; addresses are the guest's. */
 struct vq_setup {
@@ -114,8 +113,7 @@ size_t vq_copy_out(const struct vq_chain *c, size_t off, void *to, size_t len);
 size_t vq_copy_in(const struct vq_chain *c, size_t off, const void *from,
                   size_t len);
 
-/* ---- transport.c -----------------------------------------------------------
- */
+/* ---- transport.c --------------------------------------------------------- */
 
 /* Device ids, 5; feature bits, 6. */
 enum {

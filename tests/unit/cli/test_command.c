@@ -166,8 +166,7 @@ static void json_always(void **state _unused_)
 	}
 }
 
-/* ---- with a daemon --------------------------------------------------------
- */
+/* ---- with a daemon ------------------------------------------------------- */
 
 #define OK_HEAD "{\"version\": 1, \"ok\": true, "
 

@@ -116,8 +116,7 @@ static void examine(const struct tree *t)
 	run(&o, (const char *[]){ "explain", "--root", t->dir, DEVICE, NULL });
 }
 
-/* ---- the text --------------------------------------------------------------
- */
+/* ---- the text ------------------------------------------------------------ */
 
 static void check_golden(const char *name)
 {
@@ -188,8 +187,7 @@ static void vf(void **state)
 	check_golden("igb-vf");
 }
 
-/* ---- JSON ------------------------------------------------------------------
- */
+/* ---- JSON ---------------------------------------------------------------- */
 
 static void json_covers(void **state)
 {
@@ -226,8 +224,7 @@ static void json_covers(void **state)
 	json_decref(doc);
 }
 
-/* ---- what is refused -------------------------------------------------------
- */
+/* ---- what is refused ----------------------------------------------------- */
 
 static void refused(void **state)
 {
@@ -255,8 +252,7 @@ static void refused(void **state)
 	expect_text(&o, "short", o.err, "FL-0806: ");
 }
 
-/* ---- a guest's device ------------------------------------------------------
- */
+/* ---- a guest's device ---------------------------------------------------- */
 
 #define STATUS                                                                 \
 	"{\"version\": 1, \"ok\": true, \"leases\": ["                         \

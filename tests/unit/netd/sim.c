@@ -307,8 +307,7 @@ const char *sim_text(const struct sim *s, char buf[2048])
 	return buf;
 }
 
-/* ---- a state folder --------------------------------------------------------
- */
+/* ---- a state folder ------------------------------------------------------ */
 
 void dir_make(struct state_dir *d)
 {

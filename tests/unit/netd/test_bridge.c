@@ -101,8 +101,7 @@ static void test_port_name(void **state)
 	assert_false(net_port_name("c1pf0vf3", &pf, &vf));
 }
 
-/* ---- VLANs -----------------------------------------------------------------
- */
+/* ---- VLANs --------------------------------------------------------------- */
 
 struct entry {
 	uint16_t flags, vid;
@@ -221,8 +220,7 @@ static void test_bad_vlans(void **state)
 	nlmsg_free(m);
 }
 
-/* ---- all of them -----------------------------------------------------------
- */
+/* ---- all of them --------------------------------------------------------- */
 
 static void test_representor(void **state)
 {

@@ -361,8 +361,7 @@ static void test_damaged(void **state)
 	}
 }
 
-/* ---- the timer ------------------------------------------------------------
- */
+/* ---- the timer ----------------------------------------------------------- */
 
 static bool has_gone(const struct daemon *d, const char *name)
 {

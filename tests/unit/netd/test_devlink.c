@@ -28,8 +28,7 @@ static struct nl_msg *message(uint8_t cmd, const char *dev)
 	return m;
 }
 
-/* ---- ports ----------------------------------------------------------------
- */
+/* ---- ports --------------------------------------------------------------- */
 
 static struct nl_msg *vf_port(void)
 {
@@ -100,8 +99,7 @@ static void test_port_says_little(void **state)
 	nlmsg_free(m);
 }
 
-/* ---- rates ----------------------------------------------------------------
- */
+/* ---- rates --------------------------------------------------------------- */
 
 static struct nl_msg *group(const char *name)
 {
@@ -155,8 +153,7 @@ static void test_leaf(void **state)
 	nlmsg_free(m);
 }
 
-/* ---- the switch ------------------------------------------------------------
- */
+/* ---- the switch ---------------------------------------------------------- */
 
 static void test_eswitch(void **state)
 {
@@ -180,8 +177,7 @@ static void test_eswitch(void **state)
 	nlmsg_free(m);
 }
 
-/* ---- parameters ------------------------------------------------------------
- */
+/* ---- parameters ---------------------------------------------------------- */
 
 /* `text` NULL = a number; a false boolean has no data. */
 static void put_value(struct nl_msg *m, uint8_t cmode, uint8_t type,
@@ -290,8 +286,7 @@ static void test_health(void **state)
 	nlmsg_free(m);
 }
 
-/* ---- all -------------------------------------------------------------------
- */
+/* ---- all ----------------------------------------------------------------- */
 
 /* Cut anywhere: nothing is read beyond the end (the sanitizer watches). */
 static void cut_anywhere(struct nl_msg *m)

@@ -18,8 +18,7 @@
 
 #include "tests/unit/netd/bzimage.h"
 
-/* ---- the folder ------------------------------------------------------------
- */
+/* ---- the folder ---------------------------------------------------------- */
 
 struct cache {
 	char path[64], cache[80];
@@ -299,8 +298,7 @@ static void not_ours(void **state)
 	assert_int_equal(fd, -1);
 }
 
-/* ---- leases ----------------------------------------------------------------
- */
+/* ---- leases -------------------------------------------------------------- */
 
 /* What a lease has of kernel `k`: "unpacked", "later" (netd is to make it),
  * "nothing", or "refused". */

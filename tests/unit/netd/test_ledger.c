@@ -17,8 +17,7 @@
 static const struct bdf vf0 = { 0, 1, 16, 0 };
 static const struct bdf vf1 = { 0, 1, 16, 1 };
 
-/* ---- the document ----------------------------------------------------------
- */
+/* ---- the document -------------------------------------------------------- */
 
 static json_t *document(const struct ledger *l)
 {
@@ -221,8 +220,7 @@ static void test_file(void **state)
 	ledger_free(&l);
 }
 
-/* ---- scrubs ----------------------------------------------------------------
- */
+/* ---- scrubs -------------------------------------------------------------- */
 
 static struct {
 	int reset_errno, resets;

@@ -15,8 +15,7 @@
 #include "netd/tool.h"
 #include "tests/unit/netd/tree.h"
 
-/* ---- what it prints --------------------------------------------------------
- */
+/* ---- what it prints ------------------------------------------------------ */
 
 #define BRIDGES(rows)                                                          \
 	"{\"data\":[" rows "],\"headings\":[\"name\",\"ports\","               \
@@ -179,8 +178,7 @@ static void test_damaged(void **state)
 	ovs_view_free(&v);
 }
 
-/* ---- the tool that is played -----------------------------------------------
- */
+/* ---- the tool that is played --------------------------------------------- */
 
 struct host {
 	struct tree tree; /* first: tree_teardown() */

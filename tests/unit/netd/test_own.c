@@ -79,8 +79,7 @@ static void refused(struct lab *l, int r, int err, const char *why,
 	answer_drop(l);
 }
 
-/* ---- disks ----------------------------------------------------------------
- */
+/* ---- disks --------------------------------------------------------------- */
 
 static void test_disk(void **state)
 {
@@ -206,8 +205,7 @@ static void test_disk_format(void **state)
 	assert_non_null(strstr(warning, "qcow2"));
 }
 
-/* ---- interfaces ------------------------------------------------------------
- */
+/* ---- interfaces ---------------------------------------------------------- */
 
 static void need_tap(struct lab *l)
 {
@@ -335,8 +333,7 @@ static void test_standby(void **state)
 	}
 }
 
-/* ---- control sockets -------------------------------------------------------
- */
+/* ---- control sockets ----------------------------------------------------- */
 
 static void folder(struct lab *l)
 {

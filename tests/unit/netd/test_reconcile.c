@@ -394,8 +394,7 @@ static void test_memory(void **state)
 	json_decref(reply);
 }
 
-/* ---- words of the kernel ---------------------------------------------------
- */
+/* ---- words of the kernel ------------------------------------------------- */
 
 static void test_links(void **state)
 {

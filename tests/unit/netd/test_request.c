@@ -183,8 +183,7 @@ static void test_long(void **state)
 	free(text);
 }
 
-/* ---- leases, which main keeps from a granted answer ------------------------
- */
+/* ---- leases, which main keeps from a granted answer ---------------------- */
 
 static json_t *granted(const char *guest, const char *bdf)
 {

@@ -372,8 +372,7 @@ static void host_bridge(void **state)
 		assert_int_equal(cfg_read(&space, off, 4).value, 0);
 }
 
-/* ---- SR-IOV ----------------------------------------------------------------
- */
+/* ---- SR-IOV -------------------------------------------------------------- */
 
 static void sriov(void **state)
 {

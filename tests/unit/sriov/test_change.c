@@ -27,8 +27,7 @@ static void check_text(const struct tree *t, const char *path, const char *want)
 	assert_string_equal(tree_get(t, path, buf), want);
 }
 
-/* ---- numvfs ----------------------------------------------------------------
- */
+/* ---- numvfs -------------------------------------------------------------- */
 
 static void check_numvfs(struct tree *t, unsigned from, unsigned to)
 {
@@ -179,8 +178,7 @@ static void test_never_come(void **state)
 	assert_true(now_ns() - begun < 10000000000ull);
 }
 
-/* ---- drivers ---------------------------------------------------------------
- */
+/* ---- drivers ------------------------------------------------------------- */
 
 static void check_bind(struct tree *t, const char *from, const char *driver,
                        const char *override)

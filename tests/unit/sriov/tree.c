@@ -194,8 +194,7 @@ void tree_drop_vf(const struct tree *t, unsigned i)
 	tree_remove(t, DEVICES VF_FMT, i);
 }
 
-/* ---- the kernel's part -----------------------------------------------------
- */
+/* ---- the kernel's part --------------------------------------------------- */
 
 /* What somebody wrote, once. */
 static bool take(const struct tree *t, const char *path, char buf[64])

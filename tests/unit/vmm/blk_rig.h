@@ -28,8 +28,7 @@
 #define DISK (4u * MIB)
 #define CHAINS 256u
 
-/* ---- the loop, played ------------------------------------------------------
- */
+/* ---- the loop, played ---------------------------------------------------- */
 
 struct io {
 	struct io_watch *watch[8], *again;
@@ -75,8 +74,7 @@ static inline void turn(struct io *io)
 	}
 }
 
-/* ---- the transport and its queue, played -----------------------------------
- */
+/* ---- the transport and its queue, played --------------------------------- */
 
 struct chain {
 	uint8_t header[16];
@@ -175,8 +173,7 @@ void virtio_broken(struct virtio *v, const char *why)
 	v->broken = true;
 }
 
-/* ---- the rig ---------------------------------------------------------------
- */
+/* ---- the rig ------------------------------------------------------------- */
 
 static inline struct vm_disk *disk(struct rig *r)
 {

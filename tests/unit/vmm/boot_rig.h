@@ -84,8 +84,7 @@ static inline void put_image(struct rig *r, int *fd, const void *image,
 	*fd = file_of(image, len);
 }
 
-/* ---- ELF files -------------------------------------------------------------
- */
+/* ---- ELF files ----------------------------------------------------------- */
 
 /* Of two segments, whose headers are at `phoff`. */
 static inline void elf_head(Elf64_Ehdr *eh, size_t phoff)
@@ -109,8 +108,7 @@ static inline Elf64_Phdr elf_load(size_t offset, uint64_t gpa, size_t filesz,
 	};
 }
 
-/* ---- one field of a good image, spoilt -------------------------------------
- */
+/* ---- one field of a good image, spoilt ----------------------------------- */
 
 struct spoil {
 	size_t at;

@@ -103,8 +103,7 @@ void *memory_at(const struct vm *vm _unused_, struct gpa gpa, uint64_t len)
 	return r->ram + (gpa.v - RAM_AT);
 }
 
-/* ---- the guest's side ------------------------------------------------------
- */
+/* ---- the guest's side ---------------------------------------------------- */
 
 static inline uint32_t rd(struct rig *r, uint32_t off)
 {

@@ -74,8 +74,7 @@ static struct {
 	int error;
 } fake;
 
-/* ---- transport -------------------------------------------------------------
- */
+/* ---- transport ----------------------------------------------------------- */
 
 int virtio_add(struct vm *vm, const struct virtio_desc *desc,
                struct virtio **ret, struct diag *d)
@@ -191,8 +190,7 @@ void loop_say(const char *text)
 	fake.said++;
 }
 
-/* ---- queues ----------------------------------------------------------------
- */
+/* ---- queues -------------------------------------------------------------- */
 
 static struct fake_queue *fake_queue(const struct vq *q)
 {
@@ -286,8 +284,7 @@ size_t vq_copy_in(const struct vq_chain *c, size_t off, const void *from,
 	return len;
 }
 
-/* ---- the loop --------------------------------------------------------------
- */
+/* ---- the loop ------------------------------------------------------------ */
 
 static struct fake_watch *find_watch(const struct io_watch *w)
 {
@@ -353,8 +350,7 @@ static void fake_run(void)
 		assert_true(i < 1000);
 }
 
-/* ---- the kernel ------------------------------------------------------------
- */
+/* ---- the kernel ---------------------------------------------------------- */
 
 int ioctl(int fd, unsigned long request, ...)
 {

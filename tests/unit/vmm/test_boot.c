@@ -9,8 +9,7 @@
 #define PAYLOAD 8192u
 #define PREF 0x1000000u
 
-/* ---- bzImage --------------------------------------------------------------
- */
+/* ---- bzImage ------------------------------------------------------------- */
 
 struct bz {
 	uint8_t byte[(SETUP_SECTS + 1) * 512 + PAYLOAD];
@@ -184,8 +183,7 @@ static void initrd_refused(void **state)
 	assert_int_equal(load(r, &b, sizeof(b)), -ENOMEM);
 }
 
-/* ---- PVH ------------------------------------------------------------------
- */
+/* ---- PVH ----------------------------------------------------------------- */
 
 struct pvh {
 	Elf64_Ehdr eh;

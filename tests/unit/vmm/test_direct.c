@@ -63,8 +63,7 @@ static bool says_kaslr(struct rig *r)
 	return bp->hdr.loadflags & KASLR_FLAG;
 }
 
-/* ---- loading ---------------------------------------------------------------
- */
+/* ---- loading ------------------------------------------------------------- */
 
 static void as_linked(void **state)
 {
@@ -191,8 +190,7 @@ static void refused(void **state)
 		assert_int_equal(load(r, &k, len), -ENOEXEC);
 }
 
-/* ---- the table, and places -------------------------------------------------
- */
+/* ---- the table, and places ----------------------------------------------- */
 
 static void tables(void **state)
 {

@@ -3,8 +3,7 @@
 
 #include "e1000_rig.h"
 
-/* ---- registers -------------------------------------------------------------
- */
+/* ---- registers ----------------------------------------------------------- */
 
 /* What a driver's own test of them wants: pattern & keep is what is read. */
 static const struct {
@@ -121,8 +120,7 @@ static void buffer_is_shared(void **state)
 	assert_int_equal(rd(r, R_PBA), 0x00000040);
 }
 
-/* ---- EEPROM ----------------------------------------------------------------
- */
+/* ---- EEPROM -------------------------------------------------------------- */
 
 enum {
 	SK = 1,
@@ -206,8 +204,7 @@ static void eeprom_is_protected(void **state)
 	assert_int_equal(microwire(r, 0), was);
 }
 
-/* ---- PHY and link ----------------------------------------------------------
- */
+/* ---- PHY and link -------------------------------------------------------- */
 
 static uint16_t phy_read(struct rig *r, unsigned n)
 {
@@ -281,8 +278,7 @@ static void tap_goes(void **state)
 	assert_false(rd(r, R_STATUS) & STATUS_LU);
 }
 
-/* ---- interrupts ------------------------------------------------------------
- */
+/* ---- interrupts ---------------------------------------------------------- */
 
 static void causes(void **state)
 {
@@ -343,8 +339,7 @@ static void throttle(void **state)
 	assert_false(timer_within(r, 30));
 }
 
-/* ---- reset and statistics --------------------------------------------------
- */
+/* ---- reset and statistics ------------------------------------------------ */
 
 static void resets(void **state)
 {

@@ -11,8 +11,7 @@ static uint16_t be16(const uint8_t *p)
 	return (uint16_t)(p[0] << 8 | p[1]);
 }
 
-/* ---- transmit --------------------------------------------------------------
- */
+/* ---- transmit ------------------------------------------------------------ */
 
 static void tx_legacy(void **state)
 {
@@ -157,8 +156,7 @@ static void tx_vlan(void **state)
 	assert_int_equal(load_le(buf + 6, 2), 38);
 }
 
-/* ---- TCP segmentation ------------------------------------------------------
- */
+/* ---- TCP segmentation ---------------------------------------------------- */
 
 static void tcp_headers(uint8_t *f, bool ip4)
 {
@@ -225,8 +223,7 @@ static void tx_tso(void **state)
 	assert_int_equal(rd(r, 0x40f8), 2); /* TSCTC */
 }
 
-/* ---- both ------------------------------------------------------------------
- */
+/* ---- both ---------------------------------------------------------------- */
 
 /* What a driver's test of loopback does. */
 static void loops_back(void **state)

@@ -7,8 +7,7 @@
 #include <linux/if_tun.h>
 #include <linux/vhost.h>
 
-/* ---- the control queue -----------------------------------------------------
- */
+/* ---- the control queue --------------------------------------------------- */
 
 static int command(uint8_t class, uint8_t cmd, const void *arg, size_t len)
 {
@@ -190,8 +189,7 @@ static void refuses_what_is_no_tap(void **state)
 	memset(&fake, 0, sizeof(fake));
 }
 
-/* ---- with vhost ------------------------------------------------------------
- */
+/* ---- with vhost ---------------------------------------------------------- */
 
 static void kernel_serves(void **state)
 {

@@ -150,8 +150,7 @@ static void later(struct vm *vm, uint64_t ns)
 			assert_int_equal(in(vm, cell_[i_]), want_[i_]);        \
 	} while (0)
 
-/* ---- the calendar ----------------------------------------------------------
- */
+/* ---- the calendar -------------------------------------------------------- */
 
 static void check_date(int64_t seconds)
 {
@@ -220,8 +219,7 @@ static void alarms(void **state)
 	assert_int_equal(rtc_alarm_after(0, 1, 0, 60), -1);
 }
 
-/* ---- the clock -------------------------------------------------------------
- */
+/* ---- the clock ----------------------------------------------------------- */
 
 static void tells_the_time(void **state)
 {
@@ -318,8 +316,7 @@ static void keeps_its_memory(void **state)
 	assert_int_equal(in(vm, 0x80 | 20), 20 ^ 0x5a);
 }
 
-/* ---- interrupts ------------------------------------------------------------
- */
+/* ---- interrupts ---------------------------------------------------------- */
 
 /* Nobody asked: what happens can be read, and no timer runs for it. */
 static void can_be_polled(void **state)
@@ -443,8 +440,7 @@ static void host_is_set(void **state)
 	assert_true(host.line);
 }
 
-/* ---- harm ------------------------------------------------------------------
- */
+/* ---- harm ---------------------------------------------------------------- */
 
 static void any_access(void **state)
 {

@@ -28,8 +28,7 @@ static bool held[VFIO_KIND_MSIX + 1][VECTORS];
 static bool busy, here;
 static unsigned calls, told;
 
-/* ---- the rest of the VMM, and vfio -----------------------------------------
- */
+/* ---- the rest of the VMM, and vfio --------------------------------------- */
 
 struct vfio_dev *assign_device(struct vm *vm, unsigned i)
 {
@@ -59,8 +58,7 @@ void loop_say_diag(const struct diag *d)
 	told++;
 }
 
-/* ---- a host ----------------------------------------------------------------
- */
+/* ---- a host -------------------------------------------------------------- */
 
 struct host {
 	struct vm vm;
@@ -112,8 +110,7 @@ static void storm(struct host *h)
 	tick(h, LINE("100000000", "vfio-msix[0]"));
 }
 
-/* ---- tests -----------------------------------------------------------------
- */
+/* ---- tests --------------------------------------------------------------- */
 
 static void masked(void **state)
 {

@@ -173,8 +173,7 @@ static void hidden_until_whole(void **state)
 	}
 }
 
-/* ---- events ----------------------------------------------------------------
- */
+/* ---- events -------------------------------------------------------------- */
 
 static void take_one(struct rig *r)
 {
@@ -261,8 +260,7 @@ static void kicks(void **state)
 	}
 }
 
-/* ---- anything at all -------------------------------------------------------
- */
+/* ---- anything at all ----------------------------------------------------- */
 
 struct model {
 	struct {

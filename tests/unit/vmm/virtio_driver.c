@@ -25,8 +25,7 @@ enum {
 	F_USED = 0x8000,
 };
 
-/* ---- a machine of RAM ------------------------------------------------------
- */
+/* ---- a machine of RAM ---------------------------------------------------- */
 
 int drv_vm_init(struct drv_machine *m)
 {
@@ -126,8 +125,7 @@ void drv_init(struct drv *g, struct vm *vm, uint16_t size, uint64_t features)
 	drv_init_nth(g, vm, 0, size, features);
 }
 
-/* ---- adding ----------------------------------------------------------------
- */
+/* ---- adding -------------------------------------------------------------- */
 
 static uint16_t flags_of(const struct drv_buf *b, bool more)
 {
@@ -260,8 +258,7 @@ int drv_add(struct drv *g, const struct drv_buf *buf, unsigned n, unsigned how)
 	                 : add_split(g, buf, n, how);
 }
 
-/* ---- used ------------------------------------------------------------------
- */
+/* ---- used ---------------------------------------------------------------- */
 
 static void take_back(struct drv *g, uint16_t id)
 {
@@ -313,8 +310,7 @@ bool drv_used(struct drv *g, struct drv_used *ret)
 	return g->packed ? used_packed(g, ret) : used_split(g, ret);
 }
 
-/* ---- events ----------------------------------------------------------------
- */
+/* ---- events -------------------------------------------------------------- */
 
 static bool passed(uint16_t event, uint16_t now, uint16_t n)
 {
