@@ -228,11 +228,5 @@ static int plan_one(struct job *j, const struct pol_vf *w, bool fewer)
 
 int plan_msix(struct job *j)
 {
-	int r = 0;
-
-	for (size_t i = 0; !r && i < j->want->n_vfs; i++)
-		r = plan_one(j, &j->want->vf[i], true);
-	for (size_t i = 0; !r && i < j->want->n_vfs; i++)
-		r = plan_one(j, &j->want->vf[i], false);
-	return r;
+	return plan_fewer_first(j, plan_one);
 }

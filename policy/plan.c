@@ -50,6 +50,19 @@ bool plan_held(const struct pol_vf *vf)
 	return vf && is_held(vf->holder_pid, vf->holder, vf->label);
 }
 
+int plan_fewer_first(struct job *j,
+                     int (*one)(struct job *j, const struct pol_vf *want,
+                                bool fewer))
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < j->want->n_vfs; i++)
+		r = one(j, &j->want->vf[i], true);
+	for (size_t i = 0; !r && i < j->want->n_vfs; i++)
+		r = one(j, &j->want->vf[i], false);
+	return r;
+}
+
 int plan_in_use(struct job *j, const struct pol_vf *vf, const char *change)
 {
 	const char *who = *vf->label ? vf->label : vf->holder;

@@ -27,6 +27,13 @@ struct pol_action *plan_add_vf(struct job *j, enum pol_op op,
 bool plan_held(const struct pol_vf *vf);
 _must_check_ int plan_in_use(struct job *j, const struct pol_vf *vf,
                              const char *change);
+/* Of what VFs have from one stock: those that come to have fewer are planned
+ * first, as others need what they leave. */
+_must_check_ int plan_fewer_first(struct job *j,
+                                  int (*one)(struct job *j,
+                                             const struct pol_vf *want,
+                                             bool fewer));
+
 /* Kinds of actions that plan_attributes() may add to a VF. */
 #define PLAN_VF_ATTRIBUTES 7
 _must_check_ int plan_attributes(struct job *j);
