@@ -57,6 +57,25 @@ policy_with() { # FILE GUEST-WORDS [SED-SCRIPT]
 
 # ---- guests that obey their console (fl.mode=idle), started by `fairlead run` ----
 
+# One PF ($pf), two VFs with drivers and with a network's attributes.
+tagged_policy() { # RECONCILE ATTRIBUTES
+	cat <<-YAML
+		version: 1
+		host: { reconcile: { $1 } }
+		nics:
+		  - { name: e, match: { pci: "$pf" }, virtual-function-count: 2, drivers-autoprobe: false, link: up }
+		networks:
+		  - { name: tagged, vlan: { id: 100, qos: 3 }, $2 }
+		pools:
+		  - { name: p, functions: ["e#0-1"], driver: vfio, mac: { prefix: "02:5a:10", assign: stable } }
+		guests:
+		  - name: g
+		    memory: 512M
+		    kernel: /var/lib/fairlead/images/vmlinuz
+		    nics: [{ name: a, pool: p, network: tagged }, { name: b, pool: p, network: tagged }]
+	YAML
+}
+
 # run_guest NAME GUEST [OPTION...]: a guest of the policy; its console goes by NAME, as does its report.
 run_guest() {
 	local name=$1 guest=$2

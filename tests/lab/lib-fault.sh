@@ -15,25 +15,6 @@ POLICY=$LAB_LOG/policy.yaml OUT=/run/fault.out
 VERB=(apply "$POLICY")
 findings=()
 
-# One PF, two VFs, four attributes, drivers; and nobody looks by himself, which would be a worker, too.
-fault_policy() {
-	cat <<YAML
-version: 1
-host: { reconcile: { on-event: false, interval: 0s } }
-nics:
-  - { name: e, match: { pci: "$pf" }, virtual-function-count: 2, drivers-autoprobe: false, link: up }
-networks:
-  - { name: tagged, vlan: { id: 100, qos: 3 }, spoof-check: false, trust: true }
-pools:
-  - { name: p, functions: ["e#0-1"], driver: vfio, mac: { prefix: "02:5a:10", assign: stable } }
-guests:
-  - name: g
-    memory: 512M
-    kernel: /var/lib/fairlead/images/vmlinuz
-    nics: [{ name: a, pool: p, network: tagged }, { name: b, pool: p, network: tagged }]
-YAML
-}
-
 # Few programs: this is asked some thousand times.
 # shellcheck disable=SC2120  # arguments come from netd-rough
 machine() { # [PF]
@@ -84,7 +65,8 @@ fault_stop() {
 fault_prepare() {
 	pf=$(pf_igb)
 	modprobe -a igbvf vfio-pci 2>/dev/null || true
-	fault_policy >"$POLICY"
+	# Nobody looks by himself, which would be a worker, too.
+	tagged_policy "on-event: false, interval: 0s" "spoof-check: false, trust: true" >"$POLICY"
 	at_end netd_kill
 	fault_start
 	# An interface that was up once has another queueing discipline, and IPv6 on it, for good.

@@ -18,21 +18,7 @@ step "apply"
 pf=$(pf_igb) ifname=$(pci_netdev "$pf")
 modprobe -a igbvf vfio-pci 2>/dev/null || true
 netd_start
-cat >"$POLICY" <<YAML
-version: 1
-host: { reconcile: { interval: 600s } }
-nics:
-  - { name: e, match: { pci: "$pf" }, virtual-function-count: 2, drivers-autoprobe: false, link: up }
-networks:
-  - { name: tagged, vlan: { id: 100, qos: 3 }, spoof-check: true, trust: false }
-pools:
-  - { name: p, functions: ["e#0-1"], driver: vfio, mac: { prefix: "02:5a:10", assign: stable } }
-guests:
-  - name: g
-    memory: 512M
-    kernel: /var/lib/fairlead/images/vmlinuz
-    nics: [{ name: a, pool: p, network: tagged }, { name: b, pool: p, network: tagged }]
-YAML
+tagged_policy "interval: 600s" "spoof-check: true, trust: false" >"$POLICY"
 expect "apply" "$FAIRLEAD" apply "$POLICY"
 mac=$(vf_link 0 .address)
 sleep 4
