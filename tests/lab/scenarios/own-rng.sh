@@ -1,7 +1,7 @@
 #!/bin/bash
 # The entropy device and the virtio console in a stock guest, with packed rings and with split ones, and with
 # INTx: bytes, lines both ways, drivers unbound and bound under load; no driver has anything to complain of.
-# lab: devices= timeout=240 quiet=60 tries=2
+# lab: devices= timeout=480 quiet=60 tries=2
 # check: long
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-device.sh"
