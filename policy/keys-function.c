@@ -374,11 +374,12 @@ static void lower(struct read *r, const struct node *map, struct pol_guest *g,
 	const struct node *item = n ? node_get(map, key)->first : NULL;
 
 	for (size_t i = 0; i < n; i++, item = item->next) {
-		const struct pol_function *f = &list[use[i].function];
 		const struct node *at = node_get(item, "use");
+		const struct pol_function *f;
 
 		if (use[i].function == SIZE_MAX || named != (use[i].vf >= 0))
 			continue;
+		f = &list[use[i].function];
 		if (f->device != SIZE_MAX)
 			use_whole(r, at, g, &use[i], f);
 		else if (f->pool != SIZE_MAX)
