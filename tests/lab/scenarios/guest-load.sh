@@ -1,7 +1,7 @@
 #!/bin/bash
 # A whole Debian under load: fio with all it wrote verified, iperf3 by tap and by vhost with checksums in software.
 # lab: devices=none mem=6G timeout=1800 quiet=240 tries=2
-# check: no, until it has been seen to pass in the lab
+# check: long
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-fairlead.sh"
 . "$LAB_DIR/lib-debian.sh"
