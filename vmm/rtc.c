@@ -168,20 +168,19 @@ static unsigned alarm_cell(const struct rtc *r, unsigned i)
 	return i == HOURS_ALARM ? decoded_hour(r, v) : decoded(r, v);
 }
 
-/* In ticks; -1 = never. */
+/* In ticks, or RTC_NEVER. */
 static int64_t next_alarm(const struct rtc *r, int64_t after)
 {
 	const int64_t s = rtc_alarm_after(
 		seconds(after), alarm_cell(r, HOURS_ALARM),
 		alarm_cell(r, MINUTES_ALARM), alarm_cell(r, SECONDS_ALARM));
 
-	return s < 0 ? -1 : s * RTC_HZ;
+	return s == RTC_NEVER ? RTC_NEVER : s * RTC_HZ;
 }
 
 static uint8_t happened(const struct rtc *r, int64_t from, int64_t to)
 {
 	const int p = period(r);
-	int64_t alarm;
 	uint8_t what = 0;
 
 	if (to <= from)
@@ -190,8 +189,7 @@ static uint8_t happened(const struct rtc *r, int64_t from, int64_t to)
 		what |= B_PERIODIC;
 	if (seconds(from) == seconds(to))
 		return what;
-	alarm = next_alarm(r, from);
-	if (alarm >= 0 && alarm <= to)
+	if (next_alarm(r, from) <= to)
 		what |= B_ALARM;
 	return what | B_UPDATED;
 }
@@ -207,26 +205,21 @@ static int64_t look(struct rtc *r)
 	return now;
 }
 
-static int64_t sooner(int64_t a, int64_t b)
-{
-	return b < 0 || (a >= 0 && a < b) ? a : b;
-}
-
-/* When the next interrupt that is wanted will be; -1 = never. */
+/* When the next interrupt that is wanted will be, or RTC_NEVER. */
 static int64_t next(const struct rtc *r)
 {
 	const uint8_t want = r->cell[REG_B];
 	const int p = period(r);
-	int64_t t = -1;
+	int64_t t = RTC_NEVER;
 
 	if (r->line || stands(r))
-		return -1;
+		return RTC_NEVER;
 	if (want & B_PERIODIC && p >= 0)
-		t = ((r->seen >> p) + 1) << p;
+		t = ((r->seen >> p) + 1) * (1 << p);
 	if (want & B_UPDATED)
-		t = sooner(t, (seconds(r->seen) + 1) * RTC_HZ);
+		t = MIN(t, (seconds(r->seen) + 1) * RTC_HZ);
 	if (want & B_ALARM)
-		t = sooner(t, next_alarm(r, r->seen));
+		t = MIN(t, next_alarm(r, r->seen));
 	return t;
 }
 
@@ -259,7 +252,7 @@ static void settle(struct rtc *r)
 		kvm_irq_line(r->vm, GSI_RTC, line);
 	}
 	t = next(r);
-	set_timer(r, t < 0 ? 0 : MAX(t - r->offset, 1));
+	set_timer(r, t == RTC_NEVER ? 0 : MAX(t - r->offset, 1));
 }
 
 /* ---- registers ----------------------------------------------------------- */
