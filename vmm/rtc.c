@@ -223,8 +223,10 @@ static int64_t next(const struct rtc *r)
 	return t;
 }
 
-/* `due` 0 = not at all. Rounded up: one that fires early would fire again. */
-static void set_timer(struct rtc *r, int64_t due)
+/* `due` 0 = not at all. Rounded up: one that fires early would fire again.
+ * False: somebody has set the host's clock, maybe since it was looked at, and
+ * no event will tell of it any more. */
+static bool set_timer(struct rtc *r, int64_t due)
 {
 	const struct itimerspec t = {
 		.it_value = {
@@ -233,16 +235,18 @@ static void set_timer(struct rtc *r, int64_t due)
 		                   RTC_HZ,
 		},
 	};
+	int e;
 
 	if (due == r->due)
-		return;
-	r->due = due;
-	(void)timerfd_settime(r->timer_fd,
-	                      TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &t,
-	                      NULL);
+		return true;
+	e = timerfd_settime(r->timer_fd,
+	                    TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &t,
+	                    NULL);
+	r->due = e ? -1 : due;
+	return !e || errno != ECANCELED;
 }
 
-static void settle(struct rtc *r)
+static bool settled(struct rtc *r)
 {
 	const bool line = r->flags & r->cell[REG_B] & B_INTERRUPTS;
 	int64_t t;
@@ -252,7 +256,13 @@ static void settle(struct rtc *r)
 		kvm_irq_line(r->vm, GSI_RTC, line);
 	}
 	t = next(r);
-	set_timer(r, t == RTC_NEVER ? 0 : MAX(t - r->offset, 1));
+	return set_timer(r, t == RTC_NEVER ? 0 : MAX(t - r->offset, 1));
+}
+
+static void settle(struct rtc *r)
+{
+	while (!settled(r))
+		(void)look(r);
 }
 
 /* ---- registers ----------------------------------------------------------- */

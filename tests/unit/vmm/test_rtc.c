@@ -3,6 +3,7 @@
  * The PC's clock as a guest meets it, with a host's clock that is set by hand;
  * the calendar against the C library's.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -48,6 +49,7 @@ enum {
 
 static struct {
 	uint64_t now, due; /* 0 = not armed */
+	uint64_t back;     /* by which it is set, before it is armed */
 	unsigned armed;    /* how often it was set */
 	bool line;
 } host;
@@ -69,7 +71,12 @@ int timerfd_settime(int ufd, int flags, const struct itimerspec *utmr,
 	host.due = (uint64_t)utmr->it_value.tv_sec * NS_PER_S +
 	           (uint64_t)utmr->it_value.tv_nsec;
 	host.armed++;
-	return 0;
+	if (!host.back)
+		return 0;
+	host.now -= host.back;
+	host.back = 0;
+	errno = ECANCELED;
+	return -1;
 }
 
 /* KVM's: a pin, and nothing else. */
@@ -95,7 +102,7 @@ static int setup(void **state)
 	struct vm *vm = calloc(1, sizeof(*vm));
 
 	host.now = START;
-	host.due = host.armed = 0;
+	host.due = host.back = host.armed = 0;
 	host.line = false;
 	*state = vm;
 	return !vm || bus_new(&vm->pio) < 0 || rtc_new(vm, &vm->rtc) < 0;
@@ -467,6 +474,12 @@ static void host_is_set(void **state)
 	assert_in_range(host.due - host.now, 1, NS_PER_S);
 	later(vm, NS_PER_S);
 	assert_true(host.line);
+	/* And just then: who arms the timer is told, and nobody else. */
+	in(vm, C);
+	out(vm, B, BCD_24H);
+	host.back = 3600 * NS_PER_S;
+	out(vm, B, BCD_24H | UPDATED);
+	assert_in_range(host.due - host.now, 1, NS_PER_S);
 }
 
 /* ---- harm ---------------------------------------------------------------- */
