@@ -25,9 +25,9 @@ static int identity(const struct env *e, struct bdf vf,
 	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s",
 	         bdf_format(vf, b));
 	if (fstatat(e->root_fd, path, &st, 0) < 0) {
-		diag_fail(d, -errno, FL_NETD_JOURNAL, "%s is gone", b);
+		r = diag_fail(d, -errno, FL_NETD_JOURNAL, "%s is gone", b);
 		diag_mend(d, "try again: what is there then is set up");
-		return d->err;
+		return r;
 	}
 	snprintf(ret, TEXT_MAX, "%s %" PRIu64 " ", *boot ? boot : "-",
 	         (uint64_t)st.st_ino);
