@@ -63,6 +63,15 @@ void ledger_give(struct ledger_fn *f, const char *tenant, bool hold)
 	snprintf(f->tenant, sizeof(f->tenant), "%s", tenant);
 }
 
+void ledger_hold_back(struct ledger_fn *f)
+{
+	f->state = LEDGER_QUARANTINED;
+	f->scrub.proved = false;
+	snprintf(f->scrub.why, sizeof(f->scrub.why),
+	         "what it stores is for you to look after (release: "
+	         "quarantine)");
+}
+
 /* ---- to JSON ------------------------------------------------------------- */
 
 static json_t *loan_json(const struct ledger_loan *l)
@@ -103,7 +112,7 @@ static json_t *fn_json(const struct ledger_fn *f)
 		                              "vf", f->moved.vf));
 	if (*f->loan.holder)
 		json_object_set_new(o, "loan", loan_json(&f->loan));
-	if (f->scrub.time)
+	if (f->scrub.time || *f->scrub.why)
 		json_object_set_new(o, "scrub", scrub_json(&f->scrub));
 	return o;
 }
@@ -236,9 +245,12 @@ static void new_boot(struct ledger *l)
 			                 .generation = was.generation };
 		if (!was.hold || was.state == LEDGER_CLEAN)
 			continue;
-		f->state = LEDGER_QUARANTINED;
 		f->hold = true;
 		f->scrub = was.scrub;
+		if (was.state == LEDGER_GIVEN)
+			ledger_hold_back(f);
+		else
+			f->state = was.state;
 		memcpy(f->tenant, was.tenant, sizeof(f->tenant));
 	}
 }

@@ -104,6 +104,8 @@ struct ledger_fn *ledger_get(struct ledger *l, struct bdf b);
 struct ledger_fn *ledger_held_by(const struct ledger *l, const char *holder);
 /* A new tenant: a new generation. */
 void ledger_give(struct ledger_fn *f, const char *tenant, bool hold);
+/* Its tenant, who had it on hold, has ended. */
+void ledger_hold_back(struct ledger_fn *f);
 const char *ledger_state_name(enum ledger_state s);
 /* For `status`: as in the file, without what was never given. */
 json_t *ledger_json(const struct ledger *l);

@@ -112,13 +112,9 @@ static void scrub_entry(struct work *w, struct machine *m,
 	else
 		scrub_whole(&machine_scrub, m, f->bdf, &f->scrub);
 	f->scrub.generation = f->generation;
-	if (f->scrub.proved && f->hold) {
-		f->scrub.proved = false;
-		snprintf(f->scrub.why, sizeof(f->scrub.why),
-		         "what it stores is for you to look after (release: "
-		         "quarantine)");
-	}
 	f->state = f->scrub.proved ? LEDGER_CLEAN : LEDGER_QUARANTINED;
+	if (f->scrub.proved && f->hold)
+		ledger_hold_back(f);
 	if (!f->scrub.proved) {
 		(void)quarantined(w, f);
 		log_diag(w->env->log, LOG_LVL_WARN, &w->diag);

@@ -109,6 +109,12 @@ static void test_hold(void **state)
 	assert_int_equal(ledger_find(&back, vf0)->state, LEDGER_QUARANTINED);
 	assert_true(ledger_find(&back, vf0)->hold);
 	assert_string_equal(ledger_find(&back, vf0)->tenant, "g/disk");
+	json_decref(doc);
+	/* With the reason, which outlives another boot. */
+	doc = document(&back);
+	ledger_free(&back);
+	assert_int_equal(ledger_decode(doc, "b3", &back), 0);
+	assert_non_null(strstr(ledger_find(&back, vf0)->scrub.why, "release"));
 	ledger_free(&back);
 	json_decref(doc);
 	/* Looked after since: it is as any other. */
