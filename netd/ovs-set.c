@@ -362,12 +362,15 @@ void ovs_sweep(const struct env *e)
 {
 	struct ovs_view v = { 0 };
 	struct diag ignored;
+	int r = 0;
 
 	if (ovs_view_read(e, &v, &ignored))
 		return;
-	for (size_t i = 0; i < v.n_ports; i++)
+	/* Who does not answer for one does not for the next, and each waits.
+	 * The rest is for the next sweep. */
+	for (size_t i = 0; i < v.n_ports && r != -ETIMEDOUT; i++)
 		if (is_left(&v.port[i]))
-			(void)!leave(e, v.port[i].name, &ignored);
+			r = leave(e, v.port[i].name, &ignored);
 	ovs_view_free(&v);
 }
 

@@ -356,6 +356,22 @@ static void test_remove(void **state)
 	        "ovs-vsctl --timeout=15 -- --if-exists del-port gone\n");
 }
 
+/* Who does not answer is not asked of each of them. */
+static void test_sweep_late(void **state)
+{
+	struct host *h = *state;
+	char does[256];
+
+	play_vsctl(h, tables);
+	snprintf(does, sizeof(does),
+	         "case \"$*\" in *list*) cat %s/answer;; *) kill -ALRM $$;; "
+	         "esac",
+	         h->tree.dir);
+	play(h, "ovs-vsctl", does);
+	ovs_sweep(&h->env);
+	said(h, "ovs-vsctl --timeout=15 -- --if-exists del-port tap1\n");
+}
+
 static void test_tap(void **state)
 {
 	struct host *h = *state;
@@ -412,6 +428,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_late, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_bridge, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_remove, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_sweep_late, set_up,
+		                                tear_down),
 		cmocka_unit_test_setup_teardown(test_tap, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_forget, set_up, tear_down),
 	};
