@@ -36,26 +36,29 @@ int tap_fail(struct work *w, const struct pol_own *o, int err, const char *why,
 	return err;
 }
 
-static bool is_ovs(const struct env *e, const char *name)
+static int is_ovs(struct work *w, const char *name, bool *ret)
 {
 	struct ovs_view v = { 0 };
-	bool is = !ovs_view_read(e, &v, NULL) && ovs_find_bridge(&v, name);
+	int r = ovs_view_read(w->env, &v, &w->diag);
 
+	if (!r)
+		*ret = ovs_find_bridge(&v, name);
 	ovs_view_free(&v);
-	return is;
+	return r;
 }
 
 static int check_bridge(struct work *w, const struct pol_own *o, bool *ret_ovs)
 {
 	char path[96], why[DIAG_LINE], mend[DIAG_LINE];
 	const char *br = o->bridge;
+	int r;
 
 	snprintf(path, sizeof(path), "sys/class/net/%s/bridge", br);
 	if (!*br || sysfs_exists(w->env->root_fd, path))
 		return 0;
-	*ret_ovs = is_ovs(w->env, br);
-	if (*ret_ovs)
-		return 0;
+	r = is_ovs(w, br, ret_ovs);
+	if (r || *ret_ovs)
+		return r;
 	snprintf(path, sizeof(path), "sys/class/net/%s", br);
 	if (sysfs_exists(w->env->root_fd, path)) {
 		snprintf(why, sizeof(why), "%s is no bridge", br);
