@@ -94,10 +94,14 @@ static int take_text(struct work *w, struct intent *in)
 		diag_fail(&w->diag, r, FL_NETD_RELOAD,
 		          "cannot take the policy %s", path);
 		diag_why(&w->diag, "%s", why);
-		diag_mend(&w->diag,
-		          "chown -R root %s; chmod -R go-w %s; then "
-		          "`systemctl reload fairlead-netd`",
-		          path, path);
+		if (r == -EPERM)
+			diag_mend(&w->diag,
+			          "chown -R root %s; chmod -R go-w %s; then "
+			          "`systemctl reload fairlead-netd`",
+			          path, path);
+		else
+			diag_mend(&w->diag, "mend that, then `systemctl reload "
+			                    "fairlead-netd`");
 		return r;
 	}
 	snprintf(in->file, sizeof(in->file), "%.255s", path);

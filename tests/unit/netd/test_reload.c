@@ -119,6 +119,38 @@ static void test_errors(void **state)
 	wait_code(d, FL_NETD_RELOAD);
 }
 
+/* What mends it is of what is wrong. */
+static void test_mend(void **state)
+{
+	struct state_dir dir;
+	struct reload reload = { .last = 0 };
+	struct env e = { .reload = &reload };
+	struct work *w = calloc(1, sizeof(*w));
+	struct diag d;
+
+	(void)state;
+	dir_make(&dir);
+	e.root_fd = e.state_fd = dir.fd;
+	w->env = &e;
+	w->reply = json_object();
+	snprintf(reload.path, sizeof(reload.path), "%s/policy", dir.path);
+	assert_int_equal(journal_put(dir.fd, JOURNAL_APPLIED_FILE, small,
+	                             strlen(small), &d),
+	                 0);
+	assert_int_equal(verb_reload(w), -ENOENT);
+	assert_null(strstr(w->diag.mend, "chown"));
+	assert_int_equal(mkdirat(dir.fd, "policy", 0777), 0);
+	assert_int_equal(fchmodat(dir.fd, "policy", 0777, 0), 0);
+	assert_int_equal(verb_reload(w), -EPERM);
+	assert_non_null(strstr(w->diag.mend, "chown"));
+	assert_int_equal(fchmodat(dir.fd, "policy", 0755, 0), 0);
+	assert_int_equal(verb_reload(w), -ENOENT);
+	assert_null(strstr(w->diag.mend, "chown"));
+	json_decref(w->reply);
+	free(w);
+	dir_drop(&dir);
+}
+
 /* One file is not taken for all of them. */
 static void test_several(void **state)
 {
@@ -274,6 +306,7 @@ static void test_idle(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_mend),
 		cmocka_unit_test_setup_teardown(test_written, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_several, setup, teardown),
