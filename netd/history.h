@@ -36,22 +36,29 @@
  * of changes:
  *   {"version": 1, "id": 12,
  *    "verb": "apply" | "restore" | "recover" | "rollback" | "confirm" |
- * "reload", of netd's own "reconcile" | "scrub", "who": {"uid", "pid",
- * "loginuid": number or null} or null: netd itself, "began", "ended":
- * "2026-01-01T00:00:00Z" ("ended": null, unfinished), "file": name as the
- * client gave it, "policy": "sha256:..." or null, "allow-disruption": "none" |
- * "none-in-use" | "allow", or null: nobody said, "continues": id of the entry
- * that this one goes on with, or null, "result": "unfinished" | "done" |
- * "undone" | "not-undone" | "stuck", of netd's own also "failed" (in part) |
- * "quarantined", "error": as in replies, or null, "actions": [{"op" (a plan's,
- * or "scrub"), "text", "command", "disruption", "pf": "0000:01:00.0", "vf":
- * index or null, "label": "guest/nic" or "", "name": of a parameter, rate group
- * or overlay, "outcome": "not-tried" | "done" | "failed" | "stuck", "before",
- * "after": the attribute as in the journal's files (pol_state_to_json), "" =
- * there is none, null = the kernel did not tell; of a scrub all that it told of
- * the VF}], "omitted": actions beyond HISTORY_ACTIONS_MAX, which are not in the
- * list} "before" is what the kernel told before the first action, "after" what
- * it told after the last, and after what was undone; so "after" is never what
+ *            "reload"; counted with netd's own "reconcile" | "scrub" |
+ *            "failover",
+ *    "who": {"uid", "pid", "loginuid": number or null} or null: netd itself,
+ *    "began", "ended": "2026-01-01T00:00:00Z" ("ended": null, unfinished),
+ *    "file": name as the client gave it, "policy": "sha256:..." or null,
+ *    "allow-disruption": "none" | "none-in-use" | "allow", or null: nobody
+ *                        said,
+ *    "continues": id of the entry that this one goes on with, or null,
+ *    "result": "unfinished" | "done" | "undone" | "not-undone" | "stuck", of
+ *              netd's own also "failed" (in part) | "quarantined",
+ *    "error": as in replies, or null,
+ *    "actions": [{"op" (a plan's, "scrub", or "failover"), "text", "command",
+ *                 "disruption", "pf": "0000:01:00.0", "vf": index or null,
+ *                 "label": "guest/nic" or "",
+ *                 "name": of a parameter, rate group or overlay,
+ *                 "outcome": "not-tried" | "done" | "failed" | "stuck",
+ *                 "before", "after": the attribute as in the journal's files
+ *                 (pol_state_to_json), "" = there is none, null = the kernel
+ *                 did not tell; of a scrub all that it told of the VF; of a
+ *                 failover the VF's address, or "standby"}],
+ *    "omitted": actions beyond HISTORY_ACTIONS_MAX, which are not in the list}
+ *   "before" is what the kernel told before the first action, "after" what it
+ *   told after the last, and after what was undone; so "after" is never what
  *   was asked. "outcome" says how far the plan came, not what stayed of it.
  *
  * Argued against: "what netd repairs is in the system's journal already". That

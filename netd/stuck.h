@@ -26,14 +26,14 @@
  *   nothing stuck.
  *
  *   Devlink is asked by that child, too, behind the PFs: a driver that sleeps
- * in a change over it has its instance's lock, and whoever dumps ports or rates
- *   sleeps with it. Which PF that is of cannot be told, since the dump would
- *   tell. So where it is not back devlink as a whole is noted
- *   (stuck-devlink.json), nobody asks it as long as that child is there, and
- *   the switches are unknown because they were not asked (pol_pf.unasked): of
- *   a PF of whose switch something is wanted nothing is done, and of the others
- *   all. Where the child has found no port there is none to ask for, and the
- *   worker does not ask a second time.
+ *   in a change over it has its instance's lock, and whoever dumps ports or
+ *   rates sleeps with it. Which PF that is of cannot be told, since the dump
+ *   would tell. So where it is not back devlink as a whole is noted (stuck-
+ *   devlink.json), nobody asks it as long as that child is there, and the
+ *   switches are unknown because they were not asked (pol_pf.unasked): of a PF
+ *   of whose switch something is wanted nothing is done, and of the others all.
+ *   Where the child has found no port there is none to ask for, and the worker
+ *   does not ask a second time.
  *
  *   A netlink request that hangs holds the kernel's one lock of all
  *   interfaces: then nothing is served, by anybody, and nothing here helps.
