@@ -131,19 +131,32 @@ static int not_applied(struct work *w)
 	return -ENOENT;
 }
 
+/* As it was written: what else is to be known of it (its MACs, moves) may be
+ * gone, and what is wrong with it is nothing to the new one. */
+static size_t applied_files(const struct work *w)
+{
+	_cleanup_free_ struct pol_errors *errs = calloc(1, sizeof(*errs));
+	_cleanup_free_ char *text = NULL;
+	struct pol_policy *p = NULL;
+	size_t len = 0, n = 0;
+
+	if (errs &&
+	    !journal_get(w->env->state_fd, JOURNAL_APPLIED_FILE, &text, &len,
+	                 NULL) &&
+	    !policy_parse(text, len, &p, errs, NULL))
+		n = p->files.n;
+	pol_free(p);
+	return n;
+}
+
 /* One file of several is not the policy: taken for it, it would end what the
  * others say, guests among them, and nothing of that is an action. */
 static int is_whole(struct work *w, const struct intent *in)
 {
-	struct pol_policy *p = NULL;
-	struct diag ignored;
 	size_t n = 0;
 
-	if (pol_files_several(in->policy, in->policy_len))
-		return 0;
-	if (!policy_applied(w->env, &p, &w->errs, &ignored))
-		n = p->files.n;
-	pol_free(p);
+	if (!pol_files_several(in->policy, in->policy_len))
+		n = applied_files(w);
 	if (n <= 1)
 		return 0;
 	diag_fail(&w->diag, -EBUSY, FL_NETD_RELOAD,

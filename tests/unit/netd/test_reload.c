@@ -119,36 +119,93 @@ static void test_errors(void **state)
 	wait_code(d, FL_NETD_RELOAD);
 }
 
+/* A worker of no daemon, where `applied` is the policy. */
+struct alone {
+	struct state_dir dir;
+	struct reload reload;
+	struct env env;
+	struct log log;
+	struct work w;
+};
+
+static struct alone *alone_new(const char *applied)
+{
+	struct alone *a = calloc(1, sizeof(*a));
+	struct diag d;
+
+	dir_make(&a->dir);
+	a->log.fd = -1;
+	a->env = (struct env){ .reload = &a->reload,
+		               .log = &a->log,
+		               .root_fd = a->dir.fd,
+		               .state_fd = a->dir.fd,
+		               .nvme_fd = -1 };
+	a->w.env = &a->env;
+	a->w.policy_fd = -1;
+	a->w.reply = json_object();
+	snprintf(a->reload.path, sizeof(a->reload.path), "%s/policy",
+	         a->dir.path);
+	assert_int_equal(journal_put(a->dir.fd, JOURNAL_APPLIED_FILE, applied,
+	                             strlen(applied), &d),
+	                 0);
+	return a;
+}
+
+static void alone_drop(struct alone *a)
+{
+	json_decref(a->w.reply);
+	dir_drop(&a->dir);
+	free(a);
+}
+
 /* What mends it is of what is wrong. */
 static void test_mend(void **state)
 {
-	struct state_dir dir;
-	struct reload reload = { .last = 0 };
-	struct env e = { .reload = &reload };
-	struct work *w = calloc(1, sizeof(*w));
-	struct diag d;
+	struct alone *a = alone_new(small);
+	struct work *w = &a->w;
 
 	(void)state;
-	dir_make(&dir);
-	e.root_fd = e.state_fd = dir.fd;
-	w->env = &e;
-	w->reply = json_object();
-	snprintf(reload.path, sizeof(reload.path), "%s/policy", dir.path);
-	assert_int_equal(journal_put(dir.fd, JOURNAL_APPLIED_FILE, small,
-	                             strlen(small), &d),
-	                 0);
 	assert_int_equal(verb_reload(w), -ENOENT);
 	assert_null(strstr(w->diag.mend, "chown"));
-	assert_int_equal(mkdirat(dir.fd, "policy", 0777), 0);
-	assert_int_equal(fchmodat(dir.fd, "policy", 0777, 0), 0);
+	assert_int_equal(mkdirat(a->dir.fd, "policy", 0777), 0);
+	assert_int_equal(fchmodat(a->dir.fd, "policy", 0777, 0), 0);
 	assert_int_equal(verb_reload(w), -EPERM);
 	assert_non_null(strstr(w->diag.mend, "chown"));
-	assert_int_equal(fchmodat(dir.fd, "policy", 0755, 0), 0);
+	assert_int_equal(fchmodat(a->dir.fd, "policy", 0755, 0), 0);
 	assert_int_equal(verb_reload(w), -ENOENT);
 	assert_null(strstr(w->diag.mend, "chown"));
-	json_decref(w->reply);
-	free(w);
-	dir_drop(&dir);
+	alone_drop(a);
+}
+
+/* Nor is one file taken where of those that are applied not all is known. */
+static void test_several_unknown(void **state)
+{
+	static const char two[] =
+		"#fairlead-files 1\n"
+		"#file 11 a.yaml\nversion: 1\n"
+		"#file 272 b.yaml\nversion: 1\n"
+		"nics:\n"
+		"  - { name: e, match: { pci: \"0000:01:00.0\" },\n"
+		"      virtual-function-count: 1 }\n"
+		"pools:\n"
+		"  - { name: p, functions: [\"e#0\"], driver: vfio,\n"
+		"      mac: { assign: random } }\n"
+		"guests:\n"
+		"  - { name: g, memory: 512M, kernel: /k,\n"
+		"      nics: [{ name: a, pool: p }] }\n";
+	struct alone *a = alone_new(two);
+	struct pol_policy *p = NULL;
+	int fd;
+
+	(void)state;
+	assert_int_equal(policy_applied(&a->env, &p, &a->w.errs, &a->w.diag),
+	                 -ENODATA);
+	fd = openat(a->dir.fd, "policy", O_WRONLY | O_CREAT, 0600);
+	assert_int_equal(write(fd, small, strlen(small)), strlen(small));
+	close(fd);
+	assert_int_equal(verb_reload(&a->w), -EBUSY);
+	assert_int_equal(a->w.diag.code, FL_NETD_RELOAD);
+	alone_drop(a);
 }
 
 /* One file is not taken for all of them. */
@@ -307,6 +364,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mend),
+		cmocka_unit_test(test_several_unknown),
 		cmocka_unit_test_setup_teardown(test_written, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_several, setup, teardown),
