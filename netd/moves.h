@@ -14,7 +14,7 @@
  *   It is kept with the VF that was given, in the ledger ("moved"), and holds
  *   as long as that is GIVEN: so it ends with the scrub, by itself, however the
  *   guest ended, and with a reboot. A guest that starts has the policy's own
- *   VFs, also where an earlier netd left a move behind (grant_home).
+ *   VFs, also where an earlier netd left a move behind (grant.c).
  *
  *   One MAC, one VF: before a VF gets the guest's MAC, every other that has it
  *   loses it, and so on the way back. Two with one MAC on one switch, and no
