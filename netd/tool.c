@@ -40,13 +40,13 @@ static int put_fds(int program, int out, int err)
 	return close_range(PROGRAM_FD + 1, ~0u, 0) < 0 ? -errno : 0;
 }
 
-static _Noreturn void child(int program, int out, int err,
+static _Noreturn void child(pid_t parent, int program, int out, int err,
                             const char *const *argv)
 {
 	static const char *const env[] = { "LC_ALL=C", NULL };
 	const struct rlimit most = { TOOL_TEXT_MAX, TOOL_TEXT_MAX };
 
-	if (!prctl(PR_SET_PDEATHSIG, SIGKILL) &&
+	if (!prctl(PR_SET_PDEATHSIG, SIGKILL) && getppid() == parent &&
 	    !setrlimit(RLIMIT_FSIZE, &most) && !put_fds(program, out, err))
 		execve(PROGRAM, (char *const *)(uintptr_t)argv,
 		       (char *const *)(uintptr_t)env);
@@ -102,7 +102,7 @@ int tool_run(int root_fd, const char *path, const char *const *argv,
 	_cleanup_close_ int out = memfd_create("tool", MFD_CLOEXEC);
 	_cleanup_close_ int err = memfd_create("tool", MFD_CLOEXEC);
 	size_t len;
-	pid_t pid;
+	pid_t parent = getpid(), pid;
 	int r;
 
 	said[0] = '\0';
@@ -114,7 +114,7 @@ int tool_run(int root_fd, const char *path, const char *const *argv,
 	if (pid < 0)
 		return -errno;
 	if (!pid)
-		child(program, out, err, argv);
+		child(parent, program, out, err, argv);
 	r = wait_for(pid, ms);
 	first_line(err, said);
 	if (r || !ret_text)
