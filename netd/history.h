@@ -54,7 +54,7 @@
  *                 "outcome": "not-tried" | "done" | "failed" | "stuck",
  *                 "before", "after": the attribute as in the journal's files
  *                 (pol_state_to_json), "" = there is none, null = the kernel
- *                 did not tell; of a scrub all that it told of the VF; of a
+ *                 did not tell; of a scrub the VF's settings; of a
  *                 failover the VF's address, or "standby"}],
  *    "omitted": actions beyond HISTORY_ACTIONS_MAX, which are not in the list}
  *   "before" is what the kernel told before the first action, "after" what it

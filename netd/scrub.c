@@ -71,11 +71,20 @@ static int failed(struct scrub *s, int err)
 	return err;
 }
 
+/* The VF, its PF, and who uses it: nothing else is set, and what it costs to
+ * ask for more, a tenant waits for. */
+static int look(struct scrub *s, struct pol_state **ret)
+{
+	static const struct observing what = { .parts = SEE_ANSWERS };
+
+	return s->ops->apply->observe(s->ctx, &what, ret, &s->d);
+}
+
 /* What `o` wants and the machine has not. */
 static int plan_one(struct scrub *s, struct one *o, struct pol_plan **ret)
 {
 	struct pol_state *seen = NULL;
-	int r = s->ops->apply->observe(s->ctx, NULL, &seen, &s->d);
+	int r = look(s, &seen);
 
 	if (!r)
 		r = pol_plan(one_state(o), seen, ret, &s->d);
@@ -181,7 +190,7 @@ static int verify(struct scrub *s, const struct one *before)
 	struct one want = zeroed(before), now;
 	struct pol_state *seen = NULL;
 	char text[DIAG_LINE];
-	int r = s->ops->apply->observe(s->ctx, NULL, &seen, &s->d);
+	int r = look(s, &seen);
 
 	want.vf.set &= ~(uint32_t)POL_HAS_MAC;
 	if (!r && !one_of(seen, s->vf, &now))
@@ -214,7 +223,7 @@ static int all_steps(struct scrub *s, unsigned steps, bool exact)
 {
 	struct pol_state *seen = NULL;
 	struct one now;
-	int r = s->ops->apply->observe(s->ctx, NULL, &seen, &s->d);
+	int r = look(s, &seen);
 
 	if (!r && !one_of(seen, s->vf, &now))
 		r = not_proved(s, "no PF has it");

@@ -130,11 +130,11 @@ static int sim_act(void *ctx, const struct pol_action *a, struct diag *d)
 static int sim_observe(void *ctx, const struct observing *what,
                        struct pol_state **ret, struct diag *d)
 {
-	const struct sim *s = ctx;
+	struct sim *s = ctx;
 	struct pol_state *st;
 	struct pol_pf *pf;
 
-	(void)what;
+	s->asked |= what ? what->parts : SEE_ALL;
 	if (s->observe_errno)
 		return diag_fail(d, s->observe_errno, FL_NETD_DEVICE, "sim");
 	st = calloc(1, sizeof(*st));

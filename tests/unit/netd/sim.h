@@ -30,6 +30,7 @@ struct sim {
 	/* what goes wrong: the Nth action (from 1) from now on */
 	int fail_at, die_at, fail_errno, fail_code;
 	int observe_errno;
+	unsigned asked;            /* of the parts of all looks (observe.h) */
 	bool fail_always, no_link; /* no_link: the link cannot be read */
 	int sleep_at;              /* it does not come back */
 	bool hangs; /* 01:00.0 does, from when it is first asked on */

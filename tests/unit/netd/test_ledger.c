@@ -326,6 +326,8 @@ static void test_scrub(void **state)
 	assert_true(r.proved);
 	assert_int_equal(r.done, POL_SCRUB_ALL);
 	assert_int_equal(machine.resets, 1);
+	/* Of switches, disks and other functions nothing is asked. */
+	assert_int_equal(s->asked, SEE_ANSWERS);
 	/* For the history: both as the kernel told them. */
 	assert_int_equal(told.index, 1);
 	assert_int_equal(told.before.vlan, 100);
