@@ -5,6 +5,12 @@
 #   sim_device      makes the device SIM (DEV for devlink), and says what its interface is called
 #   sim_switch VFS  sim_root, with SIM's own files for what is written; VFs come and go as their number does
 #   rep VF          the name that the kernel's port of it has
+#
+# POLICY's beginning and parts that are alike, and what is done with it:
+#
+#   sim_switch_policy     the switch, in switchdev mode with three VFs; what more there is to say of it comes by standard input
+#   sim_three_nics X Y    a pool of those, and the guest `demo` with nics of them in the networks X, Y and none
+#   apply FILE            it is done; actions FILE says what it would do
 
 ROOT=/tmp/root
 PF=0000:7e:00.0
@@ -61,3 +67,34 @@ sim_follow() { # VFS
 rep() { # VF
 	devlink -j port | jq -r ".port | to_entries[] | select((.key | startswith(\"$DEV/\")) and .value.flavour == \"pcivf\" and .value.vfnum == $1) | .value.netdev"
 }
+
+sim_switch_policy() {
+	cat <<-YAML
+		version: 1
+		host: { mode: observe }
+		nics:
+		  - name: sim0
+		    match: { pci: "$PF" }
+		    virtual-function-count: 3
+		    embedded-switch-mode: switchdev
+	YAML
+	cat
+}
+
+sim_three_nics() { # NETWORK NETWORK
+	cat <<-YAML
+		pools:
+		  - { name: sim, functions: ["sim0#0-2"], mac: { prefix: "02:5a:10" } }
+		guests:
+		  - name: demo
+		    memory: 512M
+		    kernel: /boot/vmlinuz
+		    nics:
+		      - { name: a, pool: sim, network: $1 }
+		      - { name: b, pool: sim, network: $2 }
+		      - { name: c, pool: sim }
+	YAML
+}
+
+apply() { "$FAIRLEAD" apply "$1" >"$LAB_LOG/apply" 2>&1 || fail "$(cat "$LAB_LOG/apply")"; }
+actions() { "$FAIRLEAD" -j plan "$1" | jq -r '[.actions[].op] | join(" ")'; }

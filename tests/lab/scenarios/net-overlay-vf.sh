@@ -7,8 +7,6 @@
 
 POLICY=$LAB_LOG/policy.yaml
 
-apply() { "$FAIRLEAD" apply "$1" >"$LAB_LOG/apply" 2>&1 || fail "$(cat "$LAB_LOG/apply")"; }
-actions() { "$FAIRLEAD" -j plan "$1" | jq -r '[.actions[].op] | join(" ")'; }
 master() { ip -j link show dev "$1" | jq -r '.[0].master // "none"'; }
 vlans() { bridge -j vlan show dev "$1" | jq -r '[.[0].vlans[]? | .vlan] | join(" ")'; }
 picture() {
@@ -28,14 +26,7 @@ ip link set under up
 sim_switch 4
 netd_start --root "$ROOT"
 picture >"$LAB_LOG/before"
-cat >"$POLICY" <<YAML
-version: 1
-host: { mode: observe }
-nics:
-  - name: sim0
-    match: { pci: "$PF" }
-    virtual-function-count: 3
-    embedded-switch-mode: switchdev
+sim_switch_policy >"$POLICY" <<YAML
 networks:
   - name: blue
     bridge: br-blue
@@ -44,16 +35,7 @@ networks:
     bridge: br-red
     vlan: { id: 7 }
     overlay: { type: vxlan, id: 101, local: 192.0.2.1, remote: [192.0.2.2] }
-pools:
-  - { name: sim, functions: ["sim0#0-2"], mac: { prefix: "02:5a:10" } }
-guests:
-  - name: demo
-    memory: 512M
-    kernel: /boot/vmlinuz
-    nics:
-      - { name: a, pool: sim, network: blue }
-      - { name: b, pool: sim, network: red }
-      - { name: c, pool: sim }
+$(sim_three_nics blue red)
 YAML
 
 step "apply"

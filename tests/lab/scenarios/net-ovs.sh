@@ -16,8 +16,6 @@ ovs_start() {
 	ovs-vswitchd --pidfile --detach --log-file="$LAB_LOG/vswitchd.log"
 }
 plan() { "$FAIRLEAD" plan "$1" >"$LAB_LOG/plan" 2>&1 || fail "$(cat "$LAB_LOG/plan")"; }
-apply() { "$FAIRLEAD" apply "$1" >"$LAB_LOG/apply" 2>&1 || fail "$(cat "$LAB_LOG/apply")"; }
-actions() { "$FAIRLEAD" -j plan "$1" | jq -r '[.actions[].op] | join(" ")'; }
 status() { "$FAIRLEAD" -j status | jq -r "$1"; }
 column() { ovs-vsctl get port "$1" "$2"; }
 ports() { ovs-vsctl list-ports "$1" | sort | tr '\n' ' '; }
@@ -43,28 +41,12 @@ ln -s /usr /var "$ROOT"
 ln -s /run "$ROOT/run"
 install_images
 netd_start --root "$ROOT"
-cat >"$POLICY" <<YAML
-version: 1
-host: { mode: observe }
-nics:
-  - name: sim0
-    match: { pci: "$PF" }
-    virtual-function-count: 3
-    embedded-switch-mode: switchdev
+sim_switch_policy >"$POLICY" <<YAML
     bridge: { type: ovs, name: br-fast }
 networks:
   - { name: tenant, vlan: { id: 100 }, bridge: br-fast, spoof-check: true }
   - { name: trunk, vlan: { trunk: [10, 20-29], native: 10 } }
-pools:
-  - { name: sim, functions: ["sim0#0-2"], mac: { prefix: "02:5a:10" } }
-guests:
-  - name: demo
-    memory: 512M
-    kernel: /boot/vmlinuz
-    nics:
-      - { name: a, pool: sim, network: tenant }
-      - { name: b, pool: sim, network: trunk }
-      - { name: c, pool: sim }
+$(sim_three_nics tenant trunk)
   - name: web
     memory: 64M
     kernel: /var/lib/fairlead/images/vmlinuz
