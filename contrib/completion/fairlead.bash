@@ -12,6 +12,11 @@ _fairlead_options() { # PROGRAM [VERB]
 	"$1" ${2:+"$2"} --help 2>/dev/null | sed -n 's/^  \(--[a-z-]*\( [A-Z]*\)\{0,1\}\) .*/\1/p'
 }
 
+# Of what kind an option's value is; nothing where it has none, or there is no such option.
+_fairlead_kind() { # PROGRAM VERB OPTION
+	_fairlead_options "$1" "$2" | option=$3 awk '$1 == ENVIRON["option"] { print $2 }'
+}
+
 _fairlead_verbs() { # PROGRAM
 	"$1" --help 2>/dev/null | sed -n 's/^  \([a-z][a-z]*\) .*/\1/p'
 }
@@ -56,10 +61,15 @@ _fairlead_files() { # KIND CUR: KIND as compgen's, f or d
 	mapfile -t COMPREPLY < <(compgen "-$1" -- "$2")
 }
 
+# Who names a socket or a holder may be another than who types, perhaps root: compgen -W would expand the words, and so
+# would the shell what it is given. So they are compared as they are, and odd ones are not offered.
 _fairlead_words() { # CUR, WORDS on the input
-	local words
-	words=$(cat)
-	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$1")
+	local words word
+	COMPREPLY=()
+	read -rd '' -a words || true
+	for word in "${words[@]}"; do
+		[[ $word != "$1"* || $word == *[!A-Za-z0-9_.:/@-]* ]] || COMPREPLY+=("$word")
+	done
 }
 
 _fairlead_value() { # OPTION KIND CUR
@@ -112,7 +122,7 @@ _fairlead() {
 			return
 		elif [[ $word == -* ]]; then
 			option=$word
-			kind=$(_fairlead_options "$program" "$verb" | sed -n "s/^$word //p")
+			kind=$(_fairlead_kind "$program" "$verb" "$word")
 		elif [[ -z $verb ]]; then
 			verb=$word
 		else
@@ -122,7 +132,7 @@ _fairlead() {
 	if [[ -z $kind && $cur == --*=* ]]; then
 		option=${cur%%=*}
 		cur=${cur#*=}
-		kind=$(_fairlead_options "$program" "$verb" | sed -n "s/^$option //p")
+		kind=$(_fairlead_kind "$program" "$verb" "$option")
 	fi
 	if [[ -n $kind ]]; then
 		_fairlead_value "$option" "$kind" "$cur"
