@@ -67,12 +67,11 @@ int each_open_screen(int root_fd,
 	struct sriov_holders *h;
 	int r = sysfs_each(root_fd, "sys/class/drm", see_node, &s);
 
-	if (r == -ENOENT || !s.n)
-		return 0;
-	if (!r)
+	if (!r && s.n)
 		r = open_files(root_fd, DRI, &h);
-	/* Without /proc (a recorded tree) nobody is seen to have any. */
-	if (r)
+	/* Without /proc (a recorded tree) nobody is seen to have any. What is
+	 * there and cannot be read is not nobody. */
+	if (r || !s.n)
 		return r == -ENOENT ? 0 : r;
 	for (size_t i = 0; !r && i < s.n; i++) {
 		const struct sriov_holder *who =

@@ -248,6 +248,17 @@ static void test_drm(void **state)
 	                    "it is the display that the firmware started on");
 }
 
+/* Who has a screen open cannot be told: that is not nobody. */
+static void test_drm_unread(void **state)
+{
+	struct sriov_uses *u = NULL;
+	struct tree *t = *state;
+
+	tree_put(t, "", "sys/class/drm");
+	assert_int_equal(sriov_uses_read(t->root_fd, &u), -ENOTDIR);
+	assert_null(u);
+}
+
 /* Files that are cut, or full of what no kernel writes. */
 static void test_rubbish(void **state)
 {
@@ -268,9 +279,16 @@ static void test_rubbish(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_nothing),   T(test_mounts), T(test_swap_and_holders),
-		T(test_multipath), T(test_net),    T(test_screen),
-		T(test_rubbish),   T(test_drm),    T(test_firmware_screen),
+		T(test_nothing),
+		T(test_mounts),
+		T(test_swap_and_holders),
+		T(test_multipath),
+		T(test_net),
+		T(test_screen),
+		T(test_rubbish),
+		T(test_drm),
+		T(test_drm_unread),
+		T(test_firmware_screen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
