@@ -3,7 +3,8 @@
  * What the host itself does with its functions: filesystems, swap and
  * holders on their block devices, addresses and routes on their interfaces,
  * the console on their screens. Read at once for the whole host, because each
- * source tells of all functions.
+ * source tells of all functions. A source that is not there tells nothing; one
+ * that cannot be read is an error: what it would have told could be a mount.
  *
  * A block device belongs to the last PCI function in its path. One whose
  * paths are several (nvme multipath: nvme0n1 above nvme0c0n1) is no child of
@@ -19,7 +20,8 @@
 #include "sriov/priv.h"
 
 #define LINK_MAX 512
-#define FILE_MAX (1u << 20)
+#define FILE_FIRST (64u << 10)
+#define FILE_MAX (64u << 20)
 
 struct use {
 	struct bdf bdf;
@@ -437,27 +439,72 @@ static int see_screen(struct bdf b, const char *node,
 
 /* ---- all ----------------------------------------------------------------- */
 
-/* What is not there says nothing: NULL. */
-static char *read_text(int root_fd, const char *path)
+/* A file of /proc, which tells no size: a host with many containers has many
+ * mounts. */
+static int read_all(int fd, char **ret)
 {
-	_cleanup_close_ int fd = -1;
-	char *text = NULL;
-	size_t len = 0, n = 0;
+	_cleanup_free_ char *text = NULL;
+	size_t len = 0, room = 0;
+	ssize_t got = 1;
 
-	fd = openat(root_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
-		return NULL;
-	text = malloc(FILE_MAX);
-	for (; text && len < FILE_MAX - 1; len += n) {
-		ssize_t got = read(fd, text + len, FILE_MAX - 1 - len);
+	while (got) {
+		if (len + 1 >= room) {
+			char *more;
 
-		if (got <= 0)
-			break;
-		n = (size_t)got;
+			if (room >= FILE_MAX)
+				return -EFBIG;
+			room = room ? 2 * room : FILE_FIRST;
+			more = realloc(text, room);
+			if (!more)
+				return -ENOMEM;
+			text = more;
+		}
+		got = read(fd, text + len, room - len - 1);
+		if (got < 0 && errno != EINTR)
+			return -errno;
+		len += got > 0 ? (size_t)got : 0;
 	}
-	if (text)
-		text[len] = '\0';
-	return text;
+	text[len] = '\0';
+	*ret = TAKE_PTR(text);
+	return 0;
+}
+
+/* What is not there says nothing: NULL. */
+static int read_text(int root_fd, const char *path, char **ret)
+{
+	_cleanup_close_ int fd =
+		openat(root_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return read_all(fd, ret);
+}
+
+static int read_files(struct reader *r)
+{
+	const struct {
+		const char *path;
+		char **to;
+	} files[] = {
+		{ "proc/swaps", &r->swaps },
+		{ "proc/net/route", &r->routes },
+		{ "proc/net/ipv6_route", &r->routes6 },
+		{ "proc/net/if_inet6", &r->addresses6 },
+		{ "proc/iomem", &r->iomem },
+	};
+	int e = read_text(r->root_fd, "proc/1/mountinfo", &r->mounts);
+
+	/* The host's own mounts, wherever this process lives: not everybody
+	 * may read those. */
+	if (!r->mounts) {
+		int own = read_text(r->root_fd, "proc/self/mountinfo",
+		                    &r->mounts);
+
+		e = r->mounts ? 0 : own ? own : e;
+	}
+	for (size_t i = 0; !e && i < ARRAY_SIZE(files); i++)
+		e = read_text(r->root_fd, files[i].path, files[i].to);
+	return e;
 }
 
 static int walk(struct reader *r)
@@ -490,16 +537,9 @@ int sriov_uses_read(int root_fd, struct sriov_uses **ret)
 
 	if (!r.u)
 		return -ENOMEM;
-	/* The host's own mounts, wherever this process lives. */
-	r.mounts = read_text(root_fd, "proc/1/mountinfo");
-	if (!r.mounts)
-		r.mounts = read_text(root_fd, "proc/self/mountinfo");
-	r.swaps = read_text(root_fd, "proc/swaps");
-	r.routes = read_text(root_fd, "proc/net/route");
-	r.routes6 = read_text(root_fd, "proc/net/ipv6_route");
-	r.addresses6 = read_text(root_fd, "proc/net/if_inet6");
-	r.iomem = read_text(root_fd, "proc/iomem");
-	e = walk(&r);
+	e = read_files(&r);
+	if (!e)
+		e = walk(&r);
 	if (!e)
 		e = see_firmware_screen(&r);
 	if (!e)

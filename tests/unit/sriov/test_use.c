@@ -248,15 +248,48 @@ static void test_drm(void **state)
 	                    "it is the display that the firmware started on");
 }
 
-/* Who has a screen open cannot be told: that is not nobody. */
-static void test_drm_unread(void **state)
+/* What the host uses cannot be told: that is not nothing. */
+static void test_unread(void **state)
 {
+	static const char *const places[] = {
+		"proc/self/mountinfo/x", "proc/swaps/x",
+		"proc/net/route/x",      "proc/net/ipv6_route/x",
+		"proc/net/if_inet6/x",   "proc/iomem/x",
+	};
 	struct sriov_uses *u = NULL;
 	struct tree *t = *state;
 
+	/* Folders, where files should be. */
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		tree_put(t, "", "%s", places[i]);
+		assert_int_equal(sriov_uses_read(t->root_fd, &u), -EISDIR);
+		assert_null(u);
+		tree_remove(t, "proc");
+	}
 	tree_put(t, "", "sys/class/drm");
 	assert_int_equal(sriov_uses_read(t->root_fd, &u), -ENOTDIR);
 	assert_null(u);
+	tree_put(t, "", "proc/keep");
+}
+
+/* A host with many containers: the last mount counts as the first does. */
+static void test_many_mounts(void **state)
+{
+	static const char line[] = "22 1 0:44 / /run/containers/x rw - overlay "
+				   "overlay rw,lowerdir=/a:/b:/c\n";
+	static const char last[] = "23 1 8:1 / /data rw - ext4 /dev/sda1 rw\n";
+	const size_t n = (3u << 20) / strlen(line);
+	char *text = malloc(n * strlen(line) + sizeof(last));
+	struct tree *t = *state;
+
+	assert_non_null(text);
+	for (size_t i = 0; i < n; i++)
+		memcpy(text + i * strlen(line), line, strlen(line));
+	memcpy(text + n * strlen(line), last, sizeof(last));
+	add_disk(t);
+	tree_put(t, text, "proc/1/mountinfo");
+	free(text);
+	assert_string_equal(uses(t, DISK), "sda1 is mounted at /data");
 }
 
 /* Files that are cut, or full of what no kernel writes. */
@@ -287,7 +320,8 @@ int main(void)
 		T(test_screen),
 		T(test_rubbish),
 		T(test_drm),
-		T(test_drm_unread),
+		T(test_unread),
+		T(test_many_mounts),
 		T(test_firmware_screen),
 	};
 
