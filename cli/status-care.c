@@ -18,6 +18,8 @@ static void print_policy_file(const json_t *file)
 	printf("\nnot taken: %s\n  FL-%04d: %s\n", cli_text(file, "path", "?"),
 	       (int)json_integer_value(json_object_get(e, "code")),
 	       cli_text(e, "why", ""));
+	if (*cli_text(e, "mend", ""))
+		printf("    mend: %s\n", cli_text(e, "mend", ""));
 }
 
 static bool is_quarantined(const json_t *f)

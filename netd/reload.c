@@ -21,9 +21,9 @@ json_t *reload_json(const struct reload *r)
 	json_object_set_new(o, "ok", json_boolean(r->ok));
 	if (!r->ok)
 		json_object_set_new(o, "error",
-		                    json_pack("{s:i, s:s, s:s}", "code",
+		                    json_pack("{s:i, s:s, s:s, s:s}", "code",
 		                              r->code, "what", r->what, "why",
-		                              r->why));
+		                              r->why, "mend", r->mend));
 	return o;
 }
 
@@ -57,6 +57,7 @@ void reload_note(struct reload *r, const json_t *reply, int64_t now)
 	r->code = (int)json_integer_value(json_object_get(e, "code"));
 	copy(e, "what", r->what);
 	copy(e, "why", r->why);
+	copy(e, "mend", r->mend);
 	if (first)
 		say_where(r, first);
 }

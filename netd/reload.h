@@ -36,7 +36,7 @@ struct reload {
 	int64_t last;        /* CLOCK_REALTIME, seconds; 0 = never */
 	bool ok;
 	int code;
-	char what[DIAG_LINE], why[DIAG_LINE];
+	char what[DIAG_LINE], why[DIAG_LINE], mend[DIAG_LINE];
 };
 /* "policy-file" of status; null = none is known. */
 json_t *reload_json(const struct reload *r);

@@ -127,7 +127,8 @@ static int refuse_host(const struct job *j, const struct sriov_uses *u,
 	diag_fail(j->d, -EBUSY, FL_SRIOV_IN_USE, "VF %s is in use",
 	          bdf_format(vf, name));
 	diag_why(j->d, "%s", text);
-	diag_mend(j->d, "end that first (umount, swapoff)");
+	diag_mend(j->d, "end that first (umount, swapoff), or the process that "
+	                "is named");
 	return -EBUSY;
 }
 

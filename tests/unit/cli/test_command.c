@@ -325,7 +325,7 @@ static void status_of_care(void **state)
 		" {\"open\": true, \"state\": \"fought\", \"text\": \"set VF 1\","
 		" \"why\": \"it came back\"}]}, \"policy-file\": {\"path\":"
 		" \"/etc/fairlead\", \"ok\": false, \"error\": {\"code\": 761,"
-		" \"why\": \"no file\"}}}";
+		" \"why\": \"no file\", \"mend\": \"fairlead apply\"}}}";
 	static const char *const args[] = { "status", NULL };
 	struct daemon *d = *state;
 
@@ -337,7 +337,8 @@ static void status_of_care(void **state)
 	assert_null(strstr(o.out, "10.1"));
 	expect_text(&o, "status", o.out, "set VF 1 (fought)\n    why: it came");
 	assert_null(strstr(o.out, "old"));
-	expect_text(&o, "status", o.out, "FL-0761: no file");
+	expect_text(&o, "status", o.out,
+	            "FL-0761: no file\n    mend: fairlead apply\n");
 	run_served(&o, d, args, OK_HEAD "\"functions\": []}", NULL, 0);
 	assert_null(strstr(o.out, "not taken"));
 	assert_null(strstr(o.out, "not as applied"));

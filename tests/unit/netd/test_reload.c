@@ -62,8 +62,10 @@ static int reload_code(const struct daemon *d)
 	const json_t *e = json_object_get(o, "error");
 	int c = json_object_get(o, "time") ? 0 : -1;
 
-	if (e)
+	if (e) {
 		c = (int)json_integer_value(json_object_get(e, "code"));
+		assert_true(json_string_length(json_object_get(e, "mend")) > 0);
+	}
 	json_decref(o);
 	return c;
 }
