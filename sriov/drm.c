@@ -15,7 +15,8 @@
 #include "sriov/priv.h"
 
 #define DRI "/dev/dri/"
-#define NODES_MAX 64
+/* Older kernels have 64 cards at most, and as many render nodes. */
+#define NODES_MAX 256
 #define LINK_MAX 512
 
 struct screens {
@@ -44,7 +45,7 @@ static int see_node(const char *name, void *arg)
 	struct bdf b;
 	ssize_t n;
 
-	if (strchr(name, '-') || s->n == NODES_MAX)
+	if (strchr(name, '-'))
 		return 0;
 	snprintf(path, sizeof(path), "sys/class/drm/%.60s", name);
 	n = readlinkat(s->root_fd, path, link, sizeof(link) - 1);
@@ -53,6 +54,8 @@ static int see_node(const char *name, void *arg)
 	link[n] = '\0';
 	if (!owner_of(link, &b) || is_boot_screen(s->root_fd, b))
 		return 0;
+	if (s->n == NODES_MAX)
+		return -E2BIG;
 	s->node[s->n].bdf = b;
 	snprintf(s->node[s->n++].path, SRIOV_NAME, DRI "%.20s", name);
 	return 0;

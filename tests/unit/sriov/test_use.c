@@ -248,6 +248,21 @@ static void test_drm(void **state)
 	                    "it is the display that the firmware started on");
 }
 
+/* VFs of GPUs that the host has itself are screens, too. */
+static void test_many_screens(void **state)
+{
+	struct tree *t = *state;
+
+	for (unsigned i = 0; i < 128; i++)
+		tree_link(t, PCI_OF(NIC "/drm/card0"), "sys/class/drm/card%u",
+		          i);
+	tree_link(t, PCI_OF(GPU "/drm/renderD128"), "sys/class/drm/renderD128");
+	tree_put(t, "job", "proc/8/comm");
+	tree_link(t, "/dev/dri/renderD128", "proc/8/fd/5");
+	assert_string_equal(uses(t, GPU),
+	                    "job (pid 8) has /dev/dri/renderD128 open");
+}
+
 /* What the host uses cannot be told: that is not nothing. */
 static void test_unread(void **state)
 {
@@ -320,6 +335,7 @@ int main(void)
 		T(test_screen),
 		T(test_rubbish),
 		T(test_drm),
+		T(test_many_screens),
 		T(test_unread),
 		T(test_many_mounts),
 		T(test_firmware_screen),
