@@ -89,6 +89,8 @@ static int each_line(int root_fd, const char *path,
 	}
 	while (!r && fgets(line, sizeof(line), f))
 		r = fn(line, arg);
+	if (!r && ferror(f))
+		r = -EIO;
 	fclose(f);
 	return r;
 }

@@ -137,12 +137,24 @@ static void test_rubbish(void **state)
 	assert_string_equal(functions(t), "");
 }
 
+/* A table that cannot be read is not an empty one. */
+static void test_unread(void **state)
+{
+	struct tree *t = *state;
+	struct bdf b[SRIOV_ROUTE_MAX];
+	size_t n = 0;
+
+	tree_put(t, "", "proc/net/route/x");
+	assert_int_equal(sriov_route_functions(t->root_fd, NULL, 0, b, &n),
+	                 -EIO);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, tree_setup, tree_teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_none), T(test_itself), T(test_ipv6),
-		T(test_hops), T(test_below),  T(test_rubbish),
+		T(test_none),  T(test_itself),  T(test_ipv6),   T(test_hops),
+		T(test_below), T(test_rubbish), T(test_unread),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
