@@ -61,12 +61,11 @@ static int route4(const char *line, void *arg)
  */
 static int route6(const char *line, void *arg)
 {
-	char name[SRIOV_NAME], plen[8];
-	unsigned flags;
+	char name[SRIOV_NAME], plen[8], flags[12];
 
-	if (sscanf(line, "%*s %7s %*s %*s %*s %*s %*s %*s %x %31s", plen,
-	           &flags, name) != 3 ||
-	    strcmp(plen, "00") != 0 || flags & ROUTE_REJECTS)
+	if (sscanf(line, "%*s %7s %*s %*s %*s %*s %*s %*s %11s %31s", plen,
+	           flags, name) != 3 ||
+	    strcmp(plen, "00") != 0 || strtoul(flags, NULL, 16) & ROUTE_REJECTS)
 		return 0;
 	return add_name(arg, name);
 }
