@@ -36,7 +36,7 @@
 #define VIRT_INTERRUPTS 1u
 /* Secondary Controller List: one entry, as long as its head */
 #define ENTRIES_MAX 127u
-#define ENTRY_SIZE 32u
+#define ENTRY_SIZE ((size_t)32)
 /* Type and code of a status, without what the kernel adds (Do Not Retry) */
 #define STATUS(v) ((unsigned)(v)&0x7ffu)
 
