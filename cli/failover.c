@@ -118,8 +118,12 @@ static json_t *request(const struct cli *c, char *const *args)
 
 	if (req && c->now)
 		json_object_set_new(req, "now", json_true());
-	if (req && c->device)
-		json_object_set_new(req, "function", json_string(c->device));
+	/* Without it another VF would be taken than the one that was named. */
+	if (req && c->device &&
+	    json_object_set_new(req, "function", json_string(c->device))) {
+		json_decref(req);
+		return NULL;
+	}
 	return req;
 }
 

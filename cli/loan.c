@@ -30,6 +30,12 @@ static int usage_error(const struct cli *c, const char *what, const char *mend)
 
 /* ---- lease --------------------------------------------------------------- */
 
+/* NULL is left out; what is no UTF-8 cannot be said. */
+static int put_text(json_t *req, const char *key, const char *text)
+{
+	return text ? json_object_set_new(req, key, json_string(text)) : 0;
+}
+
 static int put_attributes(const struct cli *c, json_t *req)
 {
 	json_t *o = json_loads(c->attributes, 0, NULL);
@@ -139,11 +145,13 @@ int cli_lease(const struct cli *c, char *const *args, unsigned n)
 			"fairlead lease POOL --hold NAME, or fairlead lease "
 			"POOL -- COMMAND");
 	}
-	json_object_set_new(req, "pool", json_string(args[0]));
-	if (c->hold)
-		json_object_set_new(req, "holder", json_string(c->hold));
-	if (c->device)
-		json_object_set_new(req, "device", json_string(c->device));
+	/* Left out, another VF would be lent, or to another. */
+	if (put_text(req, "pool", args[0]) ||
+	    put_text(req, "holder", c->hold) ||
+	    put_text(req, "device", c->device)) {
+		json_decref(req);
+		return cli_refuse_name(c);
+	}
 	if (c->attributes)
 		r = put_attributes(c, req);
 	if (r == CLI_OK)
