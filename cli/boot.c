@@ -98,6 +98,11 @@ int cli_up(const struct cli *c, char *const *args, unsigned n)
 {
 	if (c->boot == (n > 0))
 		return misused("up");
+	if (c->boot && c->report) {
+		fprintf(stderr, "fairlead: --report is of one guest: each "
+		                "would begin the file anew\n");
+		return CLI_USAGE;
+	}
 	return c->boot ? all(c, true) : guest_up(c, args[0]);
 }
 

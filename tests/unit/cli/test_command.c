@@ -80,6 +80,7 @@ static const struct {
 	  "",
 	  "FL-0801: " },
 	{ { "up" }, 2, "", "fairlead up --boot" },
+	{ { "up", "--boot", "--report", "/nowhere" }, 2, "", "of one guest" },
 	{ { "down", "--boot", "g" }, 2, "", "fairlead down --boot" },
 	{ { "up", "--boot", "--socket", "/nowhere" }, 3, "", "FL-0801: " },
 	{ { "stop", "--boot" }, 2, "", "does not take --boot" },
