@@ -43,8 +43,7 @@ static bool parse_line(const char *line, size_t len, struct variant *ret)
 	char text[sizeof(before) + ALIAS_MAX + SRIOV_NAME];
 	struct variant v = { .wild = 0 };
 
-	if (len >= sizeof(text) || len < strlen(before) ||
-	    memcmp(line, before, strlen(before)) != 0)
+	if (len >= sizeof(text) || strncmp(line, before, strlen(before)) != 0)
 		return false;
 	memcpy(text, line, len);
 	text[len] = '\0';
