@@ -99,7 +99,8 @@ static _Noreturn void keeper(int root_fd, int sock)
 	unsigned low = (unsigned)MIN(root_fd, sock);
 	unsigned high = (unsigned)MAX(root_fd, sock);
 
-	close_range(0, low - 1, 0);
+	if (low)
+		close_range(0, low - 1, 0);
 	if (high - low > 1)
 		close_range(low + 1, high - 1, 0);
 	close_range(high + 1, ~0u, 0);
