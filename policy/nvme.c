@@ -86,7 +86,7 @@ static bool not_known(struct resolve *r, const struct pol_nic *nic,
 	char b[BDF_STRLEN];
 	struct diag *d;
 
-	if (pf->set & POL_HAS_RESOURCES || pf->stuck)
+	if (pf->set & POL_HAS_RESOURCES)
 		return false;
 	d = pol_err(r->errs, nic->res_pos, FL_POL_NVME,
 	            "nvme %s: what %s has for VFs is not known", nic->name,
@@ -145,7 +145,8 @@ void check_resources(struct resolve *r)
 
 		if (pf)
 			check_vfs_used(r, i);
-		if (!n || not_known(r, nic, pf) || r->only)
+		/* Of one that is stuck nothing is known, and nothing done. */
+		if (!n || pf->stuck || not_known(r, nic, pf) || r->only)
 			continue;
 		if (too_many(r, nic, "queues", nic->res.queues, n,
 		             &pf->nvme.queues) ||
