@@ -15,8 +15,8 @@
  * `placement` says; among equals still, the order written.
  *
  * `numa: pcie-root` ties a guest's functions to one root port: that of its
- * devices, or of the first nic that is placed. What is not stated to be below
- * it is not taken for it.
+ * devices, gpus and nvme, or of the first nic that is placed. What is not stated
+ * to be below it is not taken for it.
  */
 
 #include <stdio.h>
@@ -113,28 +113,41 @@ static bool is_far(const struct pol_guest *g, enum pol_near near)
 
 /* ---- root ports ---------------------------------------------------------- */
 
-/* Of the guest's devices and gpus, or of its NICs before `until`; NULL = of
- * none yet. */
+static const struct bdf *use_root(const struct pol_guest_use *use, size_t n,
+                                  const struct pol_function *list,
+                                  size_t n_list)
+{
+	for (size_t i = 0; i < n; i++) {
+		size_t f = use[i].function;
+
+		if (f < n_list && list[f].whole.match.by_root)
+			return &list[f].whole.match.root;
+	}
+	return NULL;
+}
+
+/* Of the guest's devices, gpus and nvme, or of its NICs before `until`; NULL =
+ * of none yet. */
 static const struct bdf *guest_root(const struct pol_policy *p,
                                     const struct pol_guest *g,
                                     const struct pol_guest_nic *until)
 {
+	const struct bdf *root;
+
 	for (size_t i = 0; i < g->n_devices; i++) {
 		size_t d = g->device[i].device;
 
 		if (d < p->n_devices && p->device[d].match.by_root)
 			return &p->device[d].match.root;
 	}
-	for (size_t i = 0; i < g->n_gpus; i++) {
-		size_t f = g->gpu[i].function;
-
-		if (f < p->n_gpus && p->gpu[f].whole.match.by_root)
-			return &p->gpu[f].whole.match.root;
-	}
-	for (size_t i = 0; i < g->n_nics && &g->nic[i] != until; i++)
-		if (has_fn(&g->nic[i]))
-			return &p->nic[g->nic[i].fn.nic].match.root;
-	return NULL;
+	root = use_root(g->gpu, g->n_gpus, p->gpu, p->n_gpus);
+	if (!root)
+		root = use_root(g->nvme, g->n_nvmes, p->nvme, p->n_nvmes);
+	for (size_t i = 0; !root && i < g->n_nics && &g->nic[i] != until; i++)
+		if (has_fn(&g->nic[i]) &&
+		    p->nic[g->nic[i].fn.nic].match.by_root)
+			root = &p->nic[g->nic[i].fn.nic].match.root;
+	return root;
 }
 
 /* `root` NULL: below the one that it states itself. */

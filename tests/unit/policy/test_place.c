@@ -104,6 +104,10 @@ static void test_near(void **state)
 	             "2 given to nics before it, 1 not below the guest's root "
 	             "port, 1 of a nic that serves more, 1 as good, and later "
 	             "in the order written");
+	/* Its disk is below theirs, too; of a fewer are given. */
+	check(p, 4, 0, "b", 3,
+	      BELOW "balanced: guests before this have 3 VF(s) of b, and of no "
+	            "other less");
 	pol_free(p);
 }
 
