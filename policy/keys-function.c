@@ -257,6 +257,17 @@ void guest_use_init(void *item)
 
 static const char use_form[] = "a name, or one and its VF: \"gpu1#2\"";
 
+#define USE_FORM "^[A-Za-z][A-Za-z0-9_.-]{0,26}(#(0|[1-9][0-9]{0,2}))?$"
+
+/* One spelling each, since two uses are told apart by it. */
+static bool parse_vf(const char *text, uint64_t *ret)
+{
+	bool plain = *text && text[strspn(text, "0123456789")] == '\0' &&
+	             (*text != '0' || !text[1]);
+
+	return plain && !parse_u64(text, POL_VFS_MAX - 1, ret);
+}
+
 /* "gpu1#2" -> its name as a node of its own, and the VF. */
 static bool split_use(struct read *r, const struct key *k, const struct node *v,
                       char *name, size_t size, int *vf)
@@ -265,9 +276,7 @@ static bool split_use(struct read *r, const struct key *k, const struct node *v,
 	size_t len = mark ? (size_t)(mark - v->text) : v->len;
 	uint64_t n = 0;
 
-	if (len >= size ||
-	    (mark && (mark[1] < '0' || mark[1] > '9' ||
-	              parse_u64(mark + 1, POL_VFS_MAX - 1, &n)))) {
+	if (len >= size || (mark && !parse_vf(mark + 1, &n))) {
 		bad_value(r, k, v, use_form);
 		return false;
 	}
@@ -310,9 +319,7 @@ void read_use_of(struct read *r, const struct key *k, const struct node *v,
 	struct node base = *v;
 	size_t i;
 
-	if (told_text(r, v, TOLD_TEXT,
-	              "^[A-Za-z][A-Za-z0-9_.-]{0,26}(#[0-9]{1,3})?$") ||
-	    !want_scalar(r, k, v) ||
+	if (told_text(r, v, TOLD_TEXT, USE_FORM) || !want_scalar(r, k, v) ||
 	    !split_use(r, k, v, name, sizeof(name), &use->vf))
 		return;
 	base.text = name;
