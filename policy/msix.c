@@ -182,7 +182,8 @@ static void check_pf(struct resolve *r, size_t i)
 	struct pol_pos pos = nic->msix_pos.line ? nic->msix_pos : nic->pos;
 	struct diag *d;
 
-	if (!first || sum <= pf->msix_total)
+	/* Of one that is stuck it is not asked how many it has. */
+	if (!first || pf->stuck || sum <= pf->msix_total)
 		return;
 	d = pol_err(r->errs, pos, FL_POL_MSIX, "nic %s: %u vectors for its VFs",
 	            nic->name, sum);
