@@ -15,8 +15,8 @@
  * `placement` says; among equals still, the order written.
  *
  * `numa: pcie-root` ties a guest's functions to one root port: that of its
- * devices, gpus and nvme, or of the first nic that is placed. What is not stated
- * to be below it is not taken for it.
+ * devices, gpus and nvme, or of the first nic that is placed. What is not
+ * stated to be below it is not taken for it.
  */
 
 #include <stdio.h>
@@ -526,9 +526,12 @@ int pol_others_text(const struct pol_policy *p, const struct pol_guest_nic *n,
 	struct asking a;
 	int at = 0;
 
+	buf[0] = '\0';
+	/* It was not chosen among them. */
+	if (n->moved || n->why.placement == POL_PLACE_NAMED)
+		return 0;
 	ask(&a, p, n, &p->pool[n->pool], n);
 	tally(&a, count_of);
-	buf[0] = '\0';
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (count_of[i] && (size_t)at < size)
 			at += snprintf(buf + at, size - (size_t)at, "%s%u %s",

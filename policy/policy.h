@@ -180,7 +180,7 @@ const struct pol_guest_nic *pol_fn_nic(const struct pol_policy *p,
 int pol_why_text(const struct pol_policy *p, const struct pol_guest_nic *n,
                  char *buf, size_t size);
 /* And the other VFs of its pool not: "3 given to nics before it, ..."; "" = it
- * has no other. */
+ * has no other, or was not chosen: it was named, or has been moved. */
 int pol_others_text(const struct pol_policy *p, const struct pol_guest_nic *n,
                     char *buf, size_t size);
 /* describe.c: what pol_parse() takes, as a JSON Schema (2020-12), made from its

@@ -60,8 +60,9 @@ static void check_others(const struct pol_policy *p, size_t g, size_t n,
 {
 	char text[DIAG_LINE];
 
-	assert_true(pol_others_text(p, &p->guest[g].nic[n], text,
-	                            sizeof(text)) > 0);
+	assert_int_equal(
+		pol_others_text(p, &p->guest[g].nic[n], text, sizeof(text)),
+		(int)strlen(others));
 	assert_string_equal(text, others);
 }
 
@@ -108,6 +109,28 @@ static void test_near(void **state)
 	check(p, 4, 0, "b", 3,
 	      BELOW "balanced: guests before this have 3 VF(s) of b, and of no "
 	            "other less");
+	pol_free(p);
+}
+
+/* What was named, or has taken another's place, was not chosen: there is
+ * nothing to say of the others. */
+static void test_not_chosen(void **state)
+{
+	struct pol_guest_nic *any;
+	struct pol_policy *p;
+
+	(void)state;
+	text_read(&file, "tests/golden/policy/good/gpus.yaml");
+	p = parse(file.buf, file.n);
+	any = &p->guest[0].nic[1];
+	check(p, 0, 0, "gpu1", 0, "the guest names it");
+	check_others(p, 0, 0, "");
+	check(p, 0, 1, "gpu1", 1, FIRST);
+	check_others(p, 0, 1,
+	             "1 given to nics before it, 2 as good, and later in the "
+	             "order written");
+	pol_nic_move(any, (struct pol_fn){ any->fn.nic, 3 });
+	check_others(p, 0, 1, "");
 	pol_free(p);
 }
 
@@ -181,6 +204,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_placement),
 		cmocka_unit_test(test_near),
+		cmocka_unit_test(test_not_chosen),
 		cmocka_unit_test(test_stable),
 	};
 
