@@ -334,14 +334,16 @@ static void check_group(struct resolve *r, const struct set *s,
 }
 
 static void taken(struct resolve *r, const struct set *s, struct bdf b,
-                  const char *kind, const char *name, unsigned line)
+                  const char *part, enum pol_kind kind,
+                  const struct named *other)
 {
 	char text[BDF_STRLEN];
 	struct diag *d = pol_err(r->errs, s->dev->pos, FL_POL_CONFLICT,
-	                         "%s %s: %s is %s %s", kind_of(s->dev),
-	                         s->dev->name, bdf_format(b, text), kind, name);
+	                         "%s %s: %s is %s%s %s", kind_of(s->dev),
+	                         s->dev->name, bdf_format(b, text), part,
+	                         pol_kind_name(kind), other->name);
 
-	diag_why(d, "that is in line %u", line);
+	diag_why(d, "that is in %s", WHERE(r->p, other->pos, s->dev->pos));
 	diag_mend(d, "remove one of them");
 }
 
@@ -350,15 +352,15 @@ static void check_others(struct resolve *r, const struct set *s,
 {
 	for (size_t i = 0; i < r->p->n_nics; i++)
 		if (r->at[i] && bdf_equal(r->at[i]->bdf, w->bdf))
-			taken(r, s, w->bdf, pol_kind_name(r->p->nic[i].kind),
-			      r->p->nic[i].name, r->p->nic[i].pos.line);
+			taken(r, s, w->bdf, "", r->p->nic[i].kind,
+			      (const struct named *)&r->p->nic[i]);
 	for (size_t i = 0; i < r->want->n_wholes; i++) {
 		const struct pol_device *o =
 			&r->p->device[r->want->whole[i].owner];
 
 		if (bdf_equal(r->want->whole[i].bdf, w->bdf))
-			taken(r, s, w->bdf, "part of device", o->name,
-			      o->pos.line);
+			taken(r, s, w->bdf, "part of ", o->kind,
+			      (const struct named *)o);
 	}
 }
 

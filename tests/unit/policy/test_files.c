@@ -197,6 +197,34 @@ static void test_resolved(void **state)
 	pol_free(p);
 }
 
+/* ... and so has what it clashes with. */
+static void test_resolved_clash(void **state)
+{
+	const struct pol_file f[] = {
+		FILE_OF("a.yaml", "version: 1\n"
+		                  "devices: [{ name: whole, "
+		                  "match: { class: \"0108\" } }]\n"),
+		FILE_OF("b.yaml",
+		        "version: 1\n"
+		        "nvme: [{ name: disk, match: { driver: nvme } }]\n"),
+	};
+	struct pol_policy *p = parse(f, ARRAY_SIZE(f));
+	struct pol_whole disk = { .class_code = 0x0108, .driver = "nvme" };
+	const struct pol_state seen = {
+		.whole = &disk, .n_wholes = 1, .iommu = true, .remapping = true
+	};
+	struct pol_state *want;
+
+	(void)state;
+	assert_string_equal(got.buf, "");
+	assert_int_equal(pol_resolve(p, &seen, &want, &errs), -EINVAL);
+	assert_string_equal(errs.e[0].file, "b.yaml");
+	assert_string_equal(errs.e[0].diag.what,
+	                    "nvme disk: 0000:00:00.0 is part of device whole");
+	assert_string_equal(errs.e[0].diag.why, "that is in line 2 of a.yaml");
+	pol_free(p);
+}
+
 static void test_join_refuses(void **state)
 {
 	static const struct {
@@ -293,6 +321,7 @@ int main(void)
 		cmocka_unit_test(test_clashes),
 		cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_resolved),
+		cmocka_unit_test(test_resolved_clash),
 		cmocka_unit_test(test_join_refuses),
 		cmocka_unit_test(test_damaged),
 	};
