@@ -294,8 +294,8 @@ static void override_beyond(struct read *r, const struct pol_nic *nic,
 		return;
 	d = pol_err(r->errs, vf->pos, FL_POL_RANGE,
 	            "overrides: %s has no VF %u", nic->name, vf->id);
-	diag_why(d, "its virtual-function-count is %u (line %u)",
-	         nic->vf_count.v, nic->vf_count_pos.line);
+	diag_why(d, "its virtual-function-count is %u (%s)", nic->vf_count.v,
+	         WHERE(r->policy, nic->vf_count_pos, vf->pos));
 	diag_mend(d, "raise the count, or take a VF below it");
 }
 

@@ -103,5 +103,5 @@ void check_datapath(struct read *r, const struct pol_guest *g,
 	d = pol_err(r->errs, nic->own.pos, FL_POL_DATAPATH,
 	            "nic %s has 'datapath', but no MAC", nic->name);
 	diag_why(d, "it is the same nic only with the same MAC");
-	mend_mac(d, &r->policy->pool[nic->idle_pool]);
+	mend_mac(r, d, nic, nic->idle_pool);
 }

@@ -325,12 +325,15 @@ const struct list list_guest_nics = {
 
 /* ---- a nic and its guest ------------------------------------------------- */
 
-void mend_mac(struct diag *d, const struct pol_pool *pool)
+void mend_mac(const struct read *r, struct diag *d,
+              const struct pol_guest_nic *nic, size_t index)
 {
+	const struct pol_pool *pool = &r->policy->pool[index];
+
 	diag_mend(d,
 	          "add 'mac-address', or `mac: { prefix: ... }` to pool %s "
-	          "(line %u)",
-	          pool->name, pool->pos.line);
+	          "(%s)",
+	          pool->name, WHERE(r->policy, pool->pos, nic->pos));
 }
 
 /* The guest joins the two by their MAC (virtio 1.2 5.1.6.1 has no other
@@ -348,7 +351,7 @@ static void check_standby(struct read *r, const struct pol_guest *g,
 	d = pol_err(r->errs, nic->standby.pos, FL_POL_MISSING,
 	            "nic %s has 'failover', but no MAC", nic->name);
 	diag_why(d, "the guest joins the VF and its standby by their MAC");
-	mend_mac(d, &r->policy->pool[nic->pool]);
+	mend_mac(r, d, nic, nic->pool);
 }
 
 void check_nics(struct read *r, const struct node *map,

@@ -179,13 +179,13 @@ void overlay_network_done(struct read *r, const struct node *map, void *obj)
 
 static void check_twice(struct read *r, const struct pol_network *n)
 {
-	char why[128];
+	char why[160];
 
 	for (const struct pol_network *o = r->policy->network; o < n; o++) {
 		if (!o->overlay.id)
 			continue;
-		snprintf(why, sizeof(why), "network %s has it (line %u)",
-		         o->name, o->overlay.pos.line);
+		snprintf(why, sizeof(why), "network %s has it (%s)", o->name,
+		         WHERE(r->policy, o->overlay.pos, n->overlay.pos));
 		if (o->overlay.id == n->overlay.id)
 			refuse(r, n->overlay.pos, "its 'id' is used twice", why,
 			       "give it another; or use the one network for "

@@ -344,8 +344,8 @@ static void vlan_in_switchdev(struct read *r, const struct pol_nic *nic,
 		            "which the VF's representor is in");
 		diag_mend(d,
 		          "add `bridge: { type: linux, name: NAME }` to "
-		          "nic %s (line %u)",
-		          nic->name, nic->pos.line);
+		          "nic %s (%s)",
+		          nic->name, WHERE(r->policy, nic->pos, vlan->pos));
 	} else if (vlan->qos || vlan->proto == ETH_P_8021AD) {
 		d = pol_err(r->errs, vlan->pos, FL_POL_SWITCHDEV,
 		            "%s on a VF of nic %s, which is in switchdev mode",
@@ -400,8 +400,8 @@ static void check_group(struct read *r, const struct pol_nic *nic,
 	            "VF %u of %s is to be in rate group %s, which that nic has "
 	            "not",
 	            vf->id, nic->name, vf->group);
-	diag_mend(d, "add it to the nic's `rate-groups` (line %u)",
-	          nic->pos.line);
+	diag_mend(d, "add it to the nic's `rate-groups` (%s)",
+	          WHERE(r->policy, nic->pos, vf->pos));
 }
 
 /* An interface that the VMM itself is has one VLAN of a bridge, at most. */

@@ -263,7 +263,8 @@ void check_guest_device(struct read *r, const struct node *use,
 void check_nics(struct read *r, const struct node *map,
                 const struct pol_guest *g);
 /* Of a nic that must have a MAC: where it could have one from. */
-void mend_mac(struct diag *d, const struct pol_pool *pool);
+void mend_mac(const struct read *r, struct diag *d,
+              const struct pol_guest_nic *nic, size_t pool);
 /* keys-address.c: addresses of IP; how a list of them is written. */
 struct ips {
 	const char *form, *many; /* an example; of those beyond `max` */

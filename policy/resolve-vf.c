@@ -203,7 +203,8 @@ static bool was_said(const struct pol_errors *errs, struct pol_pos pos,
                      int code)
 {
 	for (size_t i = 0; i < errs->n; i++)
-		if (errs->e[i].pos.line == pos.line &&
+		if (errs->e[i].pos.file == pos.file &&
+		    errs->e[i].pos.line == pos.line &&
 		    errs->e[i].pos.column == pos.column &&
 		    errs->e[i].diag.code == code)
 			return true;
@@ -225,8 +226,8 @@ void check_mtu(struct pol_errors *errs, const struct pol_policy *p, size_t nic,
 	            "mtu %u is more than that of nic %s: %u", set->mtu.v,
 	            n->name, mtu);
 	diag_why(d, "a VF sends no larger frames than its physical function");
-	diag_mend(d, "lower it, or give nic %s (line %u) `mtu: %u`", n->name,
-	          n->pos.line, set->mtu.v);
+	diag_mend(d, "lower it, or give nic %s (%s) `mtu: %u`", n->name,
+	          WHERE(p, n->pos, set->mtu_pos), set->mtu.v);
 }
 
 void check_mtus(struct read *r)

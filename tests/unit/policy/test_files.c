@@ -160,6 +160,58 @@ static void test_clashes(void **state)
 		"  mend: write it with keys, such as `version: 1`\n");
 }
 
+#define OVERRIDES "version: 1\noverrides: [{ nic: edge0, vfs: ["
+#define OVERLAY                                                                \
+	"overlay: { type: vxlan, id: 5, local: 192.0.2.1, "                    \
+	"remote: [192.0.2.2] }"
+
+/* What is said of something in another file names that file. */
+static void test_elsewhere(void **state)
+{
+	static const char first[] =
+		"version: 1\n"
+		"nics:\n"
+		"  - name: edge0\n"
+		"    match: { pci: \"0000:01:00.0\" }\n"
+		"    mtu: 1500\n"
+		"    embedded-switch-mode: switchdev\n"
+		"    virtual-function-count: 2\n"
+		"networks:\n"
+		"  - { name: one, bridge: a, " OVERLAY " }\n"
+		"pools:\n"
+		"  - { name: p, functions: [\"edge0#0\"], driver: vfio }\n";
+	static const struct {
+		const char *text, *where;
+	} c[] = {
+		{ OVERRIDES "{ id: 2 }] }]", "count is 2 (line 7 of a.yaml)" },
+		{ OVERRIDES "{ id: 0, mtu: 9000 }] }]",
+		  "nic edge0 (line 3 of a.yaml)" },
+		{ OVERRIDES "{ id: 0, vlan: { id: 9 } }] }]",
+		  "nic edge0 (line 3 of a.yaml)" },
+		{ OVERRIDES "{ id: 0, rate-group: g }] }]",
+		  "`rate-groups` (line 3 of a.yaml)" },
+		{ "version: 1\nnetworks: [{ name: two, bridge: b, " OVERLAY
+		  " }]",
+		  "network one has it (line 9 of a.yaml)" },
+		{ "version: 1\nguests: [{ name: g, memory: 16M, kernel: /k, "
+		  "nics: [{ name: wan, pool: p, failover: { backend: tap, "
+		  "bridge: br0 } }] }]",
+		  "to pool p (line 11 of a.yaml)" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(c); i++) {
+		const struct pol_file f[] = {
+			FILE_OF("a.yaml", first),
+			FILE_OF("b.yaml", c[i].text),
+		};
+
+		assert_null(parse(f, ARRAY_SIZE(f)));
+		if (!strstr(got.buf, c[i].where))
+			fail_msg("%s\n%s", c[i].where, got.buf);
+	}
+}
+
 /* One that is no YAML does not hide what is wrong in the others. */
 static void test_broken(void **state)
 {
@@ -319,6 +371,7 @@ int main(void)
 		cmocka_unit_test(test_merged),
 		cmocka_unit_test(test_nulls),
 		cmocka_unit_test(test_clashes),
+		cmocka_unit_test(test_elsewhere),
 		cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_resolved),
 		cmocka_unit_test(test_resolved_clash),
