@@ -225,7 +225,7 @@ static void forget_foreign(struct pol_pf *p, enum pol_manage manage)
 	if (manage != POL_MANAGE_FULL)
 		p->set &= ~(uint32_t)POL_HAS_NUMVFS;
 	if (manage == POL_MANAGE_FUNCTIONS)
-		p->set &= POL_HAS_NODE | POL_HAS_DSN | POL_HAS_PERM_MAC;
+		p->set &= POL_HAS_IDENT;
 }
 
 static int copy_overs(struct pol_state *to, const struct pol_state *from,

@@ -244,7 +244,8 @@ static int see_pf(struct observer *o, struct pol_pf *p)
 	return r;
 }
 
-/* What can be told without waiting for the driver. */
+/* What can be told without waiting for the driver: among it which card it is,
+ * so that a policy finds it still. */
 static int see_stuck(struct observer *o, struct bdf b)
 {
 	int r = sriov_pf_look(o->env->root_fd, b, &o->pf, o->d);
@@ -253,7 +254,7 @@ static int see_stuck(struct observer *o, struct bdf b)
 		return r;
 	r = see_pf(o, &o->s->pf[o->s->n_pfs]);
 	o->s->pf[o->s->n_pfs].stuck = true;
-	o->s->pf[o->s->n_pfs].set = 0;
+	o->s->pf[o->s->n_pfs].set &= POL_HAS_IDENT;
 	return r;
 }
 

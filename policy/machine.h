@@ -52,6 +52,8 @@ enum { /* pol_vf.set, pol_pf.set: which fields are stated */
 	POL_HAS_NODE = 1 << 28,
 	POL_HAS_DSN = 1 << 29,
 	POL_HAS_PERM_MAC = 1 << 30,
+	POL_HAS_IDENT =
+		POL_HAS_NODE | POL_HAS_DSN | POL_HAS_PERM_MAC | POL_HAS_ROOT,
 };
 /* An interface of the host at the switch: the PF's own, or a VF's
  * representor. */

@@ -166,14 +166,37 @@ static void test_both(void **state)
 	close(fifo);
 }
 
+/* Which card it is needs no driver: a policy that states it finds it. */
+static void test_seen(void **state)
+{
+	static const struct observing nothing = { .parts = 0 };
+	const struct host *h = *state;
+	struct pol_state *s = NULL;
+	struct diag d = { 0 };
+	int fifo, r;
+
+	put(&h->t, PF "numa_node", "1\n");
+	unlinkat(h->t.fd, PF "sriov_numvfs", 0);
+	assert_int_equal(mkfifoat(h->t.fd, PF "sriov_numvfs", 0600), 0);
+	devlink->ports = 2;
+	assert_int_equal(look(h), STUCK_DEVLINK_ANSWERS);
+	r = observe(&h->env, NULL, &nothing, &s, &d);
+	fifo = openat(h->t.fd, PF "sriov_numvfs", O_WRONLY);
+	close(fifo);
+	assert_int_equal(r, 0);
+	assert_int_equal(s->n_pfs, 1);
+	assert_true(s->pf[0].stuck);
+	assert_int_equal(s->pf[0].set, POL_HAS_NODE);
+	assert_int_equal(s->pf[0].id.node, 1);
+	pol_state_free(s);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_answers),
-		T(test_no_pf),
-		T(test_hangs),
-		T(test_both),
+		T(test_answers), T(test_no_pf), T(test_hangs),
+		T(test_both),    T(test_seen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
