@@ -50,18 +50,23 @@ static int run(const char *script, unsigned flags, char **ret_text)
 
 /* ---- what is there ------------------------------------------------------- */
 
-/* The chain as `nft -j list` has it; NULL = none. */
-static json_t *list(const char *ifname)
+/* As `nft -j` has it; NULL = there is none such. */
+static json_t *list(const char *script)
 {
-	char chain[POL_GUARD_CHAIN], script[128];
 	_cleanup_free_ char *text = NULL;
 
-	pol_guard_chain(ifname, chain);
-	snprintf(script, sizeof(script), "list chain netdev fairlead %s\n",
-	         chain);
 	if (run(script, NFT_CTX_OUTPUT_JSON, &text) || !text)
 		return NULL;
 	return json_loads(text, 0, NULL);
+}
+
+json_t *guard_read(const struct leases *all)
+{
+	for (size_t i = 0; i < LEASES_MAX; i++)
+		for (size_t k = 0; *all->l[i].guest && k < all->l[i].n_own; k++)
+			if (!strcmp(all->l[i].own[k].kind, "nic"))
+				return list("list table netdev fairlead\n");
+	return NULL;
 }
 
 static json_int_t packets_of(const json_t *rule)
@@ -91,31 +96,47 @@ static void count(json_t *drops, const json_t *rule)
 	                    json_integer(before + packets_of(rule)));
 }
 
-json_t *guard_drops(const char *ifname)
+/* {"KIND": {..., "KEY": VALUE}}: the inner one, NULL = it is another's. */
+static const json_t *of_chain(const json_t *item, const char *kind,
+                              const char *key, const char *chain)
 {
-	json_t *doc = list(ifname), *drops;
-	const json_t *all = json_object_get(doc, "nftables");
+	const json_t *o = json_object_get(item, kind);
+	const char *name = json_string_value(json_object_get(o, key));
 
-	if (!doc)
-		return NULL;
-	drops = json_object();
+	return name && !strcmp(name, chain) ? o : NULL;
+}
+
+json_t *guard_drops(const json_t *guards, const char *ifname)
+{
+	const json_t *all = json_object_get(guards, "nftables");
+	json_t *drops = NULL;
+	char chain[POL_GUARD_CHAIN];
+
+	pol_guard_chain(ifname, chain);
 	for (size_t i = 0; i < json_array_size(all); i++) {
-		const json_t *rule =
-			json_object_get(json_array_get(all, i), "rule");
+		const json_t *item = json_array_get(all, i);
+		const json_t *rule = of_chain(item, "rule", "chain", chain);
 
+		if (!drops && (rule || of_chain(item, "chain", "name", chain)))
+			drops = json_object();
 		if (rule)
 			count(drops, rule);
 	}
-	json_decref(doc);
 	return drops;
 }
 
 static size_t rules_there(const char *ifname)
 {
-	json_t *doc = list(ifname);
-	const json_t *all = json_object_get(doc, "nftables");
+	char chain[POL_GUARD_CHAIN], script[128];
+	const json_t *all;
 	size_t n = 0;
+	json_t *doc;
 
+	pol_guard_chain(ifname, chain);
+	snprintf(script, sizeof(script), "list chain netdev fairlead %s\n",
+	         chain);
+	doc = list(script);
+	all = json_object_get(doc, "nftables");
 	for (size_t i = 0; i < json_array_size(all); i++)
 		n += json_object_get(json_array_get(all, i), "rule") != NULL;
 	json_decref(doc);

@@ -30,8 +30,12 @@
 _must_check_ int guard_set(struct work *w, const struct pol_own *o);
 /* Those of the guest's interfaces that have gone. */
 void guard_drop_all(const struct pol_policy *p, const struct pol_guest *g);
+/* All guards, as the kernel has them: one question, whoever many there are.
+ * NULL: there are none, no lease has a nic that could have one, or it cannot be
+ * told. */
+json_t *guard_read(const struct leases *all);
 /* {"mac": dropped, "tag", "arp", "nd", "ip"} of the interface, as the kernel
- * counts; NULL: it has no guard, or that cannot be told. */
-json_t *guard_drops(const char *ifname);
+ * counts; NULL: it has no guard among those that were read. Pure. */
+json_t *guard_drops(const json_t *guards, const char *ifname);
 
 #endif

@@ -143,7 +143,8 @@ static json_t *host_json(int root_fd)
 }
 
 /* The interface as it is: put elsewhere or set down, that shows. */
-static void nic_state(const struct env *e, const char *ifname, json_t *o)
+static void nic_state(const struct env *e, const json_t *guards,
+                      const char *ifname, json_t *o)
 {
 	struct pol_port in = { .ovs = false };
 	char path[96], text[64];
@@ -166,12 +167,13 @@ static void nic_state(const struct env *e, const char *ifname, json_t *o)
 	                            ? json_string("gone")
 	                            : json_string(text));
 	/* Only where it has a guard: what that dropped. */
-	drops = guard_drops(ifname);
+	drops = guard_drops(guards, ifname);
 	if (drops)
 		json_object_set_new(o, "spoof-drops", drops);
 }
 
-static json_t *own_json(const struct env *e, const struct lease_own *own)
+static json_t *own_json(const struct env *e, const json_t *guards,
+                        const struct lease_own *own)
 {
 	json_t *o = json_pack("{s:s, s:s, s:i}", "kind", own->kind, "name",
 	                      own->name, "slot", own->slot);
@@ -179,11 +181,12 @@ static json_t *own_json(const struct env *e, const struct lease_own *own)
 	if (!strcmp(own->kind, "disk"))
 		json_object_set_new(o, "path", json_string(own->what));
 	if (!strcmp(own->kind, "nic"))
-		nic_state(e, own->what, o);
+		nic_state(e, guards, own->what, o);
 	return o;
 }
 
-static json_t *lease_json(const struct env *e, const struct lease *l)
+static json_t *lease_json(const struct env *e, const json_t *guards,
+                          const struct lease *l)
 {
 	json_t *devices = json_array(), *names = json_array();
 	json_t *own = json_array();
@@ -199,10 +202,22 @@ static json_t *lease_json(const struct env *e, const struct lease *l)
 		json_array_append_new(names, json_string(l->device[i].name));
 	}
 	for (size_t i = 0; i < l->n_own; i++)
-		json_array_append_new(own, own_json(e, &l->own[i]));
+		json_array_append_new(own, own_json(e, guards, &l->own[i]));
 	return json_pack("{s:s, s:i, s:s, s:o, s:o, s:o}", "guest", l->guest,
 	                 "pid", l->pid, "since", since, "devices", devices,
 	                 "names", names, "own", own);
+}
+
+static json_t *leases_json(const struct env *e)
+{
+	json_t *list = json_array(), *guards = guard_read(&e->leases);
+
+	for (size_t i = 0; i < LEASES_MAX; i++)
+		if (*e->leases.l[i].guest && !e->leases.l[i].ending)
+			json_array_append_new(
+				list, lease_json(e, guards, &e->leases.l[i]));
+	json_decref(guards);
+	return list;
 }
 
 static void functions_json(struct work *w)
@@ -216,8 +231,7 @@ static void functions_json(struct work *w)
 
 int verb_status(struct work *w)
 {
-	json_t *pfs = json_array(), *leases = json_array();
-	json_t *devices = json_array();
+	json_t *pfs = json_array(), *devices = json_array();
 	struct pol_state *s = NULL;
 	struct machine m = { 0 };
 	int phase = journal_phase(w->env->state_fd, &w->diag);
@@ -237,15 +251,10 @@ int verb_status(struct work *w)
 		if (is_shown(&s->whole[i]))
 			json_array_append_new(devices,
 			                      whole_json(&s->whole[i]));
-	for (size_t i = 0; i < LEASES_MAX; i++)
-		if (*w->env->leases.l[i].guest && !w->env->leases.l[i].ending)
-			json_array_append_new(
-				leases,
-				lease_json(w->env, &w->env->leases.l[i]));
 	json_object_set_new(w->reply, "host", host_json(w->env->root_fd));
 	json_object_set_new(w->reply, "pfs", pfs);
 	json_object_set_new(w->reply, "devices", devices);
-	json_object_set_new(w->reply, "leases", leases);
+	json_object_set_new(w->reply, "leases", leases_json(w->env));
 	json_object_set_new(w->reply, "guests", guests_json(w->env));
 	functions_json(w);
 	json_object_set_new(w->reply, "policy-file",
