@@ -34,6 +34,11 @@ static const struct metrics_list functions[] = {
 	  "Leases and loans of a VF so far.",
 	  { "pciAddr", "bdf" },
 	  "generation" },
+	{ "fairlead_function_resets_total",
+	  "counter",
+	  "Resets of a function by scrubs so far, between two tenants.",
+	  { "pciAddr", "bdf" },
+	  "resets" },
 };
 
 /* How many are as they should not be, now. */

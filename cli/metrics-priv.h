@@ -31,7 +31,9 @@ struct metrics_list {
 	const char *name, *type, *help;
 	/* "label", the key of its value, ... */
 	const char *labels[METRICS_LABELS * 2 + 1];
-	const char *key; /* of the value, true being 1; NULL: 1 for each */
+	/* Of the value, true being 1; an object without has no series. NULL: 1
+	 * for each. */
+	const char *key;
 };
 void metrics_lists(const struct metrics_out *o, const json_t *list,
                    const struct metrics_list *m, size_t n);

@@ -55,6 +55,8 @@ static void say_item(const struct metrics_out *o, const struct metrics_list *m,
 	const char *labels[METRICS_LABELS * 2 + 1] = { NULL };
 	const json_t *v = m->key ? json_object_get(item, m->key) : json_true();
 
+	if (!json_is_integer(v) && !json_is_boolean(v))
+		return;
 	for (size_t i = 0; m->labels[i]; i += 2) {
 		labels[i] = m->labels[i];
 		labels[i + 1] = cli_text(item, m->labels[i + 1], "");
@@ -256,6 +258,15 @@ static const struct metrics_list faults = {
 	"count"
 };
 
+static const struct metrics_list drops = {
+	"fairlead_tap_drops_total",
+	"counter",
+	"Frames of a guest that the guard of its tap dropped, by what they had "
+	"false: mac, tag, arp, nd, ip.",
+	{ "guest", "guest", "nic", "nic", "reason", "reason" },
+	"count"
+};
+
 static const struct metrics_list lost = {
 	.name = "fairlead_kernel_log_lost_total",
 	.type = "counter",
@@ -294,6 +305,28 @@ static void say_spoofs(const struct metrics_out *o)
 		metrics_whole(o, int_of(s, "count"));
 	}
 }
+
+#define OF_REPORTER                                                            \
+	{                                                                      \
+		"pciAddr", "bdf", "pf", "ifname", "reporter", "reporter"       \
+	}
+static const struct metrics_list health[] = {
+	{ "fairlead_pf_health_errors_total", "counter",
+	  "Errors of the PF's device that its driver noticed (devlink health).",
+	  OF_REPORTER, "errors" },
+	{ "fairlead_pf_health_recoveries_total", "counter",
+	  "... and recovered the device from, which resets it as a rule.",
+	  OF_REPORTER, "recoveries" },
+};
+
+static const struct metrics_list recoveries = {
+	"fairlead_function_recoveries_total",
+	"counter",
+	"Recoveries of a function from an error on PCIe, by the kernel: begun, "
+	"done, failed.",
+	{ "pciAddr", "bdf", "event", "event" },
+	"count"
+};
 
 static void say_journal(const struct metrics_out *o)
 {
@@ -334,6 +367,11 @@ int metrics_text(const json_t *reply, char **ret, size_t *ret_len)
 		say_requests(&o);
 		say_faults(&o);
 		say_spoofs(&o);
+		metrics_lists(&o, json_object_get(reply, "drops"), &drops, 1);
+		metrics_lists(&o, json_object_get(reply, "health"), health,
+		              ARRAY_SIZE(health));
+		metrics_lists(&o, json_object_get(reply, "recoveries"),
+		              &recoveries, 1);
 		say_journal(&o);
 		metrics_drift(&o);
 	}

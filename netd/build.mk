@@ -76,6 +76,7 @@ SRCS_netd := \
 	record.c \
 	refused.c \
 	reconcile.c \
+	recoveries.c \
 	reload-read.c \
 	reload-watch.c \
 	reload.c \

@@ -66,7 +66,7 @@ bool event_of_link(const void *msg, size_t len, const int *index, size_t n)
 }
 
 /* "add@/devices/pci0000:00/...", then KEY=VALUE, each ended by a 0. */
-static const char *value(const char *msg, size_t len, const char *key)
+const char *event_value(const char *msg, size_t len, const char *key)
 {
 	size_t n = strlen(key);
 
@@ -87,8 +87,8 @@ bool event_of_uevent(const char *msg, size_t len)
 
 	if (!len || msg[len - 1])
 		return false;
-	subsystem = value(msg, len, "SUBSYSTEM");
-	path = value(msg, len, "DEVPATH");
+	subsystem = event_value(msg, len, "SUBSYSTEM");
+	path = event_value(msg, len, "DEVPATH");
 	/* Taps come and go with guests. */
 	return !strcmp(subsystem, "pci") ||
 	       (!strcmp(subsystem, "net") && !strstr(path, "/virtual/"));
@@ -150,15 +150,18 @@ void events_changed(struct server *s)
 
 /* ---- heard --------------------------------------------------------------- */
 
-static bool matters(const struct server *s, unsigned which, const char *buf,
+static bool matters(struct server *s, unsigned which, const char *buf,
                     size_t len)
 {
 	const struct reconcile *r = &s->reconcile;
+	struct recovery_count c;
 
 	switch (which) {
 	case EVENT_RTNL:
 		return event_of_link(buf, len, r->ifindex, r->n_ifindex);
 	case EVENT_UEVENT:
+		if (recoveries_uevent(buf, len, &c))
+			recoveries_note(&s->env->recoveries, &c);
 		return event_of_uevent(buf, len);
 	default:
 		return true;

@@ -25,6 +25,8 @@ struct answer;
 /* Is this one to look for? Pure. `index`: interfaces that matter. */
 bool event_of_link(const void *msg, size_t len, const int *index, size_t n);
 bool event_of_uevent(const char *msg, size_t len);
+/* Of a uevent whose last byte is a 0: KEY's value, "" = it has none. */
+const char *event_value(const char *msg, size_t len, const char *key);
 
 void events_open(struct server *s);
 void events_close(struct server *s);

@@ -99,10 +99,11 @@ static json_t *scrub_json(const struct ledger_scrub *s)
 static json_t *fn_json(const struct ledger_fn *f)
 {
 	char b[BDF_STRLEN];
-	json_t *o =
-		json_pack("{s:s, s:I, s:s, s:s}", "bdf", bdf_format(f->bdf, b),
-	                  "generation", (json_int_t)f->generation, "state",
-	                  ledger_state_name(f->state), "tenant", f->tenant);
+	json_t *o = json_pack("{s:s, s:I, s:I, s:s, s:s}", "bdf",
+	                      bdf_format(f->bdf, b), "generation",
+	                      (json_int_t)f->generation, "resets",
+	                      (json_int_t)f->resets, "state",
+	                      ledger_state_name(f->state), "tenant", f->tenant);
 
 	if (f->hold)
 		json_object_set_new(o, "hold", json_true());
@@ -144,6 +145,17 @@ static bool take_number(const json_t *o, const char *key, int64_t *to)
 
 	*to = json_integer_value(v);
 	return json_is_integer(v) && *to >= 0;
+}
+
+/* Files of an earlier netd have none. */
+static bool take_resets(const json_t *o, uint64_t *to)
+{
+	int64_t n = 0;
+
+	if (json_object_get(o, "resets") && !take_number(o, "resets", &n))
+		return false;
+	*to = (uint64_t)n;
+	return true;
 }
 
 static bool take_loan(const json_t *o, struct ledger_loan *l)
@@ -224,7 +236,7 @@ static bool take_fn(const json_t *o, struct ledger *l)
 		return false;
 	f = ledger_get(l, b);
 	if (!f || !take_number(o, "generation", &generation) ||
-	    !take_state(o, &f->state) ||
+	    !take_resets(o, &f->resets) || !take_state(o, &f->state) ||
 	    !take_text(o, "tenant", f->tenant, sizeof(f->tenant)))
 		return false;
 	f->generation = (uint64_t)generation;
@@ -242,7 +254,8 @@ static void new_boot(struct ledger *l)
 		struct ledger_fn was = l->fn[i], *f = &l->fn[i];
 
 		*f = (struct ledger_fn){ .bdf = was.bdf,
-			                 .generation = was.generation };
+			                 .generation = was.generation,
+			                 .resets = was.resets };
 		if (!was.hold || was.state == LEDGER_CLEAN)
 			continue;
 		f->hold = true;

@@ -79,6 +79,7 @@ struct ledger_moved {
 struct ledger_fn {
 	struct bdf bdf;
 	uint64_t generation;
+	uint64_t resets; /* by scrubs, so far */
 	enum ledger_state state;
 	bool hold;                    /* from its tenant into quarantine */
 	char tenant[NETD_HOLDER_MAX]; /* the last: "guest/nic", or a holder */

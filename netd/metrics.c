@@ -5,16 +5,21 @@
 #include <string.h>
 #include <time.h>
 
+#include "netd/devlink.h"
+#include "netd/guard.h"
 #include "netd/ledger.h"
 #include "netd/metrics.h"
 #include "netd/priv.h"
 #include "netd/reconcile.h"
 #include "netd/stuck.h"
+#include "netd/switch.h"
 
 struct scrape {
 	struct work *w;
 	struct rtnl *rtnl;
-	json_t *pfs;
+	struct devlink *dl;
+	struct devlink_view view;
+	json_t *pfs, *health;
 	struct sriov_pf pf; /* the one being read */
 	struct link_stats stats;
 	struct stuck stuck;
@@ -59,6 +64,25 @@ static json_t *vf_json(const struct scrape *s, unsigned i, bool counted)
 	                 counted ? stats_json(&s->stats.vf[i]) : json_null());
 }
 
+/* Errors of the device that its driver has noticed, and what it has recovered
+ * of by itself: a reset of it, as a rule. */
+static void add_health(struct scrape *s)
+{
+	json_t *list = switch_health(s->dl, &s->view, s->pf.fn.ifname);
+	char b[BDF_STRLEN];
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		json_t *o = json_array_get(list, i);
+
+		json_object_set_new(o, "bdf",
+		                    json_string(bdf_format(s->pf.fn.bdf, b)));
+		json_object_set_new(o, "ifname", json_string(s->pf.fn.ifname));
+	}
+	if (json_is_array(list))
+		json_array_extend(s->health, list);
+	json_decref(list);
+}
+
 static int add_pf(struct bdf b, void *arg)
 {
 	struct scrape *s = arg;
@@ -76,6 +100,7 @@ static int add_pf(struct bdf b, void *arg)
 	if (s->rtnl && *s->pf.fn.ifname &&
 	    !rtnl_stats_read(s->rtnl, s->pf.fn.ifname, &s->stats))
 		counted = stats_counted(&s->stats, s->pf.fn.driver);
+	add_health(s);
 	for (unsigned i = 0; i < s->pf.num_vfs; i++)
 		json_array_append_new(vfs, vf_json(s, i, counted));
 	json_array_append_new(
@@ -146,25 +171,68 @@ static json_t *leases_json(const struct leases *all)
 	return list;
 }
 
-int verb_metrics(struct work *w)
+/* What the guard of a tap dropped, by what was wrong with it. */
+static void add_drops(json_t *list, const json_t *guards, const struct lease *l,
+                      const struct lease_own *own)
+{
+	json_t *drops = guard_drops(guards, own->what), *n;
+	const char *reason;
+
+	json_object_foreach(drops, reason, n) json_array_append_new(
+		list,
+		json_pack("{s:s, s:s, s:s, s:O}", "guest", l->guest, "nic",
+	                  own->name, "reason", reason, "count", n));
+	json_decref(drops);
+}
+
+static json_t *drops_json(const struct leases *all)
+{
+	json_t *list = json_array(), *guards = guard_read(all);
+
+	for (size_t i = 0; guards && i < LEASES_MAX; i++)
+		for (size_t k = 0; k < all->l[i].n_own; k++)
+			if (!strcmp(all->l[i].own[k].kind, "nic"))
+				add_drops(list, guards, &all->l[i],
+				          &all->l[i].own[k]);
+	json_decref(guards);
+	return list;
+}
+
+static int add_pfs(struct work *w)
 {
 	struct scrape *s = calloc(1, sizeof(*s));
-	int phase = journal_phase(w->env->state_fd, NULL);
+	enum stuck_devlink devlink;
 	int r;
 
 	if (!s)
-		return diag_fail(&w->diag, -ENOMEM, FL_NETD_MEMORY,
-		                 "no memory");
+		return -ENOMEM;
 	s->w = w;
 	s->pfs = json_array();
-	(void)stuck_look(w->env, STUCK_MS);
+	s->health = json_array();
+	devlink = stuck_look(w->env, STUCK_MS);
 	stuck_read(w->env, &s->stuck);
 	/* Without netlink there are no counters, and all the rest. */
 	(void)!rtnl_open(&s->rtnl, &(struct diag){ 0 });
+	if (devlink == STUCK_DEVLINK_ANSWERS && !s->stuck.devlink_hangs &&
+	    !devlink_open(&s->dl, NULL))
+		(void)!devlink_view_read(s->dl, &s->view);
 	r = sriov_each_pf(w->env->root_fd, add_pf, s);
+	devlink_view_free(&s->view);
+	devlink_close(s->dl);
 	rtnl_close(s->rtnl);
 	json_object_set_new(w->reply, "pfs", s->pfs);
+	json_object_set_new(w->reply, "health", s->health);
 	free(s);
+	return r;
+}
+
+int verb_metrics(struct work *w)
+{
+	int phase = journal_phase(w->env->state_fd, NULL);
+	int r = add_pfs(w);
+
+	if (r == -ENOMEM)
+		return diag_fail(&w->diag, r, FL_NETD_MEMORY, "no memory");
 	add_policy(w);
 	add_functions(w);
 	if (w->env->reconcile)
@@ -173,6 +241,9 @@ int verb_metrics(struct work *w)
 	json_object_set_new(w->reply, "leases", leases_json(&w->env->leases));
 	json_object_set_new(w->reply, "requests", tally_json(&w->env->tally));
 	json_object_set_new(w->reply, "spoofs", spoofs_json(&w->env->spoofs));
+	json_object_set_new(w->reply, "recoveries",
+	                    recoveries_json(&w->env->recoveries));
+	json_object_set_new(w->reply, "drops", drops_json(&w->env->leases));
 	json_object_set_new(w->reply, "dma-faults",
 	                    faults_json(&w->env->faults));
 	json_object_set_new(w->reply, "journal",

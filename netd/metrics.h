@@ -14,8 +14,10 @@
  *
  *   What only main sees is counted by main, in struct env, which workers have
  *   as it was at their fork: requests (tally.c), frames that a driver refused
- *   for their source (spoofs.c). VFs' counters are the kernel's, asked through
- *   the PF (rtnl-stats.c), so that those bound to VFIO have them, too.
+ *   for their source (spoofs.c), what the kernel says of a function that it
+ *   recovers (recoveries.c). VFs' counters are the kernel's, asked through the
+ *   PF (rtnl-stats.c), so that those bound to VFIO have them, too. Resets by
+ *   scrubs are in the ledger: they last over a netd, as generations do.
  *
  *   rtnetlink gives eight zeros where a driver counts nothing
  *   (rtnl_fill_vfinfo() begins with zeros, and asks only drivers that have
@@ -24,8 +26,8 @@
  *   the counters are unknown, and there is no series: a graph with a gap says
  *   so, one at 0 would lie.
  *
- * Limits: TALLY_VERBS, SPOOFS_MAX; of a PF whose answer the kernel cannot put
- * into 64 kB (from about 180 VFs on) nothing is known.
+ * Limits: TALLY_VERBS, SPOOFS_MAX, RECOVERIES_MAX; of a PF whose answer the
+ * kernel cannot put into 64 kB (from about 180 VFs on) nothing is known.
  */
 
 #include <jansson.h>
@@ -64,6 +66,24 @@ bool spoofs_record(const char *record, struct spoof_count *ret);
 /* Full: the rest is not counted. */
 void spoofs_note(struct spoofs *all, const struct spoof_count *c);
 json_t *spoofs_json(const struct spoofs *all);
+
+/* ---- recoveries.c: main's ------------------------------------------------ */
+
+#define RECOVERIES_MAX 64
+struct recoveries {
+	size_t n;
+	struct recovery_count {
+		struct bdf bdf;
+		unsigned event; /* one of recoveries.c's words */
+		uint64_t count;
+	} r[RECOVERIES_MAX];
+};
+/* A uevent: does the kernel say that it recovers a function from an error, or
+ * how that went? *ret counts 1. */
+bool recoveries_uevent(const char *msg, size_t len, struct recovery_count *ret);
+/* Full: the rest is not counted. */
+void recoveries_note(struct recoveries *all, const struct recovery_count *c);
+json_t *recoveries_json(const struct recoveries *all);
 
 /* ---- rtnl-stats.c -------------------------------------------------------- */
 

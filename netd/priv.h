@@ -207,6 +207,7 @@ struct env {
 	struct faults faults;
 	struct verb_tally tally;
 	struct spoofs spoofs;
+	struct recoveries recoveries;
 	struct reconcile *reconcile; /* reconcile.h; the server's */
 	struct reload *reload;       /* reload.h; main's */
 	gid_t lease_gid;

@@ -58,8 +58,8 @@ static void add_health(const struct devlink_health *h, void *arg)
 	                       (json_int_t)h->recoveries));
 }
 
-static json_t *health_json(struct devlink *dl, const struct devlink_view *v,
-                           const char *ifname)
+json_t *switch_health(struct devlink *dl, const struct devlink_view *v,
+                      const char *ifname)
 {
 	const struct devlink_handle *h = devlink_of(v, if_nametoindex(ifname));
 	json_t *list = json_array();
@@ -119,7 +119,7 @@ void status_switches(const struct pol_state *s, json_t *pfs)
 		if (known && s->pf[i].sw.instance)
 			json_object_set_new(
 				o, "health",
-				health_json(dl, &v, s->pf[i].ifname));
+				switch_health(dl, &v, s->pf[i].ifname));
 	}
 	devlink_view_free(&v);
 	devlink_close(dl);

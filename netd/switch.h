@@ -24,6 +24,12 @@ _must_check_ int observe_switch_more(struct rtnl *rtnl, struct pol_state *seen,
 
 /* status-switch.c: into status's "pfs", in the state's order. */
 void status_switches(const struct pol_state *s, json_t *pfs);
+/* What the PF's device says of its health: [{"reporter", "state", "errors",
+ * "recoveries"}]; null = it says nothing. */
+struct devlink;
+struct devlink_view;
+json_t *switch_health(struct devlink *dl, const struct devlink_view *v,
+                      const char *ifname);
 
 /* ops-switch.c */
 int op_param(void *ctx, const struct pol_action *a, struct diag *d);

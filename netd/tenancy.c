@@ -112,6 +112,7 @@ static void scrub_entry(struct work *w, struct machine *m,
 	else
 		scrub_whole(&machine_scrub, m, f->bdf, &f->scrub);
 	f->scrub.generation = f->generation;
+	f->resets += (f->scrub.done & POL_SCRUB_RESET) != 0;
 	f->state = f->scrub.proved ? LEDGER_CLEAN : LEDGER_QUARANTINED;
 	if (f->scrub.proved && f->hold)
 		ledger_hold_back(f);

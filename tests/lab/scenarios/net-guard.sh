@@ -50,6 +50,8 @@ sed 's/^/       /' /run/frames
 want="own arp ns ns-dad ns-dad-nonce ns-and-nonce na na-none"
 equal "what arrived" "$(sed -n 's/ passed//p' /run/frames | tr '\n' ' ')" "$want "
 equal "dropped" "$(drops)" '{"mac":1,"tag":3,"arp":1,"nd":8}'
+equal "counted" "$("$FAIRLEAD" metrics | sed -n 's/^fairlead_tap_drops_total{guest="web",nic="wan",reason="\(.*\)"}/\1/p' | tr '\n' ' ')" \
+	"mac 1 tag 3 arp 1 nd 8 "
 note "$("$FAIRLEAD" status | grep fl-web-wan)"
 
 step "gone with the lease"

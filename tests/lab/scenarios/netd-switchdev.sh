@@ -98,6 +98,7 @@ equal "mode" "$(status '."embedded-switch-mode"')" switchdev
 equal "VF 1" "$(status '.vfs[1] | "\(."rate-group") \(.representor.bridge) \(.representor.untagged) \(.representor.tagged)"')" 'silver br-fast 10 [[20,29]]'
 equal "representor" "$(status '.vfs[0].representor.ifname')" "$(rep 0)"
 equal "health" "$(status '[.health[].reporter] | sort | join(" ")')" "dummy empty"
+equal "health as a metric" "$("$FAIRLEAD" metrics | sed -n 's/^fairlead_pf_health_recoveries_total{.*reporter="\(.*\)"}/\1/p' | sort | tr '\n' ' ')" "dummy 0 empty 0 "
 
 expect "a table of it" grep -q "$(rep 0) in br-fast, VLAN 100 untagged, up; rate group gold" <("$FAIRLEAD" status)
 expect "and of its switch" grep -q "switch in switchdev mode; $ifname in br-fast, VLAN 1 untagged, tagged 10, 20-29, 100" <("$FAIRLEAD" status)

@@ -45,6 +45,9 @@ wait_for 20 "the scrub" clean "$vf"
 equal "clean" "$(seen 0)" "$CLEAN"
 equal "steps" "$(state "$vf" '.scrub.done | join(" ")')" "function-reset zero-admin-state verify"
 equal "driver" "$(pci_driver "$vf")" vfio-pci
+resets=$("$FAIRLEAD" metrics | sed -n "s/^fairlead_function_resets_total{pciAddr=\"$vf\"} //p")
+equal "resets" "$resets" "$(state "$vf" .resets)"
+[ "$resets" -ge 1 ] || fail "its reset is not counted"
 
 step "by a name: two processes, a fence"
 "$FAIRLEAD" -j lease v --hold pod/net0 --attributes "$ATTR" >"$LAB_LOG/loan" || fail "$(cat "$LAB_LOG/loan")"

@@ -43,6 +43,7 @@ static struct ledger sample(void)
 	f = ledger_get(&l, vf1);
 	ledger_give(f, "g/a", false);
 	f->state = LEDGER_QUARANTINED;
+	f->resets = 3;
 	f->scrub = (struct ledger_scrub){ .time = 9,
 		                          .generation = 1,
 		                          .done = POL_SCRUB_RESET };
@@ -68,6 +69,8 @@ static void test_round_trip(void **state)
 	f = ledger_find(&back, vf1);
 	assert_int_equal(f->state, LEDGER_QUARANTINED);
 	assert_int_equal(f->scrub.done, POL_SCRUB_RESET);
+	assert_int_equal(f->resets, 3);
+	assert_int_equal(ledger_find(&back, vf0)->resets, 0);
 	assert_string_equal(f->scrub.why, "trust stays on");
 	assert_null(ledger_held_by(&back, ""));
 	ledger_free(&back);
@@ -86,9 +89,27 @@ static void test_new_boot(void **state)
 	assert_null(ledger_held_by(&back, "pod/net1"));
 	assert_int_equal(ledger_find(&back, vf0)->generation, 2);
 	assert_int_equal(ledger_find(&back, vf1)->state, LEDGER_CLEAN);
+	assert_int_equal(ledger_find(&back, vf1)->resets, 3);
 	ledger_free(&back);
 	json_decref(doc);
 	ledger_free(&l);
+}
+
+/* What an earlier netd wrote has no resets, and is as good. */
+static void test_older(void **state)
+{
+	json_t *doc = json_loads("{\"boot\":\"b\",\"functions\":[{\"bdf\":"
+	                         "\"0000:01:10.0\",\"generation\":4,"
+	                         "\"state\":\"clean\",\"tenant\":\"\"}]}",
+	                         0, NULL);
+	struct ledger l;
+
+	(void)state;
+	assert_int_equal(ledger_decode(doc, "b", &l), 0);
+	assert_int_equal(l.fn[0].generation, 4);
+	assert_int_equal(l.fn[0].resets, 0);
+	ledger_free(&l);
+	json_decref(doc);
 }
 
 /* ... but not what a tenant has written to a disk. */
@@ -142,6 +163,9 @@ static void test_damaged(void **state)
 		"\"generation\":-1,\"state\":\"clean\",\"tenant\":\"\"}]}",
 		"{\"boot\":\"b\",\"functions\":[{\"bdf\":\"0000:01:10.0\","
 		"\"generation\":1,\"state\":\"spotless\",\"tenant\":\"\"}]}",
+		"{\"boot\":\"b\",\"functions\":[{\"bdf\":\"0000:01:10.0\","
+		"\"generation\":1,\"resets\":\"1\",\"state\":\"clean\","
+		"\"tenant\":\"\"}]}",
 		"{\"boot\":\"b\",\"functions\":[{\"bdf\":\"0000:01:10.0\","
 		"\"generation\":1,\"state\":\"clean\",\"tenant\":\"\","
 		"\"loan\":{\"holder\":\"x\"}}]}",
@@ -425,6 +449,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_new_boot),
+		cmocka_unit_test(test_older),
 		cmocka_unit_test(test_boot_unread),
 		cmocka_unit_test(test_hold),
 		cmocka_unit_test(test_whole),

@@ -8,10 +8,21 @@
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 
+#include "netd/guard.h"
 #include "netd/metrics.h"
 #include "tests/unit/netd/daemon.h"
 
 /* ---- VFs' counters ------------------------------------------------------- */
+
+static const char *text_of(const json_t *o, const char *key)
+{
+	return json_string_value(json_object_get(o, key));
+}
+
+static json_int_t number_of(const json_t *o, const char *key)
+{
+	return json_integer_value(json_object_get(o, key));
+}
 
 static void put_vf(struct nl_msg *m, uint32_t index, uint64_t first)
 {
@@ -152,6 +163,91 @@ static void test_spoof_table(void **state)
 	assert_int_equal(all.s[1].count, 4);
 }
 
+/* ---- functions that the kernel recovers ---------------------------------- */
+
+#define RECOVERY(s, c) recoveries_uevent(s, sizeof(s), c)
+#define OF_PCI                                                                 \
+	"change@/devices/pci0000:00/0000:3b:00.1\0ACTION=change\0"             \
+	"SUBSYSTEM=pci\0PCI_SLOT_NAME=0000:3b:00.1"
+
+static void test_recoveries(void **state)
+{
+	static const char begun[] = OF_PCI "\0ERROR_EVENT=BEGIN_RECOVERY\0"
+					   "DEVICE_ONLINE=0";
+	static struct recoveries all;
+	struct recovery_count c;
+	json_t *list;
+
+	(void)state;
+	assert_false(RECOVERY(OF_PCI, &c));
+	assert_false(RECOVERY(OF_PCI "\0ERROR_EVENT=BEGIN", &c));
+	assert_false(RECOVERY("SUBSYSTEM=net\0PCI_SLOT_NAME=0000:3b:00.1\0"
+	                      "ERROR_EVENT=BEGIN_RECOVERY",
+	                      &c));
+	assert_false(RECOVERY("SUBSYSTEM=pci\0PCI_SLOT_NAME=3b\0"
+	                      "ERROR_EVENT=BEGIN_RECOVERY",
+	                      &c));
+	assert_false(recoveries_uevent(begun, sizeof(begun) - 1, &c));
+	assert_false(recoveries_uevent(begun, 0, &c));
+	for (int i = 0; i < 2; i++) {
+		assert_true(RECOVERY(begun, &c));
+		recoveries_note(&all, &c);
+	}
+	assert_true(RECOVERY(OF_PCI "\0ERROR_EVENT=FAILED_RECOVERY", &c));
+	recoveries_note(&all, &c);
+	list = recoveries_json(&all);
+	assert_string_equal(text_of(json_array_get(list, 0), "bdf"),
+	                    "0000:3b:00.1");
+	assert_string_equal(text_of(json_array_get(list, 0), "event"), "begun");
+	assert_int_equal(number_of(json_array_get(list, 0), "count"), 2);
+	assert_string_equal(text_of(json_array_get(list, 1), "event"),
+	                    "failed");
+	assert_int_equal(number_of(json_array_get(list, 1), "count"), 1);
+	json_decref(list);
+	for (unsigned i = 0; i < RECOVERIES_MAX + 5; i++) {
+		c.bdf.bus = (uint8_t)i;
+		recoveries_note(&all, &c);
+	}
+	assert_int_equal(all.n, RECOVERIES_MAX);
+}
+
+/* ---- guards of taps ------------------------------------------------------ */
+
+#define OF_TABLE "\"family\":\"netdev\",\"table\":\"fairlead\","
+#define CHAIN(name) "{\"chain\":{" OF_TABLE "\"name\":\"" name "\"}}"
+#define RULE(chain, comment, n)                                                \
+	"{\"rule\":{" OF_TABLE "\"chain\":\"" chain                            \
+	"\",\"comment\":\"" comment                                            \
+	"\",\"expr\":[{\"match\":{}},{\"counter\":{\"packets\":" #n            \
+	",\"bytes\":1}},{\"drop\":null}]}}"
+
+/* As nft lists the table: of each interface its own, and a guard that dropped
+ * nothing is not one that is not there. */
+static void test_drops(void **state)
+{
+	json_t *all = json_loads(
+		"{\"nftables\":[{\"metainfo\":{}},{\"table\":{}}," CHAIN("tap/a") "," CHAIN(
+			"tap/b") "," RULE("tap/a", "mac",
+	                                  3) "," RULE("tap/a", "nd",
+	                                              1) "," RULE("tap/a", "nd",
+	                                                          4) "]}",
+		0, NULL);
+	json_t *drops = guard_drops(all, "a");
+
+	(void)state;
+	assert_int_equal(json_object_size(drops), 2);
+	assert_int_equal(number_of(drops, "mac"), 3);
+	assert_int_equal(number_of(drops, "nd"), 5);
+	json_decref(drops);
+	drops = guard_drops(all, "b");
+	assert_true(json_is_object(drops));
+	assert_int_equal(json_object_size(drops), 0);
+	json_decref(drops);
+	assert_null(guard_drops(all, "c"));
+	assert_null(guard_drops(NULL, "a"));
+	json_decref(all);
+}
+
 /* ---- the verb ------------------------------------------------------------ */
 
 static json_t *ask_metrics(struct daemon *d)
@@ -173,6 +269,9 @@ static void test_verb(void **state)
 
 	assert_true(json_is_array(json_object_get(doc, "pfs")));
 	assert_true(json_is_array(json_object_get(doc, "leases")));
+	assert_true(json_is_array(json_object_get(doc, "health")));
+	assert_true(json_is_array(json_object_get(doc, "drops")));
+	assert_true(json_is_array(json_object_get(doc, "recoveries")));
 	assert_string_equal(json_string_value(json_object_get(doc, "journal")),
 	                    "none");
 	json_decref(doc);
@@ -235,6 +334,8 @@ int main(void)
 		cmocka_unit_test(test_counted),
 		cmocka_unit_test(test_spoof_words),
 		cmocka_unit_test(test_spoof_table),
+		cmocka_unit_test(test_recoveries),
+		cmocka_unit_test(test_drops),
 		cmocka_unit_test_setup_teardown(test_verb, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_listen, setup, teardown),
 	};
