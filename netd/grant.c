@@ -42,12 +42,27 @@ static void run_clear(struct guest_run *r)
 	pol_free(r->policy);
 }
 
+int grant_see(struct work *w, struct guest_run *r)
+{
+	const struct observing what = {
+		.parts = observe_for_guest(r->policy, r->guest),
+	};
+	struct pol_state *s = NULL;
+	int e = observe(w->env, r->m.rtnl, &what, &s, &w->diag);
+
+	if (e)
+		return e;
+	pol_state_free(r->seen);
+	r->seen = s;
+	return 0;
+}
+
 int grant_look(struct work *w, struct guest_run *r)
 {
 	int e = machine_open(w->env, &r->m, &w->diag);
 
 	if (!e)
-		e = observe(w->env, r->m.rtnl, NULL, &r->seen, &w->diag);
+		e = grant_see(w, r);
 	if (!e)
 		e = pol_resolve_guest(r->policy, r->guest, r->device, r->seen,
 		                      &r->want, &w->errs);
@@ -57,14 +72,9 @@ int grant_look(struct work *w, struct guest_run *r)
 /* After the plan: what is told is what is. */
 int grant_look_again(struct work *w, struct guest_run *r)
 {
-	struct pol_state *s = NULL;
-	int e = observe(w->env, r->m.rtnl, NULL, &s, &w->diag);
+	int e = grant_see(w, r);
 
-	if (e)
-		return e;
-	pol_state_free(r->seen);
-	r->seen = s;
-	return observe_overrides(w->env, s, r->want);
+	return e ? e : observe_overrides(w->env, r->seen, r->want);
 }
 
 /* With the lock: a write of an earlier change may just have come back, so

@@ -25,6 +25,8 @@ _must_check_ int grant_policy(struct work *w, struct pol_policy **ret);
 _must_check_ int grant_find_device(struct work *w, struct guest_run *r);
 /* r->give, as observed now: to be made anew after each look. */
 void grant_list(struct guest_run *r);
+/* r->seen anew, once r->m is open: as far as the guest needs it. */
+_must_check_ int grant_see(struct work *w, struct guest_run *r);
 /* The machine as it is, and what of it is wanted. */
 _must_check_ int grant_look(struct work *w, struct guest_run *r);
 /* Another look may follow. */
@@ -35,7 +37,7 @@ _must_check_ int grant_ready(struct work *w, struct guest_run *r,
                              size_t *ret_drifted);
 _must_check_ int grant_look_ready(struct work *w, struct guest_run *r,
                                   size_t *ret_drifted);
-/* r->seen anew. */
+/* r->seen anew, for r->want. */
 _must_check_ int grant_look_again(struct work *w, struct guest_run *r);
 /* The functions of r->want as it says. *ret_n counts what was not so. */
 _must_check_ int grant_settle(struct work *w, struct guest_run *r,

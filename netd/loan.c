@@ -387,11 +387,10 @@ static int open_loan(struct work *w, struct loan *l, const char *pool)
 	l->pool = e ? NULL : find_pool(w, l->r.policy, pool);
 	if (!e && !l->pool)
 		e = -ENOENT;
+	l->r.guest = &l->nobody;
 	if (!e)
 		e = machine_open(w->env, &l->r.m, &w->diag);
-	if (!e)
-		e = observe(w->env, l->r.m.rtnl, NULL, &l->r.seen, &w->diag);
-	return e;
+	return e ? e : grant_see(w, &l->r);
 }
 
 int verb_borrow(struct work *w)
@@ -460,12 +459,14 @@ static bool has_pool(const struct pol_policy *p, const char *name)
 }
 
 /* As the policy has a spare VF of the pool; without one it stays scrubbed. */
-static void settle_spare(struct work *w, struct loan *l)
+static int settle_spare(struct work *w, struct loan *l)
 {
 	size_t n = 0;
-	int e = 0;
+	int e = grant_see(w, &l->r);
 
-	for (size_t i = 0; l->pool && e >= 0 && i < l->pool->n_fn; i++) {
+	if (e)
+		return e;
+	for (size_t i = 0; e >= 0 && i < l->pool->n_fn; i++) {
 		e = try_resolve(w, l, l->pool->fn[i]);
 		if (e <= 0 || !wanted(l) || !bdf_equal(wanted(l)->bdf, l->vf))
 			continue;
@@ -474,6 +475,7 @@ static void settle_spare(struct work *w, struct loan *l)
 	}
 	if (e < 0)
 		log_diag(w->env->log, LOG_LVL_WARN, &w->diag);
+	return 0;
 }
 
 /* The loan is out of the ledger already. */
@@ -487,16 +489,15 @@ static int clean_up(struct work *w, const struct ledger_loan *was, struct bdf b)
 	if (e)
 		return e;
 	l->vf = b;
+	l->r.guest = &l->nobody;
 	/* Without a policy (restored meanwhile) it is scrubbed all the same. */
 	if (!policy_applied(w->env, &l->r.policy, &w->errs, &w->diag) &&
 	    has_pool(l->r.policy, was->pool))
 		l->pool = find_pool(w, l->r.policy, was->pool);
 	w->diag = (struct diag){ 0 };
 	e = tenancy_end(w, &l->r.m, l->pool, b);
-	if (!e)
-		e = observe(w->env, l->r.m.rtnl, NULL, &l->r.seen, &w->diag);
-	if (!e)
-		settle_spare(w, l);
+	if (!e && l->pool)
+		e = settle_spare(w, l);
 	loan_clear(l);
 	return e;
 }

@@ -37,11 +37,12 @@ static unsigned of_queues(const struct pol_state *s)
 	return 0;
 }
 
-unsigned observe_for_policy(const struct pol_policy *p)
+/* Whatever of the policy is resolved. */
+static unsigned of_any(const struct pol_policy *p)
 {
 	unsigned parts = SEE_SWITCH | SEE_ANSWERS | of_disks(p);
 
-	if (p->n_devices || p->host.deny_unlisted || asks_for_class(p))
+	if (asks_for_class(p))
 		parts |= SEE_WHOLES;
 	if (*p->host.hostname || *p->host.machine_id)
 		parts |= SEE_MACHINE;
@@ -50,6 +51,18 @@ unsigned observe_for_policy(const struct pol_policy *p)
 	if (assigns(p))
 		parts |= SEE_ASSIGN;
 	return parts;
+}
+
+unsigned observe_for_policy(const struct pol_policy *p)
+{
+	return of_any(p) |
+	       (p->n_devices || p->host.deny_unlisted ? SEE_WHOLES : 0u);
+}
+
+unsigned observe_for_guest(const struct pol_policy *p,
+                           const struct pol_guest *g)
+{
+	return of_any(p) | (g->n_devices ? SEE_WHOLES : 0u);
 }
 
 unsigned observe_for_state(const struct pol_state *was)

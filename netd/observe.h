@@ -51,9 +51,11 @@ struct observing {
 _must_check_ int observe(const struct env *e, struct rtnl *rtnl,
                          const struct observing *what, struct pol_state **ret,
                          struct diag *d);
-/* What pol_resolve() needs of the machine for it; what an undo to `was` does.
- */
+/* What pol_resolve() needs of the machine for it, and pol_resolve_guest(); what
+ * an undo to `was` does. */
 unsigned observe_for_policy(const struct pol_policy *p);
+unsigned observe_for_guest(const struct pol_policy *p,
+                           const struct pol_guest *g);
 unsigned observe_for_state(const struct pol_state *was);
 /* What tells how the plan's actions have come out. */
 struct observing observe_outcome(const struct pol_plan *plan,

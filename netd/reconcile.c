@@ -376,13 +376,17 @@ static void tell_history(struct work *w, struct machine *m, struct look *l,
                          const struct pol_state *want)
 {
 	const struct history_head h = { .verb = "reconcile" };
+	/* They have just answered. */
+	const struct observing what = {
+		.parts = observe_for_policy(l->policy) & ~(unsigned)SEE_ANSWERS,
+	};
 	struct pol_state *after = NULL;
 	json_t *e = json_object(), *entry = NULL;
 	struct diag said = { 0 };
 	bool done = all_done(l->tried);
 
 	json_object_set(e, "actions", l->tried);
-	if (!l->stuck && !machine_ops.observe(m, NULL, &after, &said) &&
+	if (!l->stuck && !machine_ops.observe(m, &what, &after, &said) &&
 	    !machine_ops.observe_more(m, after, want, &said))
 		history_after(e, after);
 	if (history_note(w->env->state_fd, &h, json_incref(l->tried),

@@ -47,6 +47,25 @@ static void test_policy(void **state)
 	assert_int_equal(observe_for_policy(&p), least | SEE_MACHINE);
 }
 
+/* What the policy says of others is not looked at. */
+static void test_guest(void **state)
+{
+	struct pol_device device = { .name = "gpu" };
+	struct pol_guest with = { .n_devices = 1 }, without = { .n_nics = 1 };
+	struct pol_nic nic = { .name = "e", .match.by_class = true };
+	struct pol_policy p = { .n_devices = 1, .device = &device };
+
+	(void)state;
+	p.host.deny_unlisted = true;
+	assert_true(observe_for_policy(&p) & SEE_WHOLES);
+	assert_int_equal(observe_for_guest(&p, &without),
+	                 observe_for_policy(&p) & ~(unsigned)SEE_WHOLES);
+	assert_int_equal(observe_for_guest(&p, &with), observe_for_policy(&p));
+	p.nic = &nic;
+	p.n_nics = 1;
+	assert_true(observe_for_guest(&p, &without) & SEE_WHOLES);
+}
+
 static void test_outcome(void **state)
 {
 	struct pol_pf pf = { .bdf = { 0, 1, 0, 0 } };
@@ -122,6 +141,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_policy),
+		cmocka_unit_test(test_guest),
 		cmocka_unit_test(test_outcome),
 		cmocka_unit_test_teardown(test_sockets, tree_teardown),
 	};
