@@ -98,6 +98,14 @@ static void differs(struct read *r, struct pol_pos pos, const char *name,
 	refuse(r, pos, what, other, "name another bridge in one of them");
 }
 
+/* What is left out is as the other says. */
+static bool is_same(const struct pol_nic_bridge *a,
+                    const struct pol_nic_bridge *b)
+{
+	return a->ovs == b->ovs &&
+	       (!a->datapath || !b->datapath || a->datapath == b->datapath);
+}
+
 static void check_bridge(struct read *r, size_t i)
 {
 	const struct pol_policy *p = r->policy;
@@ -107,8 +115,7 @@ static void check_bridge(struct read *r, size_t i)
 	for (size_t k = 0; k < i; k++) {
 		const struct pol_nic_bridge *o = &p->nic[k].bridge;
 
-		if (strcmp(o->name, b->name) != 0 ||
-		    (o->ovs == b->ovs && o->datapath == b->datapath))
+		if (strcmp(o->name, b->name) != 0 || is_same(o, b))
 			continue;
 		snprintf(other, sizeof(other),
 		         "nic %s says another 'type' or 'datapath-type' (%s)",

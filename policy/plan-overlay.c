@@ -255,19 +255,30 @@ int plan_overlays_gone(const struct pol_state *want,
 
 /* ---- what is wanted ------------------------------------------------------ */
 
-static void want_over(struct resolve *r, const struct pol_overlay *o)
+static struct pol_over *want_over(struct resolve *r,
+                                  const struct pol_overlay *o)
 {
-	if (!state_over(r->want, o->bridge))
-		r->want->over[r->want->n_overs++] =
-			(struct pol_over){ .there = true, .o = *o };
+	struct pol_over *over = r->want->over;
+
+	for (size_t i = 0; i < r->want->n_overs; i++)
+		if (!strcmp(over[i].o.bridge, o->bridge))
+			return &over[i];
+	over += r->want->n_overs++;
+	*over = (struct pol_over){ .there = true, .o = *o };
+	return over;
 }
 
 static void want_ovs(struct resolve *r, const struct pol_nic_bridge *b)
 {
 	struct pol_overlay o = { .ovs = true, .datapath = b->datapath };
 
+	struct pol_over *over;
+
 	copy_text(o.bridge, sizeof(o.bridge), b->name);
-	want_over(r, &o);
+	over = want_over(r, &o);
+	/* One of the nics that share it may say nothing of this. */
+	if (b->datapath)
+		over->o.datapath = b->datapath;
 }
 
 int resolve_overlays(struct resolve *r)
@@ -282,7 +293,7 @@ int resolve_overlays(struct resolve *r)
 		return -ENOMEM;
 	for (size_t i = 0; i < p->n_networks; i++)
 		if (p->network[i].overlay.id)
-			want_over(r, &p->network[i].overlay);
+			(void)want_over(r, &p->network[i].overlay);
 	for (size_t i = 0; i < p->n_nics; i++)
 		if (p->nic[i].bridge.ovs)
 			want_ovs(r, &p->nic[i].bridge);
