@@ -204,26 +204,42 @@ bool same_resources(const struct pol_resources *a,
 	       a->online == b->online;
 }
 
+/* What it has of both, and may keep: what it has too much of goes first, and
+ * what it lacks may be another's until then. */
+static struct pol_resources lesser(const struct pol_resources *a,
+                                   const struct pol_resources *b)
+{
+	return (struct pol_resources){
+		.queues = MIN(a->queues, b->queues),
+		.interrupts = MIN(a->interrupts, b->interrupts),
+	};
+}
+
+static bool exceeds(const struct pol_resources *a,
+                    const struct pol_resources *b)
+{
+	return a->queues > b->queues || a->interrupts > b->interrupts;
+}
+
 static int plan_one(struct job *j, const struct pol_vf *w, bool fewer)
 {
 	const struct pol_vf *s = j->fresh ? NULL : state_vf(j->seen, w->index);
 	const struct pol_resources is = now(j, s);
 	bool known = j->fresh || (s && s->set & POL_HAS_RESOURCES);
 	bool bound = s && *s->driver && !pol_driver_is_vfio(s->driver);
-	bool gains =
-		w->res.queues > is.queues || w->res.interrupts > is.interrupts;
+	bool gains = !known || exceeds(&w->res, &is);
 	struct pol_action *a;
 
 	if (!(w->set & POL_HAS_RESOURCES) ||
 	    (known && same_resources(&w->res, &is)) ||
-	    fewer != (known && !gains))
+	    (fewer ? gains && !(known && exceeds(&is, &w->res)) : !gains))
 		return 0;
 	if (plan_held(s))
 		return plan_in_use(j, s, "its queues would change");
 	a = plan_add_vf(j, POL_OP_VF_RESOURCES,
 	                bound ? POL_DIS_HOST : POL_DIS_NONE, w);
 	name_controller(j, a);
-	a->nvme.res = w->res;
+	a->nvme.res = fewer && gains ? lesser(&is, &w->res) : w->res;
 	a->nvme.id = j->seen->nvme.first_id
 	                     ? (uint16_t)(j->seen->nvme.first_id + w->index)
 	                     : 0;

@@ -53,7 +53,7 @@ _must_check_ int plan_ports(struct job *j);
 /* msix.c */
 _must_check_ int plan_msix(struct job *j);
 /* nvme.c: what the controller keeps, and then what its VFs have. */
-#define PLAN_VF_NVME 1
+#define PLAN_VF_NVME 2
 bool plan_keep_changes(const struct job *j);
 _must_check_ int plan_keep(struct job *j);
 _must_check_ int plan_resources(struct job *j);
