@@ -134,6 +134,18 @@ static void test_good(void **state)
 	assert_true(each_file("docs/examples", ".yaml", check_good) >= 1);
 }
 
+/* The example of each section has them all. */
+static void test_whole(void **state)
+{
+	struct pol_policy *p = parse("docs/examples/site.yaml");
+
+	(void)state;
+	assert_true(p->host.pos.line && p->n_nics && p->n_networks &&
+	            p->n_pools && p->n_overrides && p->n_devices && p->n_gpus &&
+	            p->n_nvmes && p->n_guests);
+	pol_free(p);
+}
+
 static void test_base(void **state)
 {
 	struct pol_policy *p = parse("tests/golden/policy/good/base.yaml");
@@ -353,6 +365,7 @@ int main(void)
 		cmocka_unit_test(test_prefixes),
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_scrub),
+		cmocka_unit_test(test_whole),
 		cmocka_unit_test(test_base),
 		cmocka_unit_test(test_attributes),
 		cmocka_unit_test(test_any_order),
