@@ -63,8 +63,9 @@ bool scalar_ip(struct read *r, const struct key *k, const struct node *v,
 		return true;
 	}
 	bad_value(r, k, v,
-	          multicast ? "a multicast address: 239.1.1.1 or ff05::1"
-	                    : "an address: 192.0.2.1 or 2001:db8::1");
+	          multicast ? "a multicast address of IPv4 or IPv6"
+	                    : "the address of one host, of IPv4 or IPv6",
+	          multicast ? "239.1.1.1" : "192.0.2.1");
 	return false;
 }
 
@@ -86,7 +87,8 @@ static void add_ip(struct read *r, const struct key *k, const struct node *v,
 	if (*n < form->max)
 		list[(*n)++] = ip;
 	else
-		bad_value(r, k, v, form->many);
+		diag_mend(wrong_value(r, k, v, form->many),
+		          "remove what is too much");
 }
 
 void read_ips(struct read *r, const struct key *k, const struct node *v,

@@ -127,8 +127,8 @@ static READER(read_link_state)
 bool scalar_rate(struct read *r, const struct key *k, const struct node *v,
                  uint32_t *ret)
 {
-	static const char form[] = "a whole number of mbit or gbit: 500mbit, "
-				   "10gbit, at most 2000gbit";
+	static const char form[] = "a whole number of mbit or gbit, at most "
+				   "2000gbit";
 	char digits[12] = "";
 	uint64_t n, unit = 0;
 	size_t len;
@@ -145,7 +145,7 @@ bool scalar_rate(struct read *r, const struct key *k, const struct node *v,
 		memcpy(digits, v->text, len);
 	if (!unit || !len || (len > 1 && digits[0] == '0') ||
 	    parse_u64(digits, POL_RATE_MAX, &n) || n * unit > POL_RATE_MAX) {
-		bad_value(r, k, v, form);
+		bad_value(r, k, v, form, "500mbit");
 		return false;
 	}
 	*ret = (uint32_t)(n * unit);

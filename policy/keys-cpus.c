@@ -28,8 +28,7 @@ static READER(read_cpu_number)
 static READER(read_cpu_list)
 {
 	static const char form[] =
-		"CPUs of the host from 0 to 1023, each once, at most 256: "
-		"\"2-5,8\"";
+		"CPUs of the host from 0 to 1023, each once, at most 256";
 	struct pol_cpu_list *l = field(k, obj);
 	size_t n = 0;
 
@@ -37,7 +36,7 @@ static READER(read_cpu_list)
 		return;
 	if (strlen(v->text) != v->len || strchr(v->text, '\n') ||
 	    pol_cpus_parse(v->text, l->cpu, POL_CPU_LIST_MAX, &n) < 0) {
-		bad_value(r, k, v, form);
+		bad_value(r, k, v, form, "\"2-5,8\"");
 		return;
 	}
 	l->n = (uint32_t)n;
@@ -92,7 +91,7 @@ static READER(read_priority)
 /* "50us": a plain number would leave its unit to be guessed. */
 static READER(read_halt_poll)
 {
-	static const char form[] = "a time from 0us to 1000us: 50us";
+	static const char form[] = "a time from 0us to 1000us";
 	struct pol_guest *g = obj;
 	char digits[8];
 	uint64_t n;
@@ -102,13 +101,13 @@ static READER(read_halt_poll)
 		return;
 	if (v->len < 3 || v->len - 2 >= sizeof(digits) ||
 	    strcmp(v->text + v->len - 2, "us") != 0) {
-		bad_value(r, k, v, form);
+		bad_value(r, k, v, form, "50us");
 		return;
 	}
 	snprintf(digits, sizeof(digits), "%.*s", (int)v->len - 2, v->text);
 	if ((digits[0] == '0' && digits[1]) ||
 	    parse_u64(digits, POL_HALT_POLL_MAX, &n))
-		bad_value(r, k, v, form);
+		bad_value(r, k, v, form, "50us");
 	else
 		g->cpu.halt_poll = (struct pol_u32){ POL_GIVEN, (uint32_t)n };
 }

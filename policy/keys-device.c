@@ -18,9 +18,10 @@ static READER(read_device_name)
 	if (told_text(r, v, TOLD_TEXT, "^[A-Za-z][A-Za-z0-9_.-]{0,28}$"))
 		return;
 	if (v->kind == NODE_SCALAR && v->len > NAME_MAX_LEN)
-		refused_value(r, k, v,
-		              "a device's name has at most 29 "
-		              "characters");
+		diag_mend(refused_value(r, k, v,
+		                        "a device's name has at most 29 "
+		                        "characters"),
+		          "a shorter one");
 	else
 		scalar_name(r, k, v, dev->name);
 }

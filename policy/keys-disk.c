@@ -41,7 +41,8 @@ READER(read_ifname)
 	else
 		bad_value(r, k, v,
 		          "an interface's name: at most 15 characters, none "
-		          "of them a space, ':' or '/'");
+		          "of them a space, ':' or '/'",
+		          "net0");
 }
 
 /* ---- disks --------------------------------------------------------------- */
@@ -62,7 +63,8 @@ static READER(read_serial)
 	else
 		bad_value(r, k, v,
 		          "1 to 20 printable characters without spaces, "
-		          "quotes and backslashes");
+		          "quotes and backslashes",
+		          "root-1");
 }
 
 CHECK_NAMED(pol_disk);

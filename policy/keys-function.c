@@ -24,6 +24,18 @@ const char *pol_kind_name(enum pol_kind kind)
 	return (size_t)kind < ARRAY_SIZE(name) ? name[kind] : "unknown";
 }
 
+const char *kind_list(enum pol_kind kind)
+{
+	static const char *const name[] = {
+		[POL_KIND_NIC] = "nics",
+		[POL_KIND_DEVICE] = "devices",
+		[POL_KIND_GPU] = "gpus",
+		[POL_KIND_NVME] = "nvme",
+	};
+
+	return name[kind];
+}
+
 const char *pool_word(const struct pol_pool *pool)
 {
 	return pool->kind == POL_KIND_NIC ? "pool" : pol_kind_name(pool->kind);
@@ -38,9 +50,10 @@ READER(read_function_name)
 	if (told_text(r, v, TOLD_TEXT, "^[A-Za-z][A-Za-z0-9_.-]{0,26}$"))
 		return;
 	if (v->kind == NODE_SCALAR && v->len > NAME_MAX_LEN)
-		refused_value(r, k, v,
-		              "it has at most 27 characters: its VFs are "
-		              "called NAME#0 and so on");
+		diag_mend(refused_value(r, k, v,
+		                        "it has at most 27 characters: its "
+		                        "VFs are called NAME#0 and so on"),
+		          "a shorter one");
 	else
 		scalar_name(r, k, v, f->whole.name);
 }
@@ -255,8 +268,6 @@ void guest_use_init(void *item)
 	use->vf = -1;
 }
 
-static const char use_form[] = "a name, or one and its VF: \"gpu1#2\"";
-
 #define USE_FORM "^[A-Za-z][A-Za-z0-9_.-]{0,26}(#(0|[1-9][0-9]{0,2}))?$"
 
 /* One spelling each, since two uses are told apart by it. */
@@ -277,7 +288,7 @@ static bool split_use(struct read *r, const struct key *k, const struct node *v,
 	uint64_t n = 0;
 
 	if (len >= size || (mark && !parse_vf(mark + 1, &n))) {
-		bad_value(r, k, v, use_form);
+		bad_value(r, k, v, "a name, or one and its VF", "\"gpu1#2\"");
 		return false;
 	}
 	memcpy(name, v->text, len);

@@ -86,10 +86,10 @@ static const struct word shared_word[] = {
 	{ .text = "sriov", .value = POL_SHARED_SRIOV },
 	{ .text = "mediated", .later = true,
 	  .why = "mediated devices are made by the vendor's driver and tool, "
-	         "outside of PCI: write sriov where the card has VFs, or whole" },
+	         "outside of PCI" },
 	{ .text = "mig", .later = true,
 	  .why = "instances of a GPU are made by its vendor's tool (nvidia-smi "
-	         "mig): write sriov where the card has VFs, or whole" },
+	         "mig)" },
 };
 static const struct words shared = { shared_word, ARRAY_SIZE(shared_word) };
 // clang-format on

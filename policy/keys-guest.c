@@ -54,12 +54,13 @@ static READER(read_use)
 	if (i == SIZE_MAX)
 		return;
 	if (p->device[i].kind != POL_KIND_DEVICE) {
-		const char *kind = pol_kind_name(p->device[i].kind);
-		struct diag *d =
-			pol_err(r->errs, v->pos, FL_POL_REFERENCE,
-		                "'%s' is no device but a %s", v->text, kind);
+		enum pol_kind kind = p->device[i].kind;
 
-		diag_mend(d, "write it into the guest's list of such");
+		diag_mend(pol_err(r->errs, v->pos, FL_POL_REFERENCE,
+		                  "'%s' is no device but a %s", v->text,
+		                  pol_kind_name(kind)),
+		          "write `%s: [{ use: %s }]` in the guest instead",
+		          kind_list(kind), v->text);
 		return;
 	}
 	dev->device = i;

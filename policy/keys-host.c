@@ -32,7 +32,7 @@ void host_init(struct pol_host *h)
 
 struct span {
 	uint32_t min, max; /* milliseconds */
-	const char *form;
+	const char *form, *example;
 };
 
 /* "30s" in milliseconds. */
@@ -74,7 +74,7 @@ static bool read_span(struct read *r, const struct key *k, const struct node *v,
 	    !want_plain(r, k, v, span->form))
 		return false;
 	if (!span_parse(v->text, span->max, &ms) || ms < span->min) {
-		bad_value(r, k, v, span->form);
+		bad_value(r, k, v, span->form, span->example);
 		return false;
 	}
 	*ret = ms;
@@ -132,7 +132,8 @@ static READER(read_hostname)
 	else
 		bad_value(r, k, v,
 		          "a host's name: letters, digits, '-' and '.', at "
-		          "most 64");
+		          "most 64",
+		          "host1");
 }
 
 static READER(read_machine_id)
@@ -143,7 +144,7 @@ static READER(read_machine_id)
 	    !want_quoted(r, k, v))
 		return;
 	if (!pol_machine_id(v->text, h->machine_id))
-		diag_mend(bad_value(r, k, v, "32 hex digits"),
+		diag_mend(wrong_value(r, k, v, "32 hex digits"),
 		          "see `cat /etc/machine-id` of the host meant");
 }
 
@@ -187,7 +188,7 @@ static const struct table drift_table = {
 	.what = "drift", .keys = drift_keys, .n = ARRAY_SIZE(drift_keys),
 };
 static const struct span interval_span = {
-	0, DAY, "a time from 0s (no sweep) to 24h: 30s",
+	0, DAY, "a time from 0s (no sweep) to 24h", "30s",
 };
 static const struct key reconcile_keys[] = {
 	{ .name = "on-event", .read = read_flag,
@@ -227,10 +228,10 @@ bool pol_budget_find(const char *name, enum pol_budget *ret)
 }
 
 static const struct span confirm_span = {
-	0, DAY, "a time from 0s (never asked for) to 24h: 120s",
+	0, DAY, "a time from 0s (never asked for) to 24h", "120s",
 };
 static const struct span sysfs_span = {
-	SECOND, 600 * SECOND, "a time from 1s to 600s: 120s",
+	SECOND, 600 * SECOND, "a time from 1s to 600s", "120s",
 };
 static const struct key apply_keys[] = {
 	{ .name = "confirm-within", .read = read_given_ms, .arg = &confirm_span,
@@ -308,7 +309,8 @@ static READER(read_listen)
 		return;
 	}
 	if (!far) {
-		bad_value(r, k, v, "an address and a port: \"127.0.0.1:9808\"");
+		bad_value(r, k, v, "an address and a port",
+		          "\"127.0.0.1:9808\"");
 		return;
 	}
 	d = refused_value(r, k, v,

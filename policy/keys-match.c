@@ -19,7 +19,7 @@ static bool read_address(struct read *r, const struct key *k,
 		return false;
 	if (!bdf_parse(v->text, ret))
 		return true;
-	bad_value(r, k, v, "a full PCI address: \"0000:3b:00.0\"");
+	bad_value(r, k, v, "a full PCI address", "\"0000:3b:00.0\"");
 	return false;
 }
 
@@ -54,7 +54,7 @@ static bool read_id(struct read *r, const struct key *k, const struct node *v,
 		*ret = (uint16_t)id;
 		return true;
 	}
-	bad_value(r, k, v, "four hex digits: \"8086\"");
+	bad_value(r, k, v, "four hex digits", "\"8086\"");
 	return false;
 }
 
@@ -102,7 +102,8 @@ static READER(read_serial)
 	if (!ok) {
 		bad_value(r, k, v,
 		          "a serial number: 1 to 63 printable characters "
-		          "without blanks, quotes and backslashes");
+		          "without blanks, quotes and backslashes",
+		          "\"MT2135X00000\"");
 		return;
 	}
 	memcpy(m->serial, v->text, v->len + 1);
@@ -154,7 +155,7 @@ READER(read_altname)
 		return;
 	if (!v->len || v->len >= POL_ALTNAME || strpbrk(v->text, "/: \t") ||
 	    !strcmp(v->text, ".") || !strcmp(v->text, ".."))
-		bad_value(r, k, v, "a network interface's name");
+		bad_value(r, k, v, "a network interface's name", "net0");
 	else
 		memcpy(field(k, obj), v->text, v->len + 1);
 }
@@ -212,7 +213,7 @@ static READER(read_class)
 	m->by_interface = is_hex(v, 6, &n);
 	m->by_class = m->by_interface || is_hex(v, 4, &n);
 	if (!m->by_class) {
-		bad_value(r, k, v, "four hex digits, or six: \"0108\"");
+		bad_value(r, k, v, "four hex digits, or six", "\"0108\"");
 		return;
 	}
 	m->class_code = (uint16_t)(m->by_interface ? n >> 8 : n);

@@ -16,10 +16,8 @@
 void read_memory_bytes(struct read *r, const struct key *k,
                        const struct node *v, uint64_t *ret)
 {
-	static const char form[] = "a size from 16M to 4T in steps of 2M: "
-				   "512M, 16G";
+	static const char form[] = "a size from 16M to 4T in steps of 2M";
 	uint64_t bytes;
-	struct diag *d;
 
 	/* Even numbers of M from 16 on; K and the top are left to us. */
 	if (told_number(r, v, POL_MEMORY_MIN, POL_MEMORY_MAX) &&
@@ -34,11 +32,13 @@ void read_memory_bytes(struct read *r, const struct key *k,
 		*ret = bytes;
 		return;
 	}
-	d = bad_value(r, k, v, form);
 	if (!parse_size(v->text, &bytes) && bytes >= 16 && bytes < 65536 &&
 	    !(bytes & 1) && bytes == strtoull(v->text, NULL, 10))
-		diag_mend(d, "a plain number is bytes: write `%s: %sM`",
-		          k->name, v->text);
+		diag_mend(wrong_value(r, k, v, form),
+		          "a plain number is bytes: write `%s: %sM`", k->name,
+		          v->text);
+	else
+		bad_value(r, k, v, form, "512M");
 }
 
 static READER(read_memory_size)

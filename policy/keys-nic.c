@@ -22,14 +22,11 @@ static READER(read_nic_pool)
 	if (pool == SIZE_MAX)
 		return;
 	if (p->pool[pool].kind != POL_KIND_NIC) {
-		const char *kind = pool_word(&p->pool[pool]);
-
 		d = pol_err(r->errs, v->pos, FL_POL_REFERENCE,
-		            "'%s' is no pool but a %s", v->text, kind);
-		diag_mend(d,
-		          "a guest has its VFs by its list of such: "
-		          "`- use: %s`",
-		          v->text);
+		            "'%s' is no pool but a %s", v->text,
+		            pool_word(&p->pool[pool]));
+		diag_mend(d, "write `%s: [{ use: %s }]` in the guest instead",
+		          kind_list(p->pool[pool].kind), v->text);
 		return;
 	}
 	if (*p->pool[pool].driver &&

@@ -45,9 +45,8 @@ static READER(read_node_cpus)
 	if (!parse_vcpus(v, &cpus))
 		n->cpus = cpus;
 	else
-		bad_value(
-			r, k, v,
-			"vCPUs of the guest, from 0 on, each once: \"0-3,8\"");
+		bad_value(r, k, v, "vCPUs of the guest, from 0 on, each once",
+		          "\"0-3,8\"");
 }
 
 static void node_init(void *item)

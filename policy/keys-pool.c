@@ -133,7 +133,7 @@ static bool add_functions(struct read *r, const struct key *k,
                           const struct node *v, struct pol_pool *pool)
 {
 	static const char form[] = "a nic and its VFs in ascending order, up "
-				   "to 255: edge0#0-3,5";
+				   "to 255";
 	struct vf_range range = { 0, 0 };
 	const char *s;
 	size_t nic;
@@ -145,7 +145,7 @@ static bool add_functions(struct read *r, const struct key *k,
 		return false;
 	s = strchr(v->text, '#');
 	if (!s || s == v->text) {
-		bad_value(r, k, v, form);
+		bad_value(r, k, v, form, "\"edge0#0-3,5\"");
 		return false;
 	}
 	nic = find_nic(r, v, (size_t)(s - v->text));
@@ -153,7 +153,7 @@ static bool add_functions(struct read *r, const struct key *k,
 		return false;
 	for (unsigned next = 0; *s++; next = range.last + 1) {
 		if (!parse_range(&s, &range) || range.first < next) {
-			bad_value(r, k, v, form);
+			bad_value(r, k, v, form, "\"edge0#0-3,5\"");
 			return false;
 		}
 		if (!add_range(r, v, nic, range, pool))
@@ -216,6 +216,8 @@ static READER(read_placement)
 
 /* ---- mac ----------------------------------------------------------------- */
 
+#define EXAMPLE_PREFIX "\"02:5a:10\""
+
 static READER(read_mac_prefix)
 {
 	struct pol_pool *pool = obj;
@@ -228,11 +230,12 @@ static READER(read_mac_prefix)
 		return;
 	snprintf(full, sizeof(full), "%.8s:00:00:01", v->text);
 	if (v->len != 8 || mac_parse(full, mac)) {
-		bad_value(r, k, v, "three pairs of hex digits: \"02:5a:10\"");
+		bad_value(r, k, v, "three pairs of hex digits", EXAMPLE_PREFIX);
 		return;
 	}
 	if (mac_refused(mac)) {
-		refused_value(r, k, v, mac_refused(mac));
+		diag_mend(refused_value(r, k, v, mac_refused(mac)),
+		          "for example `%s: " EXAMPLE_PREFIX "`", k->name);
 		return;
 	}
 	memcpy(pool->mac_prefix, mac, sizeof(pool->mac_prefix));
@@ -263,7 +266,7 @@ static void mac_done(struct read *r, const struct node *map, void *obj)
 		return;
 	d = pol_err(r->errs, map->pos, FL_POL_MISSING,
 	            "mac: stable needs 'prefix'");
-	diag_mend(d, "add `prefix: \"02:5a:10\"` or another of your own");
+	diag_mend(d, "add `prefix: " EXAMPLE_PREFIX "` or another of your own");
 }
 
 // clang-format off
@@ -288,12 +291,8 @@ static READER(read_pool_mac)
 	    (v->kind == NODE_SCALAR && !strcmp(v->text, "none")))
 		return;
 	if (v->kind == NODE_SCALAR) {
-		struct diag *d = bad_value(r, k, v, "none, or a mapping");
-
-		diag_mend(d,
-		          "write `%s: { prefix: \"02:5a:10\", assign: "
-		          "stable }`",
-		          k->name);
+		bad_value(r, k, v, "none, or a mapping",
+		          "{ prefix: " EXAMPLE_PREFIX ", assign: stable }");
 		return;
 	}
 	pool->mac_assign = POL_MAC_STABLE;

@@ -67,7 +67,8 @@ READER(read_scrub)
 	else if (v->kind == NODE_LIST)
 		read_steps(r, k, v, pool);
 	else if (v->kind != NODE_SCALAR || strcmp(v->text, "none") != 0)
-		bad_value(r, k, v, "none, or a list of steps");
+		bad_value(r, k, v, "none, or a list of steps",
+		          "[function-reset, zero-admin-state, verify]");
 }
 
 unsigned pol_pool_scrub(const struct pol_pool *pool)

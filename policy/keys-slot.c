@@ -28,7 +28,7 @@ READER(read_slot)
 	    !parse_u64(hex, POL_SLOTS, &dev) && dev)
 		*slot = (uint8_t)dev;
 	else
-		bad_value(r, k, v, "\"01.0\" to \"1f.0\"");
+		bad_value(r, k, v, "\"01.0\" to \"1f.0\"", "\"01.0\"");
 }
 
 /* Whoever wants one, in the order of giving. */

@@ -24,7 +24,8 @@ static READER(read_smbios_text)
 	else
 		bad_value(r, k, v,
 		          "1 to 127 printable ASCII characters without quotes "
-		          "and backslashes, no space at either end");
+		          "and backslashes, no space at either end",
+		          "\"text\"");
 }
 
 static READER(read_uuid)
@@ -43,7 +44,8 @@ static READER(read_uuid)
 		s->has_uuid = true;
 		return;
 	}
-	bad_value(r, k, v, "a UUID: \"00112233-4455-6677-8899-aabbccddeeff\"");
+	bad_value(r, k, v, "a UUID other than zeros",
+	          "\"00112233-4455-6677-8899-aabbccddeeff\"");
 }
 
 // clang-format off

@@ -52,7 +52,8 @@ static READER(read_param_value)
 	else
 		bad_value(r, k, v,
 		          "as `devlink dev param show` prints it, at most 32 "
-		          "characters");
+		          "characters",
+		          "smfs");
 }
 
 static READER(read_cmode)
@@ -252,7 +253,7 @@ static bool add_vlans(struct pol_vlan *vlan, const char *text)
 READER(read_trunk)
 {
 	static const char form[] = "VLANs from 1 to 4094 and ranges of them, "
-				   "ascending, at most 16: [10, 20-29]";
+				   "ascending, at most 16";
 	struct pol_vlan *vlan = obj;
 
 	if (v->kind != NODE_LIST || !v->n) {
@@ -266,7 +267,7 @@ READER(read_trunk)
 		    !want_plain(r, k, c, form))
 			return;
 		if (!add_vlans(vlan, c->text)) {
-			bad_value(r, k, c, form);
+			bad_value(r, k, c, form, "20-29");
 			return;
 		}
 	}

@@ -37,8 +37,8 @@ bool check_nvme(struct resolve *r, enum pol_kind kind, const char *name,
 	            name, bdf_format(b, text));
 	diag_why(d, "its class is %04x, and that of such is %04x",
 	         w->class_code, CLASS_NVM);
-	diag_mend(d, "match another, see `lspci -nn -d ::0108`; or name it "
-	             "under 'devices'");
+	diag_mend(d, "match a disk (`lspci -nn -d ::0108` lists them), or move "
+	             "the entry to 'devices', 'gpus' or 'nics'");
 	return true;
 }
 

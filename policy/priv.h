@@ -129,6 +129,9 @@ struct named {
 	               #type " begins as struct named")
 void read_list(struct read *r, const struct key *k, const struct node *v,
                void *obj);
+/* Else an error is added. */
+bool list_fits(struct read *r, const struct key *k, const struct node *v,
+               size_t max);
 /* A nested mapping into the same object; arg is its table. */
 void read_nested(struct read *r, const struct key *k, const struct node *v,
                  void *obj);
@@ -144,6 +147,7 @@ struct word {
 	bool later;      /* known, not supported yet */
 	const char *why; /* it is not */
 };
+#define WORDS_MAX 32 /* more than any table has, of keys too */
 struct words {
 	const struct word *word;
 	size_t n;
@@ -159,11 +163,15 @@ bool scalar_word(struct read *r, const struct key *k, const struct node *v,
                  const struct words *words, unsigned *ret);
 bool scalar_name(struct read *r, const struct key *k, const struct node *v,
                  char ret[static POL_NAME]);
-/* FL_POL_VALUE: "it must be FORM", or another reason. */
+/* FL_POL_VALUE, for a reason, or as "it must be FORM"; the mend is the
+ * caller's to add. */
 struct diag *refused_value(struct read *r, const struct key *k,
                            const struct node *v, const char *why);
-struct diag *bad_value(struct read *r, const struct key *k,
-                       const struct node *v, const char *form);
+struct diag *wrong_value(struct read *r, const struct key *k,
+                         const struct node *v, const char *form);
+/* The same with its mend: how such a value is written. */
+void bad_value(struct read *r, const struct key *k, const struct node *v,
+               const char *form, const char *example);
 
 /* ---- describe.c: what a reader would take -------------------------------- */
 
@@ -247,6 +255,8 @@ void place_named(struct read *r, const struct node *v,
 void guest_nic_init(void *item);
 /* keys-function.c: "pool", or the kind of function that has it for its VFs. */
 const char *pool_word(const struct pol_pool *pool);
+/* The key of a list of such, of the policy and of a guest: "gpus". */
+const char *kind_list(enum pol_kind kind);
 /* keys-gpu.c: those that `text`, a reset_method of the kernel's, has. */
 unsigned reset_bits(const char *text);
 void reset_names(unsigned bits, char *buf, size_t size);

@@ -24,13 +24,25 @@ struct diag *refused_value(struct read *r, const struct key *k,
 	return d;
 }
 
-struct diag *bad_value(struct read *r, const struct key *k,
-                       const struct node *v, const char *form)
+struct diag *wrong_value(struct read *r, const struct key *k,
+                         const struct node *v, const char *form)
 {
 	struct diag *d = refused_value(r, k, v, "");
 
 	diag_why(d, "it must be %s", form);
 	return d;
+}
+
+void bad_value(struct read *r, const struct key *k, const struct node *v,
+               const char *form, const char *example)
+{
+	struct diag *d = wrong_value(r, k, v, form);
+
+	/* An item of a list stands alone. */
+	if (v->key)
+		diag_mend(d, "for example `%s: %s`", k->name, example);
+	else
+		diag_mend(d, "for example `%s`", example);
 }
 
 bool want_scalar(struct read *r, const struct key *k, const struct node *v)
@@ -79,10 +91,25 @@ bool want_plain(struct read *r, const struct key *k, const struct node *v,
 	if (!want_scalar(r, k, v))
 		return false;
 	if (v->quoted)
-		diag_mend(bad_value(r, k, v, form),
+		diag_mend(wrong_value(r, k, v, form),
 		          "write it without quotes: `%s: %s`", k->name,
 		          node_show(v, text));
 	return !v->quoted;
+}
+
+/* The nearest that it could be; where it is no number, the least. */
+static void bad_number(struct read *r, const struct key *k,
+                       const struct node *v, const struct range *range,
+                       const char *form)
+{
+	char nearest[12];
+	uint64_t n = range->min;
+
+	if (!v->text[strspn(v->text, "0123456789")] && v->text[0] != '0')
+		n = strtoull(v->text, NULL, 10);
+	n = MIN(MAX(n, (uint64_t)range->min), (uint64_t)range->max);
+	snprintf(nearest, sizeof(nearest), "%u", (uint32_t)n);
+	bad_value(r, k, v, form, nearest);
 }
 
 bool scalar_u32(struct read *r, const struct key *k, const struct node *v,
@@ -103,7 +130,7 @@ bool scalar_u32(struct read *r, const struct key *k, const struct node *v,
 	/* 0x10 and 010 mean different numbers to different readers. */
 	if ((v->text[0] == '0' && v->text[1]) ||
 	    parse_u64(v->text, range->max, &n) || n < range->min) {
-		bad_value(r, k, v, form);
+		bad_number(r, k, v, range, form);
 		return false;
 	}
 	*ret = (uint32_t)n;
@@ -120,9 +147,27 @@ static void list_words(const struct words *words, char *buf, size_t size)
 			                       words->word[i].text);
 }
 
+static void bad_word(struct read *r, const struct key *k, const struct node *v,
+                     const struct words *words, const char *form)
+{
+	const char *text[WORDS_MAX], *near;
+	size_t n = 0;
+
+	for (size_t i = 0; i < words->n && n < WORDS_MAX; i++)
+		if (!words->word[i].later)
+			text[n++] = words->word[i].text;
+	near = nearest_word(v->text, text, n);
+	if (near)
+		diag_mend(wrong_value(r, k, v, form), "did you mean '%s'?",
+		          near);
+	else
+		bad_value(r, k, v, form, text[0]);
+}
+
 bool scalar_word(struct read *r, const struct key *k, const struct node *v,
                  const struct words *words, unsigned *ret)
 {
+	static const char not_yet[] = "not supported by this version";
 	char form[120];
 
 	if (told_words(r, v, words))
@@ -137,15 +182,15 @@ bool scalar_word(struct read *r, const struct key *k, const struct node *v,
 		if (strcasecmp(v->text, w->text) != 0)
 			continue;
 		if (w->later) {
-			refused_value(r, k, v,
-			              w->why ? w->why
-			                     : "not supported by this version");
+			diag_mend(refused_value(r, k, v,
+			                        w->why ? w->why : not_yet),
+			          "write %s", form);
 			return false;
 		}
 		*ret = w->value;
 		return true;
 	}
-	bad_value(r, k, v, form);
+	bad_word(r, k, v, words, form);
 	return false;
 }
 
@@ -184,7 +229,8 @@ bool scalar_name(struct read *r, const struct key *k, const struct node *v,
 	if (!ok) {
 		bad_value(r, k, v,
 		          "a letter, then letters, digits, '-', '_' or '.', "
-		          "at most 31 in all");
+		          "at most 31 in all",
+		          "a-name");
 		return false;
 	}
 	if (!v->quoted && is_yaml_word(v->text)) {
@@ -225,14 +271,11 @@ READER(read_bool)
 		return;
 	yes = !strcmp(v->text, "true");
 	if (!yes && strcmp(v->text, "false") != 0) {
-		struct diag *d = bad_value(r, k, v, "true or false");
-
-		if (is_yaml_word(v->text))
-			diag_mend(d, "write `%s: %s`", k->name,
-			          strchr("yYtT", v->text[0]) ||
-			                          !strcasecmp(v->text, "on")
-			                  ? "true"
-			                  : "false");
+		bad_value(r, k, v, "true or false",
+		          strchr("yYtT1", v->text[0]) ||
+		                          !strcasecmp(v->text, "on")
+		                  ? "true"
+		                  : "false");
 		return;
 	}
 	*f = (struct pol_bool){ POL_GIVEN, yes };
@@ -247,7 +290,8 @@ READER(read_path)
 		return;
 	if (v->text[0] != '/' || v->len >= POL_PATH || strstr(v->text, "/../"))
 		bad_value(r, k, v,
-		          "an absolute path without '/../', at most 255 bytes");
+		          "an absolute path without '/../', at most 255 bytes",
+		          "/srv/vmlinuz");
 	else
 		memcpy(field(k, obj), v->text, v->len + 1);
 }
@@ -265,8 +309,11 @@ READER(read_cmdline)
 	if (ok)
 		memcpy(field(k, obj), v->text, v->len + 1);
 	else
-		bad_value(r, k, v, "at most 2047 characters of ASCII");
+		bad_value(r, k, v, "at most 2047 characters of ASCII",
+		          "console=ttyS0");
 }
+
+#define EXAMPLE_MAC "\"02:5a:10:00:00:01\""
 
 READER(read_mac)
 {
@@ -285,12 +332,14 @@ READER(read_mac)
 	if (!want_quoted(r, k, v))
 		return;
 	if (mac_parse(v->text, mac)) {
-		bad_value(r, k, v, "six pairs of hex digits with colons");
+		bad_value(r, k, v, "six pairs of hex digits with colons",
+		          EXAMPLE_MAC);
 		return;
 	}
 	refused = mac_refused(mac);
 	if (refused) {
-		refused_value(r, k, v, refused);
+		diag_mend(refused_value(r, k, v, refused),
+		          "for example `%s: " EXAMPLE_MAC "`", k->name);
 		return;
 	}
 	f->given = POL_GIVEN;

@@ -11,9 +11,6 @@
 
 #include "policy/priv.h"
 
-/* More words than any table has. */
-#define WORDS_MAX 32
-
 static const struct key *find_key(const struct table *t, const char *name)
 {
 	for (size_t i = 0; i < t->n; i++)
@@ -174,6 +171,18 @@ static void check_name(struct read *r, const struct node *item,
 	}
 }
 
+bool list_fits(struct read *r, const struct key *k, const struct node *v,
+               size_t max)
+{
+	if (v->n <= max)
+		return true;
+	diag_mend(pol_err(r->errs, v->pos, FL_POL_VALUE,
+	                  "'%s' has %zu entries, at most %zu are allowed",
+	                  k->name, v->n, max),
+	          "remove what is too much");
+	return false;
+}
+
 void read_list(struct read *r, const struct key *k, const struct node *v,
                void *obj)
 {
@@ -195,14 +204,8 @@ void read_list(struct read *r, const struct key *k, const struct node *v,
 		diag_mend(d, "begin each %s with `- `", l->item->what);
 		return;
 	}
-	if (v->n > l->max) {
-		diag_mend(pol_err(r->errs, v->pos, FL_POL_VALUE,
-		                  "'%s' has %zu entries, at most %zu are "
-		                  "allowed",
-		                  k->name, v->n, l->max),
-		          "remove what is too much");
+	if (!list_fits(r, k, v, l->max))
 		return;
-	}
 	array = calloc(v->n, l->size);
 	if (!array) {
 		r->oom = true;

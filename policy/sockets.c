@@ -36,17 +36,17 @@ static void add_socket(struct read *r, const struct key *k,
 
 	if (told_text(r, v, TOLD_TEXT, LIST_OF_CPUS) || !want_quoted(r, k, v))
 		return;
-	if (socket > UINT8_MAX || strlen(v->text) != v->len ||
-	    strchr(v->text, '\n') ||
+	if (strlen(v->text) != v->len || strchr(v->text, '\n') ||
 	    pol_cpus_parse(v->text, node, ARRAY_SIZE(node), &n) < 0) {
-		bad_value(r, k, v, "memory nodes, each once: \"0-1,4\"");
+		bad_value(r, k, v, "memory nodes, each once", "\"0-1,4\"");
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
 		if (node[i] < POL_SOCKET_NODES)
 			add_node(r, v, node[i], socket, h);
 		else
-			bad_value(r, k, v, "memory nodes up to 127");
+			bad_value(r, k, v, "memory nodes up to 127",
+			          "\"0-1,4\"");
 }
 
 READER(read_sockets)
@@ -64,6 +64,9 @@ READER(read_sockets)
 		          k->name);
 		return;
 	}
+	/* Each has a node of its own. */
+	if (!list_fits(r, k, v, POL_SOCKET_NODES))
+		return;
 	h->sockets_pos = v->pos;
 	for (const struct node *c = v->first; c; c = c->next)
 		add_socket(r, k, c, ++socket, h);
