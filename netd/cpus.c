@@ -106,10 +106,10 @@ int cpus_check(struct work *w, const struct pol_policy *p,
 	}
 	for (unsigned i = 0; i < POL_HOST_CPUS; i++)
 		h.online[i] = has(&online, i);
-	read_cores(root_fd, &g->cpu.pin, &h);
-	read_cores(root_fd, &g->cpu.emulator, &h);
-	for (size_t i = 0; g->cpu.apart && i < p->n_guests; i++)
+	for (size_t i = 0; g->cpu.apart && i < p->n_guests; i++) {
 		read_cores(root_fd, &p->guest[i].cpu.pin, &h);
+		read_cores(root_fd, &p->guest[i].cpu.emulator, &h);
+	}
 	return pol_cpus_check(p, g, &h, &w->diag);
 }
 

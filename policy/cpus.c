@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Lists of the host's CPUs, and whether a guest's threads can be where the
- * policy puts them in a host as it is. Pure: netd reads the host.
+ * Lists of the host's CPUs; whether the guests of a policy get on with theirs;
+ * and whether a guest's threads can be where the policy puts them in a host as
+ * it is. Pure: netd reads the host.
+ *
+ * A CPU is a guest's own where it is pinned there with no other vCPU, unless it
+ * says `shared`; and where it says `siblings: avoid`, the core of it, too. What
+ * is own, no other guest of the policy may name, for vCPUs or for the VMM's
+ * threads: both at once would be slower than either was told. That of one CPU
+ * is seen in the file (check_pins), that of one core where the cores are known
+ * (pol_cpus_check).
  */
 
 #include <stdlib.h>
@@ -74,6 +82,73 @@ int pol_cpus_parse(const char *text, uint16_t *ret, size_t max, size_t *ret_n)
 	return 0;
 }
 
+/* ---- the guests of a policy ---------------------------------------------- */
+
+/* Who has each CPU first, from 1; 0 = nobody. */
+struct claims {
+	uint16_t own[POL_HOST_CPUS], any[POL_HOST_CPUS];
+};
+
+static bool is_own(const struct pol_guest *g)
+{
+	return g->cpu.apart || (g->cpu.pin.n == g->cpus && !g->cpu.shared);
+}
+
+static void refuse_claim(struct read *r, const struct pol_guest *g,
+                         const struct pol_cpu_list *l, unsigned cpu,
+                         const struct pol_guest *other, bool others)
+{
+	const struct pol_guest *owner = others ? other : g;
+	struct diag *d = pol_err(r->errs, l->pos, FL_POL_PINNED,
+	                         "guest %s: '%s' has CPU %u of the host, which "
+	                         "guest %s has, too",
+	                         g->name, l == &g->cpu.pin ? "pin" : "emulator",
+	                         cpu, other->name);
+
+	diag_why(d, "guest %s has it for itself: %s (%s)", owner->name,
+	         owner->cpu.apart ? "`siblings: avoid`"
+	                          : "'pin' has one for each vCPU",
+	         WHERE(r->policy, owner->cpu.pin.pos, l->pos));
+	diag_mend(d,
+	          "other CPUs; or %s`shared: true` in guest %s, if both may be "
+	          "slower for it or never run at once",
+	          owner->cpu.apart ? "`siblings: allow` and " : "",
+	          owner->name);
+}
+
+static void claim(struct read *r, struct claims *c, size_t guest,
+                  const struct pol_cpu_list *l)
+{
+	const struct pol_guest *g = &r->policy->guest[guest];
+	const uint16_t me = (uint16_t)(guest + 1);
+	bool own = l == &g->cpu.pin && is_own(g), said = false;
+
+	for (uint32_t i = 0; i < l->n; i++) {
+		uint16_t *first = &c->any[l->cpu[i]];
+		uint16_t *owner = &c->own[l->cpu[i]];
+		uint16_t other = *owner ? *owner : own ? *first : 0;
+
+		if (other && other != me && !said) {
+			refuse_claim(r, g, l, l->cpu[i],
+			             &r->policy->guest[other - 1], *owner);
+			said = true;
+		}
+		*first = *first ? *first : me;
+		if (own && !*owner)
+			*owner = me;
+	}
+}
+
+void check_pins(struct read *r)
+{
+	struct claims c = { .own = { 0 } };
+
+	for (size_t i = 0; i < r->policy->n_guests; i++) {
+		claim(r, &c, i, &r->policy->guest[i].cpu.pin);
+		claim(r, &c, i, &r->policy->guest[i].cpu.emulator);
+	}
+}
+
 /* ---- a guest in a host --------------------------------------------------- */
 
 static int check_there(const struct pol_guest *g, const char *key,
@@ -144,6 +219,18 @@ static int check_apart(const struct pol_guest *g, uint32_t i,
 	return 0;
 }
 
+static int check_guest(const struct pol_guest *g, uint32_t i,
+                       const struct pol_guest *other,
+                       const struct pol_host_cpus *h, struct diag *d)
+{
+	int r = check_apart(g, i, other, "pin", &other->cpu.pin, h, d);
+
+	if (r == 0)
+		r = check_apart(g, i, other, "emulator", &other->cpu.emulator,
+		                h, d);
+	return r;
+}
+
 int pol_cpus_check(const struct pol_policy *p, const struct pol_guest *g,
                    const struct pol_host_cpus *h, struct diag *d)
 {
@@ -152,10 +239,8 @@ int pol_cpus_check(const struct pol_policy *p, const struct pol_guest *g,
 	if (r == 0)
 		r = check_there(g, "emulator", &g->cpu.emulator, h, d);
 	for (uint32_t i = 0; r == 0 && g->cpu.apart && i < g->cpu.pin.n; i++) {
-		r = check_apart(g, i, g, "emulator", &g->cpu.emulator, h, d);
 		for (size_t k = 0; r == 0 && k < p->n_guests; k++)
-			r = check_apart(g, i, &p->guest[k], "pin",
-			                &p->guest[k].cpu.pin, h, d);
+			r = check_guest(g, i, &p->guest[k], h, d);
 	}
 	return r;
 }

@@ -173,15 +173,30 @@ static void check_fifo(struct read *r, const struct node *map,
 	diag_mend(d, "for 2 vCPUs: `pin: \"2-3\", emulator: \"0-1\"`");
 }
 
+static void check_without_pin(struct read *r, const struct node *map,
+                              const char *key, const char *said)
+{
+	diag_mend(pol_err(r->errs, node_get(map, key)->pos, FL_POL_CONFLICT,
+	                  "`%s` says nothing without 'pin'", said),
+	          "add 'pin', or remove '%s'", key);
+}
+
 static void check_siblings(struct read *r, const struct node *map,
                            const struct pol_guest *g)
 {
-	if (!g->cpu.apart || g->cpu.pin.n)
+	const struct pol_cpus *c = &g->cpu;
+	struct diag *d;
+
+	if (c->apart && !c->pin.n)
+		check_without_pin(r, map, "siblings", "siblings: avoid");
+	else if (c->shared && !c->pin.n)
+		check_without_pin(r, map, "shared", "shared: true");
+	if (!c->apart || !c->shared)
 		return;
-	diag_mend(pol_err(r->errs, node_get(map, "siblings")->pos,
-	                  FL_POL_CONFLICT,
-	                  "`siblings: avoid` says nothing without 'pin'"),
-	          "add 'pin', or remove 'siblings'");
+	d = pol_err(r->errs, node_get(map, "shared")->pos, FL_POL_CONFLICT,
+	            "`shared: true` beside `siblings: avoid`");
+	diag_why(d, "what nobody may have a thread of cannot be shared");
+	diag_mend(d, "remove one of the two");
 }
 
 static void cpus_done(struct read *r, const struct node *map, void *obj)
@@ -274,6 +289,7 @@ static const struct key cpus_keys[] = {
 	{ .name = "pin", .read = read_cpu_list, AT(pin) },
 	{ .name = "emulator", .read = read_cpu_list, AT(emulator) },
 	{ .name = "siblings", .read = read_siblings },
+	{ .name = "shared", .read = read_flag, AT(shared) },
 	{ .name = "scheduler", .read = read_scheduler },
 	{ .name = "priority", .read = read_priority },
 	{ .name = "halt-poll", .read = read_halt_poll },

@@ -483,6 +483,7 @@ struct pol_cpus {                         /* of a guest, beside their number */
 	                            all of them for all */
 	struct pol_cpu_list emulator;
 	bool apart;               /* siblings: avoid */
+	bool shared;              /* those of `pin`, with other guests */
 	uint32_t fifo;            /* scheduler: fifo, its priority; 0 = none */
 	struct pol_u32 halt_poll; /* microseconds */
 };

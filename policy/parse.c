@@ -2,7 +2,7 @@
 /*
  * pol_parse: the text becomes nodes (node.c), the nodes a policy (schema.c by
  * the tables in keys*.c), then what concerns several guests is checked. The
- * MACs, files and interfaces are compared only in a policy without errors: a
+ * MACs, files, interfaces and CPUs are compared only in a policy without errors: a
  * name misread would give addresses that nobody wrote.
  */
 
@@ -34,6 +34,8 @@ static int read_policy(const struct node *root, struct pol_policy *p,
 		check_own(&r);
 	if (!errs->n)
 		check_overlays(&r);
+	if (!errs->n)
+		check_pins(&r);
 	free(r.taken);
 	if (r.oom)
 		return -ENOMEM;

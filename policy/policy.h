@@ -129,6 +129,7 @@ enum {
 	FL_POL_OVS = 181,       /* what a bridge of Open vSwitch cannot be */
 	FL_POL_SOCKET = 189,    /* memory nodes are not in such sockets */
 	FL_POL_ROOT = 190,      /* a guest's VFs are not below one root port */
+	FL_POL_PINNED = 191,    /* a CPU is one guest's own, and another's */
 };
 
 struct pol_error {

@@ -313,6 +313,8 @@ extern const char never_balloon[], never_ksm[], never_reporting[];
 READER(read_slot);   /* uint8_t */
 READER(read_memory); /* of a struct pol_guest */
 READER(read_cpus);   /* the same */
+/* cpus.c: CPUs that a guest has for itself, and another names. */
+void check_pins(struct read *r);
 /* keys-cpus.c: APIC ids that need a word of the guest's command line. */
 void check_cmdline_cpus(struct read *r, const struct node *map,
                         const struct pol_guest *g);

@@ -104,7 +104,7 @@ cat >/run/policy.yaml <<-END
 	version: 1
 	guests:
 	  - name: fast
-	    cpus: { count: 1, pin: "1", emulator: "0", scheduler: fifo, priority: 7, halt-poll: 50us }
+	    cpus: { count: 1, pin: "1", shared: true, emulator: "0", scheduler: fifo, priority: 7, halt-poll: 50us }
 	    memory: 256M
 	    kernel: /var/lib/fairlead/images/vmlinuz
 	    initrd: /var/lib/fairlead/images/initrd.img

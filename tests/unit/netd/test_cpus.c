@@ -14,17 +14,19 @@
 
 #define CPU "sys/devices/system/cpu/"
 
-/* Six CPUs online of eight; n and n + 4 are of one core. */
+/* Eight CPUs online of ten; n and n + 4 are of one core, and 8 and 9. */
 static int setup(void **state)
 {
 	static struct tree t;
 
 	tree_make(&t);
-	put(&t, CPU "online", "0-5\n");
+	put(&t, CPU "online", "0-5,8-9\n");
 	put(&t, CPU "cpu0/topology/thread_siblings_list", "0,4\n");
 	put(&t, CPU "cpu1/topology/thread_siblings_list", "1,5\n");
 	put(&t, CPU "cpu4/topology/thread_siblings_list", "0,4\n");
 	put(&t, CPU "cpu5/topology/thread_siblings_list", "1,5\n");
+	put(&t, CPU "cpu8/topology/thread_siblings_list", "8-9\n");
+	put(&t, CPU "cpu9/topology/thread_siblings_list", "8-9\n");
 	*state = &t;
 	return 0;
 }
@@ -39,7 +41,7 @@ static struct pol_policy *policy(const char *cpus)
 	         "version: 1\nguests:\n"
 	         "  - { name: a, memory: 16M, kernel: /k, cpus: { %s } }\n"
 	         "  - { name: b, memory: 16M, kernel: /k,\n"
-	         "      cpus: { count: 1, pin: \"5\" } }\n",
+	         "      cpus: { count: 1, pin: \"5\", emulator: \"9\" } }\n",
 	         cpus);
 	assert_int_equal(pol_parse(text, strlen(text), &p, &errs), 0);
 	return p;
@@ -71,6 +73,8 @@ static void host(void **state)
 		{ "count: 2, pin: \"0,4\", siblings: avoid", FL_POL_SIBLINGS },
 		{ "count: 2, threads: 2, pin: \"0,4\", siblings: avoid", 0 },
 		{ "count: 1, pin: \"1\", siblings: avoid", FL_POL_SIBLINGS },
+		/* where the threads of b's VMM are */
+		{ "count: 1, pin: \"8\", siblings: avoid", FL_POL_SIBLINGS },
 		/* the kernel says nothing of their cores */
 		{ "count: 2, pin: \"2-3\", siblings: avoid", 0 },
 	};
@@ -120,9 +124,9 @@ static void lease(void **state)
 {
 	(void)state;
 	described("count: 4", "{}");
-	described("count: 4, pin: \"3,0-2\", emulator: \"5\", sockets: 2, "
+	described("count: 4, pin: \"3,0-2\", emulator: \"4\", sockets: 2, "
 	          "scheduler: fifo, priority: 7, halt-poll: 0us",
-	          "{\"cores\":2,\"emulator\":[5],\"fifo\":7,"
+	          "{\"cores\":2,\"emulator\":[4],\"fifo\":7,"
 	          "\"halt_poll_ns\":0,\"pin\":[3,0,1,2],\"sockets\":2,"
 	          "\"threads\":1}");
 	described("count: 2, halt-poll: 50us, apic-id-shift: 4",

@@ -490,8 +490,8 @@ static void test_cpus_in_a_host(void **state)
 		{ "count: 1, pin: \"1\", siblings: avoid",
 		  "count: 1, pin: \"5\"", FL_POL_SIBLINGS, -EBUSY },
 		{ "count: 1, pin: \"1\", siblings: avoid",
-		  "count: 1, pin: \"1\"", FL_POL_SIBLINGS, -EBUSY },
-		{ "count: 1, pin: \"1\"", "count: 1, pin: \"1\"", 0, 0 },
+		  "count: 1, emulator: \"5\"", FL_POL_SIBLINGS, -EBUSY },
+		{ "count: 1, pin: \"1\"", "count: 1, pin: \"5\"", 0, 0 },
 		{ "count: 1, pin: \"1\", siblings: avoid",
 		  "count: 1, pin: \"2\"", 0, 0 },
 	};
