@@ -50,6 +50,7 @@ SRCS_policy := \
 	machine-json.c \
 	match.c \
 	msix.c \
+	near.c \
 	nvme.c \
 	node.c \
 	nodes.c \

@@ -7,7 +7,8 @@
  * answer on every machine and at every time, a plan shows all of it, a guest
  * added at the end moves nobody, and nobody's VF depends on who happens to
  * run. For the same reason a physical function's memory node is the one that
- * the policy states of it (`match: numa`), which the machine must then have.
+ * the policy states of it (`match: numa`), which the machine must then have;
+ * what it does not state is looked at when the machine is known (near.c).
  *
  * Order: VFs at the guest's memory node, then those at another one of the same
  * socket (`host: sockets`), then those of which nothing is stated, then the
@@ -63,52 +64,6 @@ static void count(const struct pol_policy *p, const struct pol_guest *me,
 			t->n[n->fn.nic]++;
 			t->others[n->fn.nic] |= &p->guest[g] != me;
 		}
-}
-
-/* ---- memory nodes -------------------------------------------------------- */
-
-static bool shares_socket(const struct pol_policy *p, const struct pol_guest *g,
-                          uint16_t node)
-{
-	uint8_t socket = pol_socket(&p->host, node);
-	bool shared = g->host_node >= 0 &&
-	              pol_socket(&p->host, (unsigned)g->host_node) == socket;
-
-	for (size_t i = 0; i < g->n_nodes; i++) {
-		int host = g->node[i].host;
-
-		shared |= host >= 0 &&
-		          pol_socket(&p->host, (unsigned)host) == socket;
-	}
-	return socket && shared;
-}
-
-static enum pol_near near(const struct pol_policy *p, const struct pol_nic *nic,
-                          const struct pol_guest *g)
-{
-	bool named = g && g->host_node >= 0;
-
-	for (size_t i = 0; g && i < g->n_nodes; i++)
-		named |= g->node[i].host >= 0;
-	if (!named || g->numa == POL_NUMA_NONE)
-		return POL_NEAR_ANY;
-	if (!nic->match.by_node)
-		return POL_NEAR_UNKNOWN;
-	if (g->host_node == nic->match.node)
-		return POL_NEAR_SAME;
-	for (size_t i = 0; i < g->n_nodes; i++)
-		if (g->node[i].host == nic->match.node)
-			return POL_NEAR_SAME;
-	return shares_socket(p, g, nic->match.node) ? POL_NEAR_SOCKET
-	                                            : POL_NEAR_OTHER;
-}
-
-static bool is_far(const struct pol_guest *g, enum pol_near near)
-{
-	if (g->numa != POL_NUMA_REQUIRED)
-		return false;
-	return near == POL_NEAR_OTHER ||
-	       (near == POL_NEAR_SOCKET && g->reach != POL_REACH_SOCKET);
 }
 
 /* ---- root ports ---------------------------------------------------------- */
@@ -192,6 +147,12 @@ static bool is_apart(const struct pol_policy *p, const struct pol_guest *g,
 	       !is_below(&nic->match, guest_root(p, g, n));
 }
 
+/* The memory node that the policy has it at; -1 = it does not say. */
+static int stated(const struct pol_nic *nic)
+{
+	return nic->match.by_node ? nic->match.node : -1;
+}
+
 /* ---- the choice ---------------------------------------------------------- */
 
 enum verdict { /* on a VF of the pool */
@@ -244,7 +205,7 @@ static enum verdict judge(const struct asking *a, struct pol_fn fn,
 	const struct pol_nic *nic = &a->p->nic[fn.nic];
 
 	*ret = (struct pol_why){ .placement = a->pool->placement,
-		                 .near = near(a->p, nic, a->g),
+		                 .near = near_guest(a->p, a->g, stated(nic)),
 		                 .root = a->g && a->g->reach == POL_REACH_ROOT,
 		                 .used = a->t.n[fn.nic] };
 	if (a->t.vf[fn.nic][fn.vf / 32] & BIT(fn.vf % 32))
@@ -298,10 +259,7 @@ static void refuse_far(const struct asking *a, struct diag *d)
 {
 	diag_why(d, "its other VFs are of nics that are stated to be at "
 	            "another (`match: numa`)");
-	diag_mend(d,
-	          "take another pool, or memory from there; or write `numa: "
-	          "%spreferred` in the guest",
-	          a->g->reach == POL_REACH_NODE ? "socket` or `" : "");
+	mend_far(d, a->g, "take another pool");
 }
 
 static void refuse(struct read *r, const struct node *v, const struct asking *a,
@@ -397,6 +355,20 @@ void place_nic(struct read *r, const struct node *v, struct pol_guest_nic *nic,
 	nic->pool = index;
 }
 
+static void refuse_named_far(struct read *r, const struct node *v,
+                             const struct pol_guest *g,
+                             const struct pol_pool *pool, uint16_t vf)
+{
+	const struct pol_nic *nic = &r->policy->nic[pool->fn[vf].nic];
+	struct diag *d = pol_err(r->errs, v->pos, FL_POL_FAR,
+	                         "VF %u of %s %s is not at the guest's memory "
+	                         "node",
+	                         vf, pool_word(pool), pool->name);
+
+	diag_why(d, "`match: numa` of it states node %u", nic->match.node);
+	mend_far(d, g, "name one that is");
+}
+
 void place_named(struct read *r, const struct node *v,
                  struct pol_guest_nic *nic, size_t index, uint16_t vf)
 {
@@ -409,6 +381,11 @@ void place_named(struct read *r, const struct node *v,
 	count(r->policy, g, NULL, &t);
 	if (t.vf[pool->fn[vf].nic][vf / 32] & BIT(vf % 32)) {
 		refuse_named(r, v, pool, pool->fn[vf], g);
+		return;
+	}
+	if (is_far(g, near_guest(r->policy, g,
+	                         stated(&r->policy->nic[pool->fn[vf].nic])))) {
+		refuse_named_far(r, v, g, pool, vf);
 		return;
 	}
 	nic->fn = pool->fn[vf];

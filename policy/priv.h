@@ -517,6 +517,15 @@ READER(read_sockets);
 void check_roots(struct read *r, const struct node *v,
                  const struct pol_guest *g);
 uint8_t pol_socket(const struct pol_host *h, unsigned node); /* 0 = none */
+/* near.c: `node` -1 = not known. */
+enum pol_near near_guest(const struct pol_policy *p, const struct pol_guest *g,
+                         int node);
+bool is_far(const struct pol_guest *g, enum pol_near near);
+/* "FIRST, or memory from there; or ...", after FL_POL_FAR. */
+void mend_far(struct diag *d, const struct pol_guest *g, const char *first);
+/* A VF of a nic whose memory node the policy does not state. */
+void check_near(struct resolve *r, const struct pol_guest *g,
+                const struct pol_guest_nic *n);
 /* A guest's `numa: socket` needs to be told of them. */
 void check_reach(struct read *r, const struct node *v,
                  const struct pol_guest *g);
