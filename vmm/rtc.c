@@ -36,7 +36,7 @@ enum {
 
 	A_UPDATING = 0x80,
 	A_RATE = 0x0f,
-	A_HELD = 0x60, /* with either of bits 4: the divider stands */
+	A_HELD = 0x60, /* with either of bit 4: the divider is in reset */
 	A_RUNNING = 0x26,
 	B_SET = 0x80,
 	B_PERIODIC = 0x40, /* as in C */
@@ -61,9 +61,8 @@ struct rtc {
 	uint8_t cell[CELLS]; /* those of the date: while the clock stands */
 	int64_t offset;      /* ticks, to the host's time */
 	int64_t seen;        /* until then is in `flags` what has happened */
-	int64_t due; /* of the timer; 0 = it does not run, -1 = who knows */
-	int64_t fraction; /* of a second, at which a clock that stands is */
-	uint8_t flags;    /* of C */
+	int64_t due;   /* of the timer; 0 = it does not run, -1 = who knows */
+	uint8_t flags; /* of C */
 	bool line;
 };
 
@@ -88,9 +87,15 @@ static int64_t host_ticks(void)
 	       (int64_t)t.tv_nsec * RTC_HZ / NS_PER_S;
 }
 
+static bool held(const struct rtc *r)
+{
+	return (r->cell[REG_A] & A_HELD) == A_HELD;
+}
+
+/* The date does; the divider, and with it periods, only where it is held. */
 static bool stands(const struct rtc *r)
 {
-	return r->cell[REG_B] & B_SET || (r->cell[REG_A] & A_HELD) == A_HELD;
+	return r->cell[REG_B] & B_SET || held(r);
 }
 
 static uint8_t coded(const struct rtc *r, unsigned v)
@@ -145,7 +150,7 @@ static int64_t shown(const struct rtc *r)
 		.sec = decoded(r, c[SECONDS]),
 	};
 
-	return rtc_seconds_of(&d) * RTC_HZ + r->fraction;
+	return rtc_seconds_of(&d);
 }
 
 /* ---- what happens -------------------------------------------------------- */
@@ -187,7 +192,7 @@ static uint8_t happened(const struct rtc *r, int64_t from, int64_t to)
 		return 0;
 	if (p >= 0 && from >> p != to >> p)
 		what |= B_PERIODIC;
-	if (seconds(from) == seconds(to))
+	if (stands(r) || seconds(from) == seconds(to))
 		return what;
 	if (next_alarm(r, from) <= to)
 		what |= B_ALARM;
@@ -199,7 +204,7 @@ static int64_t look(struct rtc *r)
 {
 	const int64_t now = host_ticks() + r->offset;
 
-	if (!stands(r))
+	if (!held(r))
 		r->flags |= happened(r, r->seen, now);
 	r->seen = now;
 	return now;
@@ -212,10 +217,12 @@ static int64_t next(const struct rtc *r)
 	const int p = period(r);
 	int64_t t = RTC_NEVER;
 
-	if (r->line || stands(r))
+	if (r->line || held(r))
 		return RTC_NEVER;
 	if (want & B_PERIODIC && p >= 0)
 		t = ((r->seen >> p) + 1) * (1 << p);
+	if (stands(r))
+		return t;
 	if (want & B_UPDATED)
 		t = MIN(t, (seconds(r->seen) + 1) * RTC_HZ);
 	if (want & B_ALARM)
@@ -267,33 +274,22 @@ static void settle(struct rtc *r)
 
 /* ---- registers ----------------------------------------------------------- */
 
-/* From memory on to a clock that runs. */
-static void go_on(struct rtc *r)
+/* From memory on, `phase` ticks into its second. */
+static void go_on(struct rtc *r, int64_t phase)
 {
-	r->seen = shown(r);
+	r->seen = shown(r) * RTC_HZ + phase;
 	r->offset = r->seen - host_ticks();
-}
-
-static void stand(struct rtc *r, int64_t now)
-{
-	show(r, now);
-	r->fraction = fraction(now);
 }
 
 static void write_a(struct rtc *r, int64_t now, uint8_t v)
 {
-	const bool stood = stands(r);
+	const bool was_held = held(r), stood = stands(r);
 
 	r->cell[REG_A] = v & (A_UPDATING - 1);
-	if (!stands(r)) {
-		if (stood)
-			go_on(r);
-		return;
-	}
-	if (!stood)
-		stand(r, now);
-	if ((v & A_HELD) == A_HELD)
-		r->fraction = RTC_HZ / 2;
+	if (was_held && !held(r))
+		go_on(r, RTC_HZ / 2);
+	if (!stood && stands(r))
+		show(r, now);
 }
 
 static void write_b(struct rtc *r, int64_t now, uint8_t v)
@@ -302,10 +298,10 @@ static void write_b(struct rtc *r, int64_t now, uint8_t v)
 
 	/* By the form that the registers had. */
 	if (v & B_SET && !stood)
-		stand(r, now);
+		show(r, now);
 	r->cell[REG_B] = v & B_SET ? v & B_STANDING : v;
 	if (stood && !stands(r))
-		go_on(r);
+		go_on(r, fraction(now));
 }
 
 static bool of_date(unsigned i)
@@ -320,10 +316,10 @@ static void write_date(struct rtc *r, int64_t now, unsigned i, uint8_t v)
 	const bool runs = !stands(r);
 
 	if (runs)
-		stand(r, now);
+		show(r, now);
 	r->cell[i] = v;
 	if (runs)
-		go_on(r);
+		go_on(r, fraction(now));
 }
 
 static void write_cell(struct rtc *r, int64_t now, unsigned i, uint8_t v)

@@ -19,10 +19,11 @@
  *   can come. It is armed by the host's time of day, and the kernel tells when
  *   that is set.
  *
- *   While bit SET of B is on, or the divider is held in reset, the clock
- *   stands, and the registers are memory; from there it goes on (data sheet,
- *   "Update cycle"), half a second before its next one where the divider was
- *   held.
+ *   While bit SET of B is on, or the divider is held in reset, the date
+ *   stands, and its registers are memory; from there it goes on (data sheet,
+ *   "Update cycle"). SET leaves the divider alone: periods go on, and the next
+ *   second comes when it would have. A divider that was held begins half a
+ *   second before it.
  *
  * Limits: no square wave, no daylight saving. Sleep is not left by an alarm
  * (machine.md).

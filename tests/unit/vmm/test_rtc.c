@@ -415,6 +415,47 @@ static void every_second(void **state)
 	assert_int_equal(host.due, 0);
 }
 
+/* The divider runs on meanwhile: seconds are in step with those before. */
+static void is_set_in_step(void **state)
+{
+	struct vm *vm = *state;
+
+	out(vm, B, BCD_24H | SET);
+	later(vm, 600 * MS);
+	out(vm, B, BCD_24H);
+	later(vm, 149 * MS);
+	assert_int_equal(in(vm, SECONDS), 0x57);
+	later(vm, 2 * MS);
+	assert_int_equal(in(vm, SECONDS), 0x58);
+}
+
+/* ... and so do periods. */
+static void periods_while_it_is_set(void **state)
+{
+	struct vm *vm = *state;
+
+	out(vm, B, BCD_24H | PERIODIC | ALARM | SET);
+	later(vm, MS);
+	assert_int_equal(in(vm, C), IRQ | PERIODIC);
+	assert_int_not_equal(host.due, 0);
+	later(vm, 2 * NS_PER_S);
+	assert_int_equal(in(vm, C), IRQ | PERIODIC);
+	IS(vm, 0x20, 0x24, 0x12, 0x31, 0x23, 0x59, 0x57);
+	/* Held, not at all. */
+	out(vm, A, 0x76);
+	assert_int_equal(host.due, 0);
+	later(vm, NS_PER_S);
+	assert_int_equal(in(vm, C), 0);
+	/* From its release on it counts, and the date does not yet. */
+	out(vm, A, 0x26);
+	later(vm, 300 * MS);
+	out(vm, B, BCD_24H);
+	later(vm, 199 * MS);
+	assert_int_equal(in(vm, SECONDS), 0x57);
+	later(vm, 2 * MS);
+	assert_int_equal(in(vm, SECONDS), 0x58);
+}
+
 static void an_alarm(void **state)
 {
 	struct vm *vm = *state;
@@ -517,12 +558,14 @@ int main(void)
 		TEST(tells_the_time),
 		TEST(is_set),
 		TEST(is_set_while_it_runs),
+		TEST(is_set_in_step),
 		TEST(warns_of_its_update),
 		TEST(keeps_its_memory),
 		TEST(can_be_polled),
 		TEST(periods),
 		TEST(is_quiet_until_read),
 		TEST(every_second),
+		TEST(periods_while_it_is_set),
 		TEST(an_alarm),
 		TEST(before_1970),
 		TEST(host_is_set),
