@@ -158,8 +158,8 @@ _must_check_ int own_add(struct vm *vm, const struct own_desc *desc,
 /* Vector 0..vectors-1; others, and all while MSI-X is off, do nothing. */
 void own_raise(struct own *o, unsigned vector);
 bool own_msix_enabled(struct own *o);
-/* Made on first need, borrowed; negative errno. FL_IRQ_*. Any thread. */
-_must_check_ int own_vector_fd(struct own *o, unsigned vector, struct diag *d);
+/* Made on first need, borrowed; negative errno. Any thread. */
+_must_check_ int own_vector_fd(struct own *o, unsigned vector);
 /* Level of INTA; the guest's INTx Disable (COMMAND bit 10) holds it down. */
 void own_intx(struct own *o, bool level);
 /* Bus Master Enable, in D0: without it a device must not touch guest memory. */

@@ -112,62 +112,41 @@ static void commit(struct own *o)
 	loop_say_diag(&d);
 }
 
-static int make_bank(struct own_vectors *v, struct diag *d)
+static int make_bank(struct own_vectors *v)
 {
 	uint32_t id = (uint32_t)topology_bus(v->vm, v->slot) << 8;
-	int r;
 
-	if (v->bank)
-		return 0;
-	r = irq_bank_new(v->vm->irqs, id, v->n, &v->bank);
-	if (r < 0)
-		return diag_fail(d, r, FL_IRQ_ROUTES, "memory for %u vectors",
-		                 v->n);
-	return 0;
+	return v->bank ? 0 : irq_bank_new(v->vm->irqs, id, v->n, &v->bank);
 }
 
-static int make_fd(struct own_vectors *v, unsigned i, struct diag *d)
+static int make_fd(struct own_vectors *v, unsigned i)
 {
-	int fd;
+	int r = make_bank(v);
 
-	fd = make_bank(v, d);
-	if (fd < 0)
-		return fd;
-	fd = irq_bank_eventfd(v->bank, i);
-	if (fd < 0) {
-		diag_fail(d, fd, FL_IRQ_EVENTFD,
-		          "make an eventfd for vector %u", i);
-		diag_why(d, "the kernel says: %s", strerror(-fd));
-		diag_mend(d, "raise the limit of open files: prlimit --nofile, "
-		             "or LimitNOFILE= of the unit");
-	}
-	return fd;
+	return r < 0 ? r : irq_bank_eventfd(v->bank, i);
 }
 
 /* Whoever asks again is not to believe that it is tied. */
 static void forget_fd(struct own_vectors *v, unsigned i)
 {
-	struct diag d;
-
 	bit_put(v->fds, i, false);
 	irq_bank_unstage(v->bank, i);
-	(void)!irq_bank_commit(v->bank, &d);
+	(void)!irq_bank_commit(v->bank, NULL);
 }
 
-int own_vector_fd(struct own *o, unsigned vector, struct diag *d)
+int own_vector_fd(struct own *o, unsigned vector)
 {
 	struct own_vectors *v = &o->v;
 	int fd, r = 0;
 
 	if (vector >= v->n)
-		return diag_fail(d, -EINVAL, FL_IRQ_EVENTFD, "vector %u of %s",
-		                 vector, o->desc.name);
+		return -EINVAL;
 	pthread_mutex_lock(&v->lock);
-	fd = make_fd(v, vector, d);
+	fd = make_fd(v, vector);
 	if (fd >= 0 && !bit_get(v->fds, vector)) {
 		bit_put(v->fds, vector, true);
 		stage(v, vector);
-		r = irq_bank_commit(v->bank, d);
+		r = irq_bank_commit(v->bank, NULL);
 		if (r < 0)
 			forget_fd(v, vector);
 	}

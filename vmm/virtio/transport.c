@@ -584,7 +584,7 @@ int virtio_call_fd(struct virtio *v, unsigned i)
 
 	if (vector == VIRTIO_NO_VECTOR || !own_msix_enabled(v->own))
 		return -ENOENT;
-	return own_vector_fd(v->own, vector, NULL);
+	return own_vector_fd(v->own, vector);
 }
 
 struct own *virtio_own(struct virtio *v)

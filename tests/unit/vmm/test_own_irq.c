@@ -123,11 +123,11 @@ static void test_vector_fd(void **state)
 {
 	struct fixture *f = *state;
 	struct own *o = f->dev.own;
-	int fd = own_vector_fd(o, 2, &f->d), high;
+	int fd = own_vector_fd(o, 2), high;
 
 	assert_true(fd >= 0);
-	assert_int_equal(own_vector_fd(o, 2, &f->d), fd);
-	assert_int_equal(own_vector_fd(o, VECTORS, &f->d), -EINVAL);
+	assert_int_equal(own_vector_fd(o, 2), fd);
+	assert_int_equal(own_vector_fd(o, VECTORS), -EINVAL);
 	assert_int_equal(ties(), 0);
 	turn_on(f, MEM | MASTER);
 	/* Signalled while MSI-X is off: no interrupt, ever. */
@@ -154,7 +154,7 @@ static void test_vector_fd(void **state)
 	assert_int_equal(seen.commits, 2);
 	own_raise(o, 2);
 	assert_int_equal(seen.messages, 1);
-	high = own_vector_fd(o, 68, &f->d);
+	high = own_vector_fd(o, 68);
 	assert_true(high >= 0);
 	assert_int_equal(ties(), 1);
 	eventfd_write(high, 1);
@@ -165,7 +165,7 @@ static void test_vector_fd(void **state)
 	assert_int_equal(ties(), 1);
 	msix(f, 0);
 	assert_int_equal(ties(), 0);
-	assert_int_equal(own_vector_fd(o, 2, &f->d), fd);
+	assert_int_equal(own_vector_fd(o, 2), fd);
 	assert_int_equal(pending(f, 1), 0);
 }
 
@@ -179,10 +179,10 @@ static void test_vector_fd_refused(void **state)
 	set_vector(f, 2, 0x41, false);
 	msix(f, MSIX_ON);
 	seen.refuses = true;
-	assert_int_equal(own_vector_fd(o, 2, &f->d), -ENOMEM);
-	assert_int_equal(own_vector_fd(o, 2, &f->d), -ENOMEM);
+	assert_int_equal(own_vector_fd(o, 2), -ENOMEM);
+	assert_int_equal(own_vector_fd(o, 2), -ENOMEM);
 	seen.refuses = false;
-	assert_true(own_vector_fd(o, 2, &f->d) >= 0);
+	assert_true(own_vector_fd(o, 2) >= 0);
 	assert_int_equal(ties(), 1);
 }
 
