@@ -153,13 +153,16 @@ struct diag {
 	char mend[DIAG_LINE]; /* the command or edit that mends it */
 };
 
-/* Fill `what` and clear the rest (-ENOMEM brings its mend); returns `err` so
- * that callers may write `return diag_fail(...)`. A NULL diag is allowed
- * everywhere. The first refusal wins nothing: the latest replaces it. */
+/* Fill `what` and clear the rest; returns `err` so that callers may write
+ * `return diag_fail(...)`. What mends -ENOMEM, -EMFILE and -ENFILE is the same
+ * whoever meets them, and filled in. A NULL diag is allowed everywhere. The
+ * first refusal wins nothing: the latest replaces it. */
 int diag_fail(struct diag *d, int err, int code, const char *fmt, ...)
 	_printf_(4, 5);
 void diag_why(struct diag *d, const char *fmt, ...) _printf_(2, 3);
 void diag_mend(struct diag *d, const char *fmt, ...) _printf_(2, 3);
+/* Where the error has not brought its own. */
+void diag_mend_else(struct diag *d, const char *fmt, ...) _printf_(2, 3);
 /* "FL-0123: what\n  why: ...\n  mend: ...\n"; lines left empty are left out.
  * Returns the length as snprintf does. */
 int diag_format(const struct diag *d, char *buf, size_t size);

@@ -72,6 +72,24 @@ static void fill(char line[static DIAG_LINE], const char *fmt, va_list ap)
 	make_printable(line);
 }
 
+/* Of errors that have nothing to do with what was tried. */
+static const char *mend_of(int err)
+{
+	switch (err) {
+	case -ENOMEM:
+		return "free memory on this host (see `free -m`), then try "
+		       "again";
+	case -EMFILE:
+		return "raise the limit of open files: prlimit --nofile, or "
+		       "LimitNOFILE= of the unit";
+	case -ENFILE:
+		return "sysctl fs.file-nr: the host's files have run out; "
+		       "raise fs.file-max";
+	default:
+		return "";
+	}
+}
+
 int diag_fail(struct diag *d, int err, int code, const char *fmt, ...)
 {
 	va_list ap;
@@ -85,10 +103,7 @@ int diag_fail(struct diag *d, int err, int code, const char *fmt, ...)
 	va_end(ap);
 	*d = (struct diag){ .code = code, .err = err };
 	snprintf(d->what, sizeof(d->what), "%s", what);
-	/* Whoever asked for memory, its mend is the same. */
-	if (err == -ENOMEM)
-		diag_mend(d, "free memory on this host (see `free -m`), then "
-		             "try again");
+	diag_mend(d, "%s", mend_of(err));
 	return err;
 }
 
@@ -108,6 +123,17 @@ void diag_mend(struct diag *d, const char *fmt, ...)
 	va_list ap;
 
 	if (!d)
+		return;
+	va_start(ap, fmt);
+	fill(d->mend, fmt, ap);
+	va_end(ap);
+}
+
+void diag_mend_else(struct diag *d, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!d || d->mend[0])
 		return;
 	va_start(ap, fmt);
 	fill(d->mend, fmt, ap);

@@ -120,6 +120,8 @@ int iommu_group_read(int root_fd, struct bdf b, struct iommu_group *ret,
 		diag_fail(d, r, FL_IOMMU_GROUP, "list IOMMU group %u of %s",
 		          g.id, bdf);
 		diag_why(d, "%s", strerror(-r));
+		diag_mend_else(d, "ls /sys/kernel/iommu_groups/%u/devices",
+		               g.id);
 		return r;
 	}
 	*ret = g;

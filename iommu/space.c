@@ -28,9 +28,13 @@ int iommu_space_open(enum iommu_backend b, int fd, struct iommu_space **ret,
 	struct iommu_space *s;
 	int r;
 
-	if ((size_t)b >= ARRAY_SIZE(BACKEND) || fd < 0)
-		return diag_fail(d, -EINVAL, FL_IOMMU_OPEN,
-		                 "open a DMA address space");
+	if ((size_t)b >= ARRAY_SIZE(BACKEND) || fd < 0) {
+		diag_fail(d, -EINVAL, FL_IOMMU_OPEN,
+		          "open a DMA address space");
+		diag_why(d, "no descriptor of /dev/iommu or /dev/vfio/vfio");
+		diag_mend(d, "modprobe vfio-pci");
+		return -EINVAL;
+	}
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return diag_fail(d, -ENOMEM, FL_IOMMU_OPEN,
@@ -144,11 +148,14 @@ static int check_region(const struct iommu_space *s,
 
 	if (!r->size || !IS_ALIGNED(r->iova.v | r->size | r->memfd_off, PAGE) ||
 	    !IS_ALIGNED((uintptr_t)r->hva, PAGE) ||
-	    __builtin_add_overflow(r->iova.v, r->size - 1, &last))
-		return diag_fail(d, -EINVAL, code,
-		                 "map %#" PRIx64 " bytes at IOVA %#" PRIx64
-		                 ": not whole pages",
-		                 r->size, r->iova.v);
+	    __builtin_add_overflow(r->iova.v, r->size - 1, &last)) {
+		diag_fail(d, -EINVAL, code,
+		          "map %#" PRIx64 " bytes at IOVA %#" PRIx64, r->size,
+		          r->iova.v);
+		diag_why(d, "not whole pages");
+		diag_mend(d, "memory: in the policy, in whole MiB");
+		return -EINVAL;
+	}
 	if (!s->n_ranges ||
 	    iommu_range_allows(s->range, s->n_ranges, r->iova.v, r->size))
 		return 0;
@@ -164,6 +171,14 @@ static int check_region(const struct iommu_space *s,
 
 /* ---- memory -------------------------------------------------------------- */
 
+static void mend_map(int err, struct diag *d)
+{
+	if (err == -ENOSPC)
+		diag_mend(d, "raise vfio_iommu_type1's dma_entry_limit");
+	else
+		diag_mend_else(d, "journalctl -k | grep -iE 'iommu|vfio'");
+}
+
 static int fail_map(const struct iommu_region *r, uint64_t pinned, int err,
                     struct diag *d)
 {
@@ -177,8 +192,7 @@ static int fail_map(const struct iommu_region *r, uint64_t pinned, int err,
 	          "map %" PRIu64 " MiB of guest memory at %#" PRIx64,
 	          r->size >> 20, r->iova.v);
 	diag_why(d, "the kernel says: %s", strerror(-err));
-	if (err == -ENOSPC)
-		diag_mend(d, "raise vfio_iommu_type1's dma_entry_limit");
+	mend_map(err, d);
 	return err;
 }
 
@@ -242,8 +256,8 @@ static int fail_peer(const struct iommu_space *s, const struct iommu_region *r,
 	if (never)
 		diag_mend(d, "where the guest needs it, have the VFIO group "
 		             "interface used: no /dev/iommu on the host");
-	else if (err == -ENOSPC)
-		diag_mend(d, "raise vfio_iommu_type1's dma_entry_limit");
+	else
+		mend_map(err, d);
 	return err;
 }
 
@@ -269,11 +283,14 @@ int iommu_map_peer(struct iommu_space *s, struct iova iova, void *hva,
 	if (p)
 		*p = (struct iommu_peer){ iova.v, size };
 	pthread_mutex_unlock(&s->lock);
-	if (!p)
-		return diag_fail(d, -ENOSPC, FL_IOMMU_PEER,
-		                 "let other devices reach more than %d windows "
-		                 "of BARs",
-		                 IOMMU_PEERS_MAX);
+	if (!p) {
+		diag_fail(d, -ENOSPC, FL_IOMMU_PEER,
+		          "let other devices reach more than %d windows of "
+		          "BARs",
+		          IOMMU_PEERS_MAX);
+		diag_mend(d, "give the guest fewer devices");
+		return -ENOSPC;
+	}
 	err = s->ops->map(s, &r);
 	pthread_mutex_lock(&s->lock);
 	if (err == 0) {

@@ -124,6 +124,7 @@ static int write_routes(struct irq_bank *b, struct diag *d)
 		diag_fail(d, r, FL_IRQ_ROUTES, "write %u interrupt routes",
 		          b->table->stats.routes);
 		diag_why(d, "the kernel says: %s", strerror(-r));
+		diag_mend_else(d, "journalctl -k | grep -i kvm");
 	}
 	return r;
 }
@@ -138,8 +139,7 @@ static int tie_vector(struct irq_bank *b, unsigned i, struct diag *d)
 		diag_fail(d, fd, FL_IRQ_EVENTFD,
 		          "make an eventfd for vector %u", i);
 		diag_why(d, "the kernel says: %s", strerror(-fd));
-		diag_mend(d, "raise the limit of open files: prlimit --nofile, "
-		             "or LimitNOFILE= of the unit");
+		diag_mend_else(d, "journalctl -k");
 		return fd;
 	}
 	r = t->ops->irqfd_add(t->ctx, fd, t->base + v->slot);
@@ -147,6 +147,7 @@ static int tie_vector(struct irq_bank *b, unsigned i, struct diag *d)
 		diag_fail(d, r, FL_IRQ_IRQFD, "tie vector %u to GSI %u", i,
 		          t->base + v->slot);
 		diag_why(d, "the kernel says: %s", strerror(-r));
+		diag_mend_else(d, "journalctl -k | grep -i kvm");
 		return r;
 	}
 	v->tied = true;

@@ -23,8 +23,7 @@ static int fail_eventfd(uint32_t gsi, int err, struct diag *d)
 {
 	diag_fail(d, err, FL_IRQ_EVENTFD, "make the eventfds of pin %u", gsi);
 	diag_why(d, "the kernel says: %s", strerror(-err));
-	diag_mend(d, "raise the limit of open files: prlimit --nofile, or "
-	             "LimitNOFILE= of the unit");
+	diag_mend_else(d, "journalctl -k");
 	return err;
 }
 
@@ -87,6 +86,7 @@ int irq_line_tie(struct irq_line *l, struct diag *d)
 		return 0;
 	diag_fail(d, r, FL_IRQ_IRQFD, "tie a line to pin %u", l->gsi);
 	diag_why(d, "the kernel says: %s", strerror(-r));
+	diag_mend_else(d, "journalctl -k | grep -i kvm");
 	return r;
 }
 

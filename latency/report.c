@@ -52,9 +52,11 @@ int lat_read(FILE *f, const char *name, struct lat_hist *h, struct diag *d)
 		if (r)
 			lat_record(h, v);
 	}
-	return ferror(f) ? diag_fail(d, -EIO, FL_LAT_SAMPLE,
-	                             "%s: cannot be read", name)
-	                 : 0;
+	if (!ferror(f))
+		return 0;
+	diag_fail(d, -EIO, FL_LAT_SAMPLE, "%s: cannot be read", name);
+	diag_mend(d, "give a file of samples, or - for standard input");
+	return -EIO;
 }
 
 static bool shown(const struct lat_hist *h, uint32_t ppm)

@@ -17,26 +17,38 @@ uint32_t cfg_raw(const struct cfg_layout *l, unsigned off, unsigned width)
 	return (uint32_t)load_le(l->raw + off, width);
 }
 
+static int why_and_mend(struct diag *d, int err, const char *why,
+                        const char *mend)
+{
+	diag_why(d, "%s", why);
+	diag_mend(d, "%s", mend);
+	return err;
+}
+
 static int check_header(const uint8_t *raw, size_t size, struct diag *d)
 {
 	if (size != CFG_SIZE_PCI && size != CFG_SIZE) {
 		diag_fail(d, -EINVAL, FL_CFG_HEADER,
 		          "configuration space of %zu bytes", size);
-		diag_why(d, "it must be 256 or 4096 bytes long");
-		return -EINVAL;
+		return why_and_mend(d, -EINVAL,
+		                    "it must be 256 or 4096 bytes long",
+		                    "lspci -xxxx shows it whole to root");
 	}
 	if (load_le(raw, 4) == UINT32_MAX) {
 		diag_fail(d, -EINVAL, FL_CFG_HEADER, "configuration space");
-		diag_why(d, "the device answers with all ones: it is gone, "
-		            "asleep in D3cold, or held in reset");
-		return -EINVAL;
+		return why_and_mend(
+			d, -EINVAL,
+			"the device answers with all ones: it is gone, "
+			"asleep in D3cold, or held in reset",
+			"lspci; dmesg; it may need a power cycle");
 	}
 	if ((raw[0x0e] & 0x7f) != 0) {
 		diag_fail(d, -EINVAL, FL_CFG_HEADER,
 		          "configuration header of type %d", raw[0x0e] & 0x7f);
-		diag_why(d, "only endpoints (type 0) are assigned, "
-		            "not bridges");
-		return -EINVAL;
+		return why_and_mend(d, -EINVAL,
+		                    "only endpoints (type 0) are assigned, not "
+		                    "bridges",
+		                    "assign the functions behind the bridge");
 	}
 	return 0;
 }
@@ -69,8 +81,7 @@ static int bar_fail(struct diag *d, unsigned i, uint64_t size, const char *why)
 {
 	diag_fail(d, -EINVAL, FL_CFG_BAR, "BAR %u of 0x%llx bytes", i,
 	          (unsigned long long)size);
-	diag_why(d, "%s", why);
-	return -EINVAL;
+	return why_and_mend(d, -EINVAL, why, "lspci -vv; another device");
 }
 
 static int parse_bars(struct cfg_layout *l, const uint64_t *size,
@@ -112,6 +123,8 @@ static void say_cut(struct diag *d, bool ext, unsigned ptr)
 	         "the pointer to 0x%x leads back, outside the space, or to "
 	         "nothing: what follows is not shown",
 	         ptr);
+	diag_mend(d, "nothing, where the guest's driver does without; the "
+	             "device's firmware");
 }
 
 static void take_chain(struct cfg_layout *l, bool ext, struct diag *d)

@@ -38,6 +38,18 @@ static void hold_intx(const struct vfio_dev *v, unsigned off, unsigned width,
 		buf[at - off] |= PCI_COMMAND_INTX_DISABLE >> 8;
 }
 
+static void fault_write(struct vfio_dev *v, int err, unsigned off,
+                        unsigned width)
+{
+	struct diag *d = vfio_fault(v);
+
+	diag_fail(d, err, FL_VFIO_CONFIG,
+	          "write %u bytes at %#x of %s's configuration space", width,
+	          off, v->bdf);
+	diag_why(d, "%s", strerror(-err));
+	vfio_mend(v, d);
+}
+
 static bool device_write(struct vfio_dev *v, unsigned off, unsigned width,
                          uint32_t value)
 {
@@ -50,9 +62,7 @@ static bool device_write(struct vfio_dev *v, unsigned off, unsigned width,
 	hold_intx(v, off, width, buf);
 	r = v->kern->write(v->fd, buf, width, v->config_off + off);
 	if (r < 0)
-		diag_fail(vfio_fault(v), r, FL_VFIO_CONFIG,
-		          "write %u bytes at %#x of %s's configuration space",
-		          width, off, v->bdf);
+		fault_write(v, r, off, width);
 	return r >= 0;
 }
 

@@ -24,6 +24,20 @@ struct diag *vfio_fault(struct vfio_dev *v)
 	return &v->fault;
 }
 
+void vfio_mend(const struct vfio_dev *v, struct diag *d)
+{
+	diag_mend_else(d, "dmesg on the host, lines of vfio-pci %s", v->bdf);
+}
+
+int vfio_fail_info(const struct vfio_dev *v, int err, const char *what,
+                   const char *call, struct diag *d)
+{
+	diag_fail(d, err, FL_VFIO_INFO, "%s %s", what, v->bdf);
+	diag_why(d, "%s: %s", call, strerror(-err));
+	vfio_mend(v, d);
+	return err;
+}
+
 /* A guest that loops over resets has the lock nearly always, and each takes
  * hundreds of milliseconds: a thread with other duties does not queue. */
 bool vfio_lock_soon(struct vfio_dev *v)
@@ -65,11 +79,8 @@ static int read_device_info(struct vfio_dev *v, struct diag *d)
 
 	if (r >= 0 && !(info.flags & VFIO_DEVICE_FLAGS_PCI))
 		r = -ENODEV;
-	if (r < 0) {
-		diag_fail(d, r, FL_VFIO_INFO, "open %s", v->bdf);
-		diag_why(d, "VFIO_DEVICE_GET_INFO: %s", strerror(-r));
-		return r;
-	}
+	if (r < 0)
+		return vfio_fail_info(v, r, "open", "VFIO_DEVICE_GET_INFO", d);
 	v->resets_alone = info.flags & VFIO_DEVICE_FLAGS_RESET;
 	v->stats.resets = v->resets_alone; /* by the kernel, as it opened */
 	return 0;
@@ -105,13 +116,6 @@ static int read_layout(struct vfio_dev *v, struct diag *d)
 	return r;
 }
 
-static int fail_memory(struct vfio_dev *v, int err, const char *what,
-                       struct diag *d)
-{
-	return diag_fail(d, err, FL_VFIO_INFO, "%s of %s: %s", what, v->bdf,
-	                 strerror(-err));
-}
-
 static int bring_up(struct vfio_dev *v, const struct vfio_open *o,
                     struct diag *d)
 {
@@ -136,7 +140,8 @@ static int bring_up(struct vfio_dev *v, const struct vfio_open *o,
 		return r;
 	r = vfio_msix_init(v);
 	if (r < 0)
-		return fail_memory(v, r, "MSI-X table", d);
+		return diag_fail(d, -ENOMEM, FL_VFIO_INFO, "MSI-X table of %s",
+		                 v->bdf);
 	r = vfio_irqs_init(v, d);
 	if (r < 0)
 		return r;

@@ -48,20 +48,18 @@ static int arm(struct vfio_dev *v, uint32_t index, int *ret)
 
 int vfio_events_arm(struct vfio_dev *v, struct diag *d)
 {
-	const char *what = "request";
+	const char *what = "listen to the request interrupt of";
 	int r = arm(v, VFIO_PCI_REQ_IRQ_INDEX, &v->request_fd);
 
 	if (r >= 0) {
-		what = "error";
+		what = "listen to the error interrupt of";
 		r = arm(v, VFIO_PCI_ERR_IRQ_INDEX, &v->error_fd);
 	}
 	if (r >= 0)
 		return 0;
-	diag_fail(d, r, FL_VFIO_INFO, "listen to the %s interrupt of %s", what,
-	          v->bdf);
-	diag_why(d, "VFIO_DEVICE_GET_IRQ_INFO or VFIO_DEVICE_SET_IRQS: %s",
-	         strerror(-r));
-	return r;
+	return vfio_fail_info(
+		v, r, what, "VFIO_DEVICE_GET_IRQ_INFO or VFIO_DEVICE_SET_IRQS",
+		d);
 }
 
 void vfio_events_fini(struct vfio_dev *v)

@@ -166,11 +166,9 @@ int vfio_intx_init(struct vfio_dev *v, const uint32_t *gsi, uint8_t *ret_pin,
 	if (!gsi || pin < 1 || pin > 4)
 		return 0;
 	r = v->kern->ioctl(v->fd, VFIO_DEVICE_GET_IRQ_INFO, &info);
-	if (r < 0) {
-		diag_fail(d, r, FL_VFIO_INFO, "read INTx facts of %s", v->bdf);
-		diag_why(d, "VFIO_DEVICE_GET_IRQ_INFO: %s", strerror(-r));
-		return r;
-	}
+	if (r < 0)
+		return vfio_fail_info(v, r, "read INTx facts of",
+		                      "VFIO_DEVICE_GET_IRQ_INFO", d);
 	/* The host has not connected the pin: neither has the guest. */
 	if (!info.count)
 		return 0;

@@ -68,7 +68,13 @@ static void say_invalid(struct vfio_dev *v, struct diag *d, uint32_t index)
 	         strerror(EINVAL),
 	         index == VFIO_PCI_MSIX_IRQ_INDEX ? v->layout.msix.vectors
 	                                          : v->layout.msi.vectors);
-	diag_mend(d, "dmesg on the host, lines of vfio-pci %s", v->bdf);
+	vfio_mend(v, d);
+}
+
+static void why_and_mend(const struct vfio_dev *v, int err, struct diag *d)
+{
+	diag_why(d, "VFIO_DEVICE_SET_IRQS: %s", strerror(-err));
+	vfio_mend(v, d);
 }
 
 static void fault_irq(struct vfio_dev *v, int err, uint32_t index,
@@ -83,7 +89,7 @@ static void fault_irq(struct vfio_dev *v, int err, uint32_t index,
 	else if (err == -EINVAL)
 		say_invalid(v, d, index);
 	else
-		diag_why(d, "VFIO_DEVICE_SET_IRQS: %s", strerror(-err));
+		why_and_mend(v, err, d);
 }
 
 /* ---- one call ---- */
@@ -260,6 +266,7 @@ static void enable(struct vfio_dev *v, uint32_t index, unsigned n)
 void vfio_irqs_off(struct vfio_dev *v)
 {
 	struct vfio_irqs *q = &v->irq;
+	struct diag *d;
 	struct vfio_irq_set off = {
 		.argsz = sizeof(off),
 		.flags = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER,
@@ -271,9 +278,12 @@ void vfio_irqs_off(struct vfio_dev *v)
 		return;
 	/* The source first: an eventfd without a listener loses nothing. */
 	r = vfio_set_irqs(v, &off);
-	if (r < 0)
-		diag_fail(vfio_fault(v), r, FL_VFIO_IRQ, "disable %s of %s",
+	if (r < 0) {
+		d = vfio_fault(v);
+		diag_fail(d, r, FL_VFIO_IRQ, "disable %s of %s",
 		          index_name(q->index), v->bdf);
+		why_and_mend(v, r, d);
+	}
 	forget(v);
 }
 
@@ -302,11 +312,9 @@ static int read_info(struct vfio_dev *v, struct diag *d)
 	if (!v->layout.msix.cap)
 		return 0;
 	r = v->kern->ioctl(v->fd, VFIO_DEVICE_GET_IRQ_INFO, &info);
-	if (r < 0) {
-		diag_fail(d, r, FL_VFIO_INFO, "read MSI-X facts of %s", v->bdf);
-		diag_why(d, "VFIO_DEVICE_GET_IRQ_INFO: %s", strerror(-r));
-		return r;
-	}
+	if (r < 0)
+		return vfio_fail_info(v, r, "read MSI-X facts of",
+		                      "VFIO_DEVICE_GET_IRQ_INFO", d);
 	v->irq.dynamic = !(info.flags & VFIO_IRQ_INFO_NORESIZE);
 	v->stats.dynamic_msix = v->irq.dynamic;
 	return 0;
@@ -334,11 +342,13 @@ int vfio_irqs_init(struct vfio_dev *v, struct diag *d)
 		r = irq_bank_new(v->table, v->guest_devid, q->max, &q->bank);
 	if (r >= 0)
 		r = vfio_late_init(v);
-	if (r < 0)
-		return diag_fail(d, r, FL_VFIO_IRQ,
-		                 "prepare %u vectors of %s: %s", q->max, v->bdf,
-		                 strerror(-r));
-	return 0;
+	if (r < 0) {
+		diag_fail(d, r, FL_VFIO_IRQ, "prepare %u vectors of %s", q->max,
+		          v->bdf);
+		diag_why(d, "%s", strerror(-r));
+		vfio_mend(v, d);
+	}
+	return r;
 }
 
 void vfio_irqs_fini(struct vfio_dev *v)

@@ -244,6 +244,12 @@ static inline bool vfio_msix_owns(const struct vfio_dev *v, unsigned bar,
 
 /* To be filled by diag_fail; counts. */
 struct diag *vfio_fault(struct vfio_dev *v);
+/* Where the kernel has more to say of the device. */
+void vfio_mend(const struct vfio_dev *v, struct diag *d);
+/* VFIO's `call` refused to tell: `what` is "read its size of". Returns `err`.
+ */
+int vfio_fail_info(const struct vfio_dev *v, int err, const char *what,
+                   const char *call, struct diag *d);
 
 /* ---- reset.c ------------------------------------------------------------- */
 

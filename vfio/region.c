@@ -134,6 +134,7 @@ static int fail_info(struct vfio_dev *v, int err, uint32_t index,
 {
 	diag_fail(d, err, FL_VFIO_INFO, "read region %u of %s", index, v->bdf);
 	diag_why(d, "VFIO_DEVICE_GET_REGION_INFO: %s", strerror(-err));
+	vfio_mend(v, d);
 	return err;
 }
 
@@ -255,6 +256,7 @@ int vfio_regions_map(struct vfio_dev *v, struct diag *d)
 			diag_fail(d, r, FL_VFIO_MMAP, "map BAR %u of %s", i,
 			          v->bdf);
 			diag_why(d, "mmap of the device: %s", strerror(-r));
+			vfio_mend(v, d);
 			return r;
 		}
 	}

@@ -104,12 +104,9 @@ static int open_device(struct vfio_dev *v, struct diag *d)
 	};
 	int r = v->kern->ioctl(v->fd, VFIO_DEVICE_GET_REGION_INFO, &info);
 
-	if (r < 0) {
-		diag_fail(d, r, FL_VFIO_INFO, "read the ROM region of %s",
-		          v->bdf);
-		diag_why(d, "VFIO_DEVICE_GET_REGION_INFO: %s", strerror(-r));
-		return r;
-	}
+	if (r < 0)
+		return vfio_fail_info(v, r, "read the ROM region of",
+		                      "VFIO_DEVICE_GET_REGION_INFO", d);
 	if (!info.size || !is_power_of_2(info.size) || info.size > ROM_MOST)
 		return 0;
 	v->bar[VFIO_ROM].offset = info.offset;
@@ -119,6 +116,7 @@ static int open_device(struct vfio_dev *v, struct diag *d)
 		diag_fail(d, r, FL_VFIO_ROM, "take memory for the ROM of %s",
 		          v->bdf);
 		diag_why(d, "mmap: %s", strerror(-r));
+		diag_mend_else(d, "rom: none of the device, in the policy");
 	}
 	return r;
 }

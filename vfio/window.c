@@ -36,6 +36,7 @@ static bool hide_windows(struct vfio_dev *v, struct vfio_bar *bar)
 			          "take %s's memory away from the guest",
 			          v->bdf);
 			diag_why(d, "%s; it is tried again", strerror(-r));
+			diag_mend_else(d, "journalctl -k | grep -i kvm");
 			all = false;
 			continue;
 		}
@@ -53,6 +54,7 @@ static void fault_window(struct vfio_dev *v, int err)
 	diag_fail(d, err, FL_VFIO_WINDOW, "map %s's memory into the guest",
 	          v->bdf);
 	diag_why(d, "%s; accesses go through the VMM", strerror(-err));
+	diag_mend_else(d, "journalctl -k | grep -i kvm");
 }
 
 static void show_windows(struct vfio_dev *v, unsigned range)

@@ -275,7 +275,7 @@ int acpi_write(const struct acpi_machine *m, uint8_t *buf, size_t size)
 	return 0;
 }
 
-int acpi_build(struct vm *vm, struct gpa *ret_rsdp, struct diag *d)
+int acpi_build(struct vm *vm, struct gpa *ret_rsdp)
 {
 	const struct gpa at = { .v = MAP_ACPI };
 	struct acpi_machine m = {
@@ -294,9 +294,7 @@ int acpi_build(struct vm *vm, struct gpa *ret_rsdp, struct diag *d)
 
 	m.n_ranges = numa_ranges(&vm->cfg, vm->mem.region, vm->mem.n, m.range);
 	r = buf ? acpi_write(&m, buf, MAP_ACPI_SIZE) : -EFAULT;
-	if (r < 0)
-		return diag_fail(d, r, FL_VMM_MEMORY, "the ACPI tables: %s",
-		                 strerror(-r));
-	*ret_rsdp = at;
-	return 0;
+	if (r == 0)
+		*ret_rsdp = at;
+	return r;
 }

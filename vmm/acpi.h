@@ -46,7 +46,6 @@ struct vm;
 struct gpa;
 /* Writes the machine's tables into guest memory at MAP_ACPI; *ret_rsdp for the
  * kernel. */
-_must_check_ int acpi_build(struct vm *vm, struct gpa *ret_rsdp,
-                            struct diag *d);
+_must_check_ int acpi_build(struct vm *vm, struct gpa *ret_rsdp);
 
 #endif

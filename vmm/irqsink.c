@@ -143,6 +143,7 @@ int irqsink_init(struct vm *vm, struct diag *d)
 	if (r < 0) {
 		diag_fail(d, r, FL_VMM_KVM, "the interrupt routes");
 		diag_why(d, "KVM_SET_GSI_ROUTING: %s", strerror(-r));
+		diag_mend_else(d, "journalctl -k | grep -i kvm");
 	}
 	return r;
 }

@@ -328,6 +328,14 @@ static int make_signal_fd(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+static int fail(struct diag *d, int err, const char *call)
+{
+	diag_fail(d, -err, FL_VMM_RUN, "the event loop");
+	diag_why(d, "%s: %s", call, strerror(err));
+	diag_mend_else(d, "journalctl -k; then restart the guest");
+	return -err;
+}
+
 int loop_init(struct vm *vm, struct diag *d)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -336,9 +344,7 @@ int loop_init(struct vm *vm, struct diag *d)
 	vm->signal_fd = make_signal_fd();
 	if (vm->signal_fd >= 0)
 		return 0;
-	diag_fail(d, -errno, FL_VMM_RUN, "the event loop");
-	diag_why(d, "signalfd: %s", strerror(errno));
-	return -EMFILE;
+	return fail(d, errno, "signalfd");
 }
 
 /* The earlier of two, of which -1 is never. */
@@ -366,8 +372,7 @@ enum vm_end loop_run(struct vm *vm, struct diag *d)
 	for (;;) {
 		prepare(&l);
 		if (poll(l.p, l.n, wait_ms(&l)) < 0 && errno != EINTR) {
-			diag_fail(d, -errno, FL_VMM_RUN, "the event loop");
-			diag_why(d, "poll: %s", strerror(errno));
+			(void)fail(d, errno, "poll");
 			return VM_END_FAILED;
 		}
 		if (serve(&l, &end, d))

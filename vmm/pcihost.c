@@ -476,8 +476,10 @@ int pci_host_new(struct vm *vm, struct pci_host **ret, struct diag *d)
 	}
 	if (r < 0) {
 		pci_host_free(h);
-		return diag_fail(d, r, FL_VMM_SLOT, "the PCIe host bridge: %s",
-		                 strerror(-r));
+		diag_fail(d, r, FL_VMM_SLOT, "the PCIe host bridge");
+		diag_why(d, "%s", strerror(-r));
+		diag_mend_else(d, "journalctl -k | grep -i kvm");
+		return r;
 	}
 	*ret = h;
 	return 0;

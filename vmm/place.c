@@ -281,9 +281,10 @@ static void put(const struct plan *p)
 static int place_above(struct plan *p, struct diag *d)
 {
 	struct memory *m = &p->vm->mem;
-	int r = diag_fail(d, -ENOSPC, FL_VMM_SLOT,
-	                  "no address is left for BARs");
+	int r = -ENOSPC;
 
+	diag_fail(d, r, FL_VMM_SLOT, "no address is left for BARs");
+	diag_mend(d, "lower memory: in the policy");
 	for (unsigned i = 0; r == -ENOSPC && i < m->n_windows; i++) {
 		struct space s = { "memory above 4 GiB",
 			           m->window[i].start,
@@ -321,6 +322,18 @@ int place_all(struct vm *vm, struct diag *d)
 
 #define REG_ROM 0x30 /* PCIe 6.0 7.5.1.2.4; bit 0 enables it */
 
+static int fail_place(const struct assigned *a, unsigned bar, int err,
+                      struct diag *d)
+{
+	const char *bdf = a->vm->cfg.device[a->index].bdf;
+
+	diag_fail(d, err, FL_VMM_SLOT, "place BAR %u of %s at %#llx", bar, bdf,
+	          (unsigned long long)a->at[bar]);
+	diag_why(d, "%s", strerror(-err));
+	diag_mend_else(d, "fairlead doctor %s", bdf);
+	return err;
+}
+
 int place_apply(struct assigned *a, struct diag *d)
 {
 	for (unsigned i = 0; i < CFG_BARS; i++) {
@@ -330,11 +343,7 @@ int place_apply(struct assigned *a, struct diag *d)
 			continue;
 		r = vfio_dev_bar_place(a->dev, i, a->at[i]);
 		if (r < 0)
-			return diag_fail(d, r, FL_VMM_SLOT,
-			                 "place BAR %u of %s at %#llx: %s", i,
-			                 a->vm->cfg.device[a->index].bdf,
-			                 (unsigned long long)a->at[i],
-			                 strerror(-r));
+			return fail_place(a, i, r, d);
 	}
 	if (a->at[VFIO_ROM])
 		vfio_dev_cfg_write(a->dev, REG_ROM, 4,

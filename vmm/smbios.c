@@ -369,7 +369,7 @@ int smbios_write(const struct smbios_machine *m, uint64_t address, uint8_t *buf,
 	return (int)w.a.len;
 }
 
-int smbios_build(struct vm *vm, struct diag *d)
+int smbios_build(struct vm *vm)
 {
 	const struct gpa at = { .v = MAP_SMBIOS };
 	struct smbios_machine m = {
@@ -392,8 +392,5 @@ int smbios_build(struct vm *vm, struct diag *d)
 	}
 	if (buf)
 		r = smbios_write(&m, MAP_SMBIOS, buf, MAP_SMBIOS_SIZE);
-	if (r < 0)
-		return diag_fail(d, r, FL_VMM_MEMORY, "the SMBIOS tables: %s",
-		                 strerror(-r));
-	return 0;
+	return r < 0 ? r : 0;
 }

@@ -51,6 +51,6 @@ _must_check_ int smbios_write(const struct smbios_machine *m, uint64_t address,
                               uint8_t *buf, size_t size);
 
 /* Writes the machine's own into guest memory at MAP_SMBIOS. */
-_must_check_ int smbios_build(struct vm *vm, struct diag *d);
+_must_check_ int smbios_build(struct vm *vm);
 
 #endif

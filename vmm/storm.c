@@ -236,6 +236,8 @@ int storms_new(struct vm *vm, struct storms **ret, struct diag *d)
 	    timerfd_settime(s->timer, 0, &each_second, NULL) < 0) {
 		r = diag_fail(d, -errno, FL_VMM_STORM,
 		              "no timer to limit interrupts");
+		diag_why(d, "%s", strerror(-r));
+		diag_mend_else(d, "interrupt-limit: none in the policy");
 		storms_free(s);
 		return r;
 	}

@@ -65,23 +65,30 @@ static struct vm *vm_alloc(const struct vm_config *c)
 	return vm;
 }
 
-static int no_memory(struct diag *d)
+static int not_made(struct diag *d, int err)
 {
-	diag_fail(d, -ENOMEM, FL_VMM_MEMORY, "the machine");
-	diag_why(d, "%s", strerror(ENOMEM));
-	return -ENOMEM;
+	diag_fail(d, err, FL_VMM_MEMORY, "the machine");
+	diag_why(d, "%s", strerror(-err));
+	diag_mend_else(d, "journalctl -k | grep -i kvm");
+	return err;
 }
 
 static int add_basics(struct vm *vm, struct diag *d)
 {
+	int r;
+
 	vm->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (vm->event_fd < 0)
+		return not_made(d, -errno);
 	vm->cpu = calloc(vm->cfg.cpus, sizeof(*vm->cpu));
-	if (vm->event_fd < 0 || !vm->cpu || bus_new(&vm->pio) < 0 ||
-	    bus_new(&vm->mmio) < 0)
-		return no_memory(d);
+	if (!vm->cpu)
+		return not_made(d, -ENOMEM);
 	for (unsigned i = 0; i < vm->cfg.cpus; i++)
 		vm->cpu[i].fd = -1;
-	return 0;
+	r = bus_new(&vm->pio);
+	if (r == 0)
+		r = bus_new(&vm->mmio);
+	return r < 0 ? not_made(d, r) : 0;
 }
 
 static int add_cpus(struct vm *vm, struct diag *d)
@@ -108,13 +115,27 @@ static bool wants_io(const struct vm_config *c)
  * given addresses together. */
 static int add_own(struct vm *vm, struct diag *d)
 {
-	int r = own_init(vm) < 0 ? no_memory(d) : 0;
+	int r = own_init(vm) < 0 ? not_made(d, -ENOMEM) : 0;
 
 	if (r == 0 && wants_io(&vm->cfg))
 		r = io_new(vm, &vm->io, d);
 	if (r == 0)
 		r = devices_add(vm, d);
 	return r;
+}
+
+/* What each PC has, behind no bus. */
+static int add_fixed(struct vm *vm, struct diag *d)
+{
+	int r = serial_new(vm, &vm->serial);
+
+	if (r == 0)
+		r = rtc_new(vm, &vm->rtc);
+	if (r == 0)
+		r = power_init(vm);
+	if (r == 0)
+		r = panic_init(vm);
+	return r < 0 ? not_made(d, r) : 0;
 }
 
 static int add_devices(struct vm *vm, struct diag *d)
@@ -129,21 +150,30 @@ static int add_devices(struct vm *vm, struct diag *d)
 	if (r == 0)
 		r = pci_host_new(vm, &vm->pci, d);
 	if (r == 0 && hotplug_new(vm, &vm->hotplug) < 0)
-		r = no_memory(d);
-	if (r == 0 &&
-	    (serial_new(vm, &vm->serial) < 0 || rtc_new(vm, &vm->rtc) < 0 ||
-	     power_init(vm) < 0 || panic_init(vm) < 0))
-		r = no_memory(d);
+		r = not_made(d, -ENOMEM);
+	return r < 0 ? r : add_fixed(vm, d);
+}
+
+static int add_tables(struct vm *vm, struct diag *d)
+{
+	int r = acpi_build(vm, &vm->rsdp);
+
+	if (r == 0)
+		r = smbios_build(vm);
+	if (r == 0)
+		return 0;
+	diag_fail(d, r, FL_VMM_MEMORY, "the ACPI and SMBIOS tables");
+	diag_why(d, "%s", strerror(-r));
+	diag_mend_else(d, "more memory:, fewer cpus:, shorter texts of smbios: "
+	                  "in the policy");
 	return r;
 }
 
 /* Also after a reset: the guest may have written over all of it. */
 static int load(struct vm *vm, struct diag *d)
 {
-	int r = acpi_build(vm, &vm->rsdp, d);
+	int r = add_tables(vm, d);
 
-	if (r == 0)
-		r = smbios_build(vm, d);
 	if (r == 0)
 		r = boot_load(vm, &vm->entry, d);
 	for (unsigned i = 0; r == 0 && i < vm->cfg.cpus; i++)
@@ -157,7 +187,7 @@ int vm_new(const struct vm_config *c, struct vm **ret, struct diag *d)
 	int r;
 
 	if (!vm)
-		return no_memory(d);
+		return not_made(d, -ENOMEM);
 	r = check(vm, d);
 	if (r == 0)
 		r = add_basics(vm, d);

@@ -414,8 +414,7 @@ static struct watchdog *make(struct vm *vm, enum vm_watchdog_action action)
 	w->action = action;
 	pthread_mutex_init(&w->lock, NULL);
 	w->timer = (struct io_watch){
-		.fd = timerfd_create(CLOCK_MONOTONIC,
-		                     TFD_CLOEXEC | TFD_NONBLOCK),
+		.fd = -1,
 		.ready = on_timer,
 		.ctx = w,
 	};
@@ -423,28 +422,29 @@ static struct watchdog *make(struct vm *vm, enum vm_watchdog_action action)
 	return w;
 }
 
-static int watch(struct watchdog *w, struct diag *d)
+static int watch(struct watchdog *w)
 {
-	int r = -ENOMEM;
+	w->timer.fd =
+		timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	return w->timer.fd < 0 ? -errno : io_add(w->vm->io, &w->timer, EPOLLIN);
+}
 
-	if (w)
-		r = w->timer.fd < 0 ? -EMFILE
-		                    : io_add(w->vm->io, &w->timer, EPOLLIN);
-	if (r == 0)
-		return 0;
+static int fail(struct diag *d, int r)
+{
 	diag_fail(d, r, FL_VMM_WATCHDOG, "the guest's watchdog");
 	diag_why(d, "%s", strerror(-r));
-	diag_mend(d, "raise the limit of open files: prlimit --nofile, or "
-	             "LimitNOFILE= of the unit");
+	diag_mend_else(d, "journalctl -k; no watchdog: in the policy");
 	return r;
 }
 
 int watchdog_add(struct vm *vm, const struct vm_watchdog *c, struct diag *d)
 {
 	struct watchdog *w = make(vm, c->action);
-	int r = watch(w, d);
+	int r = w ? watch(w) : -ENOMEM;
 
-	if (r == 0) {
+	if (r < 0) {
+		(void)fail(d, r);
+	} else {
 		r = add(w, c->slot, d);
 		if (r < 0)
 			io_del(vm->io, &w->timer);

@@ -101,10 +101,7 @@ static void tell(struct windows *s, struct assigned *a, const struct window *w,
 	         " KiB at %#" PRIx64 ")",
 	         cause->why[0] ? cause->why : cause->what, w->size >> 10,
 	         w->gpa);
-	diag_mend(&d, "%s",
-	          cause->mend[0] ? cause->mend
-	                         : "nothing, where no driver of the guest "
-	                           "wants it");
+	diag_mend(&d, "%s", cause->mend);
 	assign_keep_fault(a, &d);
 }
 
@@ -123,6 +120,7 @@ static void peer_map(struct windows *s, struct assigned *a, struct window *w)
 		         " GiB would take the kernel too long, "
 		         "page by page",
 		         w->size >> 30);
+		diag_mend(&d, "nothing, where no driver of the guest wants it");
 		r = -EFBIG;
 	} else {
 		r = iommu_map_peer(a->vm->space, at, w->hva, w->size, &d);

@@ -543,8 +543,7 @@ int virtio_add(struct vm *vm, const struct virtio_desc *desc,
 	if (r < 0) {
 		diag_fail(d, r, FL_VMM_MEMORY, "the device \"%s\"", desc->name);
 		diag_why(d, "%s", strerror(-r));
-		diag_mend(d, "raise the limit of open files: prlimit --nofile, "
-		             "or LimitNOFILE= of the unit");
+		diag_mend_else(d, "journalctl -k");
 	} else {
 		r = add_function(v, d);
 	}

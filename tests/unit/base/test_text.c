@@ -251,6 +251,26 @@ static void diags(void **state _unused_)
 	diag_mend(NULL, "-");
 }
 
+/* What mends memory and descriptors is not for each caller to say. */
+static void diag_mends(void **state _unused_)
+{
+	struct diag d;
+
+	diag_fail(&d, -ENOMEM, 1, "x");
+	diag_mend_else(&d, "dmesg");
+	assert_non_null(strstr(d.mend, "free -m"));
+	diag_fail(&d, -EMFILE, 1, "x");
+	diag_mend_else(&d, "dmesg");
+	assert_non_null(strstr(d.mend, "--nofile"));
+	diag_fail(&d, -ENFILE, 1, "x");
+	assert_non_null(strstr(d.mend, "fs.file-max"));
+	diag_fail(&d, -EIO, 1, "x");
+	assert_string_equal(d.mend, "");
+	diag_mend_else(&d, "dmesg %d", 1);
+	assert_string_equal(d.mend, "dmesg 1");
+	diag_mend_else(NULL, "-");
+}
+
 static void diag_long(void **state _unused_)
 {
 	char text[1024];
@@ -336,6 +356,7 @@ int main(void)
 		cmocka_unit_test(uuids),
 		cmocka_unit_test(near_words),
 		cmocka_unit_test(diags),
+		cmocka_unit_test(diag_mends),
 		cmocka_unit_test(diag_long),
 		cmocka_unit_test(diag_utf8),
 		cmocka_unit_test(ranges),
