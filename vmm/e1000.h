@@ -219,9 +219,9 @@ struct e1000_tx {
  * behind the buffers comes one byte, by which a frame is known to be longer. */
 struct e1000_room {
 	struct virtio_net_hdr_mrg_rxbuf hdr;
-	struct iovec iov[1 + E1000_FRAME_MAX / 256 + 1 + 1];
-	unsigned n; /* buffers */
-	uint32_t bytes;
+	struct iovec iov[1 + E1000_FRAME_MAX / 256 + 1];
+	unsigned n;     /* buffers */
+	uint32_t bytes; /* that they have, to the longest frame's or beyond */
 	uint8_t more;
 };
 

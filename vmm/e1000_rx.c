@@ -68,20 +68,23 @@ static void *buffer(struct e1000 *e, const uint8_t *desc)
 	return rx->sink;
 }
 
-/* Pieces for the longest frame, or as many as there are. */
+/* Pieces for the longest frame, or as many as there are, and not a byte more:
+ * a frame that is too long is seen before it is stored (SDM 3.2.3), on which
+ * drivers rely whose buffers end there and not where RCTL says. */
 static void make_room(struct e1000 *e, uint32_t n)
 {
 	struct e1000_rx *rx = &e->rx;
 	struct e1000_room *m = &rx->room;
-	uint32_t i = atomic_load(&rx->ring.head);
+	uint32_t i = atomic_load(&rx->ring.head), part;
 	void *at;
 
 	m->n = m->bytes = 0;
-	while (m->n < n && m->bytes < rx->longest + E1000_CRC) {
+	while (m->n < n && m->bytes < rx->longest) {
 		at = buffer(e, rx->ring.base + i * E1000_DESC);
 		if (!at)
 			break;
-		m->iov[1 + m->n++] = (struct iovec){ at, rx->size };
+		part = MIN(rx->size, rx->longest - E1000_CRC - m->bytes);
+		m->iov[1 + m->n++] = (struct iovec){ at, part };
 		m->bytes += rx->size;
 		i = wrap(&rx->ring, i + 1);
 	}
