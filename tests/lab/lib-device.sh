@@ -90,7 +90,10 @@ tell() {
 	[ "$got" = "told $mark 0" ] || fail "in guest $name, \"$*\": status ${got##* }; $(guest_last "$name")"
 }
 
-heard() { sed -n "s/^[0-9]* FL-GUEST: $2 \{0,1\}//p" "$LAB_LOG/$1.log"; }
+# A line that is not ended, of a guest that was killed or still writes it, says nothing.
+heard() { # NAME WORD
+	head -n "$(wc -l <"$LAB_LOG/$1.log")" "$LAB_LOG/$1.log" | sed -n "s/^[0-9]* FL-GUEST: $2 \{0,1\}//p"
+}
 heard_last() { heard "$1" "$2" | tail -n 1; }
 
 guest_irqs() { # NAME REGEX: as the guest's kernel counts
