@@ -262,6 +262,11 @@ _must_check_ int sysfs_read(int root_fd, const char *path, char *buf,
                             size_t size);
 _must_check_ int sysfs_read_u64(int root_fd, const char *path, uint64_t *ret);
 _must_check_ int sysfs_write(int root_fd, const char *path, const char *value);
+/* The child `pid`, within `ms`: *ret_status as waitpid(2) has it. -ETIMEDOUT:
+ * it was killed; where a driver keeps it even from that it is left to the
+ * kernel, and *ret_stuck (may be NULL) is its pid. */
+_must_check_ int child_wait(pid_t pid, unsigned ms, int *ret_status,
+                            int *ret_stuck);
 /* `fn` in a child process that has no descriptor open but `keep_fd` (-1 =
  * none) and is killed after `timeout_ms`. Returns what `fn` does, an errno
  * below 256; what else it has to say goes through shared memory. As below. */

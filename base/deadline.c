@@ -63,56 +63,59 @@ static int wait_end(int pidfd, unsigned ms)
 
 /* The child has ended: its status. That is waited for where somebody traces
  * it, who has it first. */
-static int reap(pid_t pid)
+static int reap(pid_t pid, int *ret_status)
 {
-	int status;
 	pid_t r;
 
 	do
-		r = waitpid(pid, &status, 0);
+		r = waitpid(pid, ret_status, 0);
 	while (r < 0 && errno == EINTR);
-	if (r < 0)
-		return -errno;
-	/* Killed by somebody else: whether the write happened is unknown. */
-	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
+	return r < 0 ? -errno : 0;
 }
 
 static int give_up(pid_t pid, int pidfd, int *ret_stuck)
 {
+	int status;
+
 	kill(pid, SIGKILL);
 	if (wait_end(pidfd, KILL_GRACE_MS) > 0)
-		(void)!reap(pid);
+		(void)!reap(pid, &status);
 	else if (ret_stuck)
 		*ret_stuck = pid;
 	return -ETIMEDOUT;
 }
 
+int child_wait(pid_t pid, unsigned ms, int *ret_status, int *ret_stuck)
+{
+	/* An unreaped child keeps its number: no other process can be meant. */
+	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	int r = pidfd < 0 ? -errno : wait_end(pidfd, ms);
+
+	if (r > 0)
+		return reap(pid, ret_status);
+	if (!r)
+		return give_up(pid, pidfd, ret_stuck);
+	kill(pid, SIGKILL);
+	return r;
+}
+
 int run_deadline(int keep_fd, int (*fn)(void *arg), void *arg,
                  unsigned timeout_ms, int *ret_stuck)
 {
-	_cleanup_close_ int pidfd = -1;
 	pid_t parent = getpid(), pid = fork();
-	int r;
+	int status, r;
 
 	if (pid < 0)
 		return -errno;
 	if (!pid)
 		child(parent, keep_fd, fn, arg);
-	/* An unreaped child keeps its number: no other process can be meant. */
-	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (pidfd < 0) {
-		r = -errno;
-		kill(pid, SIGKILL);
-		return r;
-	}
 	if (ret_stuck)
 		*ret_stuck = 0;
-	r = wait_end(pidfd, timeout_ms);
-	if (r < 0) {
-		kill(pid, SIGKILL);
+	r = child_wait(pid, timeout_ms, &status, ret_stuck);
+	if (r)
 		return r;
-	}
-	return r ? reap(pid) : give_up(pid, pidfd, ret_stuck);
+	/* Killed by somebody else: whether the write happened is unknown. */
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
 }
 
 struct attr_write {

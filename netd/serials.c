@@ -2,15 +2,12 @@
 /* Serial numbers, read by a child while there is the privilege: serials.h. */
 
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "netd/priv.h"
@@ -76,28 +73,11 @@ static _Noreturn void child(struct reading *r, pid_t parent)
 
 /* ---- main ---------------------------------------------------------------- */
 
-/* Ended at the deadline; one that is stuck in the kernel is left to init. */
-static void wait_for(pid_t pid)
-{
-	_cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	int r = 0;
-
-	if (fd >= 0)
-		do
-			r = poll(&p, 1, SERIALS_MS);
-		while (r < 0 && errno == EINTR);
-	if (r <= 0)
-		kill(pid, SIGKILL);
-	if (r <= 0 && fd >= 0)
-		poll(&p, 1, SERIALS_MS / 10);
-	(void)!waitpid(pid, NULL, WNOHANG);
-}
-
 struct serials *serials_read(int root_fd)
 {
 	pid_t parent = getpid(), pid;
 	struct reading r = { .root_fd = root_fd };
+	int status;
 
 	r.s = mmap(NULL, sizeof(*r.s), PROT_READ | PROT_WRITE,
 	           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -107,7 +87,7 @@ struct serials *serials_read(int root_fd)
 	if (pid == 0)
 		child(&r, parent);
 	if (pid > 0)
-		wait_for(pid);
+		(void)!child_wait(pid, SERIALS_MS, &status, NULL);
 	return r.s;
 }
 

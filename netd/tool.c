@@ -6,13 +6,11 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -53,38 +51,16 @@ static _Noreturn void child(pid_t parent, int program, int out, int err,
 	_exit(127);
 }
 
-static int status_of(pid_t pid)
+static int wait_for(pid_t pid, unsigned ms)
 {
-	int s = 0;
+	int s, r = child_wait(pid, ms, &s, NULL);
 
-	while (waitpid(pid, &s, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
+	if (r)
+		return r;
 	/* A deadline of its own ends it by this signal. */
 	if (WIFSIGNALED(s) && WTERMSIG(s) == SIGALRM)
 		return -ETIMEDOUT;
 	return WIFEXITED(s) && !WEXITSTATUS(s) ? 0 : -EIO;
-}
-
-static int wait_for(pid_t pid, unsigned ms)
-{
-	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	struct pollfd end = { .fd = pidfd, .events = POLLIN };
-	uint64_t due = now_ns() + ms * 1000000ull;
-	int r;
-
-	do {
-		uint64_t now = now_ns();
-
-		r = pidfd < 0 || now >= due
-		            ? 0
-		            : poll(&end, 1, (int)((due - now) / 1000000) + 1);
-	} while (r < 0 && errno == EINTR);
-	if (r > 0)
-		return status_of(pid);
-	kill(pid, SIGKILL);
-	(void)!status_of(pid);
-	return -ETIMEDOUT;
 }
 
 static void first_line(int fd, char said[static TOOL_WORDS])

@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/landlock.h>
-#include <poll.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <string.h>
@@ -150,33 +149,17 @@ static _Noreturn void child(const struct payload *p, uint8_t *out, unsigned ms)
 	_exit(-r & 0xff);
 }
 
-static int status(pid_t pid)
-{
-	int s = 0;
-
-	while (waitpid(pid, &s, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return WIFEXITED(s) ? -WEXITSTATUS(s) : -ECHILD;
-}
-
 int payload_unpack_apart(const struct payload *p, uint8_t *out, unsigned ms)
 {
-	struct pollfd end = { .events = POLLIN };
-	_cleanup_close_ int pidfd = -1;
 	pid_t pid = fork();
-	int r;
+	int s, r;
 
 	if (pid < 0)
 		return -errno;
 	if (!pid)
 		child(p, out, ms);
-	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	end.fd = pidfd;
-	r = pidfd < 0 ? 1 : poll(&end, 1, (int)ms);
-	if (r > 0)
-		return status(pid);
-	kill(pid, SIGKILL);
-	(void)!status(pid);
-	return r < 0 ? -errno : -ETIMEDOUT;
+	r = child_wait(pid, ms, &s, NULL);
+	if (r)
+		return r;
+	return WIFEXITED(s) ? -WEXITSTATUS(s) : -ECHILD;
 }
