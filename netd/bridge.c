@@ -13,7 +13,6 @@
 
 #include "netd/bridge.h"
 
-#define TRIES 3
 #define ENTRIES_MAX 65536u
 
 /* ---- one message --------------------------------------------------------- */
@@ -255,33 +254,18 @@ static int add_port(struct nlmsghdr *h, void *arg)
 	return 0;
 }
 
-static int dump(struct rtnl *r, unsigned char family, uint32_t ext,
-                int (*one)(struct nlmsghdr *h, void *arg), size_t *n,
-                struct net_view *v)
-{
-	char words[RTNL_WORDS];
-	int e = -EAGAIN;
-
-	for (int i = 0; e == -EAGAIN && i < TRIES; i++) {
-		struct nl_msg *m = request(family, ext);
-
-		*n = 0;
-		e = m ? rtnl_talk(r, m, one, v, words) : -ENOMEM;
-	}
-	return e;
-}
-
 int net_view_read(struct rtnl *r, struct net_view *ret, struct net_port *raw)
 {
 	struct net_view v = { .raw = raw };
-	int e = dump(r, AF_UNSPEC, RTEXT_FILTER_SKIP_STATS, add_link,
-	             &v.n_links, &v);
+	int e = rtnl_dump(r, request(AF_UNSPEC, RTEXT_FILTER_SKIP_STATS),
+	                  add_link, &v, &v.n_links);
 
 	if (!e)
-		e = dump(r, AF_BRIDGE,
-		         RTEXT_FILTER_BRVLAN_COMPRESSED |
-		                 RTEXT_FILTER_SKIP_STATS,
-		         add_port, &v.n_ports, &v);
+		e = rtnl_dump(
+			r,
+			request(AF_BRIDGE, RTEXT_FILTER_BRVLAN_COMPRESSED |
+		                                   RTEXT_FILTER_SKIP_STATS),
+			add_port, &v, &v.n_ports);
 	if (e)
 		net_view_free(&v);
 	else

@@ -36,14 +36,13 @@ static int refused(struct work *w, const struct pol_own *o, int err,
 
 /* ---- what is marked ------------------------------------------------------ */
 
-#define MARKED_MAX 64
 struct marked {
 	const char *guest, *nic; /* NULL = any */
 	size_t n;
-	struct {
+	struct marked_link {
 		unsigned ifindex;
 		char ifname[IF_NAMESIZE], guest[POL_NAME], nic[POL_NAME];
-	} link[MARKED_MAX];
+	} * link;
 };
 
 /* "fairlead macvtap GUEST/NIC" */
@@ -66,25 +65,30 @@ static bool parse_mark(const char *alias, char guest[static POL_NAME],
 static int decode(struct nlmsghdr *h, void *arg)
 {
 	const struct ifinfomsg *i = nlmsg_data(h);
+	struct marked_link l, *more;
 	struct marked *m = arg;
 	struct nlattr *alias, *name;
 	char text[MARK_MAX];
 
 	if (h->nlmsg_type != RTM_NEWLINK ||
-	    h->nlmsg_len < NLMSG_HDRLEN + sizeof(*i) || m->n == MARKED_MAX)
+	    h->nlmsg_len < NLMSG_HDRLEN + sizeof(*i))
 		return 0;
 	alias = nlmsg_find_attr(h, sizeof(*i), IFLA_IFALIAS);
 	name = nlmsg_find_attr(h, sizeof(*i), IFLA_IFNAME);
 	if (!alias || !name)
 		return 0;
 	nla_strlcpy(text, alias, sizeof(text));
-	if (!parse_mark(text, m->link[m->n].guest, m->link[m->n].nic) ||
-	    (m->guest && strcmp(m->link[m->n].guest, m->guest) != 0) ||
-	    (m->nic && strcmp(m->link[m->n].nic, m->nic) != 0))
+	if (!parse_mark(text, l.guest, l.nic) ||
+	    (m->guest && strcmp(l.guest, m->guest) != 0) ||
+	    (m->nic && strcmp(l.nic, m->nic) != 0))
 		return 0;
-	m->link[m->n].ifindex = (unsigned)i->ifi_index;
-	nla_strlcpy(m->link[m->n].ifname, name, IF_NAMESIZE);
-	m->n++;
+	l.ifindex = (unsigned)i->ifi_index;
+	nla_strlcpy(l.ifname, name, IF_NAMESIZE);
+	more = reallocarray(m->link, m->n + 1, sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	m->link = more;
+	m->link[m->n++] = l;
 	return 0;
 }
 
@@ -105,16 +109,22 @@ static void remove_it(const struct work *w, struct rtnl *rtnl,
 		         m->link[i].ifname, words);
 }
 
+/* What was told before a failure counts, too. */
+static void find(struct rtnl *rtnl, struct marked *m)
+{
+	(void)!rtnl_each_link(rtnl, decode, m);
+}
+
 void macvtap_sweep(const struct work *w, struct rtnl *rtnl, const char *guest,
                    const char *nic)
 {
 	struct marked m = { .guest = guest, .nic = nic };
 
-	if (rtnl_each_link(rtnl, decode, &m) < 0)
-		return;
+	find(rtnl, &m);
 	for (size_t i = 0; i < m.n; i++)
 		if (!is_leased(w, &m, i))
 			remove_it(w, rtnl, &m, i);
+	free(m.link);
 }
 
 /* A guest that an earlier netd leased it to runs on, and has it open. Where
@@ -128,12 +138,11 @@ static bool is_left(const struct work *w, const struct marked *m, size_t i)
 	       !sriov_node_is_open(w->env->root_fd, node);
 }
 
-static int find_all(const struct work *w, struct rtnl *rtnl, struct marked *m)
+static void find_all(const struct work *w, struct rtnl *rtnl, struct marked *m)
 {
 	/* The class is there when the first one was. */
-	if (!sysfs_exists(w->env->root_fd, "sys/class/macvtap"))
-		return 0;
-	return rtnl_each_link(rtnl, decode, m);
+	if (sysfs_exists(w->env->root_fd, "sys/class/macvtap"))
+		find(rtnl, m);
 }
 
 bool macvtap_left(const struct work *w, struct rtnl *rtnl)
@@ -141,10 +150,10 @@ bool macvtap_left(const struct work *w, struct rtnl *rtnl)
 	struct marked m = { .n = 0 };
 	bool any = false;
 
-	if (find_all(w, rtnl, &m) < 0)
-		return false;
+	find_all(w, rtnl, &m);
 	for (size_t i = 0; !any && i < m.n; i++)
 		any = is_left(w, &m, i);
+	free(m.link);
 	return any;
 }
 
@@ -153,10 +162,12 @@ void macvtap_tidy(const struct work *w)
 	struct marked m = { .n = 0 };
 	struct rtnl *rtnl = NULL;
 
-	if (!rtnl_open(&rtnl, NULL) && !find_all(w, rtnl, &m))
-		for (size_t i = 0; i < m.n; i++)
-			if (is_left(w, &m, i))
-				remove_it(w, rtnl, &m, i);
+	if (!rtnl_open(&rtnl, NULL))
+		find_all(w, rtnl, &m);
+	for (size_t i = 0; i < m.n; i++)
+		if (is_left(w, &m, i))
+			remove_it(w, rtnl, &m, i);
+	free(m.link);
 	rtnl_close(rtnl);
 }
 

@@ -138,7 +138,6 @@ int rtnl_each_link(struct rtnl *r, int (*decode)(struct nlmsghdr *h, void *arg),
 {
 	struct ifinfomsg i = { .ifi_family = AF_UNSPEC };
 	struct nl_msg *m = nlmsg_alloc_simple(RTM_GETLINK, NLM_F_DUMP);
-	char words[RTNL_WORDS];
 
 	if (!m)
 		return -ENOMEM;
@@ -147,5 +146,5 @@ int rtnl_each_link(struct rtnl *r, int (*decode)(struct nlmsghdr *h, void *arg),
 		nlmsg_free(m);
 		return -ENOMEM;
 	}
-	return rtnl_talk(r, m, decode, arg, words);
+	return rtnl_dump(r, m, decode, arg, NULL);
 }

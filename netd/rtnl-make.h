@@ -32,7 +32,8 @@ _must_check_ int rtnl_link_up(struct rtnl *r, const char *name,
 /* Takes `m`, whose contents are complete if `ok`. */
 _must_check_ int rtnl_try(struct rtnl *r, struct nl_msg *m, bool ok,
                           char words[static RTNL_WORDS]);
-/* All links, one RTM_NEWLINK each. */
+/* All links, one RTM_NEWLINK each; some are told twice where links change under
+ * way. */
 _must_check_ int rtnl_each_link(struct rtnl *r,
                                 int (*decode)(struct nlmsghdr *h, void *arg),
                                 void *arg);

@@ -67,7 +67,6 @@ static int dump(struct rtnl *r, struct rtnl_hops *ret)
 {
 	const struct rtmsg all = { .rtm_family = AF_UNSPEC };
 	struct nl_msg *m = nlmsg_alloc_simple(RTM_GETROUTE, NLM_F_DUMP);
-	char words[RTNL_WORDS];
 
 	if (!m)
 		return -ENOMEM;
@@ -76,7 +75,7 @@ static int dump(struct rtnl *r, struct rtnl_hops *ret)
 		nlmsg_free(m);
 		return -ENOMEM;
 	}
-	return rtnl_talk(r, m, rtnl_hops_decode, ret, words);
+	return rtnl_dump(r, m, rtnl_hops_decode, ret, NULL);
 }
 
 int rtnl_hops_read(struct rtnl_hops *ret, struct diag *d)

@@ -20,7 +20,7 @@ struct rtnl_hops {
 	bool more; /* than that */
 };
 struct nlmsghdr;
-/* Pure: adds those of one RTM_NEWROUTE. Always 0. */
+/* Pure: adds those of one RTM_NEWROUTE; twice is as once. Always 0. */
 int rtnl_hops_decode(struct nlmsghdr *h, void *ret);
 /* -E2BIG where there are more. */
 _must_check_ int rtnl_hops_read(struct rtnl_hops *ret, struct diag *d);

@@ -21,6 +21,7 @@
 #include "netd/priv.h"
 
 #define RECEIVE_SECONDS 5
+#define DUMP_TRIES 3
 #define BUFFER (1u << 20) /* a link with 256 VFs is about 60 kB */
 
 struct rtnl {
@@ -172,4 +173,21 @@ int rtnl_talk(struct rtnl *r, struct nl_msg *msg,
 	if (n < 0)
 		return -EIO;
 	return receive(r, seq, reply, arg, words);
+}
+
+int rtnl_dump(struct rtnl *r, struct nl_msg *msg,
+              int (*reply)(struct nlmsghdr *h, void *arg), void *arg, size_t *n)
+{
+	char words[RTNL_WORDS];
+	int e = msg ? -EAGAIN : -ENOMEM;
+
+	for (int i = 0; e == -EAGAIN && i < DUMP_TRIES; i++) {
+		struct nl_msg *one = nlmsg_convert(nlmsg_hdr(msg));
+
+		if (n)
+			*n = 0;
+		e = one ? rtnl_talk(r, one, reply, arg, words) : -ENOMEM;
+	}
+	nlmsg_free(msg);
+	return e;
 }

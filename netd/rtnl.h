@@ -26,6 +26,13 @@ _must_check_ int rtnl_talk(struct rtnl *r, struct nl_msg *msg,
                            int (*reply)(struct nlmsghdr *h, void *arg),
                            void *arg, char words[static RTNL_WORDS]);
 
+/* The same for a dump, which is asked again while what it tells of changes
+ * under way. Before each try *n is 0; NULL: to `reply` a message twice is as
+ * once. `msg` NULL is no memory. */
+_must_check_ int rtnl_dump(struct rtnl *r, struct nl_msg *msg,
+                           int (*reply)(struct nlmsghdr *h, void *arg),
+                           void *arg, size_t *n);
+
 struct rtnl_vf {
 	uint32_t has; /* of POL_HAS_KNOBS */
 	uint8_t mac[6], qos;
