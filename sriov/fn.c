@@ -209,16 +209,24 @@ int sriov_pf_of(int root_fd, struct bdf vf, struct bdf *ret)
 	return bdf_parse(name, ret);
 }
 
-/* The link goes through all that is above: ".../pci0000:3a/0000:3a:00.0/..". */
-int sriov_root_port(int root_fd, struct bdf b, struct bdf *ret)
+int fn_tree(int root_fd, struct bdf b, char ret[static SRIOV_TREE])
 {
-	char path[SRIOV_PATH], to[512], *port, *end;
+	char path[SRIOV_PATH];
 	ssize_t n =
-		readlinkat(root_fd, fn_path(path, b, ""), to, sizeof(to) - 1);
+		readlinkat(root_fd, fn_path(path, b, ""), ret, SRIOV_TREE - 1);
 
 	if (n < 0)
 		return -ENOENT;
-	to[n] = '\0';
+	ret[n] = '\0';
+	return 0;
+}
+
+int sriov_root_port(int root_fd, struct bdf b, struct bdf *ret)
+{
+	char to[SRIOV_TREE], *port, *end;
+
+	if (fn_tree(root_fd, b, to))
+		return -ENOENT;
 	port = strstr(to, "/pci");
 	port = port ? strchr(port + 1, '/') : NULL;
 	end = port ? strchr(port + 1, '/') : NULL;

@@ -13,6 +13,12 @@
 /* "sys/bus/pci/devices/BDF/ATTR"; returns buf. */
 const char *fn_path(char buf[static SRIOV_PATH], struct bdf b,
                     const char *attr);
+/* Where the function's link goes: its place in the tree of devices, through all
+ * that is above it, ".../pci0000:3a/0000:3a:00.0/0000:3b:00.0". -ENOENT where
+ * it is no link. */
+#define SRIOV_TREE 512
+_must_check_ int fn_tree(int root_fd, struct bdf b,
+                         char ret[static SRIOV_TREE]);
 /* 0, or -ENODEV FL_SRIOV_NO_DEVICE. */
 _must_check_ int fn_check(int root_fd, struct bdf b, struct diag *d);
 

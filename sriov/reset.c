@@ -41,21 +41,17 @@ int sriov_reset_methods(int root_fd, struct bdf b,
 	return sysfs_exists(root_fd, fn_path(path, b, "reset")) ? -ENODATA : 0;
 }
 
-/* Its place in the tree of devices: ".../0000:00:01.0/0000:01:00.0". */
 bool sriov_below_port(int root_fd, struct bdf b)
 {
-	char path[SRIOV_PATH], link[512], *end;
-	ssize_t n = readlinkat(root_fd, fn_path(path, b, ""), link,
-	                       sizeof(link) - 1);
+	char to[SRIOV_TREE], *end;
 	struct bdf port;
 
-	if (n < 0)
+	if (fn_tree(root_fd, b, to))
 		return false;
-	link[n] = '\0';
-	end = strrchr(link, '/');
+	end = strrchr(to, '/');
 	if (!end)
 		return false;
 	*end = '\0';
-	end = strrchr(link, '/');
+	end = strrchr(to, '/');
 	return end && !bdf_parse(end + 1, &port);
 }
