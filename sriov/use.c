@@ -84,18 +84,32 @@ static int note(struct reader *r, struct bdf b, const char *fmt, ...)
 
 /* ---- paths --------------------------------------------------------------- */
 
-static bool read_link(const struct reader *r, const char *class,
-                      const char *name, char buf[static LINK_MAX])
+/* 1, 0 = it has gone, or is no device (bonding_masters is a file), or an
+ * error. */
+static int read_link(const struct reader *r, const char *class,
+                     const char *name, char buf[static LINK_MAX])
 {
 	char path[SRIOV_PATH];
 	ssize_t n;
 
 	snprintf(path, sizeof(path), "sys/class/%s/%.60s", class, name);
 	n = readlinkat(r->root_fd, path, buf, LINK_MAX - 1);
-	if (n < 0 || n >= LINK_MAX - 1)
-		return false;
+	if (n < 0)
+		return errno == ENOENT || errno == EINVAL ? 0 : -errno;
+	if (n >= LINK_MAX - 1)
+		return -ENAMETOOLONG;
 	buf[n] = '\0';
-	return true;
+	return 1;
+}
+
+/* Whose it is; the same. */
+static int read_owner(const struct reader *r, const char *class,
+                      const char *name, struct bdf *ret)
+{
+	char link[LINK_MAX];
+	int e = read_link(r, class, name, link);
+
+	return e <= 0 ? e : owner_of(link, ret);
 }
 
 bool owner_of(const char *path, struct bdf *ret)
@@ -155,11 +169,12 @@ static void without_path(char name[static SRIOV_NAME])
 static int see_disk(const char *name, void *arg)
 {
 	struct reader *r = arg;
-	char link[LINK_MAX], head[SRIOV_NAME];
+	char head[SRIOV_NAME];
 	struct bdf b;
+	int e = read_owner(r, "block", name, &b);
 
-	if (!read_link(r, "block", name, link) || !owner_of(link, &b))
-		return 0;
+	if (e <= 0)
+		return e;
 	snprintf(head, sizeof(head), "%.31s", name);
 	without_path(head);
 	return add_disk(r, b, head);
@@ -280,12 +295,13 @@ static int see_block(const char *name, void *arg)
 	struct reader *r = arg;
 	char link[LINK_MAX];
 	struct bdf b;
-	int e = 0;
+	int e = read_link(r, "block", name, link);
 
-	if (!read_link(r, "block", name, link))
-		return 0;
+	if (e <= 0)
+		return e;
 	if (owner_of(link, &b))
 		return see_block_uses(r, b, name);
+	e = 0;
 	for (size_t i = 0; !e && i < r->n_disks; i++)
 		if (has_part(link, r->disk[i].name))
 			e = see_block_uses(r, r->disk[i].bdf, name);
@@ -329,12 +345,12 @@ static int see_routes6(struct reader *r, struct bdf b, const char *name)
 static int see_net(const char *name, void *arg)
 {
 	struct reader *r = arg;
-	char link[LINK_MAX], path[SRIOV_PATH], master[SRIOV_NAME];
+	char path[SRIOV_PATH], master[SRIOV_NAME];
 	struct bdf b;
-	int e;
+	int e = read_owner(r, "net", name, &b);
 
-	if (!read_link(r, "net", name, link) || !owner_of(link, &b))
-		return 0;
+	if (e <= 0)
+		return e;
 	snprintf(path, sizeof(path), "sys/class/net/%.60s/master", name);
 	if (sysfs_link_name(r->root_fd, path, master, sizeof(master)) >= 0)
 		return note(r, b, "%s is part of %s", name, master);
@@ -363,12 +379,11 @@ static int see_console(const char *name, void *arg)
 static int see_frame_buffer(const char *name, void *arg)
 {
 	struct reader *r = arg;
-	char link[LINK_MAX];
 	struct bdf b;
+	int e = r->console ? read_owner(r, "graphics", name, &b) : 0;
 
-	if (!r->console || !read_link(r, "graphics", name, link) ||
-	    !owner_of(link, &b))
-		return 0;
+	if (e <= 0)
+		return e;
 	return note(r, b, "%s shows the host's console", name);
 }
 

@@ -307,6 +307,24 @@ static void test_many_mounts(void **state)
 	assert_string_equal(uses(t, DISK), "sda1 is mounted at /data");
 }
 
+/* A link that cannot be read could be that of a mounted disk: it is not "of no
+ * function". A file beside the links is none. */
+static void test_links(void **state)
+{
+	struct tree *t = *state;
+	char far[700] = "../../devices/pci0000:00/";
+	struct sriov_uses *u = NULL;
+
+	add_disk(t);
+	tree_put(t, "", "sys/class/net/bonding_masters");
+	assert_string_equal(uses(t, DISK), "");
+	for (size_t i = strlen(far); i < sizeof(far) - 1; i++)
+		far[i] = i % 8 ? 'a' : '/';
+	tree_link(t, far, "sys/class/net/eth0");
+	assert_int_equal(sriov_uses_read(t->root_fd, &u), -ENAMETOOLONG);
+	assert_null(u);
+}
+
 /* Files that are cut, or full of what no kernel writes. */
 static void test_rubbish(void **state)
 {
@@ -333,6 +351,7 @@ int main(void)
 		T(test_multipath),
 		T(test_net),
 		T(test_screen),
+		T(test_links),
 		T(test_rubbish),
 		T(test_drm),
 		T(test_many_screens),
