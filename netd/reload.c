@@ -22,44 +22,45 @@ json_t *reload_json(const struct reload *r)
 	if (!r->ok)
 		json_object_set_new(o, "error",
 		                    json_pack("{s:i, s:s, s:s, s:s}", "code",
-		                              r->code, "what", r->what, "why",
-		                              r->why, "mend", r->mend));
+		                              r->said.code, "what",
+		                              r->said.what, "why", r->said.why,
+		                              "mend", r->said.mend));
 	return o;
 }
 
-static void copy(const json_t *o, const char *key, char to[static DIAG_LINE])
+static const char *text_of(const json_t *o, const char *key)
 {
 	const char *s = json_string_value(json_object_get(o, key));
 
-	snprintf(to, DIAG_LINE, "%s", s ? s : "");
+	return s ? s : "";
 }
 
-/* Before the reason, in which file and line. */
-static void say_where(struct reload *r, const json_t *first)
+/* Before the reason, in which file and line. A diag takes what is cut within a
+ * character. */
+static void say_why(struct diag *d, const json_t *e, const json_t *first)
 {
-	const char *file = json_string_value(json_object_get(first, "file"));
-	char why[DIAG_LINE];
+	const char *file = text_of(first, "file");
 
-	memcpy(why, r->why, sizeof(why));
-	snprintf(r->why, sizeof(r->why), "%.64s%sline %d: %.160s",
-	         file ? file : "", file ? ", " : "",
-	         (int)json_integer_value(json_object_get(first, "line")), why);
+	if (first)
+		diag_why(
+			d, "%.64s%sline %d: %.160s", file, *file ? ", " : "",
+			(int)json_integer_value(json_object_get(first, "line")),
+			text_of(e, "why"));
+	else
+		diag_why(d, "%s", text_of(e, "why"));
 }
 
 void reload_note(struct reload *r, const json_t *reply, int64_t now)
 {
 	const json_t *e = json_object_get(reply, "error");
-	const json_t *first =
-		json_array_get(json_object_get(reply, "errors"), 0);
+	int code = (int)json_integer_value(json_object_get(e, "code"));
 
 	r->last = now;
 	r->ok = json_is_true(json_object_get(reply, "ok"));
-	r->code = (int)json_integer_value(json_object_get(e, "code"));
-	copy(e, "what", r->what);
-	copy(e, "why", r->why);
-	copy(e, "mend", r->mend);
-	if (first)
-		say_where(r, first);
+	(void)diag_fail(&r->said, -EINVAL, code, "%s", text_of(e, "what"));
+	say_why(&r->said, e,
+	        json_array_get(json_object_get(reply, "errors"), 0));
+	diag_mend(&r->said, "%s", text_of(e, "mend"));
 }
 
 /* ---- the worker ---------------------------------------------------------- */

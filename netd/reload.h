@@ -35,8 +35,7 @@ struct reload {
 	bool etc;            /* as NETD_POLICY_ETC: one file and a folder */
 	int64_t last;        /* CLOCK_REALTIME, seconds; 0 = never */
 	bool ok;
-	int code;
-	char what[DIAG_LINE], why[DIAG_LINE], mend[DIAG_LINE];
+	struct diag said; /* it is not */
 };
 /* "policy-file" of status; null = none is known. */
 json_t *reload_json(const struct reload *r);

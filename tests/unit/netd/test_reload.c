@@ -179,6 +179,34 @@ static void test_mend(void **state)
 	alone_drop(a);
 }
 
+/* Cut to its room, within a character: status is whole all the same. */
+static void test_long_words(void **state)
+{
+	struct reload r = { .path = "/p" };
+	json_t *reply, *why = json_string(""), *said;
+
+	(void)state;
+	for (int i = 0; i < 200; i++) {
+		json_t *more = json_sprintf("%s\u00e4", json_string_value(why));
+
+		json_decref(why);
+		why = more;
+	}
+	reply = json_pack("{s:b, s:{s:i, s:s, s:O, s:s}, s:[{s:i, s:s}]}", "ok",
+	                  0, "error", "code", FL_POL_KEY, "what", "w", "why",
+	                  why, "mend", "m", "errors", "line", 7, "file",
+	                  "a.yaml");
+	reload_note(&r, reply, 1);
+	said = reload_json(&r);
+	assert_string_equal(json_string_value(json_object_get(
+				    json_object_get(said, "error"), "mend")),
+	                    "m");
+	assert_memory_equal(r.said.why, "a.yaml, line 7: \u00e4", 18);
+	json_decref(said);
+	json_decref(reply);
+	json_decref(why);
+}
+
 /* Nor is one file taken where of those that are applied not all is known. */
 static void test_several_unknown(void **state)
 {
@@ -367,6 +395,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mend),
 		cmocka_unit_test(test_several_unknown),
+		cmocka_unit_test(test_long_words),
 		cmocka_unit_test_setup_teardown(test_written, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_several, setup, teardown),
