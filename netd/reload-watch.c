@@ -3,8 +3,9 @@
  * Who writes the policy that netd was told of. A folder is watched, of a file
  * the one that it is in: editors put a new file in the old one's place. Where
  * that folder has another in it (NETD_POLICY_ETC), that one is, too, as soon as
- * it is there. To watch what is watched already changes nothing, so all is
- * watched anew whenever a folder has come.
+ * it is there. Where it is not there itself, what is to have it in it is: the
+ * nearest folder above. To watch what is watched already changes nothing, so
+ * all is watched anew whenever a folder has come, or the watched one goes.
  */
 
 #include <stdio.h>
@@ -18,13 +19,39 @@
 
 #define WRITTEN (IN_CLOSE_WRITE | IN_MOVED_TO)
 #define EVENTS (WRITTEN | IN_MOVED_FROM | IN_DELETE)
+#define GONE (IN_DELETE_SELF | IN_MOVE_SELF)
 
 static int watch(const struct server *s, const char *path)
 {
 	int wd = inotify_add_watch(s->events.file, path,
-	                           EVENTS | IN_CREATE | IN_ONLYDIR);
+	                           EVENTS | GONE | IN_CREATE | IN_ONLYDIR);
 
 	return wd < 0 ? -errno : wd;
+}
+
+/* The folder that `path` is in, "." and "/" of those at the top. False: it is
+ * that already. */
+static bool go_up(char *path)
+{
+	char *slash = strrchr(path, '/');
+	bool top = !strcmp(path, "/") || !strcmp(path, ".");
+
+	if (slash)
+		slash[slash == path] = '\0';
+	else
+		strcpy(path, ".");
+	return !top;
+}
+
+/* As near as there is something; true = `path` itself. */
+static bool watch_near(struct server *s, char *path)
+{
+	bool near = false;
+
+	do
+		s->events.top = watch(s, path);
+	while (s->events.top == -ENOENT && go_up(path) && (near = true));
+	return !near;
 }
 
 /* Names in it are files of the policy; else it is a file's. */
@@ -35,24 +62,31 @@ static bool is_folder(const char *path)
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+static void forget(const struct server *s, int old, int now)
+{
+	if (old > 0 && old != now)
+		inotify_rm_watch(s->events.file, old);
+}
+
 int reload_watch_all(struct server *s)
 {
 	const struct reload *r = s->env->reload;
 	struct events *ev = &s->events;
 	char path[POL_PATH + sizeof(NETD_POLICY_MANY)];
-	char *slash;
+	int top = ev->top, many = ev->many;
 
 	ev->folder = is_folder(r->path);
 	snprintf(path, sizeof(path), "%s", r->path);
-	slash = ev->folder ? NULL : strrchr(path, '/');
-	if (slash)
-		slash[slash == path] = '\0';
-	ev->top = watch(s, ev->folder || slash ? path : ".");
+	if (!ev->folder)
+		(void)go_up(path);
+	ev->near = !watch_near(s, path);
 	ev->many = -1;
 	if (ev->folder && r->etc) {
 		snprintf(path, sizeof(path), "%s/" NETD_POLICY_MANY, r->path);
 		ev->many = watch(s, path);
 	}
+	forget(s, top, ev->top);
+	forget(s, many, ev->many);
 	return MIN(ev->top, 0);
 }
 
@@ -86,24 +120,42 @@ static bool is_top(const struct server *s, const char *name)
 	return r->etc ? !strcmp(name, NETD_POLICY_ONE) : is_one(name);
 }
 
+/* The watched one has gone, or is elsewhere: a file's policy stays as it was,
+ * unless all is there already again. */
+static bool has_gone(struct server *s)
+{
+	bool folder = s->events.folder;
+
+	return reload_watch_all(s) >= 0 && (folder || !s->events.near);
+}
+
+/* A folder came or went. What is in it is read when it is reloaded. */
+static bool is_new_folder(struct server *s, const char *name)
+{
+	bool near = s->events.near, ours = near;
+
+	if (!near)
+		ours = s->events.folder
+		               ? s->env->reload->etc &&
+		                         !strcmp(name, NETD_POLICY_MANY)
+		               : is_top(s, name);
+	return ours && reload_watch_all(s) >= 0 && !(near && s->events.near);
+}
+
 bool reload_event(struct server *s, const struct inotify_event *e)
 {
 	const char *name = e->len ? e->name : "";
 
 	if (e->mask & IN_Q_OVERFLOW)
 		return true;
-	/* What is in it is read when it is reloaded. */
-	if (e->mask & IN_ISDIR) {
-		bool ours = s->events.folder
-		                    ? s->env->reload->etc &&
-		                              !strcmp(name, NETD_POLICY_MANY)
-		                    : is_top(s, name);
-
-		return ours && reload_watch_all(s) >= 0;
-	}
+	if (e->mask & GONE)
+		return e->wd == s->events.top && has_gone(s);
+	if (e->mask & IN_ISDIR)
+		return is_new_folder(s, name);
 	/* A file that is new is told of again when it is written; one that
 	 * goes leaves a folder's policy less, and a file's as it was. */
-	if (!(e->mask & (s->events.folder ? EVENTS : WRITTEN)))
+	if (s->events.near ||
+	    !(e->mask & (s->events.folder ? EVENTS : WRITTEN)))
 		return false;
 	return e->wd == s->events.many
 	               ? is_one(name)

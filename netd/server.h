@@ -91,6 +91,7 @@ struct events { /* events.c */
 	int file;       /* inotify; -1 = there is no policy to reload */
 	int top, many;  /* its watches (reload-watch.c); -1 = none */
 	bool folder;    /* the policy is one */
+	bool near;      /* `top` is above where it would be: it is not there */
 	bool reload;    /* it has been written */
 	uint64_t first; /* of those heard since the last look; 0 = none */
 };

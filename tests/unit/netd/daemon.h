@@ -33,7 +33,8 @@ struct daemon {
 	struct state_dir dir;
 	char socket[128];
 	pid_t pid;
-	bool etc; /* what it watches is as /etc/fairlead */
+	const char *watched; /* below its folder */
+	bool etc;            /* that is as /etc/fairlead */
 };
 
 static inline void shell(const struct daemon *d, const char *commands)
@@ -58,8 +59,8 @@ static inline _Noreturn void serve(struct daemon *d)
 	e->root_fd = d->dir.fd;
 	e->cache_fd = -1;
 	e->reload = &reload;
-	snprintf(reload.path, sizeof(reload.path), "%s/policy.yaml",
-	         d->dir.path);
+	snprintf(reload.path, sizeof(reload.path), "%s/%s", d->dir.path,
+	         d->watched);
 	reload.etc = d->etc;
 	e->lease_gid = LEASE_GID;
 	if (journal_open(state, &e->state_fd, &diag) ||
@@ -95,10 +96,11 @@ static inline void daemon_run(struct daemon *d)
 	close(fd);
 }
 
-static inline int setup_with(void **state, bool etc)
+static inline int setup_with(void **state, const char *watched, bool etc)
 {
 	struct daemon *d = calloc(1, sizeof(*d));
 
+	d->watched = watched;
 	d->etc = etc;
 	dir_make(&d->dir);
 	shell(d, "mkdir -p sys/bus/pci/devices proc dev && mkfifo dev/kmsg");
@@ -110,7 +112,7 @@ static inline int setup_with(void **state, bool etc)
 
 static inline int setup(void **state)
 {
-	return setup_with(state, false);
+	return setup_with(state, "policy.yaml", false);
 }
 
 static inline int teardown(void **state)

@@ -316,9 +316,62 @@ static void test_folder(void **state)
 	wait_code(d, FL_NETD_RELOAD);
 }
 
+/* It goes as a whole, by rm or by mv, and another is put there. */
+static void test_folder_goes(void **state)
+{
+	static const char one[] = "#fairlead-files 1\n"
+				  "#file 11 a.yaml\nversion: 1\n";
+	static const char other[] = "#fairlead-files 1\n"
+				    "#file 11 b.yaml\nversion: 1\n";
+	struct daemon *d = *state;
+
+	apply(d, small);
+	shell(d, "mkdir policy.yaml");
+	write_file(d, "policy.yaml/a.yaml", small);
+	wait_applied(d, one);
+	shell(d, "rm -r policy.yaml");
+	wait_code(d, FL_NETD_RELOAD);
+	shell(d, "mkdir policy.yaml");
+	write_file(d, "policy.yaml/b.yaml", small);
+	wait_applied(d, other);
+	shell(d, "mv policy.yaml away");
+	wait_code(d, FL_NETD_RELOAD);
+	/* What is written there is not the policy any more. */
+	write_file(d, "away/c.yaml", small);
+	shell(d,
+	      "mkdir new && cp away/b.yaml new/a.yaml && mv new policy.yaml");
+	wait_applied(d, one);
+}
+
+static int setup_below(void **state)
+{
+	return setup_with(state, "etc/site/policy.yaml", false);
+}
+
+/* A file whose folder is not there yet, nor the one above; then both go. */
+static void test_file_below(void **state)
+{
+	struct daemon *d = *state;
+
+	apply(d, small);
+	shell(d, "mkdir -p etc/site");
+	write_file(d, "etc/site/policy.yaml", larger);
+	wait_applied(d, larger);
+	shell(d, "rm -r etc");
+	usleep(500000);
+	assert_true(applied_is(d, larger));
+	shell(d, "mkdir etc");
+	usleep(500000);
+	shell(d, "mkdir etc/site");
+	write_file(d, "etc/site/policy.yaml", small);
+	wait_applied(d, small);
+	write_file(d, "etc/site/policy.yaml", larger);
+	wait_applied(d, larger);
+}
+
 static int setup_etc(void **state)
 {
-	return setup_with(state, true);
+	return setup_with(state, "policy.yaml", true);
 }
 
 /* As /etc/fairlead: one file, and those of a folder that comes later. */
@@ -400,6 +453,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_several, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_folder, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_folder_goes, setup,
+		                                teardown),
+		cmocka_unit_test_setup_teardown(test_file_below, setup_below,
+		                                teardown),
 		cmocka_unit_test_setup_teardown(test_etc, setup_etc, teardown),
 		cmocka_unit_test_setup_teardown(test_never_applied, setup,
 		                                teardown),
