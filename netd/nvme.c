@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "netd/nvme.h"
@@ -23,13 +24,26 @@ struct question {
 	struct bdf pf;
 	struct sriov_nvme_vf want; /* of a keep: the controller's own */
 };
-struct answer_nvme {
+struct answer_nvme { /* or only r: too many ask */
 	int32_t r;
 	struct diag d;
 	struct sriov_nvme n;
 };
 
 /* ---- the keeper ---------------------------------------------------------- */
+
+/* A controller that does not answer keeps its children for a minute, and who
+ * wonders asks again: neither all of them, nor those of one, are without end.
+ */
+#define CHILDREN_MAX 32
+#define CHILDREN_OF_ONE 4
+struct children {
+	size_t n;
+	struct child {
+		pid_t pid;
+		struct bdf pf;
+	} c[CHILDREN_MAX];
+};
 
 static int answer(int root_fd, const struct question *q, struct sriov_nvme *ret,
                   struct diag *d)
@@ -65,10 +79,49 @@ static _Noreturn void answer_child(int root_fd, int sock,
 	_exit(fd_send(sock, a, sizeof(*a), NULL, 0) < 0);
 }
 
+static void reap(struct children *all)
+{
+	for (size_t i = 0; i < all->n;)
+		if (waitpid(all->c[i].pid, NULL, WNOHANG))
+			all->c[i] = all->c[--all->n];
+		else
+			i++;
+}
+
+static bool has_room(const struct children *all, struct bdf pf)
+{
+	size_t same = 0;
+
+	for (size_t i = 0; i < all->n; i++)
+		same += bdf_equal(all->c[i].pf, pf);
+	return all->n < CHILDREN_MAX && same < CHILDREN_OF_ONE;
+}
+
+/* Nobody waits for the child: it may take a minute. */
+static void take_question(struct children *all, int root_fd, int fd,
+                          const struct question *q)
+{
+	const int32_t full = -EBUSY;
+	pid_t pid;
+
+	reap(all);
+	if (!has_room(all, q->pf)) {
+		(void)!send(fd, &full, sizeof(full),
+		            MSG_DONTWAIT | MSG_NOSIGNAL);
+		return;
+	}
+	pid = fork();
+	if (!pid)
+		answer_child(root_fd, fd, q);
+	if (pid > 0)
+		all->c[all->n++] = (struct child){ pid, q->pf };
+}
+
 void nvme_keeper_serve(int root_fd, int sock)
 {
-	/* Nobody waits for the children: one may take a minute. */
-	signal(SIGCHLD, SIG_IGN);
+	struct children all = { .n = 0 };
+
+	signal(SIGCHLD, SIG_DFL);
 	for (;;) {
 		struct question q;
 		size_t n = 0;
@@ -77,8 +130,8 @@ void nvme_keeper_serve(int root_fd, int sock)
 
 		if (!len || (len < 0 && len != -EMSGSIZE))
 			return;
-		if (len == sizeof(q) && n == 1 && !fork())
-			answer_child(root_fd, fd, &q);
+		if (len == sizeof(q) && n == 1)
+			take_question(&all, root_fd, fd, &q);
 		if (len > 0 && n)
 			close(fd);
 	}
@@ -161,14 +214,14 @@ static int nobody(struct diag *d)
 	return -EPERM;
 }
 
-static int late(const struct question *q, unsigned ms, struct diag *d)
+/* The reason is the caller's to say. */
+static int late(const struct question *q, struct diag *d)
 {
 	char b[BDF_STRLEN];
 
 	diag_fail(d, -EIO, FL_NETD_NVME_LATE,
 	          "the NVMe controller %s does not answer",
 	          bdf_format(q->pf, b));
-	diag_why(d, "it was asked %u s ago", ms / 1000);
 	diag_mend(d, "see `dmesg | grep nvme`; the kernel resets such a one "
 	             "after a minute: then fairlead apply FILE");
 	return -EIO;
@@ -189,11 +242,20 @@ static int hear(int sock, const struct question *q, unsigned ms,
 
 		r = poll(&p, 1, now < end ? (int)((end - now) / 1000000) : 0);
 	} while (r < 0 && errno == EINTR);
-	if (!r)
-		return late(q, ms, d);
+	if (!r) {
+		(void)late(q, d);
+		diag_why(d, "it was asked %u s ago", ms / 1000);
+		return -EIO;
+	}
 	len = r < 0 ? r : fd_recv(sock, a, sizeof(*a), NULL, 0, &n);
 	if (len == sizeof(*a))
 		return 0;
+	if (len == sizeof(a->r)) {
+		(void)late(q, d);
+		diag_why(d, "as many as may are waiting for it, or for others, "
+		            "already");
+		return -EIO;
+	}
 	diag_fail(d, -EIO, FL_NETD_NVME,
 	          "fairlead-netd got no answer of an NVMe controller");
 	diag_why(d, "the process that may ask it has ended");

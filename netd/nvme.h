@@ -26,7 +26,9 @@
  *
  *   A controller may not answer. The kernel gives a command up after a minute,
  *   with a reset of the controller; the asker does after NVME_MS, FL-0771. The
- *   child has its own end, and keeps nobody waiting.
+ *   child has its own end, and keeps nobody waiting. Of those that wait for
+ *   one controller there are few at a time, and so of all: who asks then is
+ *   refused at once, FL-0771.
  *
  *   The keeper ends with netd: its socket has no other end then.
  *

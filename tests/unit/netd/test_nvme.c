@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -108,6 +109,36 @@ static void test_late(void **state)
 	close(openat(r->t.fd, HUNG, O_WRONLY | O_NONBLOCK));
 }
 
+/* However often a controller is asked that does not answer: a few wait for it,
+ * the rest is told at once, and others are served. */
+static void test_many(void **state)
+{
+	const struct rig *r = *state;
+	struct diag d;
+	int n = 0;
+
+	do {
+		uint64_t begin = now_ns();
+
+		assert_int_equal(ask(r, hung, 200, &d), -EIO);
+		assert_int_equal(d.code, FL_NETD_NVME_LATE);
+		if (strstr(d.why, "already"))
+			break;
+		assert_true(now_ns() - begin >= 150000000ull);
+	} while (++n < 20);
+	assert_in_range(n, 1, 8);
+	assert_int_equal(ask(r, disk, 5000, &d), -ENOENT);
+	assert_int_equal(ask(r, hung, 200, &d), -EIO);
+	/* Those who hang in it come back: it is asked again. */
+	close(openat(r->t.fd, HUNG, O_WRONLY | O_NONBLOCK));
+	for (int i = 0; i < 100 && strstr(d.why, "already"); i++) {
+		usleep(20000);
+		assert_int_equal(ask(r, hung, 50, &d), -EIO);
+	}
+	assert_null(strstr(d.why, "already"));
+	close(openat(r->t.fd, HUNG, O_WRONLY | O_NONBLOCK));
+}
+
 /* What is no question: none of it is answered, none ends him. */
 static void test_rubbish(void **state)
 {
@@ -153,10 +184,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_refusal),
-		T(test_late),
-		T(test_rubbish),
-		T(test_gone),
+		T(test_refusal), T(test_late), T(test_many),
+		T(test_rubbish), T(test_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
