@@ -186,7 +186,8 @@ static int set(const struct machine *m, struct bdf vf,
 	if (!r)
 		r = nvme_ask_set(m->env->nvme_fd, a->pf, (unsigned)a->vf, &want,
 		                 NVME_MS, d);
-	if (bound && want.online)
+	/* One that did not go offline is the driver's as before. */
+	if (bound && (r || want.online))
 		e = sriov_bind_to(root_fd, vf, f.driver, f.override,
 		                  r ? NULL : d);
 	return r ? r : e;
