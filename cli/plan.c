@@ -184,6 +184,12 @@ int cli_apply(const struct cli *c, char *const *args, unsigned n)
 	json_t *req, *reply = NULL;
 	int r;
 
+	if (c->sim && (c->within || c->disruption)) {
+		fprintf(stderr,
+		        "fairlead: --sim changes no machine: --confirm-within "
+		        "and --allow-disruption say nothing to it\n");
+		return CLI_USAGE;
+	}
 	if (c->sim)
 		return sim_apply(c, file);
 	req = request("apply");
