@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The end of `fairlead status`: what is not as somebody may take it to be. VFs
- * that are given to nobody, or to another than the policy says; a policy that
- * was written and is not taken; what is not as applied. Else nothing. */
+/* The end of `fairlead status`: what is not as somebody may take it to be.
+ * Functions that are given to nobody, or to another than the policy says; a
+ * policy that was written and is not taken; what is not as applied. Else
+ * nothing. */
 
 #include "cli/cli.h"
 
@@ -59,7 +60,7 @@ static void print_functions(const json_t *list)
 		    !json_object_get(f, "moved"))
 			continue;
 		if (!head)
-			printf("\nVFs away from the policy\n");
+			printf("\nfunctions away from the policy\n");
 		head = true;
 		print_function(f);
 	}

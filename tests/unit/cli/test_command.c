@@ -345,7 +345,9 @@ static void status_of_care(void **state)
 
 	run_served(&o, d, args, reply, NULL, 0);
 	assert_int_equal(o.status, 0);
-	expect_text(&o, "status", o.out, "10.0  in quarantine: no reset\n");
+	expect_text(&o, "status", o.out,
+	            "functions away from the policy\n  0000:01:10.0  in "
+	            "quarantine: no reset\n");
 	expect_text(&o, "status", o.out, "`fairlead scrub 0000:01:10.0`");
 	expect_text(&o, "status", o.out, "10.2  g/wan has it since a failover");
 	assert_null(strstr(o.out, "10.1"));
@@ -356,7 +358,7 @@ static void status_of_care(void **state)
 	run_served(&o, d, args, OK_HEAD "\"functions\": []}", NULL, 0);
 	assert_null(strstr(o.out, "not taken"));
 	assert_null(strstr(o.out, "not as applied"));
-	assert_null(strstr(o.out, "VFs away"));
+	assert_null(strstr(o.out, "away from the policy"));
 }
 
 static void check_status(void)
