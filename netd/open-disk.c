@@ -190,7 +190,7 @@ static int open_failed(struct work *w, const struct pol_disk *disk, int err,
 		       "`read-only: true`";
 	if (err == -EROFS)
 		mend = "write `read-only: true`, or move it to a filesystem "
-		       "that can be written";
+		       "that netd can write: not /home, where systemd runs it";
 	if (err == -EINVAL && disk->direct)
 		mend = "its filesystem knows no O_DIRECT: write `direct: "
 		       "false`";
