@@ -66,7 +66,8 @@ struct cli {
 	const char *disruption;    /* apply: a word */
 	bool commands;             /* plan */
 	bool read_only, log;       /* console */
-	bool force;                /* apply */
+	bool force, early;         /* apply */
+	const char *wait;          /* apply: a time */
 	const char *hold, *device, *attributes; /* lease */
 	const char *sim;                        /* plan: a recorded machine */
 	bool anonymize;                         /* record */
@@ -108,6 +109,8 @@ enum {
 	CLI_OPT_STANDBY = 1 << 20,
 	CLI_OPT_BOOT = 1 << 21,
 	CLI_OPT_DISRUPTION = 1 << 22,
+	CLI_OPT_EARLY = 1 << 23,
+	CLI_OPT_WAIT = 1 << 24,
 };
 
 /* Each returns an enum cli_exit. */

@@ -53,7 +53,7 @@ static const struct cli_verb verbs[] = {
 	  "nova's device_spec; what it cannot hold is said." },
 	{ "apply", "[FILE|DIR]", "make the machine as the policy says", 0, 1,
 	  CLI_OPT_SOCKET | CLI_OPT_FORCE | CLI_OPT_SIM | CLI_OPT_WITHIN |
-	          CLI_OPT_DISRUPTION,
+	          CLI_OPT_DISRUPTION | CLI_OPT_EARLY | CLI_OPT_WAIT,
 	  cli_apply,
 	  "As root. One transaction: on failure what was done is undone. The\n"
 	  "state found before the first apply is kept for `fairlead restore`.\n"
@@ -221,6 +221,12 @@ static const struct {
 	  CLI_OPT_DISRUPTION,
 	  " WHAT", "none, none-in-use or allow: over the policy's budget",
 	  offsetof(struct cli, disruption) },
+	{ { "early", no_argument, NULL, 'e' }, CLI_OPT_EARLY,
+	  "", "leave what waits for the host's network to a later one",
+	  offsetof(struct cli, early) },
+	{ { "wait", required_argument, NULL, 'W' }, CLI_OPT_WAIT,
+	  " TIME", "until nothing would be left with --early, at most so long",
+	  offsetof(struct cli, wait) },
 	{ { "commands", no_argument, NULL, 'm' }, CLI_OPT_COMMANDS,
 	  "", "print the shell lines alone, in order",
 	  offsetof(struct cli, commands) },

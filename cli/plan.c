@@ -7,11 +7,13 @@
 #include "cli/sim.h"
 #include "policy/policy.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ASSERT_UNKNOWN 2
+#define WAIT_STEP_MS 1000
 
 static void print_guests(const json_t *list)
 {
@@ -98,6 +100,8 @@ static int with_policy(const struct cli *c, json_t *request, const char *file,
 	json_object_set_new(request, "file", json_string(file));
 	if (c->force)
 		json_object_set_new(request, "force", json_true());
+	if (c->early)
+		json_object_set_new(request, "early", json_true());
 	return cli_transact(c, request, fd, file, ret);
 }
 
@@ -149,20 +153,58 @@ static void say_within(const struct cli *c, const json_t *reply)
 		       within);
 }
 
+/* Of an option; none is 0. False: it was refused. */
+static bool read_time(const char *option, const char *text, long *ret)
+{
+	*ret = text ? seconds(text) : 0;
+	if (*ret >= 0)
+		return true;
+	fprintf(stderr,
+	        "fairlead: --%s %s: a time of at most a day, as 120s or 2m\n",
+	        option, text);
+	return false;
+}
+
+/* Would an early apply leave something out? Whatever else is wrong with the
+ * policy, the apply says. */
+static bool waits(const struct cli *c, const char *file)
+{
+	_cleanup_close_ int sock = -1, fd = -1;
+	json_t *req = request("plan"), *reply = NULL;
+	struct diag d = { 0 };
+	bool any;
+
+	json_object_set_new(req, "early", json_true());
+	fd = cli_policy_memfd(file, &d);
+	if (fd >= 0)
+		sock = cli_connect(c, &d);
+	if (sock >= 0)
+		(void)!cli_ask(sock, req, &fd, 1, &reply, NULL, NULL, &d);
+	any = json_array_size(json_object_get(reply, "waits")) > 0;
+	json_decref(reply);
+	json_decref(req);
+	return any;
+}
+
+/* Asked, since no event tells of all of them: see `early` in netd-proto.h. */
+static void wait_for_network(const struct cli *c, const char *file, long s)
+{
+	uint64_t until = now_ns() + (uint64_t)s * 1000000000ull;
+
+	while (now_ns() < until && waits(c, file))
+		poll(NULL, 0, WAIT_STEP_MS);
+}
+
 /* What is said of how it is applied, into the request. False: it was refused.
  */
-static bool put_options(const struct cli *c, json_t *req)
+static bool put_options(const struct cli *c, json_t *req, long *ret_wait)
 {
 	enum pol_budget ignored;
-	long s = c->within ? seconds(c->within) : 0;
+	long s;
 
-	if (s < 0) {
-		fprintf(stderr,
-		        "fairlead: --confirm-within %s: a time of at most a "
-		        "day, as 120s or 2m\n",
-		        c->within);
+	if (!read_time("confirm-within", c->within, &s) ||
+	    !read_time("wait", c->wait, ret_wait))
 		return false;
-	}
 	if (c->disruption && !pol_budget_find(c->disruption, &ignored)) {
 		fprintf(stderr,
 		        "fairlead: --allow-disruption %s: there are none, "
@@ -182,6 +224,7 @@ int cli_apply(const struct cli *c, char *const *args, unsigned n)
 {
 	const char *file = n ? args[0] : NETD_POLICY_ETC;
 	json_t *req, *reply = NULL;
+	long wait = 0;
 	int r;
 
 	if (c->sim && (c->within || c->disruption)) {
@@ -193,10 +236,11 @@ int cli_apply(const struct cli *c, char *const *args, unsigned n)
 	if (c->sim)
 		return sim_apply(c, file);
 	req = request("apply");
-	if (!put_options(c, req)) {
+	if (!put_options(c, req, &wait)) {
 		json_decref(req);
 		return CLI_USAGE;
 	}
+	wait_for_network(c, file, wait);
 	r = with_policy(c, req, file, &reply);
 	if (r)
 		return r;

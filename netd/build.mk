@@ -23,6 +23,7 @@ SRCS_netd := \
 	devlink-set.c \
 	devlink.c \
 	drift.c \
+	early.c \
 	events.c \
 	failover-vf.c \
 	failover.c \

@@ -76,7 +76,8 @@ static int take_word(const char *key, const json_t *v, struct request *r)
 		bool *to;
 	} flags[] = { { "now", &r->now },
 		      { "log", &r->log },
-		      { "force", &r->force } };
+		      { "force", &r->force },
+		      { "early", &r->early } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
 		if (!strcmp(key, flags[i].key)) {

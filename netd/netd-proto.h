@@ -37,6 +37,7 @@
  *                                                    {"guest", "text",
  *                                                    "command"}, what netd
  *                                                    makes with a guest
+ *                          "early": as apply         "waits": as apply
  * record   root            -                         the descriptor
  *                                                    "inventory": the machine
  *                                                    for `plan --sim`
@@ -49,7 +50,9 @@
  *                          (0 = it need not be);
  *                          "allow-disruption":
  *                          "none", "none-in-use",
- *                          "allow"
+ *                          "allow"; "early": true    "waits": bridges for whose
+ *                          where what waits for the  sake something is left
+ *                          network is to be left
  * confirm  root            -                         "file"
  * restore  root            -                         as apply
  * history  root or group   "entry": its number;      "entries", newest first;

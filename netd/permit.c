@@ -221,5 +221,7 @@ int permit_request(const struct permit *p, const struct request *r,
 		return incomplete(d, p->verb, "only lease takes \"log\"");
 	if (r->force && strcmp(p->verb, "apply") != 0)
 		return incomplete(d, p->verb, "only apply takes \"force\"");
+	if (r->early && !(p->flags & PERMIT_POLICY))
+		return incomplete(d, p->verb, "it takes no \"early\"");
 	return loan_request(p, r, d);
 }

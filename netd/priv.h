@@ -338,6 +338,7 @@ struct intent {
 	size_t policy_len;
 	char *previous; /* text of what was applied before; NULL = nothing */
 	size_t previous_len;
+	bool early;       /* what waits for the network is left: early.h */
 	bool has_confirm; /* confirm_s was asked for */
 	uint32_t confirm_s;
 	char file[NETD_NAME_MAX];

@@ -34,6 +34,7 @@ struct request {
 	bool now;
 	bool log;                  /* a lease is to have one */
 	bool force;                /* apply: what another owns, too */
+	bool early;                /* plan, apply: early.h */
 	char way[12];              /* of a failover: failover.h */
 	char function[BDF_STRLEN]; /* the VF that it is to give; "" = any */
 	struct asker who; /* netd's own: on whose word it is; known or not */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "netd/confirm.h"
+#include "netd/early.h"
 #include "netd/macs.h"
 #include "netd/moves.h"
 #include "netd/owners.h"
@@ -51,8 +52,12 @@ static int prepare_policy(struct transaction *t, const struct intent *in,
 		e = pol_resolve(r->policy, r->seen, &r->want, errs);
 	if (!e)
 		run_leave_stuck(r);
+	if (!e && in->early)
+		early_ovs(t->env, r->want, t->reply);
 	if (!e)
 		e = t->ops->observe_more(t->ctx, r->seen, r->want, t->d);
+	if (!e && in->early)
+		early_rest(r->want, r->seen, t->reply);
 	if (!e)
 		e = pol_plan(r->want, r->seen, &r->plan, t->d);
 	/* What was begun is brought to its end; but not by who asks anew, be it

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "netd/confirm.h"
+#include "netd/early.h"
 #include "netd/history.h"
 #include "netd/macs.h"
 #include "netd/moves.h"
@@ -108,9 +109,13 @@ static int plan_policy(struct work *w, const struct machine *m,
 		r = moves_apply(w->env, p, seen, &w->diag);
 	if (!r)
 		r = pol_resolve(p, seen, &want, &w->errs);
+	if (!r && w->req.early)
+		early_ovs(w->env, want, w->reply);
 	if (!r)
 		r = machine_ops.observe_more((void *)(uintptr_t)m, seen, want,
 		                             &w->diag);
+	if (!r && w->req.early)
+		early_rest(want, seen, w->reply);
 	if (!r)
 		r = pol_plan(want, seen, &plan, &w->diag);
 	if (!r)
@@ -248,6 +253,7 @@ int verb_apply(struct work *w)
 	struct intent in = { 0 };
 	int r = read_policy(w, &in.policy, &in.policy_len);
 
+	in.early = w->req.early;
 	in.has_confirm = w->req.has_confirm;
 	in.confirm_s = w->req.confirm_s;
 	memcpy(in.file, w->req.file, sizeof(in.file));

@@ -27,6 +27,7 @@ struct rig {
 	const struct apply_ops *ops;
 	uint32_t confirm_s; /* of the next applies; 0 = not asked for */
 	struct allow allow; /* the same */
+	bool early;         /* of the next applies */
 	char before[2048];
 };
 
@@ -78,6 +79,7 @@ static inline int rig_apply(struct rig *r, const char *text)
 	struct intent in = { .policy = strdup(text),
 		             .policy_len = strlen(text),
 		             .file = "test.yaml",
+		             .early = r->early,
 		             .has_confirm = r->confirm_s != 0,
 		             .confirm_s = r->confirm_s };
 

@@ -211,7 +211,7 @@ static void see_overs(const struct sim *s, struct pol_state *seen,
 		strcpy(o->o.bridge, want->over[i].o.bridge);
 		strcpy(o->o.dev, want->over[i].o.dev);
 		strcpy(o->outer, "eth0");
-		o->outer_mtu = 1500;
+		o->outer_mtu = s->offline ? 0 : 1500;
 	}
 }
 

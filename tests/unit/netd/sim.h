@@ -25,6 +25,7 @@ struct sim {
 	/* 0000:03:00.0, a drive, and .1, which nobody drives; one group */
 	struct pol_whole whole[SIM_WHOLES];
 	struct pol_over over;
+	bool offline;             /* overlays have nothing to go over */
 	bool whole_gone, pf_gone; /* 03:00.0, 01:00.0 */
 	bool shared_group;        /* the VFs' groups have the PF in them */
 	/* what goes wrong: the Nth action (from 1) from now on */

@@ -201,6 +201,7 @@ static void test_intent(void **state)
 	struct intent in = { .policy = (char[]){ "version: 1\n" },
 		             .policy_len = 11,
 		             .file = "x.yaml",
+		             .early = true,
 		             .before = some_state(true) };
 	struct intent back = { 0 };
 	struct diag d = { 0 };
@@ -211,6 +212,7 @@ static void test_intent(void **state)
 	assert_int_equal(back.kind, INTENT_APPLY);
 	assert_string_equal(back.policy, "version: 1\n");
 	assert_string_equal(back.file, "x.yaml");
+	assert_true(back.early);
 	check_vf(&back.before->pf[0].vf[1], &in.before->pf[0].vf[1], true);
 	intent_clear(&back);
 	pol_state_free(in.before);

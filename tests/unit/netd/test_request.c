@@ -78,9 +78,20 @@ static int check(const char *verb, const char *guest, size_t fds)
 	return permit_request(permit_find(verb), &r, fds, &d);
 }
 
+static int check_early(const char *verb, size_t fds)
+{
+	const struct request r = { .early = true };
+	struct diag d = { 0 };
+
+	return permit_request(permit_find(verb), &r, fds, &d);
+}
+
 static void test_complete(void **state)
 {
 	(void)state;
+	assert_int_equal(check_early("plan", 1), 0);
+	assert_int_equal(check_early("apply", 1), 0);
+	assert_int_equal(check_early("restore", 0), -EPROTO);
 	assert_int_equal(check("status", "", 0), 0);
 	assert_int_equal(check("status", "", 1), -EPROTO);
 	assert_int_equal(check("status", "g", 0), -EPROTO);
@@ -147,6 +158,7 @@ static void test_bad(void **state)
 		"{\"version\":1,\"verb\":\"apply\",\"allow-disruption\":\"all\"}",
 		"{\"version\":1,\"verb\":\"apply\",\"allow-disruption\":1}",
 		"{\"version\":1,\"verb\":\"apply\",\"force\":1}",
+		"{\"version\":1,\"verb\":\"apply\",\"early\":1}",
 		"{\"version\":1,\"verb\":\"status\",\"more\":1}",
 		"{\"version\":1,\"verb\":\"status\",\"verb\":\"apply\"}",
 		"{\"version\":1,\"verb\":\"a-verb-that-is-too-long\"}",
