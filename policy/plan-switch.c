@@ -288,7 +288,9 @@ static int plan_bridge(struct job *j)
 		return 0;
 	if (!s->bridge_there)
 		return w->bridge_there ? no_bridge(j) : 0;
-	if (!(filtering ? w->filtering : s->filtering) && any_vlan(j->want)) {
+	/* What is put back is as it was, whatever that kept apart. */
+	if (w->bridge_there && !(filtering ? w->filtering : s->filtering) &&
+	    any_vlan(j->want)) {
 		diag_fail(j->d, -EINVAL, FL_POL_BRIDGE,
 		          "bridge %s would not keep VLANs apart", w->bridge);
 		diag_why(j->d, "it does not filter them");
