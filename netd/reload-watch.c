@@ -20,6 +20,8 @@
 #define WRITTEN (IN_CLOSE_WRITE | IN_MOVED_TO)
 #define EVENTS (WRITTEN | IN_MOVED_FROM | IN_DELETE)
 #define GONE (IN_DELETE_SELF | IN_MOVE_SELF)
+#define WATCH_PATH (POL_PATH + sizeof(NETD_POLICY_MANY))
+#define WATCH_TRIES 8 /* folders may come and go meanwhile */
 
 static int watch(const struct server *s, const char *path)
 {
@@ -43,15 +45,17 @@ static bool go_up(char *path)
 	return !top;
 }
 
-/* As near as there is something; true = `path` itself. */
-static bool watch_near(struct server *s, char *path)
+/* As near as there is something. `missing`: what there is not, just below it;
+ * "" = nothing. */
+static void watch_near(struct server *s, char path[static WATCH_PATH],
+                       char missing[static WATCH_PATH])
 {
-	bool near = false;
-
-	do
-		s->events.top = watch(s, path);
-	while (s->events.top == -ENOENT && go_up(path) && (near = true));
-	return !near;
+	missing[0] = '\0';
+	while ((s->events.top = watch(s, path)) == -ENOENT) {
+		strcpy(missing, path);
+		if (!go_up(path))
+			return;
+	}
 }
 
 /* Names in it are files of the policy; else it is a file's. */
@@ -68,18 +72,20 @@ static void forget(const struct server *s, int old, int now)
 		inotify_rm_watch(s->events.file, old);
 }
 
-int reload_watch_all(struct server *s)
+/* True where nothing has come between the look and the watch. */
+static bool watch_once(struct server *s)
 {
 	const struct reload *r = s->env->reload;
 	struct events *ev = &s->events;
-	char path[POL_PATH + sizeof(NETD_POLICY_MANY)];
+	char path[WATCH_PATH], missing[WATCH_PATH];
 	int top = ev->top, many = ev->many;
 
 	ev->folder = is_folder(r->path);
 	snprintf(path, sizeof(path), "%s", r->path);
 	if (!ev->folder)
 		(void)go_up(path);
-	ev->near = !watch_near(s, path);
+	watch_near(s, path, missing);
+	ev->near = *missing;
 	ev->many = -1;
 	if (ev->folder && r->etc) {
 		snprintf(path, sizeof(path), "%s/" NETD_POLICY_MANY, r->path);
@@ -87,7 +93,15 @@ int reload_watch_all(struct server *s)
 	}
 	forget(s, top, ev->top);
 	forget(s, many, ev->many);
-	return MIN(ev->top, 0);
+	return is_folder(r->path) == ev->folder &&
+	       !(ev->near && is_folder(missing));
+}
+
+int reload_watch_all(struct server *s)
+{
+	for (int i = 0; i < WATCH_TRIES && !watch_once(s); i++)
+		;
+	return MIN(s->events.top, 0);
 }
 
 int reload_watch(struct server *s)

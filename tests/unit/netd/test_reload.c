@@ -329,11 +329,13 @@ static void test_folder_goes(void **state)
 	shell(d, "mkdir policy.yaml");
 	write_file(d, "policy.yaml/a.yaml", small);
 	wait_applied(d, one);
+	wait_code(d, 0);
 	shell(d, "rm -r policy.yaml");
 	wait_code(d, FL_NETD_RELOAD);
 	shell(d, "mkdir policy.yaml");
 	write_file(d, "policy.yaml/b.yaml", small);
 	wait_applied(d, other);
+	wait_code(d, 0);
 	shell(d, "mv policy.yaml away");
 	wait_code(d, FL_NETD_RELOAD);
 	/* What is written there is not the policy any more. */
