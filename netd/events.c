@@ -337,7 +337,6 @@ void events_open(struct server *s)
 		log_line(s->env->log, LOG_LVL_WARN,
 		         "%s is not watched (%s): SIGHUP is left",
 		         s->env->reload->path, strerror(-r));
-	chore_look(s);
 }
 
 void events_close(struct server *s)

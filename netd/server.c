@@ -134,7 +134,7 @@ int server_run(struct server *s)
 	if (phase < 0 || phase == JOURNAL_APPLYING ||
 	    stuck_noted(s->env->state_fd))
 		job_submit(s, NULL, permit_find("recover"), &r, -1);
-	events_open(s);
+	chore_look(s);
 	if (sysfs_exists(s->env->state_fd, "ledger.json"))
 		chore_tidy(s);
 	confirm_set(s);
@@ -236,6 +236,7 @@ static int begin(struct server *s, const char *path)
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (s->epoll < 0)
 		return -errno;
+	events_open(s);
 	r = listen_at(s, path);
 	if (!r)
 		r = take_signals(s);
