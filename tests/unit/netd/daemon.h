@@ -35,6 +35,8 @@ struct daemon {
 	pid_t pid;
 	const char *watched; /* below its folder */
 	bool etc;            /* that is as /etc/fairlead */
+	/* In its process, before it runs; NULL = nothing. */
+	void (*opened)(struct daemon *d, struct server *s);
 };
 
 static inline void shell(const struct daemon *d, const char *commands)
@@ -66,6 +68,8 @@ static inline _Noreturn void serve(struct daemon *d)
 	if (journal_open(state, &e->state_fd, &diag) ||
 	    server_open(e, d->socket, &s, &diag))
 		_exit(1);
+	if (d->opened)
+		d->opened(d, s);
 	_exit(server_run(s) ? 1 : 0);
 }
 
@@ -96,15 +100,23 @@ static inline void daemon_run(struct daemon *d)
 	close(fd);
 }
 
-static inline int setup_with(void **state, const char *watched, bool etc)
+/* It does not run yet. */
+static inline struct daemon *daemon_new(const char *watched)
 {
 	struct daemon *d = calloc(1, sizeof(*d));
 
 	d->watched = watched;
-	d->etc = etc;
 	dir_make(&d->dir);
 	shell(d, "mkdir -p sys/bus/pci/devices proc dev && mkfifo dev/kmsg");
 	snprintf(d->socket, sizeof(d->socket), "%s/run/s", d->dir.path);
+	return d;
+}
+
+static inline int setup_with(void **state, const char *watched, bool etc)
+{
+	struct daemon *d = daemon_new(watched);
+
+	d->etc = etc;
 	daemon_run(d);
 	*state = d;
 	return 0;
@@ -173,6 +185,11 @@ static inline void expect(int fd, int code)
 	const json_t *e = json_object_get(doc, "error");
 
 	assert_non_null(doc);
+	if (!code && e)
+		print_error("refused: FL-%d %s: %s\n",
+		            (int)json_integer_value(json_object_get(e, "code")),
+		            json_string_value(json_object_get(e, "what")),
+		            json_string_value(json_object_get(e, "why")));
 	assert_int_equal(json_is_true(json_object_get(doc, "ok")), code == 0);
 	if (code)
 		assert_int_equal(json_integer_value(json_object_get(e, "code")),
