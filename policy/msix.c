@@ -215,7 +215,7 @@ static int plan_one(struct job *j, const struct pol_vf *w, bool fewer)
 	bool bound = s && *s->driver && !pol_driver_is_vfio(s->driver);
 	struct pol_action *a;
 
-	if (!(w->set & POL_HAS_MSIX) || (known && s->msix == w->msix) ||
+	if ((known && s->msix == w->msix) ||
 	    fewer != (known && w->msix < s->msix))
 		return 0;
 	if (plan_held(s))
@@ -229,5 +229,5 @@ static int plan_one(struct job *j, const struct pol_vf *w, bool fewer)
 
 int plan_msix(struct job *j)
 {
-	return plan_fewer_first(j, plan_one);
+	return plan_fewer_first(j, POL_HAS_MSIX, plan_one);
 }

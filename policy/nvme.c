@@ -27,11 +27,14 @@ bool is_nvme(const struct pol_state *s, struct bdf b)
 bool check_nvme(struct resolve *r, enum pol_kind kind, const char *name,
                 struct pol_pos pos, struct bdf b)
 {
-	const struct pol_whole *w = state_whole(r->seen, b);
+	const struct pol_whole *w;
 	char text[BDF_STRLEN];
 	struct diag *d;
 
-	if (kind != POL_KIND_NVME || !w || w->class_code == CLASS_NVM)
+	if (kind != POL_KIND_NVME)
+		return false;
+	w = state_whole(r->seen, b);
+	if (!w || w->class_code == CLASS_NVM)
 		return false;
 	d = pol_err(r->errs, pos, FL_POL_NVME, "nvme %s: %s is no NVMe disk",
 	            name, bdf_format(b, text));
@@ -230,8 +233,7 @@ static int plan_one(struct job *j, const struct pol_vf *w, bool fewer)
 	bool gains = !known || exceeds(&w->res, &is);
 	struct pol_action *a;
 
-	if (!(w->set & POL_HAS_RESOURCES) ||
-	    (known && same_resources(&w->res, &is)) ||
+	if ((known && same_resources(&w->res, &is)) ||
 	    (fewer ? gains && !(known && exceeds(&is, &w->res)) : !gains))
 		return 0;
 	if (plan_held(s))
@@ -250,7 +252,7 @@ static int plan_one(struct job *j, const struct pol_vf *w, bool fewer)
 
 int plan_resources(struct job *j)
 {
-	return plan_fewer_first(j, plan_one);
+	return plan_fewer_first(j, POL_HAS_RESOURCES, plan_one);
 }
 
 /* ---- in words ------------------------------------------------------------ */

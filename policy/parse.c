@@ -13,7 +13,8 @@
 static int read_policy(const struct node *root, struct pol_policy *p,
                        struct pol_errors *errs)
 {
-	struct read r = { .policy = p, .errs = errs };
+	struct given given = { .n = { 0 } };
+	struct read r = { .policy = p, .errs = errs, .given = &given };
 
 	r.taken = calloc(POL_NICS_MAX, sizeof(*r.taken));
 	if (!r.taken)
@@ -122,7 +123,12 @@ const struct pol_guest *pol_guest_find(const struct pol_policy *p,
 
 bool pol_driver_is_vfio(const char *driver)
 {
-	return strstr(driver, "vfio") != NULL;
+	/* Of each VF, many times: strstr() is for texts that are long. */
+	for (driver = strchr(driver, 'v'); driver;
+	     driver = strchr(driver + 1, 'v'))
+		if (!strncmp(driver, "vfio", strlen("vfio")))
+			return true;
+	return false;
 }
 
 const char *pol_driver_vfio(const struct pol_pf *pf)

@@ -25,44 +25,56 @@
 
 #include "policy/priv.h"
 
-/* Who has what, of the guest NICs read so far. */
-struct taken {
-	uint32_t vf[POL_NICS_MAX][POL_VFS_MAX / 32];
-	uint16_t n[POL_NICS_MAX];
-	bool others[POL_NICS_MAX]; /* another guest has one of it */
-};
-
 static bool has_fn(const struct pol_guest_nic *n)
 {
 	return n->pool != SIZE_MAX || n->idle_pool != SIZE_MAX;
 }
 
+/* From the end: the one that is being read is the last. */
 static const struct pol_guest *guest_of(const struct pol_policy *p,
                                         const struct pol_guest_nic *nic)
 {
-	for (size_t g = 0; g < p->n_guests; g++)
+	for (size_t g = p->n_guests; g-- > 0;)
 		for (size_t i = 0; i < p->guest[g].n_nics; i++)
 			if (&p->guest[g].nic[i] == nic)
 				return &p->guest[g];
 	return NULL;
 }
 
-/* By guest NICs before `until`; NULL = all that have theirs by now. */
-static void count(const struct pol_policy *p, const struct pol_guest *me,
-                  const struct pol_guest_nic *until, struct taken *t)
+static bool has_given(const struct given *t, struct pol_fn fn)
 {
-	memset(t, 0, sizeof(*t));
+	return t->vf[fn.nic][fn.vf / 32] & BIT(fn.vf % 32);
+}
+
+static bool is_others(const struct given *t, size_t nic,
+                      const struct pol_policy *p, const struct pol_guest *me)
+{
+	return t->several[nic] ||
+	       (t->guest[nic] && &p->guest[t->guest[nic] - 1] != me);
+}
+
+static void give(struct given *t, const struct pol_policy *p,
+                 const struct pol_guest *g, struct pol_fn fn)
+{
+	t->several[fn.nic] = is_others(t, fn.nic, p, g);
+	t->vf[fn.nic][fn.vf / 32] |= BIT(fn.vf % 32);
+	t->n[fn.nic]++;
+	t->guest[fn.nic] = g ? (size_t)(g - p->guest) + 1 : 0;
+}
+
+/* To guest NICs before `until`, when that was read. */
+static void given_before(const struct pol_policy *p,
+                         const struct pol_guest_nic *until, struct given *ret)
+{
+	memset(ret, 0, sizeof(*ret));
 	for (size_t g = 0; g < p->n_guests; g++)
 		for (size_t i = 0; i < p->guest[g].n_nics; i++) {
 			const struct pol_guest_nic *n = &p->guest[g].nic[i];
 
 			if (n == until)
 				return;
-			if (!has_fn(n))
-				continue;
-			t->vf[n->fn.nic][n->fn.vf / 32] |= BIT(n->fn.vf % 32);
-			t->n[n->fn.nic]++;
-			t->others[n->fn.nic] |= &p->guest[g] != me;
+			if (has_fn(n))
+				give(ret, p, &p->guest[g], n->fn);
 		}
 }
 
@@ -178,19 +190,8 @@ struct asking {
 	const struct pol_guest *g;
 	const struct pol_guest_nic *n;
 	const struct pol_pool *pool;
-	struct taken t;
+	const struct given *t;
 };
-
-static void ask(struct asking *a, const struct pol_policy *p,
-                const struct pol_guest_nic *n, const struct pol_pool *pool,
-                const struct pol_guest_nic *until)
-{
-	a->p = p;
-	a->g = guest_of(p, n);
-	a->n = n;
-	a->pool = pool;
-	count(p, a->g, until, &a->t);
-}
 
 static unsigned rank(const struct pol_why *w)
 {
@@ -207,14 +208,15 @@ static enum verdict judge(const struct asking *a, struct pol_fn fn,
 	*ret = (struct pol_why){ .placement = a->pool->placement,
 		                 .near = near_guest(a->p, a->g, stated(nic)),
 		                 .root = a->g && a->g->reach == POL_REACH_ROOT,
-		                 .used = a->t.n[fn.nic] };
-	if (a->t.vf[fn.nic][fn.vf / 32] & BIT(fn.vf % 32))
+		                 .used = a->t->n[fn.nic] };
+	if (has_given(a->t, fn))
 		return VF_TAKEN;
 	if (is_apart(a->p, a->g, a->n, nic))
 		return VF_APART;
 	if (a->g && is_far(a->g, ret->near))
 		return VF_FAR;
-	if (ret->placement == POL_PLACE_ISOLATE && a->t.others[fn.nic])
+	if (ret->placement == POL_PLACE_ISOLATE &&
+	    is_others(a->t, fn.nic, a->p, a->g))
 		return VF_SHARED;
 	return VF_FREE;
 }
@@ -337,13 +339,13 @@ static void refuse_named(struct read *r, const struct node *v,
 void place_nic(struct read *r, const struct node *v, struct pol_guest_nic *nic,
                size_t index)
 {
-	const struct pol_pool *pool = &r->policy->pool[index];
+	const struct pol_policy *p = r->policy;
+	const struct pol_pool *pool = &p->pool[index];
+	const struct asking a = { p, guest_of(p, nic), nic, pool, r->given };
 	struct choice c = { .found = false };
-	struct asking a;
 
 	if (!pool->n_fn && pool->kind == POL_KIND_NIC)
 		return; /* an error of the pool, said there */
-	ask(&a, r->policy, nic, pool, NULL);
 	for (size_t i = 0; i < pool->n_fn && !is_best(&c); i++)
 		consider(&a, pool->fn[i], &c);
 	if (!c.found) {
@@ -353,6 +355,7 @@ void place_nic(struct read *r, const struct node *v, struct pol_guest_nic *nic,
 	nic->fn = c.fn;
 	nic->why = c.why;
 	nic->pool = index;
+	give(r->given, p, a.g, nic->fn);
 }
 
 static void refuse_named_far(struct read *r, const struct node *v,
@@ -374,12 +377,10 @@ void place_named(struct read *r, const struct node *v,
 {
 	const struct pol_pool *pool = &r->policy->pool[index];
 	const struct pol_guest *g = guest_of(r->policy, nic);
-	struct taken t;
 
 	if (vf >= pool->n_fn)
 		return; /* said where it is named */
-	count(r->policy, g, NULL, &t);
-	if (t.vf[pool->fn[vf].nic][vf / 32] & BIT(vf % 32)) {
+	if (has_given(r->given, pool->fn[vf])) {
 		refuse_named(r, v, pool, pool->fn[vf], g);
 		return;
 	}
@@ -391,6 +392,7 @@ void place_named(struct read *r, const struct node *v,
 	nic->fn = pool->fn[vf];
 	nic->why.placement = POL_PLACE_NAMED;
 	nic->pool = index;
+	give(r->given, r->policy, g, nic->fn);
 }
 
 /* ---- another instead ----------------------------------------------------- */
@@ -500,14 +502,16 @@ int pol_others_text(const struct pol_policy *p, const struct pol_guest_nic *n,
 		[VF_FREE] = "as good, and later in the order written",
 	};
 	unsigned count_of[VERDICTS] = { 0 };
-	struct asking a;
+	struct given before;
+	const struct asking a = { p, guest_of(p, n), n, &p->pool[n->pool],
+		                  &before };
 	int at = 0;
 
 	buf[0] = '\0';
 	/* It was not chosen among them. */
 	if (n->moved || n->why.placement == POL_PLACE_NAMED)
 		return 0;
-	ask(&a, p, n, &p->pool[n->pool], n);
+	given_before(p, n, &before);
 	tally(&a, count_of);
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (count_of[i] && (size_t)at < size)

@@ -69,6 +69,17 @@ static bool of_pf(const struct pol_action *a)
 	       a->op != POL_OP_OVERLAY_GONE;
 }
 
+static char *guests_of(const struct pol_state *want,
+                       const struct pol_state *seen, struct bdf pf,
+                       bool *ret_bad)
+{
+	struct names all = { .n = 0 };
+
+	add_labels(&all, state_pf(want, pf));
+	add_labels(&all, state_pf(seen, pf));
+	return join(&all, ret_bad);
+}
+
 int plan_touch(const struct pol_state *want, const struct pol_state *seen,
                struct pol_plan *plan)
 {
@@ -77,7 +88,6 @@ int plan_touch(const struct pol_state *want, const struct pol_state *seen,
 
 	for (size_t i = 0; !bad && i < plan->n; i++) {
 		struct pol_action *a = &plan->action[i];
-		struct names all = { .n = 0 };
 
 		if (!of_pf(a))
 			continue;
@@ -85,9 +95,7 @@ int plan_touch(const struct pol_state *want, const struct pol_state *seen,
 			a->guests = last->guests ? strdup(last->guests) : NULL;
 			bad = last->guests && !a->guests;
 		} else {
-			add_labels(&all, state_pf(want, a->pf));
-			add_labels(&all, state_pf(seen, a->pf));
-			a->guests = join(&all, &bad);
+			a->guests = guests_of(want, seen, a->pf, &bad);
 		}
 		last = a;
 	}

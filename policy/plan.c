@@ -50,17 +50,22 @@ bool plan_held(const struct pol_vf *vf)
 	return vf && is_held(vf->holder_pid, vf->holder, vf->label);
 }
 
-int plan_fewer_first(struct job *j,
-                     int (*one)(struct job *j, const struct pol_vf *want,
-                                bool fewer))
+static int each_with(struct job *j, uint32_t has, plan_from_stock *one,
+                     bool fewer)
 {
 	int r = 0;
 
 	for (size_t i = 0; !r && i < j->want->n_vfs; i++)
-		r = one(j, &j->want->vf[i], true);
-	for (size_t i = 0; !r && i < j->want->n_vfs; i++)
-		r = one(j, &j->want->vf[i], false);
+		if (j->want->vf[i].set & has)
+			r = one(j, &j->want->vf[i], fewer);
 	return r;
+}
+
+int plan_fewer_first(struct job *j, uint32_t has, plan_from_stock *one)
+{
+	int r = each_with(j, has, one, true);
+
+	return r ? r : each_with(j, has, one, false);
 }
 
 int plan_in_use(struct job *j, const struct pol_vf *vf, const char *change)
@@ -229,13 +234,14 @@ static int vf_driver(struct job *j, const struct pol_vf *w,
                      const struct pol_vf *s)
 {
 	const char *override, *driver = driver_now(j, s, &override);
-	bool host = *driver && *driver != '?' && !pol_driver_is_vfio(driver);
 	struct pol_action *a;
+	bool host;
 
 	if (!needs_driver(j, w))
 		return 0;
 	if (plan_held(s))
 		return plan_in_use(j, s, "its driver would change");
+	host = *driver && *driver != '?' && !pol_driver_is_vfio(driver);
 	/* Taking a host driver away takes its interface away. */
 	a = plan_add_vf(j, POL_OP_VF_DRIVER,
 	                host && strcmp(driver, w->driver) != 0 ? POL_DIS_HOST
@@ -271,8 +277,8 @@ static int plan_drivers(struct job *j)
 
 	for (size_t i = 0; i < j->want->n_vfs; i++)
 		lend |= !final_autoprobe(j) &&
-		        needs_driver(j, &j->want->vf[i]) &&
-		        !strcmp(j->want->vf[i].driver, POL_DRIVER_DEFAULT);
+		        !strcmp(j->want->vf[i].driver, POL_DRIVER_DEFAULT) &&
+		        needs_driver(j, &j->want->vf[i]);
 	if (lend)
 		add_autoprobe(j, false, true);
 	r = each_vf(j, vf_driver);

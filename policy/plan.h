@@ -27,12 +27,12 @@ struct pol_action *plan_add_vf(struct job *j, enum pol_op op,
 bool plan_held(const struct pol_vf *vf);
 _must_check_ int plan_in_use(struct job *j, const struct pol_vf *vf,
                              const char *change);
-/* Of what VFs have from one stock: those that come to have fewer are planned
- * first, as others need what they leave. */
-_must_check_ int plan_fewer_first(struct job *j,
-                                  int (*one)(struct job *j,
-                                             const struct pol_vf *want,
-                                             bool fewer));
+/* Of what VFs have from one stock, those of which `has` is wanted: those that
+ * come to have fewer are planned first, as others need what they leave. */
+typedef int plan_from_stock(struct job *j, const struct pol_vf *want,
+                            bool fewer);
+_must_check_ int plan_fewer_first(struct job *j, uint32_t has,
+                                  plan_from_stock *one);
 
 /* Kinds of actions that plan_attributes() may add to a VF. */
 #define PLAN_VF_ATTRIBUTES 7

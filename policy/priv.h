@@ -75,12 +75,21 @@ const char *files_where(const struct pol_policy *p, struct pol_pos of,
 
 /* ---- schema.c: mappings read by tables ----------------------------------- */
 
+/* Who has what, of guests' NICs that have a VF by now (place.c). */
+struct given {
+	uint32_t vf[POL_NICS_MAX][POL_VFS_MAX / 32];
+	uint16_t n[POL_NICS_MAX];
+	/* Whose they are: the guest's place and 1; 0 = nobody's. */
+	size_t guest[POL_NICS_MAX];
+	bool several[POL_NICS_MAX]; /* of two guests at least */
+};
 struct read {
 	struct pol_policy *policy;
 	struct pol_errors *errs;
 	bool oom;
 	/* VFs that an earlier pool took, one bit a VF, one row a nic */
 	uint32_t (*taken)[POL_VFS_MAX / 32];
+	struct given *given;
 	struct shape *shape; /* describe.c: nothing is read, all is noted */
 };
 enum {
@@ -436,7 +445,6 @@ const struct pol_override_vf *pol_nic_override(const struct pol_policy *p,
 struct pol_vf *want_find_vf(const struct resolve *r, struct pol_fn fn);
 struct pol_vf *want_add_vf(struct resolve *r, struct pol_fn fn);
 void want_attributes(struct pol_vf *w, const struct pol_attributes *a);
-size_t override_vfs(const struct pol_policy *p, size_t nic);
 void resolve_overrides(struct resolve *r);
 /* `pf` NULL = not known yet. */
 void check_mtu(struct pol_errors *errs, const struct pol_policy *p, size_t nic,

@@ -133,14 +133,6 @@ struct pol_vf *want_add_vf(struct resolve *r, struct pol_fn fn)
 
 /* ---- overrides ----------------------------------------------------------- */
 
-size_t override_vfs(const struct pol_policy *p, size_t nic)
-{
-	for (size_t i = 0; i < p->n_overrides; i++)
-		if (p->override[i].nic == nic)
-			return p->override[i].n_vfs;
-	return 0;
-}
-
 /* Where the policy gives the count, pol_parse() has looked. */
 static bool override_exists(struct resolve *r, const struct pol_override *o,
                             const struct pol_override_vf *vf)

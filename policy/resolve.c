@@ -152,14 +152,15 @@ static void check_same(struct resolve *r, size_t i)
 	}
 }
 
-static size_t pool_vfs(const struct pol_policy *p, size_t nic)
+/* Of each nic, in one walk: so many VFs do pools and overrides name at most. */
+static void count_vfs(const struct pol_policy *p,
+                      size_t ret[static POL_NICS_MAX])
 {
-	size_t n = 0;
-
 	for (size_t i = 0; i < p->n_pools; i++)
 		for (size_t j = 0; j < p->pool[i].n_fn; j++)
-			n += p->pool[i].fn[j].nic == nic;
-	return n;
+			ret[p->pool[i].fn[j].nic]++;
+	for (size_t i = 0; i < p->n_overrides; i++)
+		ret[p->override[i].nic] += p->override[i].n_vfs;
 }
 
 /* What the policy says of the PF itself. */
@@ -206,11 +207,10 @@ static void check_stuck(struct resolve *r, const struct pol_nic *nic,
 	          b);
 }
 
-static int resolve_nic(struct resolve *r, size_t i)
+static int resolve_nic(struct resolve *r, size_t i, size_t n)
 {
 	const struct pol_nic *nic = &r->p->nic[i];
 	struct pol_pf *w = &r->want->pf[i];
-	size_t n = pool_vfs(r->p, i) + override_vfs(r->p, i);
 	const struct pol_pf *pf;
 
 	if (!nic_needed(r, i))
@@ -496,11 +496,13 @@ static int compare_vfs(const void *va, const void *vb)
 
 static int resolve_all(struct resolve *r)
 {
+	size_t vfs[POL_NICS_MAX] = { 0 };
 	int err = 0;
 
+	count_vfs(r->p, vfs);
 	for (size_t i = 0; !err && i < r->p->n_nics; i++) {
 		r->want->n_pfs = i + 1;
-		err = resolve_nic(r, i);
+		err = resolve_nic(r, i, vfs[i]);
 	}
 	if (err)
 		return err;

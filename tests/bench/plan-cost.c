@@ -20,25 +20,6 @@ static struct pol_state *machine(struct pol_errors *errs)
 	return s;
 }
 
-static size_t plan(const char *text, const struct pol_state *seen,
-                   struct pol_errors *errs)
-{
-	struct pol_state *want = NULL;
-	struct pol_policy *p = NULL;
-	struct pol_plan *made = NULL;
-	struct diag d = { 0 };
-	size_t n;
-
-	scale_must(!pol_parse(text, strlen(text), &p, errs), "policy");
-	scale_must(!pol_resolve(p, seen, &want, errs), "resolve");
-	scale_must(!pol_plan(want, seen, &made, &d), "plan");
-	n = made->n;
-	pol_plan_free(made);
-	pol_state_free(want);
-	pol_free(p);
-	return n;
-}
-
 int main(int argc, char **argv)
 {
 	unsigned pfs = argc == 5 ? (unsigned)atoi(argv[1]) : 0;
@@ -60,7 +41,7 @@ int main(int argc, char **argv)
 			pol_state_free(s);
 			s = machine(errs);
 		} else {
-			n = plan(text, s, errs);
+			n = scale_plan(text, s, errs);
 		}
 	}
 	pol_state_free(s);

@@ -138,4 +138,24 @@ static inline char *scale_policy(unsigned pfs)
 	return t;
 }
 
+/* Its actions: the policy read, met with the machine, and planned. */
+static inline size_t scale_plan(const char *text, const struct pol_state *seen,
+                                struct pol_errors *errs)
+{
+	struct pol_state *want = NULL;
+	struct pol_policy *p = NULL;
+	struct pol_plan *made = NULL;
+	struct diag d = { 0 };
+	size_t n;
+
+	scale_must(!pol_parse(text, strlen(text), &p, errs), "policy");
+	scale_must(!pol_resolve(p, seen, &want, errs), "resolve");
+	scale_must(!pol_plan(want, seen, &made, &d), "plan");
+	n = made->n;
+	pol_plan_free(made);
+	pol_state_free(want);
+	pol_free(p);
+	return n;
+}
+
 #endif
