@@ -85,7 +85,7 @@ static int decode(struct nlmsghdr *h, void *arg)
 	a = nlmsg_find_attr(h, sizeof(*i), IFLA_MASTER);
 	l->master = a ? (int)nla_get_u32(a) : 0;
 	a = nlmsg_find_attr(h, sizeof(*i), IFLA_IFALIAS);
-	l->ours = a && !nla_strcmp(a, OVERLAY_MARK);
+	l->ours = a && !nla_strcmp(a, POL_OVERLAY_MARK);
 	a = nlmsg_find_attr(h, sizeof(*i), IFLA_LINKINFO);
 	if (a)
 		decode_kind(a, l);

@@ -40,7 +40,6 @@ _must_check_ int overlay_remove(struct rtnl *r, const struct pol_over *over,
 
 /* ---- inside: overlay-read.c ---- */
 
-#define OVERLAY_MARK "fairlead overlay"
 struct overlay_link {               /* what a link says of itself */
 	int ifindex, master, lower; /* 0 = none */
 	uint32_t mtu;

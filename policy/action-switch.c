@@ -161,7 +161,8 @@ static void command_linux(const struct pol_action *a, struct text *t)
 	}
 }
 
-/* At once, so that it is in no VLAN meanwhile that it is not to be in. */
+/* At once, so that it is in no VLAN meanwhile that it is not to be in. The
+ * record of a representor is marked: it goes when its VF does. */
 static void command_ovs(const struct pol_action *a, struct text *t)
 {
 	struct pol_ovs_words w = { .n = 0 };
@@ -174,6 +175,8 @@ static void command_ovs(const struct pol_action *a, struct text *t)
 		pol_ovs_words(&a->port, &w);
 	for (unsigned i = 0; i < w.n; i++)
 		say(t, " %s", w.word[i]);
+	if (a->vf >= 0)
+		say(t, " external_ids:" POL_OVS_MARK);
 }
 
 static void command_port(const struct pol_action *a, const char *pf,

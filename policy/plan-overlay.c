@@ -342,9 +342,12 @@ size_t overlay_gone_text(const struct pol_over *over, char *buf, size_t size)
 	return pen.n;
 }
 
-/* Removed first, so that it is the same from whatever was. */
+/* The tunnel is removed first, so that it is the same from whatever was; the
+ * mark is by what netd knows both again. */
 size_t overlay_command(const struct pol_over *over, char *buf, size_t size)
 {
+	static const char ours[] =
+		"addrgenmode none alias '" POL_OVERLAY_MARK "'";
 	const struct pol_overlay *o = &over->o;
 	struct pen pen = begin(buf, size);
 	char ip[POL_IP_TEXT];
@@ -354,20 +357,19 @@ size_t overlay_command(const struct pol_over *over, char *buf, size_t size)
 		return pen.n;
 	}
 	pen_put(&pen,
-	        "[ -e /sys/class/net/%s ] || ip link add %s type bridge "
-	        "vlan_filtering %d; ip link del %s 2>/dev/null; ip link add %s "
-	        "mtu %u type vxlan id %u local %s dstport %u %slearning",
-	        o->bridge, o->bridge, o->vlan ? 1 : 0, o->dev, o->dev, o->mtu,
-	        o->id, pol_ip_format(&o->local, ip), o->port,
-	        o->learning ? "" : "no");
+	        "[ -e /sys/class/net/%s ] || ip link add %s type bridge; ip "
+	        "link set %s %s type bridge vlan_filtering %d; [ ! -e "
+	        "/sys/class/net/%s ] || ip link del %s; ip link add %s mtu %u "
+	        "type vxlan id %u local %s dstport %u %slearning",
+	        o->bridge, o->bridge, o->bridge, ours, o->vlan ? 1 : 0, o->dev,
+	        o->dev, o->dev, o->mtu, o->id, pol_ip_format(&o->local, ip),
+	        o->port, o->learning ? "" : "no");
 	if (o->group.family)
 		pen_put(&pen, " group %s", pol_ip_format(&o->group, ip));
 	if (*o->device)
 		pen_put(&pen, " dev %s", o->device);
-	pen_put(&pen,
-	        " && ip link set %s master %s addrgenmode none && ip link set %s "
-	        "addrgenmode none",
-	        o->dev, o->bridge, o->bridge);
+	pen_put(&pen, " && ip link set %s master %s %s", o->dev, o->bridge,
+	        ours);
 	if (o->vlan)
 		pen_put(&pen,
 		        " && bridge vlan del dev %s vid 1 && bridge vlan add dev "

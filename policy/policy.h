@@ -323,7 +323,9 @@ void pol_ovs_words(const struct pol_port *p, struct pol_ovs_words *ret);
 /* Does it carry all? As a port is that nothing is said of. */
 bool pol_ovs_all(const struct pol_port *p);
 void pol_ovs_set_all(struct pol_port *p);
-/* plan-overlay.c */
+/* ---- plan-overlay.c ------------------------------------------------------ */
+
+#define POL_OVERLAY_MARK "fairlead overlay" /* the alias of what netd made */
 const struct pol_over *state_over(const struct pol_state *s,
                                   const char *bridge);
 

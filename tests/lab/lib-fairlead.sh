@@ -55,6 +55,20 @@ policy_with() { # FILE GUEST-WORDS [SED-SCRIPT]
 	sed -e "s|^\( *cmdline:\).*|\1 \"$(guest_cmdline "$2")\"|" ${3:+-e "$3"} docs/examples/demo.yaml >"$1"
 }
 
+# ---- what a policy says, done ----
+
+apply() { "$FAIRLEAD" apply "$1" >"$LAB_LOG/apply" 2>&1 || fail "$(cat "$LAB_LOG/apply")"; }
+actions() { "$FAIRLEAD" -j plan "$1" | jq -r '[.actions[].op] | join(" ")'; }
+
+# by_hand POLICY [SED-SCRIPT]: the commands that the plan prints are typed, and nothing is left to do. The script
+# says what is called otherwise here than the plan has it.
+by_hand() {
+	"$FAIRLEAD" plan --commands "$1" | sed "${2:-}" >"$LAB_LOG/commands"
+	[ -s "$LAB_LOG/commands" ] || fail "the plan has no commands"
+	expect "the plan's commands" bash -ex "$LAB_LOG/commands"
+	equal "actions after the commands" "$(actions "$1")" ""
+}
+
 # ---- guests that obey their console (fl.mode=idle), started by `fairlead run` ----
 
 # One PF ($pf), two VFs with drivers and with a network's attributes.

@@ -5,17 +5,22 @@
 #   sim_device      makes the device SIM (DEV for devlink), and says what its interface is called
 #   sim_switch VFS  sim_root, with SIM's own files for what is written; VFs come and go as their number does
 #   rep VF          the name that the kernel's port of it has
+#   sim_ovs         Open vSwitch is found below ROOT, too; skips the scenario where it is not installed
+#   ovs_start       it runs
 #
-# POLICY's beginning and parts that are alike, and what is done with it:
+# POLICY's beginning and parts that are alike:
 #
-#   sim_switch_policy     the switch, in switchdev mode with three VFs; what more there is to say of it comes by standard input
+#   sim_switch_policy [HOST]   the switch, in switchdev mode with three VFs; what more there is to say of it comes by
+#                         standard input. HOST: of netd; else it is only to observe
 #   sim_three_nics X Y    a pool of those, and the guest `demo` with nics of them in the networks X, Y and none
-#   apply FILE            it is done; actions FILE says what it would do
+#
+# A plan's commands are for a PCI function: by_hand POLICY "$SIM_NAMES" says them of SIM.
 
 ROOT=/tmp/root
 PF=0000:7e:00.0
 SIM=/sys/bus/netdevsim/devices/netdevsim1
 DEV=netdevsim/netdevsim1
+SIM_NAMES="s|pci/$PF|$DEV|g; s|/sys/bus/pci/devices|$ROOT&|g"
 
 sim_root() { # VFS
 	local d=$ROOT/sys/bus/pci/devices i
@@ -68,10 +73,23 @@ rep() { # VF
 	devlink -j port | jq -r ".port | to_entries[] | select((.key | startswith(\"$DEV/\")) and .value.flavour == \"pcivf\" and .value.vfnum == $1) | .value.netdev"
 }
 
-sim_switch_policy() {
+sim_ovs() {
+	command -v ovs-vswitchd ovsdb-server ovs-vsctl >/dev/null || skip "openvswitch-switch is not installed"
+	modprobe openvswitch
+	ln -s /usr /var /run "$ROOT"
+}
+ovs_start() {
+	mkdir -p /run/openvswitch
+	ovsdb-tool create /run/ovs.db /usr/share/openvswitch/vswitch.ovsschema
+	ovsdb-server /run/ovs.db --remote=punix:/run/openvswitch/db.sock --pidfile --detach --log-file="$LAB_LOG/ovsdb.log"
+	ovs-vsctl --no-wait init
+	ovs-vswitchd --pidfile --detach --log-file="$LAB_LOG/vswitchd.log"
+}
+
+sim_switch_policy() { # [HOST]
 	cat <<-YAML
 		version: 1
-		host: { mode: observe }
+		host: { ${1:-mode: observe} }
 		nics:
 		  - name: sim0
 		    match: { pci: "$PF" }
@@ -95,6 +113,3 @@ sim_three_nics() { # NETWORK NETWORK
 		      - { name: c, pool: sim }
 	YAML
 }
-
-apply() { "$FAIRLEAD" apply "$1" >"$LAB_LOG/apply" 2>&1 || fail "$(cat "$LAB_LOG/apply")"; }
-actions() { "$FAIRLEAD" -j plan "$1" | jq -r '[.actions[].op] | join(" ")'; }

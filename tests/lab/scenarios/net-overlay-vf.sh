@@ -9,6 +9,14 @@ POLICY=$LAB_LOG/policy.yaml
 
 master() { ip -j link show dev "$1" | jq -r '.[0].master // "none"'; }
 vlans() { bridge -j vlan show dev "$1" | jq -r '[.[0].vlans[]? | .vlan] | join(" ")'; }
+# All that ip(8) and bridge(8) tell of what an overlay is made of, but what the kernel draws or counts.
+overlay() { # DEVICE
+	ip -d -j link show dev "$1" | jq -S '.[0] | del(.ifindex, .address) |
+		walk(if type == "object" then with_entries(select(.key | test("timer|_id$|designated|root|_no$") | not)) else . end)'
+	bridge fdb show dev "$1" | grep '^00:00:00:00:00:00' || true
+	bridge vlan show dev "$1"
+}
+overlays() { for i in br-blue br-red vx100 vx101 "$(rep 0)" "$(rep 1)"; do overlay "$i"; done; }
 picture() {
 	cat "$SIM/sriov_numvfs"
 	devlink -j dev eswitch show "$DEV"
@@ -45,6 +53,7 @@ equal "VLANs of VF 1 and its tunnel" "$(vlans "$(rep 1)"), $(vlans vx101)" "7, 7
 equal "uplink" "$(master "$ifname")" none
 equal "status" "$("$FAIRLEAD" -j status | jq -r '.pfs[0].vfs[0].representor | "\(.bridge) \(.link)"')" "br-blue up"
 equal "actions" "$(actions "$POLICY")" ""
+overlays >"$LAB_LOG/applied"
 
 step "drift is planned back"
 ip link set "$(rep 0)" nomaster
@@ -60,4 +69,9 @@ ip link del mine
 "$FAIRLEAD" restore >"$LAB_LOG/restore" 2>&1 || fail "$(cat "$LAB_LOG/restore")"
 picture >"$LAB_LOG/after"
 diff "$LAB_LOG/before" "$LAB_LOG/after" || fail "restore left something"
+
+step "the plan's commands, typed, give what apply gave"
+by_hand "$POLICY" "$SIM_NAMES"
+overlays >"$LAB_LOG/typed"
+diff "$LAB_LOG/applied" "$LAB_LOG/typed" || fail "it is not the same"
 netd_stop

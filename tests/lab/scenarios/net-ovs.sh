@@ -8,13 +8,6 @@
 
 POLICY=$LAB_LOG/policy.yaml
 
-ovs_start() {
-	mkdir -p /run/openvswitch
-	ovsdb-tool create /run/ovs.db /usr/share/openvswitch/vswitch.ovsschema
-	ovsdb-server /run/ovs.db --remote=punix:/run/openvswitch/db.sock --pidfile --detach --log-file="$LAB_LOG/ovsdb.log"
-	ovs-vsctl --no-wait init
-	ovs-vswitchd --pidfile --detach --log-file="$LAB_LOG/vswitchd.log"
-}
 plan() { "$FAIRLEAD" plan "$1" >"$LAB_LOG/plan" 2>&1 || fail "$(cat "$LAB_LOG/plan")"; }
 status() { "$FAIRLEAD" -j status | jq -r "$1"; }
 column() { ovs-vsctl get port "$1" "$2"; }
@@ -26,19 +19,17 @@ picture() {
 	cat "$SIM/sriov_numvfs"
 	devlink -j dev eswitch show "$DEV"
 	ip -j link show dev "$ifname" | jq -c '.[0] | [.master, .flags]'
-	ovs-vsctl --columns=name,datapath_type,external_ids list bridge
-	ovs-vsctl --columns=name,tag,trunks,vlan_mode,external_ids list port
+	ovs-vsctl -f csv --columns=name,datapath_type,external_ids list bridge | sort
+	ovs-vsctl -f csv --columns=name,tag,trunks,vlan_mode,external_ids list port | sort
 }
 
 step "a netdevsim; Open vSwitch is there, and does not run"
-command -v ovs-vswitchd ovsdb-server ovs-vsctl >/dev/null || skip "openvswitch-switch is not installed"
-modprobe -a bridge openvswitch tun nf_tables
+modprobe -a bridge tun nf_tables
 groupadd -f fairlead
 ifname=$(sim_device)
 ip link set "$ifname" up
 sim_switch 4
-ln -s /usr /var "$ROOT"
-ln -s /run "$ROOT/run"
+sim_ovs
 install_images
 netd_start --root "$ROOT"
 sim_switch_policy >"$POLICY" <<YAML
@@ -74,6 +65,8 @@ equal "uplink" "$(column "$ifname" vlan_mode) $(column "$ifname" tag) $(column "
 for i in 0 1 2; do
 	equal "VF $i, says ip" "$(ip -j link show dev "$(rep $i)" | jq -r '.[0] | "\(.master) \(.flags | index("UP") != null)"')" "ovs-system true"
 done
+
+picture >"$LAB_LOG/applied"
 
 step "status agrees; again: nothing to do"
 equal "VF 1" "$(status '.pfs[0].vfs[1].representor | "\(.bridge) \(."bridge-type") \(.untagged) \(.tagged)"')" 'br-fast ovs 10 [[20,29]]'
@@ -118,4 +111,9 @@ equal "bridges" "$(ovs-vsctl list-br | tr '\n' ' ')" "br-mine "
 ovs-vsctl del-br br-mine
 picture >"$LAB_LOG/after"
 diff "$LAB_LOG/before" "$LAB_LOG/after" || fail "restore left something"
+
+step "the plan's commands, typed, give what apply gave"
+by_hand "$POLICY" "$SIM_NAMES"
+picture >"$LAB_LOG/typed"
+diff "$LAB_LOG/applied" "$LAB_LOG/typed" || fail "it is not the same"
 netd_stop

@@ -45,9 +45,8 @@ grep -q "not so: create 2 VFs" "$LAB_LOG/out" || fail "$(cat "$LAB_LOG/out")"
 "$FAIRLEAD" plan "$POLICY" | grep -q "create 2 VFs.*touches demo" || fail "the plan does not say whom it touches"
 
 step "the commands of the plan, typed by hand"
-"$FAIRLEAD" plan --commands "$POLICY" >"$LAB_LOG/commands"
-bash -e "$LAB_LOG/commands" || fail "$(cat "$LAB_LOG/commands")"
-by_hand=$(machine)
+by_hand "$POLICY"
+typed=$(machine)
 equal "status of assert" "$(status_of "$FAIRLEAD" assert "$POLICY")" 0
 echo 0 >"$PCI/$pf/sriov_numvfs"
 echo 1 >"$PCI/$pf/sriov_drivers_autoprobe"
@@ -57,7 +56,7 @@ equal "by hand, and back" "$(machine)" "$before"
 step "apply gives the same; not confirmed, it is rolled back"
 "$FAIRLEAD" apply --confirm-within 25s "$POLICY" >"$LAB_LOG/apply" 2>&1 || fail "$(cat "$LAB_LOG/apply")"
 grep -q "unless .fairlead confirm" "$LAB_LOG/apply" || fail "$(cat "$LAB_LOG/apply")"
-equal "apply and the commands" "$(machine)" "$by_hand"
+equal "apply and the commands" "$(machine)" "$typed"
 equal "journal" "$(journal)" unconfirmed
 refused FL-0746 "not confirmed yet" "$FAIRLEAD" apply "$POLICY"
 refused FL-0746 "not confirmed yet" "$FAIRLEAD" run --user nobody demo
@@ -80,7 +79,7 @@ expect "confirm" "$FAIRLEAD" confirm
 refused FL-0747 "no apply waits" "$FAIRLEAD" confirm
 sleep 16
 equal "journal" "$(journal)" applied
-equal "the machine" "$(machine)" "$by_hand"
+equal "the machine" "$(machine)" "$typed"
 equal "status of assert" "$(status_of "$FAIRLEAD" assert)" 0
 
 step "the history says who, and what each action found and left"

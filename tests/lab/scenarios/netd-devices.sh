@@ -97,6 +97,7 @@ for i in "$nvme" "$card" "${card%0}1" "${card%0}2" "$gpu" "$pf" "${pf%0}1"; do e
 expect "status" "$FAIRLEAD" status
 equal "devices of status" "$("$FAIRLEAD" -j status | jq '.devices | length')" 7
 expect "applied again: nothing to do" applied_already
+applied=$(drivers)
 
 step "the guest has them: the drive's contents, the card's functions in one slot"
 run_guest store store
@@ -121,5 +122,9 @@ sed 's/^/       /' /run/restore.out
 equal "drivers" "$(drivers)" "$before"
 wait_for 10 "disk" test -b "$disk"
 equal "sum of what the host reads" "$(dd if="$disk" bs=1M skip=8 count=1 status=none | md5sum | cut -d' ' -f1)" "$sum"
+
+step "the plan's commands, typed, give what apply gave"
+by_hand /run/all.yaml
+equal "drivers" "$(drivers)" "$applied"
 host_quiet
 netd_stop

@@ -31,6 +31,8 @@ drivers() {
 	for b in "$gpu" "$sound"; do echo "$b $(pci_driver "$b") $(cat "$PCI/$b/driver_override")"; done
 	host_state "$pf"
 }
+# The host draws its console elsewhere.
+no_console() { for i in /sys/class/vtconsole/*; do ! grep -q "frame buffer" "$i/name" || echo 0 >"$i/bind"; done; }
 restored() { "$FAIRLEAD" restore >/run/restore.out 2>&1; }
 detached() { ! "$FAIRLEAD" -j status | jq -r '.leases[0].names[]' | grep -q "$1"; }
 
@@ -44,7 +46,7 @@ netd_start
 step "the host's console is on it; then somebody draws; it cannot go alone; it has no such reset"
 policy "$POINT"
 refused FL-0128 "console" "$FAIRLEAD" plan "$POLICY"
-for i in /sys/class/vtconsole/*; do ! grep -q "frame buffer" "$i/name" || echo 0 >"$i/bind"; done
+no_console
 before=$(drivers)
 exec 7<>/dev/dri/card0
 refused FL-0128 "/dev/dri/card0 open" "$FAIRLEAD" apply "$POLICY"
@@ -63,6 +65,7 @@ expect "plan" "$FAIRLEAD" plan "$POLICY"
 expect "apply" "$FAIRLEAD" apply "$POLICY"
 for i in "$gpu" "$sound" "$(pci_vf "$pf" 0)" "$(pci_vf "$pf" 2)"; do equal "driver of $i" "$(pci_driver "$i")" vfio-pci; done
 equal "autoprobe" "$(cat "$PCI/$pf/sriov_drivers_autoprobe")" 0
+applied=$(drivers)
 
 step "the guest has the card in one slot, and its drivers run it; VFs by their names"
 run_guest studio studio
@@ -87,5 +90,10 @@ wait_for 10 "end of the lease" no_lease
 step "restore: all is as it was"
 wait_for 20 "the devices to be let go" restored
 equal "drivers" "$(drivers)" "$before"
+
+step "the plan's commands, typed, give what apply gave"
+no_console
+by_hand "$POLICY"
+equal "drivers" "$(drivers)" "$applied"
 host_quiet
 netd_stop

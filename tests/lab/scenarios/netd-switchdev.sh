@@ -22,7 +22,7 @@ picture() {
 	devlink -j dev eswitch show "$DEV"
 	devlink -j dev param show "$DEV" name max_macs
 	devlink -j port | jq -S '.port | map_values(del(.netdev))'
-	groups
+	devlink -j port function rate | jq -S .rate
 	ip -d link show dev "$ifname" | sed -E 's/ state [A-Z]*//; s/ qdisc [a-z]*//; s/ [a-z_]*timer +[0-9.]+//g'
 	ip -d link show dev br-fast | grep -o 'vlan_filtering [01]'
 	bridge vlan show
@@ -39,14 +39,7 @@ netd_start --root "$ROOT"
 equal "mode" "$(status '."embedded-switch-mode"')" legacy
 picture >"$LAB_LOG/before"
 
-cat >"$POLICY" <<YAML
-version: 1
-host: { reconcile: { drift: { safe: report } } }
-nics:
-  - name: sim0
-    match: { pci: "$PF" }
-    virtual-function-count: 3
-    embedded-switch-mode: switchdev
+sim_switch_policy "reconcile: { drift: { safe: report } }" >"$POLICY" <<YAML
     devlink-params:
       - { name: max_macs, value: 48, cmode: driverinit }
     rate-groups:
@@ -76,7 +69,7 @@ YAML
 
 step "apply"
 "$FAIRLEAD" plan "$POLICY" >"$LAB_LOG/plan" 2>&1 || fail "$(cat "$LAB_LOG/plan")"
-"$FAIRLEAD" apply "$POLICY" >"$LAB_LOG/apply" 2>&1 || fail "$(cat "$LAB_LOG/apply")"
+apply "$POLICY"
 equal "mode" "$(devlink -j dev eswitch show "$DEV" | jq -r '.dev[].mode')" switchdev
 equal "parameter" "$(devlink -j dev param show "$DEV" name max_macs | jq '.param[][0].values[] | select(.cmode == "driverinit") | .value')" 48
 equal "VLANs of VF 0" "$(vlans "$(rep 0)")" "100:u"
@@ -104,15 +97,15 @@ expect "a table of it" grep -q "$(rep 0) in br-fast, VLAN 100 untagged, up; rate
 expect "and of its switch" grep -q "switch in switchdev mode; $ifname in br-fast, VLAN 1 untagged, tagged 10, 20-29, 100" <("$FAIRLEAD" status)
 
 step "again: nothing to do; a representor that udev has renamed is still the same; drift is planned back"
-equal "actions" "$("$FAIRLEAD" -j plan "$POLICY" | jq -r '[.actions[].op] | join(" ")')" ""
+equal "actions" "$(actions "$POLICY")" ""
 r=$(rep 1)
 ip link set "$r" down
 ip link set "$r" name renamed1
 ip link set renamed1 up
 bridge vlan add dev renamed1 vid 77
 devlink port function rate set "$DEV/gold" tx_max 4gbit
-equal "drift" "$("$FAIRLEAD" -j plan "$POLICY" | jq -r '[.actions[].op] | join(" ")')" "group port"
-"$FAIRLEAD" apply "$POLICY" >"$LAB_LOG/apply" 2>&1 || fail "$(cat "$LAB_LOG/apply")"
+equal "drift" "$(actions "$POLICY")" "group port"
+apply "$POLICY"
 equal "VLANs of VF 1" "$(vlans renamed1)" "10:u 20-29"
 
 step "what the kernel refuses is in its words, and undone"
@@ -126,14 +119,20 @@ diff "$LAB_LOG/good" "$LAB_LOG/undone" || fail "not undone"
 step "back to legacy, with the VLAN where it belongs there"
 sed -e 's/mode: switchdev/mode: legacy/' -e '/rate-groups:/,/silver/d' -e '/bridge:/d' -e '/^overrides/,/silver }/d' \
 	-e 's/trunk: \[10, 20-29\], native: 10/id: 10/' "$POLICY" >"$LAB_LOG/legacy.yaml"
-"$FAIRLEAD" apply "$LAB_LOG/legacy.yaml" >"$LAB_LOG/apply" 2>&1 || fail "$(cat "$LAB_LOG/apply")"
+apply "$LAB_LOG/legacy.yaml"
 equal "mode" "$(devlink -j dev eswitch show "$DEV" | jq -r '.dev[].mode')" legacy
 equal "VLAN of VF 0" "$(ip -j -d link show dev "$ifname" | jq '.[0].vfinfo_list[0].vlan_list[0].vlan')" 100
 equal "representors" "$(devlink -j port | jq '[.port[] | select(.flavour == "pcivf")] | length')" 0
 
 step "restore: as it was"
-"$FAIRLEAD" apply "$POLICY" >"$LAB_LOG/apply" 2>&1 || fail "$(cat "$LAB_LOG/apply")"
+apply "$POLICY"
+picture >"$LAB_LOG/applied"
 "$FAIRLEAD" restore >"$LAB_LOG/restore" 2>&1 || fail "$(cat "$LAB_LOG/restore")"
 picture >"$LAB_LOG/after"
 diff "$LAB_LOG/before" "$LAB_LOG/after" || fail "restore left something"
+
+step "the plan's commands, typed, give what apply gave"
+by_hand "$POLICY" "$SIM_NAMES"
+picture >"$LAB_LOG/typed"
+diff "$LAB_LOG/applied" "$LAB_LOG/typed" || fail "it is not the same"
 netd_stop
