@@ -17,14 +17,28 @@ const char *drift_state_name(enum drift_state s)
 	return names[s];
 }
 
-const struct drift *drift_find(const struct reconcile *r, struct bdf pf, int vf,
-                               enum pol_op op)
+static bool same_key(const struct drift_key *a, const struct drift_key *b)
+{
+	return a->op == b->op && bdf_equal(a->pf, b->pf) && a->vf == b->vf &&
+	       !strcmp(a->bridge, b->bridge);
+}
+
+const struct drift *drift_find(const struct reconcile *r,
+                               const struct drift_key *k)
 {
 	for (size_t i = 0; i < r->n; i++)
-		if (bdf_equal(r->d[i].pf, pf) && r->d[i].vf == vf &&
-		    r->d[i].op == op)
+		if (same_key(&r->d[i].of, k))
 			return &r->d[i];
 	return NULL;
+}
+
+static struct drift_key key_of(const struct pol_action *a)
+{
+	struct drift_key k = { .op = a->op, .pf = a->pf, .vf = a->vf };
+
+	if (a->over)
+		memcpy(k.bridge, a->over->o.bridge, sizeof(k.bridge));
+	return k;
 }
 
 /* A bout lasts as long as it goes on, and FIGHT_SECONDS after that. */
@@ -37,7 +51,8 @@ static bool bout_is_over(const struct drift *d, int64_t now)
 bool drift_is_fight(const struct reconcile *r, const struct pol_action *a,
                     int64_t now)
 {
-	const struct drift *d = drift_find(r, a->pf, a->vf, a->op);
+	const struct drift_key k = key_of(a);
+	const struct drift *d = drift_find(r, &k);
 
 	return d && d->repairs >= FIGHT_MAX && !bout_is_over(d, now);
 }
@@ -45,24 +60,23 @@ bool drift_is_fight(const struct reconcile *r, const struct pol_action *a,
 json_t *drift_json(const struct pol_action *a, enum drift_state state,
                    const char *why)
 {
+	const struct drift_key k = key_of(a);
 	char b[BDF_STRLEN], text[DIAG_LINE];
 	json_t *w = json_string(why);
 
 	pol_action_text(a, text, sizeof(text));
-	return json_pack("{s:s, s:i, s:i, s:i, s:s, s:o}", "pf",
-	                 bdf_format(a->pf, b), "vf", a->vf, "op", (int)a->op,
-	                 "state", (int)state, "text", text, "why",
-	                 w ? w : json_string("?"));
+	return json_pack("{s:s, s:i, s:i, s:s, s:i, s:s, s:o}", "pf",
+	                 bdf_format(k.pf, b), "vf", k.vf, "op", (int)k.op,
+	                 "bridge", k.bridge, "state", (int)state, "text", text,
+	                 "why", w ? w : json_string("?"));
 }
 
 /* ---- into the memory ----------------------------------------------------- */
 
 /* Its place, a new one, or that of what was over longest ago. */
-static struct drift *place(struct reconcile *r, struct bdf pf, int vf,
-                           enum pol_op op)
+static struct drift *place(struct reconcile *r, const struct drift_key *k)
 {
-	struct drift *old =
-		(struct drift *)(uintptr_t)drift_find(r, pf, vf, op);
+	struct drift *old = (struct drift *)(uintptr_t)drift_find(r, k);
 
 	if (old)
 		return old;
@@ -75,33 +89,31 @@ static struct drift *place(struct reconcile *r, struct bdf pf, int vf,
 		r->lost++;
 	}
 	if (old)
-		*old = (struct drift){ .pf = pf, .vf = vf, .op = op };
+		*old = (struct drift){ .of = *k };
 	return old;
 }
 
-static void count(struct reconcile *r, struct bdf pf, enum pol_op op,
-                  bool repaired)
+static void count(struct reconcile *r, const struct drift_key *k, bool repaired)
 {
 	size_t i = 0;
 
 	while (i < r->n_counts &&
-	       (!bdf_equal(r->count[i].pf, pf) || r->count[i].op != op))
+	       (!bdf_equal(r->count[i].pf, k->pf) || r->count[i].op != k->op))
 		i++;
 	if (i == DRIFT_COUNTS)
 		return;
 	if (i == r->n_counts)
 		r->count[r->n_counts++] =
-			(struct drift_count){ .pf = pf, .op = op };
+			(struct drift_count){ .pf = k->pf, .op = k->op };
 	r->count[i].seen++;
 	r->count[i].repaired += repaired;
 }
 
-static void copy_member(const json_t *o, const char *key,
-                        char to[static DRIFT_TEXT])
+static void copy_member(const json_t *o, const char *key, char *to, size_t size)
 {
 	const char *s = json_string_value(json_object_get(o, key));
 
-	snprintf(to, DRIFT_TEXT, "%s", s ? s : "");
+	snprintf(to, size, "%s", s ? s : "");
 }
 
 /* True = to be told: it is new, or was repaired again. */
@@ -118,13 +130,13 @@ static bool take(struct reconcile *r, struct drift *d, const json_t *o,
 	if (!d->open)
 		d->since = now;
 	if (!d->open || repaired)
-		count(r, d->pf, d->op, repaired);
+		count(r, &d->of, repaired);
 	d->repairs += repaired;
 	d->state = state;
 	d->last = now;
 	d->open = !repaired;
-	copy_member(o, "text", d->text);
-	copy_member(o, "why", d->why);
+	copy_member(o, "text", d->text, sizeof(d->text));
+	copy_member(o, "why", d->why, sizeof(d->why));
 	return fresh;
 }
 
@@ -136,13 +148,14 @@ static void merge_one(struct reconcile *r, const json_t *o, int64_t now,
 	json_int_t op = json_integer_value(json_object_get(o, "op"));
 	json_int_t state = json_integer_value(json_object_get(o, "state"));
 	json_int_t vf = json_integer_value(json_object_get(o, "vf"));
+	struct drift_key k = { .op = (enum pol_op)op, .vf = (int)vf };
 	struct drift *d;
-	struct bdf b;
 
-	if (!pf || bdf_parse(pf, &b) || op < 0 || op >= POL_OP_MAX ||
+	if (!pf || bdf_parse(pf, &k.pf) || op < 0 || op >= POL_OP_MAX ||
 	    state < 0 || state > DRIFT_FOUGHT || vf < -1 || vf >= POL_VFS_MAX)
 		return;
-	d = place(r, b, (int)vf, (enum pol_op)op);
+	copy_member(o, "bridge", k.bridge, sizeof(k.bridge));
+	d = place(r, &k);
 	if (!d)
 		return;
 	still[d - r->d] = true;
@@ -153,7 +166,8 @@ static void merge_one(struct reconcile *r, const json_t *o, int64_t now,
 static void take_links(struct reconcile *r, const json_t *list)
 {
 	r->n_ifindex = 0;
-	for (size_t i = 0; i < json_array_size(list) && i < POL_NICS_MAX; i++)
+	for (size_t i = 0; i < json_array_size(list) && i < DRIFT_LINKS_MAX;
+	     i++)
 		r->ifindex[r->n_ifindex++] =
 			(int)json_integer_value(json_array_get(list, i));
 }
@@ -171,7 +185,7 @@ void drift_merge(struct reconcile *r, const json_t *reply, int64_t now,
 		json_object_get(reply, "interval-ms"));
 	r->last = now;
 	r->looks++;
-	copy_member(reply, "why", r->why);
+	copy_member(reply, "why", r->why, sizeof(r->why));
 	take_links(r, json_object_get(reply, "ifindex"));
 	/* A look that could not tell closes nothing. */
 	if (*r->why)
@@ -185,17 +199,23 @@ void drift_merge(struct reconcile *r, const json_t *reply, int64_t now,
 
 /* ---- for status ---------------------------------------------------------- */
 
+static const char *pf_of(enum pol_op op, struct bdf pf,
+                         char buf[static BDF_STRLEN])
+{
+	return op == POL_OP_OVERLAY ? "" : bdf_format(pf, buf);
+}
+
 static json_t *one_json(const struct drift *d)
 {
 	char b[BDF_STRLEN];
 
-	return json_pack("{s:s, s:i, s:s, s:s, s:b, s:s, s:s, s:I, s:I, s:i}",
-	                 "pf", bdf_format(d->pf, b), "vf", d->vf, "attribute",
-	                 pol_op_name(d->op), "state",
-	                 drift_state_name(d->state), "open", d->open, "text",
-	                 d->text, "why", d->why, "since", (json_int_t)d->since,
-	                 "last", (json_int_t)d->last, "repairs",
-	                 (int)d->repairs);
+	return json_pack(
+		"{s:s, s:i, s:s, s:s, s:s, s:b, s:s, s:s, s:I, s:I, s:i}", "pf",
+		pf_of(d->of.op, d->of.pf, b), "vf", d->of.vf, "bridge",
+		d->of.bridge, "attribute", pol_op_name(d->of.op), "state",
+		drift_state_name(d->state), "open", d->open, "text", d->text,
+		"why", d->why, "since", (json_int_t)d->since, "last",
+		(json_int_t)d->last, "repairs", (int)d->repairs);
 }
 
 json_t *reconcile_json(const struct reconcile *r)
@@ -207,9 +227,10 @@ json_t *reconcile_json(const struct reconcile *r)
 		json_array_append_new(
 			counters,
 			json_pack("{s:s, s:s, s:I, s:I}", "pf",
-		                  bdf_format(r->count[i].pf, b), "attribute",
-		                  pol_op_name(r->count[i].op), "seen",
-		                  (json_int_t)r->count[i].seen, "repaired",
+		                  pf_of(r->count[i].op, r->count[i].pf, b),
+		                  "attribute", pol_op_name(r->count[i].op),
+		                  "seen", (json_int_t)r->count[i].seen,
+		                  "repaired",
 		                  (json_int_t)r->count[i].repaired));
 	for (size_t i = 0; i < r->n; i++)
 		json_array_append_new(drift, one_json(&r->d[i]));

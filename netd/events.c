@@ -249,10 +249,13 @@ static void say(const struct drift *d, void *arg)
 	            done ? LOG_LVL_INFO : LOG_LVL_WARN, "drift %s: %s%s%s",
 	            drift_state_name(d->state), d->text, *d->why ? ": " : "",
 	            d->why);
-	audit_field(&a, "BDF", "%s", bdf_format(d->pf, b));
-	if (d->vf >= 0)
-		audit_field(&a, "VF", "%d", d->vf);
-	audit_field(&a, "OP", "%s", pol_op_name(d->op));
+	if (*d->of.bridge)
+		audit_field(&a, "BRIDGE", "%s", d->of.bridge);
+	else
+		audit_field(&a, "BDF", "%s", bdf_format(d->of.pf, b));
+	if (d->of.vf >= 0)
+		audit_field(&a, "VF", "%d", d->of.vf);
+	audit_field(&a, "OP", "%s", pol_op_name(d->of.op));
 	audit_field(&a, "OUTCOME", "%s", drift_state_name(d->state));
 	audit_send(&a);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One look at the machine: what of it is not as applied, and what of that is
- * put right. A worker's. Order, for each PF: the plan for all of it; where that
- * is refused, of the PF itself and of each VF by itself, so that a VF that
- * somebody has keeps no other from its own.
+ * put right. A worker's. Order: whole functions; the bridges that netd makes,
+ * each by itself, since ports are put into them; then each PF, the plan for all
+ * of it; where that is refused, of the PF itself and of each VF by itself, so
+ * that a VF that somebody has keeps no other from its own.
  */
 
 #include <net/if.h>
@@ -182,26 +183,34 @@ static void do_plan(struct look *l, const struct pol_plan *plan,
 
 /* ---- each PF ------------------------------------------------------------- */
 
-/* A plan that is refused says why; what it is about is the VF's driver, as
- * good a name as any for "this VF". */
-static void refused(struct look *l, const struct pol_pf *pf,
-                    const struct pol_vf *vf, const struct diag *d)
+/* A plan that is refused says why. `a`: what it is about. */
+static void refused(struct look *l, const struct pol_action *a, json_t *text,
+                    const struct diag *d)
+{
+	char why[DIAG_LINE];
+	json_t *o;
+
+	snprintf(why, sizeof(why), "%.100s: %.100s", d->what, d->why);
+	o = drift_json(a, DRIFT_REFUSED, why);
+	json_object_set_new(o, "text", text);
+	json_array_append_new(l->found, o);
+}
+
+/* The VF's driver is as good a name as any for "this VF". */
+static void refused_part(struct look *l, const struct pol_pf *pf,
+                         const struct pol_vf *vf, const struct diag *d)
 {
 	struct pol_action a = { .op = vf ? POL_OP_VF_DRIVER : POL_OP_NUMVFS,
 		                .pf = pf->bdf,
 		                .vf = vf ? vf->index : -1 };
-	char why[DIAG_LINE], b[BDF_STRLEN];
-	json_t *o;
+	char b[BDF_STRLEN];
 
 	if (vf)
 		a.vf_bdf = vf->bdf;
-	snprintf(why, sizeof(why), "%.100s: %.100s", d->what, d->why);
-	o = drift_json(&a, DRIFT_REFUSED, why);
-	json_object_set_new(o, "text",
-	                    json_sprintf("%s%s%.0d is not as applied",
-	                                 bdf_format(a.pf, b), vf ? ", VF " : "",
-	                                 vf ? vf->index : 0));
-	json_array_append_new(l->found, o);
+	refused(l, &a,
+	        json_sprintf("%s%s%.0d is not as applied", bdf_format(a.pf, b),
+	                     vf ? ", VF " : "", vf ? vf->index : 0),
+	        d);
 }
 
 /* The plan for these alone; NULL with *d where it is refused. */
@@ -226,7 +235,7 @@ static int part(struct look *l, const struct pol_pf *want,
 	if (r == -ENOMEM)
 		return r;
 	if (r)
-		refused(l, want, vf, &d);
+		refused_part(l, want, vf, &d);
 	else
 		do_plan(l, plan, now);
 	pol_plan_free(plan);
@@ -286,11 +295,33 @@ static int wholes(struct look *l, const struct pol_state *want,
 		if (!r)
 			do_plan(l, plan, NULL);
 		else if (r != -ENOMEM)
-			refused(l, &pf, NULL, &d);
+			refused_part(l, &pf, NULL, &d);
 		r = r == -ENOMEM ? r : 0;
 		pol_plan_free(plan);
 	}
 	return r;
+}
+
+static int bridge(struct look *l, struct pol_over *want,
+                  const struct pol_state *seen)
+{
+	const struct pol_state one = { .over = want, .n_overs = 1 };
+	const struct pol_action a = { .op = POL_OP_OVERLAY,
+		                      .vf = -1,
+		                      .over = want };
+	struct pol_plan *plan = NULL;
+	struct diag d = { 0 };
+	int r = pol_plan(&one, seen, &plan, &d);
+
+	if (!r)
+		do_plan(l, plan, NULL);
+	else if (r != -ENOMEM)
+		refused(l, &a,
+		        json_sprintf("bridge %s is not as applied",
+		                     want->o.bridge),
+		        &d);
+	pol_plan_free(plan);
+	return r == -ENOMEM ? r : 0;
 }
 
 int look_run(struct look *l, const struct pol_state *want,
@@ -298,6 +329,8 @@ int look_run(struct look *l, const struct pol_state *want,
 {
 	int r = wholes(l, want, seen);
 
+	for (size_t i = 0; !r && i < want->n_overs && !l->stuck; i++)
+		r = bridge(l, &want->over[i], seen);
 	for (size_t i = 0; !r && i < want->n_pfs && !l->stuck; i++)
 		r = each_pf(l, &want->pf[i], seen);
 	return r;
@@ -331,6 +364,27 @@ static void want_loans(const struct env *e, struct pol_state *want,
 	ledger_free(&book);
 }
 
+static void tell_link(json_t *list, const char *ifname)
+{
+	unsigned index = *ifname ? if_nametoindex(ifname) : 0;
+
+	if (index && json_array_size(list) < DRIFT_LINKS_MAX)
+		json_array_append_new(list, json_integer(index));
+}
+
+static void tell_representors(json_t *list, const struct pol_pf *want,
+                              const struct pol_pf *seen)
+{
+	for (size_t i = 0; seen && i < want->n_vfs; i++) {
+		const struct pol_vf *s = state_find_vf(seen, want->vf[i].index);
+
+		if (s && want->vf[i].set & POL_HAS_PORT)
+			tell_link(list, s->port.ifname);
+	}
+}
+
+/* Whose changes are to be heard: PFs and bridges first, of which there are few.
+ */
 static void tell_links(struct work *w, const struct pol_state *want,
                        const struct pol_state *seen)
 {
@@ -338,12 +392,17 @@ static void tell_links(struct work *w, const struct pol_state *want,
 
 	for (size_t i = 0; i < want->n_pfs; i++) {
 		const struct pol_pf *p = state_find_pf(seen, want->pf[i].bdf);
-		unsigned index =
-			p && *p->ifname ? if_nametoindex(p->ifname) : 0;
 
-		if (index)
-			json_array_append_new(list, json_integer(index));
+		tell_link(list, p ? p->ifname : "");
+		tell_link(list, want->pf[i].sw.bridge);
 	}
+	for (size_t i = 0; i < want->n_overs; i++) {
+		tell_link(list, want->over[i].o.bridge);
+		tell_link(list, want->over[i].o.dev);
+	}
+	for (size_t i = 0; i < want->n_pfs; i++)
+		tell_representors(list, &want->pf[i],
+		                  state_find_pf(seen, want->pf[i].bdf));
 	json_object_set_new(w->reply, "ifindex", list);
 }
 
@@ -416,7 +475,7 @@ static int look_now(struct work *w, struct machine *m,
 	if (!r)
 		r = pol_resolve(p, seen, &want, &w->errs);
 	if (!r)
-		r = observe_overrides(w->env, seen, want);
+		r = machine_ops.observe_more(m, seen, want, &w->diag);
 	if (!r) {
 		want_loans(w->env, want, seen);
 		tell_links(w, want, seen);

@@ -43,6 +43,7 @@
 #define DRIFT_MAX 256
 #define DRIFT_COUNTS 512
 #define DRIFT_TEXT 192
+#define DRIFT_LINKS_MAX 2048 /* of others the sweep tells */
 #define FIGHT_MAX 3
 #define FIGHT_SECONDS 600
 
@@ -55,10 +56,15 @@ enum drift_state {
 };
 const char *drift_state_name(enum drift_state s);
 
-struct drift {
-	struct bdf pf; /* or of a whole function */
-	int vf;        /* -1 = the PF itself */
+/* What it is of. */
+struct drift_key {
 	enum pol_op op;
+	struct bdf pf;           /* or of a whole function */
+	int vf;                  /* -1 = the PF itself */
+	char bridge[POL_IFNAME]; /* of an overlay, which has no PF; else "" */
+};
+struct drift {
+	struct drift_key of;
 	enum drift_state state;
 	bool open; /* at the last look it still was */
 	int64_t since, last;
@@ -83,18 +89,18 @@ struct reconcile {
 	struct drift d[DRIFT_MAX];
 	struct drift_count count[DRIFT_COUNTS];
 	uint64_t lost; /* drifts that had no room */
-	int ifindex[POL_NICS_MAX];
+	int ifindex[DRIFT_LINKS_MAX];
 	size_t n_ifindex;
 };
 
 /* ---- drift.c: pure ------------------------------------------------------- */
 
-const struct drift *drift_find(const struct reconcile *r, struct bdf pf, int vf,
-                               enum pol_op op);
+const struct drift *drift_find(const struct reconcile *r,
+                               const struct drift_key *k);
 /* Is repairing this once more a fight? */
 bool drift_is_fight(const struct reconcile *r, const struct pol_action *a,
                     int64_t now);
-/* What a look found: {"pf", "vf", "op", "state", "text", "why"}. */
+/* What a look found: {"pf", "vf", "op", "bridge", "state", "text", "why"}. */
 json_t *drift_json(const struct pol_action *a, enum drift_state state,
                    const char *why);
 /* A worker's reply into the memory; `say` is called for what is new. */

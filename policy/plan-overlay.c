@@ -213,8 +213,9 @@ static int plan_make(const struct pol_over *w, const struct pol_over *seen,
 	if (seen->there && same_tunnel(&to.o, &seen->o) &&
 	    same_remotes(&to.o, &seen->o) && to.o.mtu == seen->o.mtu)
 		return 0;
+	/* One that is away, or in no bridge, carries nothing. */
 	return add(plan, POL_OP_OVERLAY, &to,
-	           seen->there && !same_tunnel(&to.o, &seen->o));
+	           seen->o.id && !same_tunnel(&to.o, &seen->o));
 }
 
 int plan_overlays(const struct pol_state *want, const struct pol_state *seen,

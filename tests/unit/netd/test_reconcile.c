@@ -25,6 +25,8 @@ static const char body[] =
 	"      virtual-function-count: 3, drivers-autoprobe: false }\n"
 	"networks:\n"
 	"  - { name: net, vlan: { id: 100 }, spoof-check: false, trust: true }\n"
+	"  - { name: blue, bridge: br-blue, overlay: { type: vxlan, id: 100,\n"
+	"      local: 192.0.2.1, remote: [192.0.2.2] } }\n"
 	"pools:\n"
 	"  - { name: p, functions: [\"e#0-2\"], driver: vfio,\n"
 	"      mac: { prefix: \"02:5a:10\", assign: stable } }\n"
@@ -108,8 +110,9 @@ static void look(struct fixture *f)
 	json_t *reply;
 
 	assert_int_equal(sim_ops.observe(f->sim, NULL, &seen, NULL), 0);
-	l.was = pol_state_to_json(seen);
 	assert_int_equal(pol_resolve(f->policy, seen, &want, &errs), 0);
+	assert_int_equal(sim_ops.observe_more(f->sim, seen, want, NULL), 0);
+	l.was = pol_state_to_json(seen);
 	assert_int_equal(look_run(&l, want, seen), 0);
 	pol_state_free(want);
 	pol_state_free(seen);
@@ -134,6 +137,12 @@ static size_t count(const struct fixture *f, enum drift_state state)
 		     (json_int_t)state;
 	return n;
 }
+
+static const struct drift_key trust_of_0 = { .op = POL_OP_VF_TRUST,
+	                                     .pf = { .bus = 1 } };
+static const struct drift_key overlay = { .op = POL_OP_OVERLAY,
+	                                  .vf = -1,
+	                                  .bridge = "br-blue" };
 
 static void settle(struct fixture *f)
 {
@@ -220,7 +229,7 @@ static void test_attributes(void **state)
 	assert_true(json_is_false(json_object_get(a, "before")));
 	assert_string_equal(json_string_value(json_object_get(a, "outcome")),
 	                    "done");
-	d = drift_find(f->past, (struct bdf){ 0, 1, 0, 0 }, 0, POL_OP_VF_TRUST);
+	d = drift_find(f->past, &trust_of_0);
 	assert_non_null(d);
 	assert_false(d->open);
 }
@@ -355,6 +364,51 @@ static void test_ignore(void **state)
 	assert_int_equal(json_array_size(f->found), 0);
 }
 
+static void assert_overlay(const struct fixture *f, enum drift_state state)
+{
+	const struct drift *d = drift_find(f->past, &overlay);
+	json_t *all = reconcile_json(f->past);
+	const json_t *o = json_array_get(json_object_get(all, "counters"), 0);
+
+	assert_int_equal(json_array_size(f->found), 1);
+	assert_non_null(d);
+	assert_int_equal(d->state, state);
+	/* It was the first to be put right. It has no PF, and says so. */
+	assert_string_equal(json_string_value(json_object_get(o, "attribute")),
+	                    "overlay");
+	assert_string_equal(json_string_value(json_object_get(o, "pf")), "");
+	json_decref(all);
+}
+
+/* An overlay that has gone or has lost its tunnel comes back; one by which
+ * somebody talks is not made anew; another's is left. */
+static void test_overlay(void **state)
+{
+	struct fixture *f = *state;
+	const struct pol_overlay *o = &f->sim->over.o;
+
+	settle(f);
+	assert_int_equal(o->id, 100);
+	memset(&f->sim->over, 0, sizeof(f->sim->over));
+	look(f);
+	assert_overlay(f, DRIFT_REPAIRED);
+	assert_int_equal(o->id, 100);
+	f->sim->over.o.id = 0;
+	f->sim->over.o.mtu = 1300;
+	look(f);
+	assert_overlay(f, DRIFT_REPAIRED);
+	assert_int_equal(o->id, 100);
+	assert_int_equal(o->mtu, 1450);
+	f->sim->over.o.id = 7;
+	look(f);
+	assert_overlay(f, DRIFT_REPORTED);
+	assert_int_equal(o->id, 7);
+	f->sim->over.there = false;
+	strcpy(f->sim->over.foreign, "vx100");
+	look(f);
+	assert_overlay(f, DRIFT_REFUSED);
+}
+
 /* A look that could not tell closes nothing; rubbish in a reply is passed
  * over; the table does not grow. */
 static void test_memory(void **state)
@@ -366,15 +420,11 @@ static void test_memory(void **state)
 	f->policy->host.mode = POL_MODE_OBSERVE;
 	f->sim->vf[0].trust = false;
 	look(f);
-	assert_true(drift_find(f->past, (struct bdf){ 0, 1, 0, 0 }, 0,
-	                       POL_OP_VF_TRUST)
-	                    ->open);
+	assert_true(drift_find(f->past, &trust_of_0)->open);
 	reply = json_pack("{s:b, s:s}", "active", 1, "why", "gone");
 	drift_merge(f->past, reply, f->now, NULL, NULL);
 	json_decref(reply);
-	assert_true(drift_find(f->past, (struct bdf){ 0, 1, 0, 0 }, 0,
-	                       POL_OP_VF_TRUST)
-	                    ->open);
+	assert_true(drift_find(f->past, &trust_of_0)->open);
 	for (int i = -2; i < 2 * DRIFT_MAX; i++)
 		json_array_append_new(list,
 		                      json_pack("{s:s, s:i, s:i, s:i}", "pf",
@@ -458,6 +508,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_observe, begin_observe,
 		                                end),
 		cmocka_unit_test_setup_teardown(test_ignore, begin_ignore, end),
+		cmocka_unit_test_setup_teardown(test_overlay, begin, end),
 		cmocka_unit_test_setup_teardown(test_memory, begin, end),
 		cmocka_unit_test(test_links),
 		cmocka_unit_test(test_uevents),
