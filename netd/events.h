@@ -5,7 +5,8 @@
 /*
  * What the kernel says by itself, and when to look (main's). Order: the sockets
  * are there before anybody is listened to and before the first look, so that
- * nothing is missed between it and them. One that cannot be had is told once; the sweep is left.
+ * nothing is missed between it and them. One that cannot be had is told once;
+ * the sweep is left.
  *
  * Nothing here wakes up by itself: a timer runs while a quiet time does, and
  * for the sweep of an applied policy.

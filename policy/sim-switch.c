@@ -168,9 +168,12 @@ int sim_over(struct pol_state *s, const struct pol_action *a)
 
 		if (strcmp(o->o.bridge, a->over->o.bridge) != 0)
 			continue;
-		o->o = a->over->o;
 		o->there = a->op == POL_OP_OVERLAY;
-		if (o->o.ovs && !o->o.datapath)
+		/* One that is not there has nothing but its name. */
+		o->o = o->there ? a->over->o
+		                : (struct pol_overlay){ .ovs = o->o.ovs };
+		copy_text(o->o.bridge, sizeof(o->o.bridge), a->over->o.bridge);
+		if (o->there && o->o.ovs && !o->o.datapath)
 			o->o.datapath = POL_OVS_SYSTEM;
 		return 0;
 	}

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What test_property.c holds plans to, for all that is not a plain VF of a NIC:
- * the mode of a switch and its parameters, rate groups, a bridge and its ports,
- * vectors, what an NVMe controller shares out, functions given away whole. The
- * kernel is policy/sim.c here, what `apply --sim` shows: it refuses what the
- * kernel refuses, so that each action can be done where it stands is held, too.
+ * the mode of a switch and its parameters, rate groups, bridges and their
+ * ports, vectors, what an NVMe controller shares out, functions given away
+ * whole. The kernel is policy/sim.c here, what `apply --sim` shows: it refuses
+ * what the kernel refuses, so that each action can be done where it stands is
+ * held, too.
  */
 
 #include "tests/unit/policy/pick.h"
@@ -36,14 +37,21 @@ static void add_groups(struct text *t)
 		text_add(t, " group=");
 }
 
-/* In none, or in a bridge with VLANs. */
-static void add_port(struct text *t)
+/* In none, or in a bridge with VLANs; in Open vSwitch's only while that is
+ * there. */
+static void add_port(struct text *t, bool ovs)
 {
-	if (pick(3) == 0) {
+	unsigned where = pick(8);
+
+	if (where < 3) {
 		text_add(t, " in=:");
 		return;
 	}
-	text_add(t, " in=%s:%u", pick(4) ? "br-fast" : "br-other",
+	if (where == 3 && ovs) {
+		text_add(t, " in=br-ovs:%u ovs=1", pick(2) * 50);
+		return;
+	}
+	text_add(t, " in=%s:%u", where > 4 ? "br-fast" : "br-other",
 	         pick(3) * 50);
 	if (pick(2))
 		text_add(t, " tagged=20-2%u", pick(9));
@@ -58,7 +66,7 @@ static void add_driver(struct text *t, const char *host)
 }
 
 /* The group that the line above has, or none. */
-static void add_switch_vf(struct text *t, unsigned i, bool switchdev,
+static void add_switch_vf(struct text *t, unsigned i, bool switchdev, bool ovs,
                           const char *group)
 {
 	text_add(t,
@@ -69,7 +77,7 @@ static void add_switch_vf(struct text *t, unsigned i, bool switchdev,
 	if (!switchdev)
 		return;
 	text_add(t, " rate-group=%s", pick(2) ? group : "");
-	add_port(t);
+	add_port(t, ovs);
 	text_add(t, " up=%u", pick(2));
 }
 
@@ -77,9 +85,11 @@ static void add_switch(struct text *t)
 {
 	static const char *const drivers[] = { "mlx5_core", "ice", "bnxt_en" };
 	unsigned vfs = pick(SWITCH_VFS + 1);
-	bool switchdev = pick(2);
+	bool switchdev = pick(2), ovs = pick(2);
 	const char *line = t->buf + t->n;
 
+	text_add(t, "over br-ovs ovs=1%s\n",
+	         ovs ? " made=1 datapath=system" : "");
 	text_add(t,
 	         "pf 0000:3b:00.0 id=15b3:101d driver=%s ifname=ens1f0 total=8 "
 	         "vfs=%u offset=2 stride=1 autoprobe=%u link=%s mtu=1500 "
@@ -88,14 +98,14 @@ static void add_switch(struct text *t)
 	         drivers[pick(3)], vfs, pick(2), pick(2) ? "up" : "down",
 	         switchdev ? "switchdev" : "legacy", pick(2) ? "dmfs" : "smfs",
 	         pick(2));
-	add_port(t);
+	add_port(t, ovs);
 	if (switchdev)
 		add_groups(t);
 	else
 		text_add(t, " group=");
 	line = strstr(line, "group=gold") ? "gold" : "";
 	for (unsigned i = 0; i < vfs; i++)
-		add_switch_vf(t, i, switchdev, line);
+		add_switch_vf(t, i, switchdev, ovs, line);
 }
 
 /* Queues and interrupts are the controller's, VFs', or free. */
@@ -194,9 +204,16 @@ static void say_switch(struct text *t, unsigned vfs, bool switchdev)
 	if (!switchdev)
 		return;
 	say_groups(t);
-	if (pick(3))
+	switch (pick(3)) {
+	case 0:
+		return;
+	case 1:
+		text_add(t, "    bridge: { type: ovs, name: br-ovs }\n");
+		return;
+	default:
 		text_add(t, "    bridge: { type: linux, name: br-fast, "
 		            "vlan-filtering: true }\n");
+	}
 }
 
 static void say_networks(struct text *t, bool switchdev)
@@ -306,6 +323,8 @@ static struct pol_state *copy_state(const struct pol_state *from)
 		if (size)
 			memcpy(s->pf[i].vf, from->pf[i].vf, size);
 	}
+	s->over = malloc(s->n_overs * sizeof(*s->over));
+	memcpy(s->over, from->over, s->n_overs * sizeof(*s->over));
 	s->whole = malloc(s->n_wholes * sizeof(*s->whole));
 	memcpy(s->whole, from->whole, s->n_wholes * sizeof(*s->whole));
 	return s;
@@ -459,6 +478,8 @@ static void check_reached(const struct pol_state *want,
 		for (size_t k = 0; k < w->n_vfs; k++)
 			check_vf(&w->vf[k], &pf->vf[w->vf[k].index]);
 	}
+	for (size_t i = 0; i < want->n_overs; i++)
+		assert_int_equal(s->over[0].there, want->over[i].there);
 	for (size_t i = 0; i < want->n_wholes; i++)
 		check_whole(&want->whole[i], s);
 }
@@ -555,7 +576,7 @@ static void test_properties(void **state)
 		POL_OP_GROUP,      POL_OP_VF_GROUP,     POL_OP_GROUP_DEL,
 		POL_OP_BRIDGE,     POL_OP_PORT,         POL_OP_VF_MSIX,
 		POL_OP_NVME_KEEP,  POL_OP_VF_RESOURCES, POL_OP_VF_DRIVER,
-		POL_OP_DEV_DRIVER,
+		POL_OP_DEV_DRIVER, POL_OP_OVERLAY,
 	};
 
 	(void)state;
