@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What test_property.c holds plans to, for all that is not a plain VF of a NIC:
- * the mode of a switch and its parameters, rate groups, bridges and their
- * ports, vectors, what an NVMe controller shares out, functions given away
- * whole. The kernel is policy/sim.c here, what `apply --sim` shows: it refuses
- * what the kernel refuses, so that each action can be done where it stands is
- * held, too.
+ * the mode of a switch and its parameters, rate groups, bridges, their ports
+ * and overlays, vectors, what an NVMe controller shares out, functions given
+ * away whole. The kernel is policy/sim.c here, what `apply --sim` shows: it
+ * refuses what the kernel refuses, so that each action can be done where it
+ * stands is held, too.
  */
 
 #include "tests/unit/policy/pick.h"
@@ -88,7 +88,7 @@ static void add_switch(struct text *t)
 	bool switchdev = pick(2), ovs = pick(2);
 	const char *line = t->buf + t->n;
 
-	text_add(t, "over br-ovs ovs=1%s\n",
+	text_add(t, "over br-ovs ovs=1%s\nover br-blue outer=eth0:1500\n",
 	         ovs ? " made=1 datapath=system" : "");
 	text_add(t,
 	         "pf 0000:3b:00.0 id=15b3:101d driver=%s ifname=ens1f0 total=8 "
@@ -223,6 +223,12 @@ static void say_networks(struct text *t, bool switchdev)
 	         "  - { name: tenant, vlan: { id: 100 }, spoof-check: true }\n"
 	         "  - { name: trunk, vlan: %s, trust: true }\n",
 	         switchdev ? "{ trunk: [10, 20-29], native: 10 }" : "null");
+	if (switchdev)
+		text_add(t,
+		         "  - { name: blue, bridge: br-blue, overlay: { type: "
+		         "vxlan, id: %u, local: 192.0.2.1, remote: [192.0.2.2] "
+		         "} }\n",
+		         1 + pick(3));
 }
 
 /* Whether the groups that it names are there is the parser's to say. */
@@ -237,10 +243,11 @@ static void say_override(struct text *t, unsigned vfs, bool switchdev)
 	         switchdev && pick(2) ? ", rate-group: silver" : "");
 }
 
-static void say_guest(struct text *t, unsigned vfs, bool whole)
+static void say_guest(struct text *t, unsigned vfs, bool switchdev, bool whole)
 {
 	static const char *const networks[] = { "", ", network: tenant",
-		                                ", network: trunk" };
+		                                ", network: trunk",
+		                                ", network: blue" };
 	unsigned n = pick(vfs + 1);
 
 	if (!n && !whole)
@@ -253,7 +260,7 @@ static void say_guest(struct text *t, unsigned vfs, bool whole)
 		text_add(t,
 		         "      - { name: c%u, pool: fast, mac-address: "
 		         "\"02:00:00:00:00:%02x\"%s%s }\n",
-		         i, i, networks[pick(3)],
+		         i, i, networks[pick(switchdev ? 4 : 3)],
 		         pick(3) ? "" : ", msix-vectors: per-vcpu");
 	if (whole)
 		text_add(t, "    gpus: [{ use: gpu0 }]\n");
@@ -304,7 +311,7 @@ static void random_policy(struct text *t)
 	if (pick(2))
 		text_add(t, "devices:\n  - { name: card, match: { pci: "
 		            "\"0000:18:00.0\" } }\n");
-	say_guest(t, vfs, whole);
+	say_guest(t, vfs, switchdev, whole);
 }
 
 /* ---- what is, and what was ----------------------------------------------- */
@@ -360,6 +367,8 @@ static char *state_text(const struct pol_state *s)
 
 /* ---- the properties ------------------------------------------------------ */
 
+static unsigned did[POL_OP_MAX];
+
 /* The first `n` actions; each can be done where it stands. */
 static void carry_out(struct pol_state *s, const struct pol_plan *plan,
                       size_t n)
@@ -369,6 +378,8 @@ static void carry_out(struct pol_state *s, const struct pol_plan *plan,
 	struct text t = { .n = 0 };
 
 	part.n = MIN(plan->n, n);
+	for (size_t i = 0; i < part.n; i++)
+		did[part.action[i].op]++;
 	if (!pol_sim(s, &part, &d))
 		return;
 	plan_print(&t, plan);
@@ -447,6 +458,19 @@ static void check_whole(const struct pol_whole *w, const struct pol_state *s)
 	fail_msg("a function that is wanted has gone");
 }
 
+static void check_over(const struct pol_over *w, const struct pol_state *s)
+{
+	for (size_t i = 0; i < s->n_overs; i++) {
+		if (strcmp(s->over[i].o.bridge, w->o.bridge) != 0)
+			continue;
+		assert_int_equal(s->over[i].there, w->there);
+		if (w->there)
+			assert_int_equal(s->over[i].o.id, w->o.id);
+		return;
+	}
+	fail_msg("a bridge that is wanted was not seen");
+}
+
 static const struct pol_pf *pf_of(const struct pol_state *s, struct bdf b)
 {
 	for (size_t i = 0; i < s->n_pfs; i++)
@@ -479,7 +503,7 @@ static void check_reached(const struct pol_state *want,
 			check_vf(&w->vf[k], &pf->vf[w->vf[k].index]);
 	}
 	for (size_t i = 0; i < want->n_overs; i++)
-		assert_int_equal(s->over[0].there, want->over[i].there);
+		check_over(&want->over[i], s);
 	for (size_t i = 0; i < want->n_wholes; i++)
 		check_whole(&want->whole[i], s);
 }
@@ -521,7 +545,7 @@ static void check_cut(const struct pol_state *want,
 	pol_state_free(t);
 }
 
-static unsigned planned, did[POL_OP_MAX];
+static unsigned planned;
 
 /* Of a policy that fits the machine. */
 static void check_plan(const struct pol_state *want,
@@ -536,8 +560,6 @@ static void check_plan(const struct pol_state *want,
 	if (plan->n)
 		check_cut(want, seen, plan, pick((unsigned)plan->n));
 	planned++;
-	for (size_t i = 0; i < plan->n; i++)
-		did[plan->action[i].op]++;
 	pol_plan_free(plan);
 	pol_state_free(s);
 }
@@ -576,7 +598,7 @@ static void test_properties(void **state)
 		POL_OP_GROUP,      POL_OP_VF_GROUP,     POL_OP_GROUP_DEL,
 		POL_OP_BRIDGE,     POL_OP_PORT,         POL_OP_VF_MSIX,
 		POL_OP_NVME_KEEP,  POL_OP_VF_RESOURCES, POL_OP_VF_DRIVER,
-		POL_OP_DEV_DRIVER, POL_OP_OVERLAY,
+		POL_OP_DEV_DRIVER, POL_OP_OVERLAY,      POL_OP_OVERLAY_GONE,
 	};
 
 	(void)state;
