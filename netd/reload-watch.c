@@ -33,7 +33,7 @@ static int watch(const struct server *s, const char *path)
 
 /* The folder that `path` is in, "." and "/" of those at the top. False: it is
  * that already. */
-static bool go_up(char *path)
+static bool go_up(char path[static WATCH_PATH])
 {
 	char *slash = strrchr(path, '/');
 	bool top = !strcmp(path, "/") || !strcmp(path, ".");
@@ -41,7 +41,7 @@ static bool go_up(char *path)
 	if (slash)
 		slash[slash == path] = '\0';
 	else
-		strcpy(path, ".");
+		snprintf(path, WATCH_PATH, ".");
 	return !top;
 }
 
@@ -52,7 +52,7 @@ static void watch_near(struct server *s, char path[static WATCH_PATH],
 {
 	missing[0] = '\0';
 	while ((s->events.top = watch(s, path)) == -ENOENT) {
-		strcpy(missing, path);
+		snprintf(missing, WATCH_PATH, "%s", path);
 		if (!go_up(path))
 			return;
 	}
