@@ -165,6 +165,11 @@ static bool read_time(const char *option, const char *text, long *ret)
 	return false;
 }
 
+static bool leaves(const json_t *reply)
+{
+	return json_array_size(json_object_get(reply, "waits")) > 0;
+}
+
 /* Would an early apply leave something out? Whatever else is wrong with the
  * policy, the apply says. */
 static bool waits(const struct cli *c, const char *file)
@@ -180,7 +185,7 @@ static bool waits(const struct cli *c, const char *file)
 		sock = cli_connect(c, &d);
 	if (sock >= 0)
 		(void)!cli_ask(sock, req, &fd, 1, &reply, NULL, NULL, &d);
-	any = json_array_size(json_object_get(reply, "waits")) > 0;
+	any = leaves(reply);
 	json_decref(reply);
 	json_decref(req);
 	return any;
@@ -227,10 +232,11 @@ int cli_apply(const struct cli *c, char *const *args, unsigned n)
 	long wait = 0;
 	int r;
 
-	if (c->sim && (c->within || c->disruption)) {
+	if (c->sim && (c->within || c->disruption || c->early || c->wait)) {
 		fprintf(stderr,
-		        "fairlead: --sim changes no machine: --confirm-within "
-		        "and --allow-disruption say nothing to it\n");
+		        "fairlead: --sim changes no machine: --confirm-within, "
+		        "--allow-disruption, --early and --wait say nothing to "
+		        "it\n");
 		return CLI_USAGE;
 	}
 	if (c->sim)
@@ -245,9 +251,12 @@ int cli_apply(const struct cli *c, char *const *args, unsigned n)
 	if (r)
 		return r;
 	say_within(c, reply);
-	return print_actions(c, reply,
-	                     "nothing to do: the machine is as the policy says",
-	                     "done");
+	return print_actions(
+		c, reply,
+		leaves(reply)
+			? "nothing to do yet"
+			: "nothing to do: the machine is as the policy says",
+		"done");
 }
 
 int cli_confirm(const struct cli *c, char *const *args, unsigned n)
