@@ -30,7 +30,7 @@
 _must_check_ int guard_set(struct work *w, const struct pol_own *o);
 /* Those of the guest's interfaces that have gone. */
 void guard_drop_all(const struct pol_policy *p, const struct pol_guest *g);
-/* All guards, as the kernel has them: one question, whoever many there are.
+/* All guards, as the kernel has them: one question, however many there are.
  * NULL: there are none, no lease has a nic that could have one, or it cannot be
  * told. */
 json_t *guard_read(const struct leases *all);
