@@ -15,6 +15,7 @@
 #include "vmm/io.h"
 
 #define QUIET_MS 1000u
+#define TRIES 5
 
 /* How often a thread was given a CPU (proc(5), schedstat). */
 static unsigned long runs_of(const char *tid)
@@ -61,20 +62,32 @@ static void add_devices(struct vm *vm)
 	assert_int_equal(watchdog_add(vm, &dog, &d), 0);
 }
 
+/* The host wakes a thread for reasons of its own, too (a page that moves): a
+ * timer, or one that polls, has a turn in each of these. */
+static bool is_quiet(unsigned *ret_threads)
+{
+	unsigned now;
+
+	for (unsigned i = 0; i < TRIES; i++) {
+		const unsigned long before = runs(ret_threads);
+
+		usleep(QUIET_MS * 1000);
+		if (runs(&now) == before && now == *ret_threads)
+			return true;
+	}
+	return false;
+}
+
 static void sleeps(void **state)
 {
 	static struct machine m;
-	unsigned long before;
-	unsigned threads, again;
+	unsigned threads;
 
 	(void)state;
 	machine_start_with(&m, "msi", 1, add_devices);
 	assert_true(machine_expect(&m, "ready"));
 	usleep(QUIET_MS * 1000); /* what was begun ends */
-	before = runs(&threads);
-	usleep(QUIET_MS * 1000);
-	assert_int_equal(runs(&again), before);
-	assert_int_equal(again, threads);
+	assert_true(is_quiet(&threads));
 	/* The machine's, a CPU's, the data path's; KVM may have one, too. */
 	assert_true(threads >= 3);
 	vm_request(m.vm, VM_REQ_POWEROFF);
