@@ -47,6 +47,10 @@ struct elf {
 	uint64_t file_size;
 	uint64_t entry, end; /* end: behind the highest segment */
 	bool has_entry;
+	struct {
+		uint64_t at, size;
+	} loaded[SEGMENTS_MAX];
+	unsigned n;
 };
 
 static _printf_(3, 4) int refuse(struct diag *d, int err, const char *fmt, ...)
@@ -99,7 +103,8 @@ static int notes(struct elf *e, const Elf64_Phdr *ph, struct diag *d)
 		return refuse(d, -ENOEXEC, "its notes are too long");
 	buf = malloc(ph->p_filesz + 1);
 	if (!buf)
-		return -ENOMEM;
+		return diag_fail(d, -ENOMEM, FL_VMM_KERNEL,
+		                 "the kernel's notes");
 	r = fd_pread_full(e->vm->cfg.kernel_fd, buf, ph->p_filesz,
 	                  ph->p_offset);
 	if (r < 0)
@@ -107,6 +112,16 @@ static int notes(struct elf *e, const Elf64_Phdr *ph, struct diag *d)
 	for (; at < ph->p_filesz && step; at += step)
 		step = note(e, buf + at, ph->p_filesz - at);
 	return 0;
+}
+
+/* A byte of [at, at + size) is in a segment that was loaded. */
+static bool is_loaded(const struct elf *e, uint64_t at, uint64_t size)
+{
+	for (unsigned i = 0; i < e->n; i++)
+		if (at < e->loaded[i].at + e->loaded[i].size &&
+		    e->loaded[i].at < at + size)
+			return true;
+	return false;
 }
 
 static int load(struct elf *e, const Elf64_Phdr *ph, struct diag *d)
@@ -126,12 +141,17 @@ static int load(struct elf *e, const Elf64_Phdr *ph, struct diag *d)
 		              "guest memory",
 		              (unsigned long long)ph->p_memsz,
 		              (unsigned long long)ph->p_paddr);
+	if (is_loaded(e, ph->p_paddr, ph->p_memsz))
+		return refuse(d, -ENOEXEC, "two segments at 0x%llx",
+		              (unsigned long long)ph->p_paddr);
 	r = boot_read(e->vm, e->vm->cfg.kernel_fd, ph->p_offset, ph->p_filesz,
 	              gpa);
 	if (r < 0)
 		return refuse(d, r, "reading it: %s", strerror(-r));
 	memset(at + ph->p_filesz, 0, ph->p_memsz - ph->p_filesz);
 	e->end = MAX(e->end, ph->p_paddr + ph->p_memsz);
+	e->loaded[e->n].at = ph->p_paddr;
+	e->loaded[e->n++].size = ph->p_memsz;
 	return 0;
 }
 
@@ -169,7 +189,7 @@ static int segments(struct elf *e, const Elf64_Ehdr *h, struct diag *d)
 	if (!e->has_entry)
 		return refuse(d, -ENOEXEC,
 		              "it has no PVH entry (XEN_ELFNOTE_PHYS32_ENTRY)");
-	if (e->entry < MAP_KERNEL || e->entry >= e->end)
+	if (!is_loaded(e, e->entry, 1))
 		return refuse(d, -ENOEXEC,
 		              "its PVH entry 0x%llx is outside its segments",
 		              (unsigned long long)e->entry);

@@ -265,6 +265,7 @@ static void pvh_refused(void **state)
 		{ PVH(note.h.n_namesz, UINT32_MAX), -ENOEXEC, NULL },
 		{ PVH(note.h.n_descsz, UINT32_MAX), -ENOEXEC, NULL },
 		{ PVH(note.entry, 0x1000), -ENOEXEC, NULL },
+		{ PVH(note.entry, 0x200000 + 128), -ENOEXEC, NULL },
 		{ PVH(note.entry, 0x300000), -ENOEXEC, NULL },
 	};
 	struct rig *r = *state;
@@ -276,6 +277,28 @@ static void pvh_refused(void **state)
 	make_pvh(&p);
 	for (size_t len = 0; len < offsetof(struct pvh, code[64]); len++)
 		assert_true(load(r, &p, len) < 0);
+}
+
+/* Which of the two would be there is for chance to say. */
+static void pvh_overlaps(void **state)
+{
+	const uint64_t end = 0x200000 + 2 * sizeof(((struct pvh *)0)->code);
+	struct rig *r = *state;
+	struct pvh p;
+
+	make_pvh(&p);
+	p.ph[1] = elf_load(offsetof(struct pvh, code), end, 1, 1);
+	assert_int_equal(load(r, &p, sizeof(p)), -ENOEXEC);
+	assert_non_null(strstr(r->d.why, "no PVH entry"));
+	p.ph[1].p_paddr--;
+	assert_int_equal(load(r, &p, sizeof(p)), -ENOEXEC);
+	assert_non_null(strstr(r->d.why, "two segments"));
+	p.ph[1].p_paddr = 0x200000 - 1;
+	assert_int_equal(load(r, &p, sizeof(p)), -ENOEXEC);
+	assert_non_null(strstr(r->d.why, "no PVH entry"));
+	p.ph[1].p_memsz++;
+	assert_int_equal(load(r, &p, sizeof(p)), -ENOEXEC);
+	assert_non_null(strstr(r->d.why, "two segments"));
 }
 
 static void not_a_file(void **state)
@@ -294,7 +317,7 @@ int main(void)
 		TEST(bz_loads),       TEST(bz_goes_on),   TEST(bz_relocates),
 		TEST(bz_refused),     TEST(bz_truncated), TEST(cmdline_limit),
 		TEST(initrd_refused), TEST(pvh_loads),    TEST(pvh_refused),
-		TEST(not_a_file),
+		TEST(pvh_overlaps),   TEST(not_a_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
