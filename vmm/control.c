@@ -40,18 +40,20 @@ static gid_t group_of(int fd)
 
 int control_new(struct vm *vm, struct control **ret, struct diag *d)
 {
-	int fd = vm->cfg.control_fd;
+	int fd = vm->cfg.control_fd, r;
 	struct control *c;
 
 	*ret = NULL;
 	if (fd < 0)
 		return 0;
 	c = calloc(1, sizeof(*c));
-	if (!c || fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
+	r = !c ? -ENOMEM : fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+	if (r < 0) {
 		free(c);
-		diag_fail(d, -ENOMEM, FL_VMM_CONTROL, "the control socket");
-		diag_why(d, "%s", strerror(errno));
-		return -ENOMEM;
+		diag_fail(d, r, FL_VMM_CONTROL, "the control socket");
+		diag_why(d, "%s", strerror(-r));
+		diag_mend_else(d, "start guests with: fairlead run GUEST");
+		return r;
 	}
 	c->vm = vm;
 	c->own = getuid();
