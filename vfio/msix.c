@@ -73,9 +73,7 @@ uint64_t vfio_msix_table_read(struct vfio_dev *v, uint64_t off, unsigned width)
 {
 	const struct cfg_msix_facts *m = &v->layout.msix;
 
-	/* Begins before the table: unaligned, so undefined. */
-	if (off < m->table_off)
-		return 0;
+	/* What begins before the table is beyond its end. */
 	return cfg_msix_read(&v->msix, off - m->table_off, width);
 }
 
@@ -86,13 +84,15 @@ void vfio_msix_table_write(struct vfio_dev *v, uint64_t off, unsigned width,
 	struct cfg_msix_state s;
 	unsigned i;
 
-	if (off < v->layout.msix.table_off)
-		return;
 	change = cfg_msix_write(&v->msix, off - v->layout.msix.table_off, width,
 	                        value);
-	if (change.vector < 0 || v->irq.index != VFIO_PCI_MSIX_IRQ_INDEX)
+	if (change.vector < 0)
 		return;
 	i = (unsigned)change.vector;
+	if (change.mask && !cfg_msix_masked(&v->msix, i))
+		v->host->vector_unmasked(v->host_ctx, i);
+	if (v->irq.index != VFIO_PCI_MSIX_IRQ_INDEX)
+		return;
 	/* A masked entry's new message waits for the unmask. */
 	if (!change.mask && !v->irq.want[i])
 		return;

@@ -131,6 +131,8 @@ struct vfio_host_ops {
 	                uint64_t size);
 	void (*trap_del)(void *ctx, unsigned bar, bool io, uint64_t addr,
 	                 uint64_t size);
+	/* The guest has cleared the mask bit of an MSI-X table entry. */
+	void (*vector_unmasked)(void *ctx, unsigned vector);
 };
 
 /* `bar` of the ops and of trapped accesses that means the expansion ROM. */

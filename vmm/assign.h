@@ -17,8 +17,7 @@ struct assigned_bar {
  * kernel queues. All zeros: nowhere. */
 #define TABLE_ZONES 64u
 struct assigned_table {
-	uint64_t at;       /* guest physical address of entry 0 */
-	uint64_t off, end; /* in the BAR, of the entries that may have zones */
+	uint64_t at; /* guest physical address of entry 0 */
 	unsigned bar;
 	uint64_t queued; /* a bit an entry */
 	bool refused;    /* the kernel has no more */
@@ -98,22 +97,7 @@ _must_check_ int windows_evict(struct vm *vm, uint64_t at, uint64_t size);
  * gone. */
 void table_placed(struct assigned *a, unsigned bar, uint64_t addr);
 void table_withdrawn(struct assigned *a, unsigned bar);
-/* The entry at `off` of the BAR is unmasked; off is inside [off, end). */
-void table_unmasked(struct assigned *a, uint64_t off);
-/* After each write of a BAR: it wrote a vector control dword with the mask bit
- * clear? PCIe 6.0 7.7.2.3. */
-static inline void table_written(struct assigned *a, unsigned bar, uint64_t off,
-                                 unsigned width, uint64_t value)
-{
-	const struct assigned_table *t = &a->table;
-
-	if (off < t->off || off >= t->end || bar != t->bar)
-		return;
-	/* The dword, or the upper half of a quadword. */
-	if ((width == 4 && off % 16 == 12 && !(value & 1)) ||
-	    (width == 8 && off % 16 == 8 && !(value >> 32 & 1)))
-		table_unmasked(a, off);
-}
+void table_unmasked(struct assigned *a, unsigned vector);
 
 /* Gives every BAR of every function its address, every port its windows: at[]
  * and vm->window; what was there stays where they do not fit: -ENOSPC

@@ -91,7 +91,6 @@ static void trap_write(void *ctx, uint64_t off, unsigned width, uint64_t value)
 	pthread_mutex_lock(&a->lock);
 	if (a->dev && !vfio_dev_bar_write(a->dev, b->index, off, width, value))
 		assign_collect_fault(a);
-	table_written(a, b->index, off, width, value);
 	pthread_mutex_unlock(&a->lock);
 }
 
@@ -210,9 +209,15 @@ void assign_offer_others_soon(struct assigned *a)
 	own_offer_all(a->vm);
 }
 
+static void host_vector_unmasked(void *ctx, unsigned vector)
+{
+	table_unmasked(ctx, vector);
+}
+
 const struct vfio_host_ops assign_host_ops = {
 	.window_add = host_window_add,
 	.window_del = host_window_del,
 	.trap_add = host_trap_add,
 	.trap_del = host_trap_del,
+	.vector_unmasked = host_vector_unmasked,
 };

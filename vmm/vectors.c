@@ -69,9 +69,6 @@ void table_placed(struct assigned *a, unsigned bar, uint64_t addr)
 		return;
 	a->table = (struct assigned_table){
 		.at = addr + m->table_off,
-		.end = m->table_off +
-		       MIN(m->vectors, TABLE_ZONES) * CFG_MSIX_ENTRY,
-		.off = m->table_off,
 		.bar = bar,
 	};
 }
@@ -80,7 +77,7 @@ void table_withdrawn(struct assigned *a, unsigned bar)
 {
 	struct coalesced *c = &a->vm->coalesced;
 
-	if (!a->table.end || bar != a->table.bar)
+	if (!a->table.at || bar != a->table.bar)
 		return;
 	for (unsigned i = 0; i < TABLE_ZONES; i++) {
 		struct kvm_coalesced_mmio_zone zone = zone_of(a, i);
@@ -94,10 +91,9 @@ void table_withdrawn(struct assigned *a, unsigned bar)
 	a->table = (struct assigned_table){ 0 };
 }
 
-void table_unmasked(struct assigned *a, uint64_t off)
+void table_unmasked(struct assigned *a, unsigned vector)
 {
-	unsigned i = (unsigned)((off - a->table.off) / CFG_MSIX_ENTRY);
-
-	if (!(a->table.queued & BIT64(i)))
-		add_zone(a, i);
+	if (a->table.at && vector < TABLE_ZONES &&
+	    !(a->table.queued & BIT64(vector)))
+		add_zone(a, vector);
 }

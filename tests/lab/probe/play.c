@@ -88,9 +88,14 @@ static void play_trap_del(void *ctx, unsigned bar _unused_, bool io _unused_,
 	((struct play *)ctx)->traps--;
 }
 
+static void play_vector_unmasked(void *ctx _unused_, unsigned vector _unused_)
+{
+}
+
 const struct vfio_host_ops play_host = {
 	.window_add = play_window_add,
 	.window_del = play_window_del,
 	.trap_add = play_trap_add,
 	.trap_del = play_trap_del,
+	.vector_unmasked = play_vector_unmasked,
 };

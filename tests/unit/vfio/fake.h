@@ -80,13 +80,14 @@ struct fake {
 	const char *failed;  /* which it was */
 	uint32_t failed_irq; /* index of a failed GET_IRQ_INFO */
 	/* the VMM */
-	uint64_t refuse_trap;            /* address that trap_add refuses */
-	bool refuse_window, keep_window; /* window_add, window_del */
-	int window_error;                /* of refuse_window */
-	const void *hva;                 /* of the latest window_add */
-	bool refuse_line;                /* line_add */
-	int trigger, resample;           /* of the line that is tied, or -1 */
-	int eventfd[FAKE_VECTORS_MAX];   /* by GSI */
+	uint64_t refuse_trap;                /* address that trap_add refuses */
+	bool refuse_window, keep_window;     /* window_add, window_del */
+	int window_error;                    /* of refuse_window */
+	const void *hva;                     /* of the latest window_add */
+	bool refuse_line;                    /* line_add */
+	unsigned unmasked[FAKE_VECTORS_MAX]; /* vector_unmasked */
+	int trigger, resample;         /* of the line that is tied, or -1 */
+	int eventfd[FAKE_VECTORS_MAX]; /* by GSI */
 	struct irq_route route[FAKE_VECTORS_MAX];
 	size_t n_routes;
 	/* both */

@@ -123,11 +123,19 @@ static void trap_del(void *ctx, unsigned bar, bool io, uint64_t addr,
 	fake_note(ctx, "-trap %u %llx\n", bar, (unsigned long long)addr);
 }
 
+static void vector_unmasked(void *ctx, unsigned vector)
+{
+	struct fake *f = ctx;
+
+	f->unmasked[vector]++;
+}
+
 const struct vfio_host_ops fake_host = {
 	.window_add = window_add,
 	.window_del = window_del,
 	.trap_add = trap_add,
 	.trap_del = trap_del,
+	.vector_unmasked = vector_unmasked,
 };
 
 /* ---- the guest ---- */

@@ -43,6 +43,26 @@ static void test_64(void **state)
 	fake_no_fault(f);
 }
 
+/* The VMM hears of each that is unmasked, whether MSI-X is on or not. */
+static void test_unmasked(void **state)
+{
+	struct fake *f = *state;
+
+	fake_open_ok(f, false);
+	guest_entry(f, 1, 0x41, true);
+	assert_int_equal(f->unmasked[1], 0);
+	guest_mask(f, 1, false);
+	guest_mask(f, 1, false);
+	assert_int_equal(f->unmasked[1], 1);
+	guest_msix(f, true, false);
+	guest_mask(f, 1, true);
+	assert_int_equal(f->unmasked[1], 1);
+	guest_mask(f, 1, false);
+	assert_int_equal(f->unmasked[1], 2);
+	assert_int_equal(f->unmasked[0] + f->unmasked[2], 0);
+	fake_no_fault(f);
+}
+
 /* A guest that fills the table first: one route commit, one SET_IRQS. */
 static void test_burst(void **state)
 {
@@ -517,6 +537,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, fake_setup, fake_teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_64),
+		T(test_unmasked),
 		T(test_burst),
 		T(test_linux_immediate),
 		T(test_linux_late),
