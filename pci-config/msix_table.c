@@ -5,8 +5,9 @@
  */
 #include "pci-config/priv.h"
 
-#define ADDR_BITS (~3ull) /* bits 1:0 are RsvdP: a message is a dword */
-#define CTRL_BITS 1u      /* Mask; steering tags are not offered */
+#define ADDR_BITS (~3u) /* bits 1:0 are RsvdP: a message is a dword */
+#define CTRL_BITS 1u    /* Mask; steering tags are not offered */
+#define CTRL_AT 12u     /* in the entry, PCIe 6.0 7.7.2.8 */
 
 void cfg_msix_reset(struct cfg_msix *t)
 {
@@ -20,63 +21,59 @@ static bool is_entry(const struct cfg_msix *t, uint64_t off, unsigned width)
 	       off / CFG_MSIX_ENTRY < t->vectors;
 }
 
-/* An entry is two halves of 8 bytes: the address, and data with control. */
-static uint64_t half_get(const struct cfg_msix_entry *e, bool upper)
-{
-	return upper ? (uint64_t)e->ctrl << 32 | e->data : e->addr;
-}
-
-static void half_set(struct cfg_msix_entry *e, bool upper, uint64_t v)
-{
-	if (upper) {
-		e->data = (uint32_t)v;
-		e->ctrl = (uint32_t)(v >> 32);
-	} else {
-		e->addr = v;
-	}
-}
-
+/* An entry's fields lie in memory as the guest is to see them: x86 is
+ * little-endian. */
 uint64_t cfg_msix_read(const struct cfg_msix *t, uint64_t off, unsigned width)
 {
-	uint64_t half;
-
 	if (!is_entry(t, off, width))
 		return 0;
-	half = half_get(&t->entry[off / CFG_MSIX_ENTRY], off & 8);
-	if (width == 8)
-		return half;
-	return off & 4 ? half >> 32 : half & UINT32_MAX;
+	return load_le((const uint8_t *)t->entry + off, width);
 }
 
-/* The bits of a half that a write of `width` at `off` may change. */
-static uint64_t writable(uint64_t off, unsigned width)
+/* Returns the bits that changed. */
+static inline uint32_t write_dword(struct cfg_msix *t, uint64_t off,
+                                   uint32_t value)
 {
-	const uint64_t bits =
-		off & 8 ? (uint64_t)CTRL_BITS << 32 | UINT32_MAX : ADDR_BITS;
+	static const uint32_t writable[] = { ADDR_BITS, UINT32_MAX, UINT32_MAX,
+		                             CTRL_BITS };
+	uint8_t *p = (uint8_t *)t->entry + off;
+	const uint32_t old = (uint32_t)load_le(p, 4);
+	const uint32_t diff = (old ^ value) & writable[off / 4 % 4];
 
-	if (width == 8)
-		return bits;
-	return bits & (uint64_t)UINT32_MAX << (off & 4) * 8;
+	store_le(p, 4, old ^ diff);
+	return diff;
+}
+
+static struct cfg_msix_change changed(uint64_t off, bool mask)
+{
+	return (struct cfg_msix_change){
+		.vector = (int)(off / CFG_MSIX_ENTRY),
+		.mask = mask,
+	};
+}
+
+#define UNCHANGED ((struct cfg_msix_change){ .vector = -1 })
+
+/* Two dwords, of which the upper one may be the control. Apart: Linux writes
+ * dwords. */
+static __attribute__((noinline)) struct cfg_msix_change
+write_half(struct cfg_msix *t, uint64_t off, uint64_t value)
+{
+	uint32_t lower, upper;
+
+	if (!is_entry(t, off, 8))
+		return UNCHANGED;
+	lower = write_dword(t, off, (uint32_t)value);
+	upper = write_dword(t, off + 4, (uint32_t)(value >> 32));
+	return lower | upper ? changed(off, off & 8 && upper) : UNCHANGED;
 }
 
 struct cfg_msix_change cfg_msix_write(struct cfg_msix *t, uint64_t off,
                                       unsigned width, uint64_t value)
 {
-	const bool upper = off & 8;
-	struct cfg_msix_entry *e;
-	uint64_t old, diff;
-
-	if (!is_entry(t, off, width))
-		return (struct cfg_msix_change){ .vector = -1 };
-	e = &t->entry[off / CFG_MSIX_ENTRY];
-	old = half_get(e, upper);
-	diff = (old ^ value << (off & 4) * 8) & writable(off, width);
-	if (!diff)
-		return (struct cfg_msix_change){ .vector = -1 };
-	half_set(e, upper, old ^ diff);
-	return (struct cfg_msix_change){
-		.vector = (int)(off / CFG_MSIX_ENTRY),
-		.message = upper ? (uint32_t)diff : true,
-		.mask = upper && diff >> 32,
-	};
+	if (width == 8)
+		return write_half(t, off, value);
+	if (!is_entry(t, off, width) || !write_dword(t, off, (uint32_t)value))
+		return UNCHANGED;
+	return changed(off, off % CFG_MSIX_ENTRY == CTRL_AT);
 }

@@ -245,9 +245,9 @@ struct cfg_read cfg_read(const struct cfg_space *s, unsigned off,
  * layout was taken, so that no bit outside the tables ever reaches it.
  */
 struct cfg_write {
-	uint32_t events;
-	bool forward;
 	uint32_t hw_value;
+	uint8_t events;
+	bool forward;
 };
 struct cfg_write cfg_write(struct cfg_space *s, unsigned off, unsigned width,
                            uint32_t value);
@@ -308,9 +308,8 @@ void cfg_msix_reset(struct cfg_msix *t);
  * others read 0 and write nothing. `off` is relative to the table. */
 uint64_t cfg_msix_read(const struct cfg_msix *t, uint64_t off, unsigned width);
 struct cfg_msix_change {
-	int vector;   /* -1: nothing changed */
-	bool message; /* address or data now differ */
-	bool mask;    /* mask bit flipped */
+	int vector; /* -1: nothing changed */
+	bool mask;  /* its mask bit flipped */
 };
 struct cfg_msix_change cfg_msix_write(struct cfg_msix *t, uint64_t off,
                                       unsigned width, uint64_t value);

@@ -166,18 +166,35 @@ struct cfg_read cfg_read(const struct cfg_space *s, unsigned off,
 #define ON_ONE (EACH_BYTE * CFG_EV_FLR)
 #define ON_CHANGE (~(ON_WRITE | ON_ONE))
 
-INLINE uint32_t events(uint32_t ev, uint32_t changed, uint32_t ones)
+INLINE uint8_t events(uint32_t ev, uint32_t changed, uint32_t ones)
 {
-	uint32_t r;
-
-	/* Of most registers there are none. */
-	if (!ev)
-		return 0;
-	r = ev & (ON_WRITE | (ON_CHANGE & spread(changed)) |
-	          (ON_ONE & spread(ones)));
+	uint32_t r = ev & (ON_WRITE | (ON_CHANGE & spread(changed)) |
+	                   (ON_ONE & spread(ones)));
 	r |= r >> 16;
 	r |= r >> 8;
-	return r & 0xff;
+	return (uint8_t)r;
+}
+
+/* What follows from a write. Apart: from most nothing does. */
+static __attribute__((noinline)) struct cfg_write
+outcome(struct cfg_space *s, unsigned off, unsigned width, uint32_t old,
+        uint32_t ones)
+{
+	const uint32_t now = get(s->now + off, width);
+	const uint32_t w1c = get(s->w1c + off, width);
+	const uint32_t fwd = get(s->fwd + off, width);
+	struct cfg_write w = {
+		.events = events(get(s->event + off, width), old ^ now, ones),
+		.forward = fwd != 0,
+	};
+
+	if (fwd)
+		w.hw_value = (((now & ~w1c) | ones) & fwd) |
+		             get(s->keep + off, width);
+	/* The one register that another follows: link after power. */
+	if (w.events & CFG_EV_SLOT)
+		cfg_port_settle(s);
+	return w;
 }
 
 INLINE struct cfg_write write_at(struct cfg_space *s, unsigned off,
@@ -185,24 +202,16 @@ INLINE struct cfg_write write_at(struct cfg_space *s, unsigned off,
 {
 	const uint32_t old = get(s->now + off, width);
 	const uint32_t rw = get(s->rw + off, width);
-	const uint32_t w1c = get(s->w1c + off, width);
-	const uint32_t fwd = get(s->fwd + off, width);
-	const uint32_t ones = value & w1c;
-	const uint32_t now = ((old & ~rw) | (value & rw)) & ~ones;
-	struct cfg_write w = {
-		.events = events(get(s->event + off, width), old ^ now, ones),
-		.forward = fwd != 0,
-	};
+	const uint32_t ones = value & get(s->w1c + off, width);
 
-	put(s->now + off, width, now);
-	if (fwd)
-		w.hw_value = (((now & ~w1c) | ones) & fwd) |
-		             get(s->keep + off, width);
-	return w;
+	put(s->now + off, width, ((old & ~rw) | (value & rw)) & ~ones);
+	if (!(get(s->event + off, width) | get(s->fwd + off, width)))
+		return (struct cfg_write){ 0 };
+	return outcome(s, off, width, old, ones);
 }
 
-INLINE struct cfg_write write_any(struct cfg_space *s, unsigned off,
-                                  unsigned width, uint32_t value)
+struct cfg_write cfg_write(struct cfg_space *s, unsigned off, unsigned width,
+                           uint32_t value)
 {
 	if (range_inside(off, width, CFG_SIZE)) {
 		switch (width) {
@@ -217,17 +226,6 @@ INLINE struct cfg_write write_any(struct cfg_space *s, unsigned off,
 		}
 	}
 	return (struct cfg_write){ 0 };
-}
-
-struct cfg_write cfg_write(struct cfg_space *s, unsigned off, unsigned width,
-                           uint32_t value)
-{
-	const struct cfg_write w = write_any(s, off, width, value);
-
-	/* The one register that another follows: link after power. */
-	if (w.events & CFG_EV_SLOT)
-		cfg_port_settle(s);
-	return w;
 }
 
 void cfg_reset(struct cfg_space *s)

@@ -82,12 +82,12 @@ static void write_locked(struct vfio_dev *v, unsigned bar, uint64_t off,
                          unsigned width, uint64_t value)
 {
 	v->stats.bar_writes++;
-	if (bar == VFIO_ROM)
-		return;
 	if (vfio_msix_owns(v, bar, off, width)) {
 		vfio_msix_table_write(v, off, width, value);
 		return;
 	}
+	if (bar == VFIO_ROM)
+		return;
 	if (width == 8 && v->n_doors) {
 		write_part(v, bar, off, 4, value & UINT32_MAX);
 		write_part(v, bar, off + 4, 4, value >> 32);
