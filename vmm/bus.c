@@ -161,20 +161,18 @@ static struct hit find(struct bus *b, uint64_t addr)
 }
 
 /* What find() would say, where the hint knows and all of the access is inside;
- * else without ops. Inlined, so that a hit stays in registers: this is in every
- * exit. */
-INLINE struct hit find_hinted(struct bus *b, uint64_t addr, unsigned width)
+ * else false. Inlined, so that a hit stays in registers: this is in every exit.
+ */
+INLINE bool find_hinted(struct bus *b, uint64_t addr, unsigned width,
+                        struct hit *ret)
 {
 	unsigned seq = read_begin(b);
 	const struct range *r = GET(b->hint);
 
-	if (covers(r, addr)) {
-		struct hit h = hit(r, addr);
-
-		if (h.room >= width - 1u && read_is_good(b, seq))
-			return h;
-	}
-	return (struct hit){ .ops = NULL };
+	if (!covers(r, addr))
+		return false;
+	*ret = hit(r, addr);
+	return ret->room >= width - 1u && read_is_good(b, seq);
 }
 
 static void write_begin(struct bus *b)
@@ -300,9 +298,9 @@ read_searched(struct bus *b, uint64_t addr, unsigned width, uint64_t *ret)
 
 unsigned bus_read(struct bus *b, uint64_t addr, unsigned width, uint64_t *ret)
 {
-	const struct hit h = find_hinted(b, addr, width);
+	struct hit h;
 
-	if (!h.ops)
+	if (!find_hinted(b, addr, width, &h))
 		return read_searched(b, addr, width, ret);
 	*ret = lowest(h.ops->read(h.ctx, h.off, width), width);
 	return h.tag;
@@ -326,16 +324,16 @@ write_searched(struct bus *b, uint64_t addr, unsigned width, uint64_t value)
 	if (h.room < width - 1u)
 		write_bytes(b, addr, width, value);
 	else
-		h.ops->write(h.ctx, h.off, width, lowest(value, width));
+		h.ops->write(h.ctx, h.off, width, value);
 	return h.tag;
 }
 
 unsigned bus_write(struct bus *b, uint64_t addr, unsigned width, uint64_t value)
 {
-	const struct hit h = find_hinted(b, addr, width);
+	struct hit h;
 
-	if (!h.ops)
+	if (!find_hinted(b, addr, width, &h))
 		return write_searched(b, addr, width, value);
-	h.ops->write(h.ctx, h.off, width, lowest(value, width));
+	h.ops->write(h.ctx, h.off, width, value);
 	return h.tag;
 }

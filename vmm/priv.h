@@ -104,7 +104,8 @@ _must_check_ int bus_add(struct bus *b, uint64_t base, uint64_t size,
 void bus_del(struct bus *b, uint64_t base, uint64_t size);
 /* How many ranges lie in [base, base+size), or reach into it. */
 unsigned bus_count(struct bus *b, uint64_t base, uint64_t size);
-/* Nobody there: reads are all ones, writes vanish. Returns the tag. */
+/* Nobody there: reads are all ones, writes vanish. `value` has no more bits
+ * than the access. Returns the tag. */
 unsigned bus_read(struct bus *b, uint64_t addr, unsigned width, uint64_t *ret);
 unsigned bus_write(struct bus *b, uint64_t addr, unsigned width,
                    uint64_t value);
