@@ -110,6 +110,8 @@ static void fuzz_ledger(const char *data, size_t size)
 static void fuzz_events(const char *data, size_t size)
 {
 	static const int index[] = { 1, 2, 3 };
+	struct recoveries all = { .n = 0 };
+	struct recovery_count c;
 	struct reconcile *r = calloc(1, sizeof(*r));
 	uint32_t *aligned = malloc(size + sizeof(*aligned));
 	json_t *doc = json_loadb(data, size, 0, NULL);
@@ -118,6 +120,9 @@ static void fuzz_events(const char *data, size_t size)
 	memcpy(aligned, data, size);
 	(void)event_of_link(aligned, size, index, ARRAY_SIZE(index));
 	(void)event_of_uevent(data, size);
+	if (recoveries_uevent(data, size, &c))
+		recoveries_note(&all, &c);
+	json_decref(recoveries_json(&all));
 	if (doc)
 		drift_merge(r, doc, 1, NULL, NULL);
 	CHECK(r->n <= DRIFT_MAX && r->n_counts <= DRIFT_COUNTS);
