@@ -53,7 +53,7 @@ static int kvm_fail(struct diag *d, const char *what)
 
 	diag_fail(d, err, FL_VMM_KVM, "%s", what);
 	diag_why(d, "KVM: %s", strerror(-err));
-	diag_mend(d, "journalctl -k | grep -i kvm");
+	diag_mend_else(d, "journalctl -k | grep -i kvm");
 	return err;
 }
 

@@ -41,8 +41,10 @@ static int memory_fail(struct diag *d, uint64_t bytes, const char *call)
 	diag_fail(d, err, FL_VMM_MEMORY, "%" PRIu64 " MiB of guest memory",
 	          bytes >> 20);
 	diag_why(d, "%s: %s", call, strerror(-err));
-	diag_mend(d, "free memory on the host (free -m), or lower memory: in "
-	             "the policy");
+	/* Too many files are not mended by memory. */
+	if (err != -EMFILE)
+		diag_mend(d, "free memory on the host (free -m), or lower "
+		             "memory: in the policy");
 	return err;
 }
 

@@ -237,7 +237,7 @@ static int vcpu_fail(struct diag *d, unsigned i, int err, const char *call)
 {
 	diag_fail(d, err, FL_VMM_CPUS, "vCPU %u", i);
 	diag_why(d, "%s: %s", call, strerror(-err));
-	diag_mend(d, "fewer cpus: in the policy");
+	diag_mend_else(d, "fewer cpus: in the policy");
 	return err;
 }
 

@@ -112,10 +112,10 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static void start(struct machine *m, const char *guest, unsigned cpus,
-                  const struct vm_cpus *cpu, void (*add)(struct vm *vm))
+static struct vm_config config_of(const char *guest, unsigned cpus,
+                                  const struct vm_cpus *cpu, int out_fd)
 {
-	struct vm_config c = {
+	return (struct vm_config){
 		.name = "micro",
 		.cpus = cpus,
 		.cpu = *cpu,
@@ -130,15 +130,34 @@ static void start(struct machine *m, const char *guest, unsigned cpus,
 		.control_fd = -1,
 		.iommu_fd = -1,
 		.in_fd = open("/dev/null", O_RDONLY | O_CLOEXEC),
+		.out_fd = out_fd,
 		.no_sandbox = true,
 	};
+}
+
+int machine_make(const char *guest, unsigned files, struct vm **ret,
+                 struct diag *d)
+{
+	const struct vm_config c =
+		config_of(guest, 1, &(struct vm_cpus){ 0 }, STDOUT_FILENO);
+	const struct rlimit limit = { files, files };
+
+	assert_true(c.kernel_fd >= 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	return vm_new(&c, ret, d);
+}
+
+static void start(struct machine *m, const char *guest, unsigned cpus,
+                  const struct vm_cpus *cpu, void (*add)(struct vm *vm))
+{
+	struct vm_config c;
 	int ends[2];
 
 	*m = (struct machine){ 0 };
-	assert_true(c.kernel_fd >= 0);
 	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
 	m->console = ends[0];
-	c.out_fd = ends[1];
+	c = config_of(guest, cpus, cpu, ends[1]);
+	assert_true(c.kernel_fd >= 0);
 	if (vm_new(&c, &m->vm, &m->diag) < 0)
 		fail_msg("%s: %s", m->diag.what, m->diag.why);
 	build_bus(m, add);

@@ -41,6 +41,10 @@ bool machine_expect(struct machine *m, const char *word);
 /* Waits for the guest's own end; the machine stays for a look. */
 enum vm_end machine_wait(struct machine *m);
 void machine_free(struct machine *m);
+/* No more than vm_new(), in a process that may have so many descriptors from
+ * now on: in a child of the test's. */
+int machine_make(const char *guest, unsigned files, struct vm **ret,
+                 struct diag *d);
 /* All of that, with one CPU: the guest says "done", and ends. `add` NULL: the
  * two ports. */
 void machine_done(const char *guest, void (*add)(struct vm *vm));
