@@ -57,7 +57,7 @@ SRCS_netd := \
 	nvme-state.c \
 	nvme.c \
 	observe-parts.c \
-	observe-sockets.c \
+	observe-nodes.c \
 	observe-switch.c \
 	observe-whole.c \
 	observe.c \

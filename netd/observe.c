@@ -385,6 +385,8 @@ static int see_all(struct observer *o)
 		see_host(o);
 	if (parts & SEE_SOCKETS)
 		observe_sockets(o->env, &o->s->machine);
+	if (!r && parts & SEE_PAGES)
+		r = observe_pages(o->env, &o->s->machine);
 	if (parts & SEE_ANSWERS)
 		devlink = stuck_look(o->env, STUCK_MS);
 	stuck_read(o->env, &o->stuck);

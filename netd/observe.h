@@ -39,7 +39,10 @@ enum {
 	SEE_MACHINE = 1 << 5,
 	/* What VFs have of NVMe controllers: nvme.h. */
 	SEE_QUEUES = 1 << 6,
-	SEE_ALL = (1 << 7) - 1,
+	/* Huge pages of memory nodes. No policy needs them to be applied: a
+	 * guest that finds none does not start, and the others do. */
+	SEE_PAGES = 1 << 7,
+	SEE_ALL = (1 << 8) - 1,
 };
 struct observing {
 	unsigned parts;
@@ -78,8 +81,9 @@ _must_check_ int observe_wholes(const struct env *e,
  * and what drivers have refused before (refused.h). */
 _must_check_ int observe_overrides(const struct env *e, struct pol_state *seen,
                                    const struct pol_state *want);
-/* observe-sockets.c */
+/* observe-nodes.c */
 void observe_sockets(const struct env *e, struct pol_machine *m);
+_must_check_ int observe_pages(const struct env *e, struct pol_machine *m);
 void foretell_blocker(const struct env *e, struct pol_pf *p);
 
 #endif

@@ -20,6 +20,7 @@ int pol_code_errno(int code)
 	case FL_POL_OVERLAY_OUTER:
 		return -ENODEV;
 	case FL_POL_NODE_MEMORY:
+	case FL_POL_PAGES:
 		return -ENOMEM;
 	case FL_POL_NO_IR:
 	case FL_POL_HOST:

@@ -345,6 +345,52 @@ static bool get_sockets(const struct field *f, const json_t *v, void *obj)
 const struct form form_sockets = { put_sockets, get_sockets,
 	                           "a socket, from 1, of each memory node" };
 
+/* Of each memory node, the pages of each size. */
+static const char *const page_key[POL_PAGE_SIZES] = { "2M", "1G" };
+
+static json_t *put_pages(const struct field *f, const void *obj)
+{
+	const struct pol_machine *m = at(f, obj);
+	json_t *list = json_array();
+
+	for (size_t n = 0; n < m->n_pages; n++) {
+		json_t *node = json_object();
+
+		for (size_t i = 0; i < POL_PAGE_SIZES; i++)
+			json_object_set_new(node, page_key[i],
+			                    json_integer(m->pages[n].n[i]));
+		json_array_append_new(list, node);
+	}
+	return list;
+}
+
+static bool get_pages(const struct field *f, const json_t *v, void *obj)
+{
+	struct pol_machine *m = at_mut(f, obj);
+	size_t n = json_array_size(v);
+
+	if (!json_is_array(v) || n > POL_SOCKET_NODES)
+		return false;
+	m->pages = calloc(MAX(n, (size_t)1), sizeof(*m->pages));
+	if (!m->pages)
+		return false;
+	for (size_t k = 0; k < n; k++) {
+		const json_t *node = json_array_get(v, k);
+
+		for (size_t i = 0; i < POL_PAGE_SIZES; i++) {
+			if (!in_range(node, page_key[i], UINT32_MAX))
+				return false;
+			m->pages[k].n[i] = (uint32_t)json_integer_value(
+				json_object_get(node, page_key[i]));
+		}
+	}
+	m->n_pages = n;
+	return true;
+}
+const struct form form_pages = { put_pages, get_pages,
+	                         "[{\"2M\": 512, \"1G\": 8}], of each memory "
+	                         "node" };
+
 /* ---- objects ------------------------------------------------------------- */
 
 static bool is_empty(const struct field *f, const void *obj)
@@ -357,6 +403,8 @@ static bool is_empty(const struct field *f, const void *obj)
 		return !*(const char *)at(f, obj);
 	if (f->form == &form_sockets)
 		return !known_nodes(at(f, obj), f->size);
+	if (f->form == &form_pages)
+		return !((const struct pol_machine *)at(f, obj))->n_pages;
 	if (f->form == &form_group)
 		return *(const int *)at(f, obj) < 0;
 	if (f->form == &form_pid)

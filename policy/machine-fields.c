@@ -134,6 +134,7 @@ static const struct field host_rows[] = {
 	HOST(machine.hostname, "hostname", text, 0, FIELD_SEEN),
 	HOST(machine.id, "machine-id", text, 0, FIELD_SEEN),
 	HOST(machine.socket, "node-sockets", sockets, 0, FIELD_SEEN),
+	HOST(machine, "huge-pages", pages, 0, FIELD_SEEN),
 	HOST(iommu, "iommu", flag, 0, FIELD_SEEN | FIELD_MUST_SEEN),
 	HOST(remapping, "interrupt-remapping", flag, 0, FIELD_SEEN | FIELD_MUST_SEEN),
 };

@@ -214,12 +214,23 @@ struct pol_whole {
 	size_t owner;     /* of pol_policy.device */
 	uint8_t function; /* in the guest's slot */
 };
+enum { /* sizes of huge pages */
+	POL_PAGE_2M,
+	POL_PAGE_1G,
+	POL_PAGE_SIZES,
+};
+uint64_t pol_page_size(unsigned i); /* in bytes */
+struct pol_pages {                  /* that a memory node has, free or not */
+	uint32_t n[POL_PAGE_SIZES];
+};
 /* Which machine it is; observed only. */
 struct pol_machine {
 	char hostname[POL_HOSTNAME]; /* "" = cannot be told */
 	char id[POL_MACHINE_ID];     /* /etc/machine-id; the same */
 	/* Which socket a memory node is in, from 1; 0 = not known. */
 	uint8_t socket[POL_SOCKET_NODES];
+	struct pol_pages *pages; /* of each memory node */
+	size_t n_pages;          /* 0 = not known */
 };
 enum pol_master { /* whose port an interface is */
 	POL_MASTER_NONE,

@@ -130,6 +130,7 @@ enum {
 	FL_POL_SOCKET = 189,    /* memory nodes are not in such sockets */
 	FL_POL_ROOT = 190,      /* a guest's VFs are not below one root port */
 	FL_POL_PINNED = 191,    /* a CPU is one guest's own, and another's */
+	FL_POL_PAGES = 192,     /* fewer huge pages than guests need at once */
 };
 
 struct pol_error {

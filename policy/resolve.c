@@ -508,6 +508,7 @@ static int resolve_all(struct resolve *r)
 		return err;
 	check_machine(r);
 	check_sockets(r);
+	check_pages(r);
 	resolve_pools(r);
 	resolve_overrides(r);
 	for (size_t g = 0; g < r->p->n_guests; g++)

@@ -84,6 +84,7 @@ void pol_state_free(struct pol_state *s)
 	free(s->pf);
 	free(s->whole);
 	free(s->over);
+	free(s->machine.pages);
 	free(s);
 }
 

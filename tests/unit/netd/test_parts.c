@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which parts of the machine a policy needs, and sockets as sysfs tells them.
- */
+/* Which parts of the machine a policy needs, and memory nodes as sysfs tells
+ * them. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -137,6 +137,44 @@ static void test_sockets(void **state)
 	assert_memory_equal(m.socket, expected, sizeof(expected));
 }
 
+static void put_pages(const struct tree *t, const char *name, const char *kb,
+                      const char *n)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path),
+	         "sys/devices/system/node/%s/hugepages/hugepages-%skB/"
+	         "nr_hugepages",
+	         name, kb);
+	put(t, path, n);
+}
+
+static void test_pages(void **state)
+{
+	struct pol_machine m = { .hostname = "" };
+	static struct tree t;
+	struct env e;
+
+	*state = &t;
+	tree_make(&t);
+	e = (struct env){ .root_fd = t.fd };
+	assert_int_equal(observe_pages(&e, &m), 0);
+	assert_int_equal(m.n_pages, 0);
+	free(m.pages);
+	put_pages(&t, "node0", "2048", "512\n");
+	put_pages(&t, "node0", "1048576", "8\n");
+	put_pages(&t, "node3", "2048", "7\n"); /* knows no others */
+	put_pages(&t, "power", "2048", "9\n");
+	assert_int_equal(observe_pages(&e, &m), 0);
+	assert_int_equal(m.n_pages, 4);
+	assert_int_equal(m.pages[0].n[POL_PAGE_2M], 512);
+	assert_int_equal(m.pages[0].n[POL_PAGE_1G], 8);
+	assert_int_equal(m.pages[3].n[POL_PAGE_2M], 7);
+	assert_int_equal(m.pages[3].n[POL_PAGE_1G], 0);
+	assert_int_equal(m.pages[1].n[POL_PAGE_2M], 0);
+	free(m.pages);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +182,7 @@ int main(void)
 		cmocka_unit_test(test_guest),
 		cmocka_unit_test(test_outcome),
 		cmocka_unit_test_teardown(test_sockets, tree_teardown),
+		cmocka_unit_test_teardown(test_pages, tree_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

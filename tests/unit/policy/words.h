@@ -116,6 +116,18 @@ static inline bool switch_word(struct pol_pf *pf, const char *w)
 	return true;
 }
 
+/* Of each node, those of 2M and of 1G: "384:8/256:0" */
+static inline void page_words(struct pol_machine *m, const char *v)
+{
+	m->pages = calloc(strlen(v), sizeof(*m->pages));
+	assert_non_null(m->pages);
+	for (; v; v = strchr(v, '/') ? strchr(v, '/') + 1 : NULL) {
+		uint32_t *n = m->pages[m->n_pages++].n;
+
+		assert_int_equal(sscanf(v, "%u:%u", &n[0], &n[1]), 2);
+	}
+}
+
 static inline void host_word(struct pol_machine *m, const char *w)
 {
 	const char *v;
@@ -124,6 +136,8 @@ static inline void host_word(struct pol_machine *m, const char *w)
 		set_text(m->hostname, sizeof(m->hostname), v);
 	else if (word_value(w, "id", &v))
 		assert_true(pol_machine_id(v, m->id));
+	else if (word_value(w, "pages", &v))
+		page_words(m, v);
 	else if (word_value(w, "sockets", &v))
 		for (size_t i = 0; v[i]; i++)
 			m->socket[i] = (uint8_t)(v[i] - '0');
