@@ -70,6 +70,8 @@ static size_t find_nic(struct read *r, const struct node *v, size_t len)
 	near = nearest_word(name, names, p->n_nics);
 	if (near)
 		diag_mend(d, "did you mean '%s'?", near);
+	else
+		diag_mend(d, "add it under 'nics'");
 	return SIZE_MAX;
 }
 

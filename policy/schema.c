@@ -51,6 +51,8 @@ static void unknown_key(struct read *r, const struct table *t,
 	diag_why(d, "its keys are: %s", keys);
 	if (near)
 		diag_mend(d, "did you mean '%s'?", near);
+	else
+		diag_mend(d, "remove it, or take one of these");
 }
 
 static void later_key(struct read *r, const struct table *t,

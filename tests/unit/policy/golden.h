@@ -62,6 +62,7 @@ static inline void text_write(const char *path, const char *s)
 	fclose(f);
 }
 
+/* Each must say what mends it. */
 static inline void text_errors(struct text *t, const struct pol_errors *errs)
 {
 	char buf[4 * DIAG_LINE];
@@ -69,6 +70,8 @@ static inline void text_errors(struct text *t, const struct pol_errors *errs)
 	for (size_t i = 0; i < errs->n; i++) {
 		pol_error_format(&errs->e[i], "policy.yaml", buf, sizeof(buf));
 		text_add(t, "%s", buf);
+		if (!*errs->e[i].diag.mend)
+			fail_msg("no mend: %s", buf);
 	}
 	if (errs->dropped)
 		text_add(t, "and %zu more\n", errs->dropped);
