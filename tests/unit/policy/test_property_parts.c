@@ -316,24 +316,26 @@ static void random_policy(struct text *t)
 
 /* ---- what is, and what was ----------------------------------------------- */
 
+static void *copy_of(const void *from, size_t n, size_t size)
+{
+	void *copy = calloc(n + 1, size);
+
+	assert_non_null(copy);
+	if (n)
+		memcpy(copy, from, n * size);
+	return copy;
+}
+
 static struct pol_state *copy_state(const struct pol_state *from)
 {
-	struct pol_state *s = calloc(1, sizeof(*s));
+	struct pol_state *s = copy_of(from, 1, sizeof(*s));
 
-	*s = *from;
-	s->pf = malloc(s->n_pfs * sizeof(*s->pf));
-	memcpy(s->pf, from->pf, s->n_pfs * sizeof(*s->pf));
-	for (size_t i = 0; i < s->n_pfs; i++) {
-		size_t size = s->pf[i].n_vfs * sizeof(*s->pf[i].vf);
-
-		s->pf[i].vf = size ? malloc(size) : NULL;
-		if (size)
-			memcpy(s->pf[i].vf, from->pf[i].vf, size);
-	}
-	s->over = malloc(s->n_overs * sizeof(*s->over));
-	memcpy(s->over, from->over, s->n_overs * sizeof(*s->over));
-	s->whole = malloc(s->n_wholes * sizeof(*s->whole));
-	memcpy(s->whole, from->whole, s->n_wholes * sizeof(*s->whole));
+	s->pf = copy_of(from->pf, from->n_pfs, sizeof(*s->pf));
+	for (size_t i = 0; i < s->n_pfs; i++)
+		s->pf[i].vf = copy_of(from->pf[i].vf, from->pf[i].n_vfs,
+		                      sizeof(*s->pf[i].vf));
+	s->over = copy_of(from->over, from->n_overs, sizeof(*s->over));
+	s->whole = copy_of(from->whole, from->n_wholes, sizeof(*s->whole));
 	return s;
 }
 
