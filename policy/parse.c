@@ -2,8 +2,8 @@
 /*
  * pol_parse: the text becomes nodes (node.c), the nodes a policy (schema.c by
  * the tables in keys*.c), then what concerns several guests is checked. The
- * MACs, files, interfaces and CPUs are compared only in a policy without errors: a
- * name misread would give addresses that nobody wrote.
+ * MACs, files, interfaces and CPUs are compared only in a policy without
+ * errors: a name misread would give addresses that nobody wrote.
  */
 
 #include <string.h>
