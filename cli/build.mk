@@ -2,7 +2,6 @@ SRCS_cli := \
 	attach.c \
 	boot.c \
 	check.c \
-	chosen.c \
 	client.c \
 	cni-conf.c \
 	cni-link.c \
@@ -45,5 +44,6 @@ SRCS_cli := \
 	status-switch.c \
 	status.c \
 	up.c \
+	whose.c \
 
 LIBS_cli := -lexpat -ljansson -lseccomp

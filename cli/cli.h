@@ -69,6 +69,7 @@ struct cli {
 	bool force, early;         /* apply */
 	const char *wait;          /* apply: a time */
 	const char *hold, *device, *attributes; /* lease */
+	const char *node, *pcie_root;           /* lease */
 	const char *sim;                        /* plan: a recorded machine */
 	bool anonymize;                         /* record */
 	bool serve;                             /* metrics */
@@ -111,6 +112,7 @@ enum {
 	CLI_OPT_DISRUPTION = 1 << 22,
 	CLI_OPT_EARLY = 1 << 23,
 	CLI_OPT_WAIT = 1 << 24,
+	CLI_OPT_PLACE = 1 << 25,
 };
 
 /* Each returns an enum cli_exit. */
@@ -196,9 +198,11 @@ int cli_refused_reply(const struct cli *c, json_t *reply, const char *file);
 struct pol_policy;
 _must_check_ int cli_policy_read(const struct cli *c, const char *file,
                                  struct pol_policy **ret);
-/* What the plan of the applied policy (asked over cli_connect()'s `sock`) says
- * of a guest's nic and its VF: "pool", "of", "vf", "why"; NULL = nothing. */
-json_t *cli_chosen(int sock, const char *guest, const char *nic);
+/* The function of `explain`'s arguments, and why whoever has it has that one:
+ * "pool", "why", "others" and more; NULL = nothing is known. What is refused is
+ * printed; an enum cli_exit. */
+_must_check_ int cli_whose(const struct cli *c, char *const *args, unsigned n,
+                           struct bdf *ret, json_t **ret_chosen);
 /* The policy's whole text, the caller's to free: of a file, of the *.yaml of a
  * folder; of NETD_POLICY_ETC its policy.yaml and those of its policy.d. */
 _must_check_ int cli_policy_text(const char *file, char **ret, size_t *ret_len,

@@ -18,7 +18,7 @@ struct explained {
 	struct cfg_space view;
 	struct cfg_difference diff[DIFFERENCES];
 	size_t n;
-	json_t *chosen; /* of a guest's nic: chosen.c; NULL = nothing known */
+	json_t *chosen; /* why whoever has it has it; NULL = nothing known */
 };
 
 /* ---- gathering ----------------------------------------------------------- */
@@ -79,79 +79,6 @@ static uint8_t guest_byte(const struct explained *e, unsigned at)
 	                 (e->f.layout.raw[at] & hw));
 }
 
-/* ---- whose device -------------------------------------------------------- */
-
-static int not_leased(const char *guest, const char *device,
-                      const json_t *lease, struct diag *d)
-{
-	const json_t *names = json_object_get(lease, "names");
-	char list[DIAG_LINE] = "";
-	size_t at = 0;
-
-	for (size_t i = 0; i < json_array_size(names) && at < sizeof(list); i++)
-		at += (size_t)snprintf(
-			list + at, sizeof(list) - at, " %s",
-			json_string_value(json_array_get(names, i)));
-	diag_fail(d, -ENOENT, FL_CLI_LEASED, "the guest %s has no device %s",
-	          guest, device);
-	if (lease)
-		diag_why(d, "its devices are:%s", *list ? list : " none");
-	else
-		diag_why(d, "it is not running, so it has none yet");
-	diag_mend(d, "fairlead status; fairlead explain ADDRESS");
-	return -ENOENT;
-}
-
-static int find_device(const char *guest, const char *device,
-                       const json_t *reply, struct bdf *ret, struct diag *d)
-{
-	const json_t *leases = json_object_get(reply, "leases");
-	const json_t *lease = NULL, *names, *at;
-
-	for (size_t i = 0; i < json_array_size(leases) && !lease; i++) {
-		lease = json_array_get(leases, i);
-		if (strcmp(cli_text(lease, "guest", ""), guest) != 0)
-			lease = NULL;
-	}
-	names = json_object_get(lease, "names");
-	at = json_object_get(lease, "devices");
-	for (size_t i = 0; i < json_array_size(at); i++) {
-		const char *name = json_string_value(json_array_get(names, i));
-		const char *bdf = json_string_value(json_array_get(at, i));
-
-		if (name && bdf && !strcmp(name, device))
-			return cli_parse_bdf(bdf, ret, d);
-	}
-	return not_leased(guest, device, lease, d);
-}
-
-/* Returns an enum cli_exit; what is refused is printed. */
-static int ask_netd(const struct cli *c, const char *guest, const char *device,
-                    struct bdf *ret, json_t **ret_chosen)
-{
-	json_t *ask = json_pack("{s:i, s:s}", "version", NETD_PROTO_VERSION,
-	                        "verb", "status");
-	_cleanup_close_ int sock = -1;
-	struct diag d = { 0 };
-	json_t *reply = NULL;
-	int r;
-
-	sock = cli_connect(c, &d);
-	r = sock < 0 ? sock
-	             : cli_ask(sock, ask, NULL, 0, &reply, NULL, NULL, &d);
-	json_decref(ask);
-	if (r < 0)
-		return cli_refuse(c, sock < 0 ? CLI_NO_NETD : CLI_INTERNAL, &d);
-	if (!json_is_true(json_object_get(reply, "ok")))
-		return cli_refused_reply(c, reply, NULL);
-	r = find_device(guest, device, reply, ret, &d);
-	json_decref(reply);
-	if (r < 0)
-		return cli_refuse(c, CLI_REFUSED, &d);
-	*ret_chosen = cli_chosen(sock, guest, device);
-	return CLI_OK;
-}
-
 /* ---- text ---------------------------------------------------------------- */
 
 static const char *size_text(uint64_t n, char buf[24])
@@ -196,6 +123,18 @@ static void print_bars(const struct cfg_layout *l)
 		printf("ROM: %s\n", size_text(l->rom_size, buf));
 }
 
+static void print_chosen(const json_t *o)
+{
+	if (json_is_false(json_object_get(o, "runs")))
+		printf("\n%s does not run: it will get this one as %s",
+		       cli_text(o, "guest", "?"), cli_text(o, "nic", "?"));
+	if (*cli_text(o, "why", ""))
+		printf("\nchosen from pool %s because: %s",
+		       cli_text(o, "pool", "?"), cli_text(o, "why", ""));
+	if (*cli_text(o, "others", ""))
+		printf("\nand not the others: %s", cli_text(o, "others", ""));
+}
+
 static void print_head(const struct explained *e)
 {
 	const struct cfg_layout *l = &e->f.layout;
@@ -207,13 +146,7 @@ static void print_head(const struct explained *e)
 		printf(", a virtual function of %s: ids and BAR kinds are from "
 		       "its PF",
 		       bdf_format(e->f.pf, pf));
-	if (e->chosen)
-		printf("\nchosen from pool %s because: %s",
-		       cli_text(e->chosen, "pool", "?"),
-		       cli_text(e->chosen, "why", "?"));
-	if (*cli_text(e->chosen, "others", ""))
-		printf("\nand not the others: %s",
-		       cli_text(e->chosen, "others", ""));
+	print_chosen(e->chosen);
 	printf("\nleft the function, right a guest that has it behind a root "
 	       "port, before it writes\n");
 	print_bars(l);
@@ -432,15 +365,9 @@ int cli_explain(const struct cli *c, char *const *args, unsigned n)
 
 	if (!e)
 		return CLI_INTERNAL;
-	if (n == 2) {
-		r = ask_netd(c, args[0], args[1], &b, &e->chosen);
-		if (r)
-			return r;
-	} else {
-		r = cli_parse_bdf(args[0], &b, &d);
-		if (r < 0)
-			return cli_refuse(c, CLI_REFUSED, &d);
-	}
+	r = cli_whose(c, args, n, &b, &e->chosen);
+	if (r)
+		return r;
 	r = gather(c, b, e, &d);
 	if (r < 0)
 		r = cli_refuse(c, CLI_REFUSED, &d);

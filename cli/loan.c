@@ -7,6 +7,7 @@
  */
 
 #include "cli/cli.h"
+#include "cli/function.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -50,6 +51,26 @@ static int put_attributes(const struct cli *c, json_t *req)
 	                   "\"proto\": 33024}, \"trust\": false}'");
 }
 
+static int put_place(const struct cli *c, json_t *req)
+{
+	struct diag d = { 0 };
+	struct bdf root;
+	uint64_t node;
+
+	if (c->node && parse_u64(c->node, UINT16_MAX, &node))
+		return usage_error(c, "--numa is no memory node",
+		                   "a number: `numactl -H` lists them");
+	if (c->node)
+		json_object_set_new(req, "numa",
+		                    json_integer((json_int_t)node));
+	if (c->pcie_root && cli_parse_bdf(c->pcie_root, &root, &d) < 0)
+		return cli_refuse(c, CLI_USAGE, &d);
+	if (c->pcie_root)
+		json_object_set_new(req, "pcie-root",
+		                    json_string(c->pcie_root));
+	return CLI_OK;
+}
+
 static int print_loan(const struct cli *c, json_t *reply)
 {
 	const json_t *o = json_object_get(reply, "device");
@@ -64,6 +85,11 @@ static int print_loan(const struct cli *c, json_t *reply)
 	       cli_text(o, "ifname", ""),
 	       (long long)json_integer_value(
 		       json_object_get(reply, "generation")));
+	if (*cli_text(reply, "why", ""))
+		printf("chosen because: %s\n", cli_text(reply, "why", ""));
+	if (*cli_text(reply, "others", ""))
+		printf("and not the others: %s\n",
+		       cli_text(reply, "others", ""));
 	json_decref(reply);
 	return CLI_OK;
 }
@@ -154,6 +180,8 @@ int cli_lease(const struct cli *c, char *const *args, unsigned n)
 	}
 	if (c->attributes)
 		r = put_attributes(c, req);
+	if (r == CLI_OK)
+		r = put_place(c, req);
 	if (r == CLI_OK)
 		r = borrow(c, req, args + 1);
 	json_decref(req);

@@ -16,11 +16,13 @@ static const struct cli_verb verbs[] = {
 	  "Looks at the IOMMU, interrupt remapping, VFIO and KVM, or at one PCI\n"
 	  "function (0000:3b:00.0), and prints what is missing with the command\n"
 	  "that mends it. Exit status 1 when something prevents assignment." },
-	{ "explain", "BDF | GUEST DEVICE", "what a guest sees, and why", 1, 2,
-	  CLI_OPT_ROOT | CLI_OPT_SOCKET, cli_explain,
+	{ "explain", "BDF | GUEST DEVICE | NAME", "what a guest sees, and why",
+	  1, 2, CLI_OPT_ROOT | CLI_OPT_SOCKET, cli_explain,
 	  "As root. The function's configuration space beside the guest's, each\n"
 	  "capability's verdict, and a reason for every byte that differs. With\n"
-	  "GUEST DEVICE, the function that the running guest has by that name." },
+	  "GUEST DEVICE, the function that the guest has by that name, or the VF\n"
+	  "that it would get; with NAME, who has a VF by `lease`, that one: and\n"
+	  "why it, and no other of the pool." },
 	{ "check", "FILE|DIR", "is the policy well formed?", 1, 1, 0, cli_check,
 	  "Needs neither the daemon nor hardware. Every error is printed as\n"
 	  "file:line:column." },
@@ -75,12 +77,14 @@ static const struct cli_verb verbs[] = {
 	{ "restore", "", "back to the state before the first apply", 0, 0,
 	  CLI_OPT_SOCKET, cli_restore, "As root." },
 	{ "lease", "POOL [-- COMMAND]", "a pool's VF for a program", 1, 256,
-	  CLI_OPT_SOCKET | CLI_OPT_HOLD | CLI_OPT_DEVICE | CLI_OPT_ATTRIBUTES,
+	  CLI_OPT_SOCKET | CLI_OPT_HOLD | CLI_OPT_DEVICE | CLI_OPT_ATTRIBUTES |
+	          CLI_OPT_PLACE,
 	  cli_lease,
 	  "With COMMAND the VF is its own until it ends: FAIRLEAD_DEVICE is the\n"
 	  "VF's address, FAIRLEAD_IFNAME its interface, FAIRLEAD_FDS the numbers\n"
 	  "of VFIO's descriptors, FAIRLEAD_LEASE all of it as JSON. With --hold\n"
-	  "NAME it is NAME's until `fairlead release NAME`." },
+	  "NAME it is NAME's until `fairlead release NAME`. Of the VFs that are\n"
+	  "free the pool's `placement` says which; `explain NAME` says why." },
 	{ "release", "NAME [GENERATION]", "give back what NAME holds", 1, 2,
 	  CLI_OPT_SOCKET, cli_release,
 	  "The VF is scrubbed. With a GENERATION that is not the present one, or\n"
@@ -248,6 +252,12 @@ static const struct {
 	  " JSON",
 	  "what the VF is to have: mac, vlan, trust, ... (fairlead(8))",
 	  offsetof(struct cli, attributes) },
+	{ { "numa", required_argument, NULL, 'N' }, CLI_OPT_PLACE,
+	  " NODE", "a VF at that memory node, as the kernel tells it",
+	  offsetof(struct cli, node) },
+	{ { "pcie-root", required_argument, NULL, 'R' }, CLI_OPT_PLACE,
+	  " BDF", "a VF below that root port",
+	  offsetof(struct cli, pcie_root) },
 	{ { "sim", required_argument, NULL, 'S' }, CLI_OPT_SIM,
 	  " DIR",
 	  "a machine recorded by `fairlead record`, instead of this one",

@@ -66,7 +66,7 @@ static int run(struct sim *s, json_t **ret)
 	                 NETD_PROTO_VERSION, "ok", 1, "actions",
 	                 pol_plan_to_json(s->plan), "at-start",
 	                 pol_at_start_to_json(s->policy), "placement",
-	                 pol_placement_to_json(s->policy));
+	                 pol_placement_to_json(s->policy, s->want));
 	if (!*ret)
 		return CLI_INTERNAL;
 	warnings = json_array();

@@ -44,6 +44,7 @@ SRCS_netd := \
 	kernels.c \
 	lease.c \
 	ledger.c \
+	loan-choose.c \
 	loan-may.c \
 	loan-tidy.c \
 	loan.c \

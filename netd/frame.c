@@ -54,18 +54,31 @@ static int take_loan(const char *key, const json_t *v, struct request *r,
 /* -ENOENT: no such key is a number. */
 static int take_number(const char *key, const json_t *v, struct request *r)
 {
+	const struct {
+		const char *key;
+		json_int_t min, max;
+		uint32_t *to;
+		bool *given;
+	} numbers[] = {
+		{ "entry", 1, UINT32_MAX, &r->entry, NULL },
+		{ "confirm-within", 0, CONFIRM_MAX_S, &r->confirm_s,
+		  &r->has_confirm },
+		{ "numa", 0, UINT16_MAX, &r->node, &r->has_node },
+	};
 	json_int_t n = json_integer_value(v);
 
-	bool entry = !strcmp(key, "entry");
-
-	if (!entry && strcmp(key, "confirm-within") != 0)
-		return -ENOENT;
-	if (!json_is_integer(v) || n < entry ||
-	    n > (entry ? UINT32_MAX : CONFIRM_MAX_S))
-		return -EPROTO;
-	*(entry ? &r->entry : &r->confirm_s) = (uint32_t)n;
-	r->has_confirm |= !entry;
-	return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		if (strcmp(key, numbers[i].key) != 0)
+			continue;
+		if (!json_is_integer(v) || n < numbers[i].min ||
+		    n > numbers[i].max)
+			return -EPROTO;
+		*numbers[i].to = (uint32_t)n;
+		if (numbers[i].given)
+			*numbers[i].given = true;
+		return 0;
+	}
+	return -ENOENT;
 }
 
 /* -ENOENT: no such key is one of a few words. */
@@ -109,6 +122,7 @@ static int take_member(const char *key, const json_t *v, struct request *r)
 		{ "holder", r->holder, sizeof(r->holder) },
 		{ "way", r->way, sizeof(r->way) },
 		{ "function", r->function, sizeof(r->function) },
+		{ "pcie-root", r->root, sizeof(r->root) },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)

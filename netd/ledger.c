@@ -76,10 +76,11 @@ void ledger_hold_back(struct ledger_fn *f)
 
 static json_t *loan_json(const struct ledger_loan *l)
 {
-	return json_pack("{s:s, s:s, s:I, s:i, s:I, s:o}", "holder", l->holder,
-	                 "pool", l->pool, "uid", (json_int_t)l->uid, "pid",
-	                 l->pid, "since", (json_int_t)l->since, "attributes",
-	                 pol_vf_to_json(&l->attr));
+	return json_pack("{s:s, s:s, s:I, s:i, s:I, s:o, s:s, s:s}", "holder",
+	                 l->holder, "pool", l->pool, "uid", (json_int_t)l->uid,
+	                 "pid", l->pid, "since", (json_int_t)l->since,
+	                 "attributes", pol_vf_to_json(&l->attr), "why", l->why,
+	                 "others", l->others);
 }
 
 static json_t *scrub_json(const struct ledger_scrub *s)
@@ -158,6 +159,13 @@ static bool take_resets(const json_t *o, uint64_t *to)
 	return true;
 }
 
+/* What loans of an earlier version do not have. */
+static bool take_reason(const json_t *o, const char *key,
+                        char to[static DIAG_LINE])
+{
+	return !json_object_get(o, key) || take_text(o, key, to, DIAG_LINE);
+}
+
 static bool take_loan(const json_t *o, struct ledger_loan *l)
 {
 	int64_t uid, pid;
@@ -167,7 +175,9 @@ static bool take_loan(const json_t *o, struct ledger_loan *l)
 	if (!take_text(o, "holder", l->holder, sizeof(l->holder)) ||
 	    !take_text(o, "pool", l->pool, sizeof(l->pool)) ||
 	    !take_number(o, "uid", &uid) || !take_number(o, "pid", &pid) ||
-	    !take_number(o, "since", &l->since))
+	    !take_number(o, "since", &l->since) ||
+	    !take_reason(o, "why", l->why) ||
+	    !take_reason(o, "others", l->others))
 		return false;
 	l->uid = (uid_t)uid;
 	l->pid = (pid_t)pid;

@@ -62,6 +62,8 @@ struct ledger_loan {
 	pid_t pid; /* who asked for it, for people */
 	int64_t since;
 	struct pol_vf attr; /* what it stated */
+	/* Why this VF, and not others: pol_lend_why(), pol_lend_others(). */
+	char why[DIAG_LINE], others[DIAG_LINE];
 };
 struct ledger_scrub {
 	int64_t time; /* 0 = never */

@@ -4,7 +4,7 @@
  * what is remembered. In order:
  *
  *   borrow   a VF of the pool that no guest of the policy has, nobody holds and
- *            none has borrowed; scrubbed, if it is not clean
+ *            none has borrowed (loan-choose.c); scrubbed, if it is not clean
  *            what he may state of it (loan-may.c)
  *            the ledger: given, a new generation
  *            what the borrower states of it, and the pool's driver; read back
@@ -22,25 +22,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "netd/grant.h"
 #include "netd/ledger.h"
+#include "netd/loan.h"
 
 #define LET_GO_TRIES 100
 #define LET_GO_STEP_NS 50000000l
-
-/* Why VFs of the pool are not to be had. */
-struct tally {
-	unsigned guests, held, quarantined, gone;
-};
-struct loan {
-	struct guest_run r;
-	struct pol_guest nobody; /* whom the VF is resolved for */
-	struct pol_guest_nic nic;
-	const struct pol_pool *pool;
-	struct bdf vf;
-	struct tally left_out;
-	struct diag unfit; /* why the first that is not there is not */
-};
 
 static void loan_clear(struct loan *l)
 {
@@ -48,181 +34,6 @@ static void loan_clear(struct loan *l)
 	pol_state_free(l->r.seen);
 	pol_free(l->r.policy);
 	machine_close(&l->r.m);
-}
-
-/* ---- which --------------------------------------------------------------- */
-
-static const struct pol_pool *
-find_pool(struct work *w, const struct pol_policy *p, const char *name)
-{
-	const char *names[POL_POOLS_MAX], *near;
-	size_t n = MIN(p->n_pools, (size_t)POL_POOLS_MAX);
-
-	for (size_t i = 0; i < n; i++) {
-		names[i] = p->pool[i].name;
-		if (!strcmp(names[i], name))
-			return &p->pool[i];
-	}
-	near = nearest_word(name, names, n);
-	diag_fail(&w->diag, -ENOENT, FL_NETD_LOAN, "no pool \"%s\"", name);
-	diag_why(&w->diag, "the applied policy has %zu pool(s), not that one",
-	         p->n_pools);
-	if (near)
-		diag_mend(&w->diag, "did you mean \"%s\"?", near);
-	else
-		diag_mend(&w->diag, "add it to the policy, then fairlead apply "
-		                    "FILE");
-	return NULL;
-}
-
-/* l->r.want: what the pool says of that VF alone. */
-static int resolve(struct work *w, struct loan *l, struct pol_fn fn)
-{
-	struct pol_state *want = NULL;
-	int e;
-
-	l->nic = (struct pol_guest_nic){
-		.pool = (size_t)(l->pool - l->r.policy->pool),
-		.network = SIZE_MAX,
-		.fn = fn,
-	};
-	l->nobody = (struct pol_guest){ .nic = &l->nic, .n_nics = 1 };
-	e = pol_resolve_guest(l->r.policy, &l->nobody, NULL, l->r.seen, &want,
-	                      &w->errs);
-	if (e)
-		return e;
-	pol_state_free(l->r.want);
-	l->r.want = want;
-	return 0;
-}
-
-/* 1 = done; 0 = its PF hangs, or is not there: that keeps none from VFs of
- * others. */
-static int try_resolve(struct work *w, struct loan *l, struct pol_fn fn)
-{
-	int e = resolve(w, l, fn);
-
-	if (!e || !w->errs.n)
-		return e ? e : 1;
-	if (!l->unfit.code)
-		l->unfit = w->errs.e[0].diag;
-	w->errs.n = 0;
-	w->diag = (struct diag){ 0 };
-	return 0;
-}
-
-static struct pol_vf *wanted(struct loan *l)
-{
-	return l->r.want->n_pfs && l->r.want->pf[0].n_vfs
-	               ? &l->r.want->pf[0].vf[0]
-	               : NULL;
-}
-
-static const struct pol_vf *seen_vf(const struct loan *l, struct bdf *ret_pf)
-{
-	for (size_t i = 0; i < l->r.seen->n_pfs; i++)
-		for (size_t k = 0; k < l->r.seen->pf[i].n_vfs; k++)
-			if (bdf_equal(l->r.seen->pf[i].vf[k].bdf, l->vf)) {
-				*ret_pf = l->r.seen->pf[i].bdf;
-				return &l->r.seen->pf[i].vf[k];
-			}
-	return NULL;
-}
-
-/* 1 = this one, 0 = not this one; l->r.want is for it. */
-static int consider(struct work *w, struct loan *l, const struct ledger *book,
-                    struct pol_fn fn)
-{
-	const struct ledger_fn *f;
-	const struct pol_vf *s;
-	struct bdf pf, wish;
-	int e;
-
-	if (pol_fn_nic(l->r.policy, fn, NULL)) {
-		l->left_out.guests++;
-		return 0;
-	}
-	e = try_resolve(w, l, fn);
-	l->left_out.gone += !e;
-	if (e <= 0 || !wanted(l))
-		return MIN(e, 0);
-	l->vf = wanted(l)->bdf;
-	if (*w->req.device &&
-	    (bdf_parse(w->req.device, &wish) || !bdf_equal(wish, l->vf)))
-		return 0;
-	s = seen_vf(l, &pf);
-	f = ledger_find(book, l->vf);
-	if (!s)
-		l->left_out.gone++;
-	else if (s->holder_pid || *s->holder || *s->label)
-		l->left_out.held++;
-	else if (f && f->state == LEDGER_QUARANTINED)
-		l->left_out.quarantined++;
-	else
-		return 1;
-	return 0;
-}
-
-static int none_left(struct work *w, const struct loan *l)
-{
-	const struct tally *t = &l->left_out;
-
-	if (l->unfit.code && t->guests + t->gone == l->pool->n_fn) {
-		w->diag = l->unfit;
-		return -EINVAL;
-	}
-	diag_fail(&w->diag, -ENOSPC, FL_NETD_LOAN, "pool %s has no VF%s%s",
-	          l->pool->name, *w->req.device ? " " : " left", w->req.device);
-	diag_why(&w->diag,
-	         "of its %zu: %u the policy gives to guests, %u are held, %u "
-	         "in quarantine, %u not there",
-	         l->pool->n_fn, t->guests, t->held, t->quarantined, t->gone);
-	diag_mend(&w->diag, "%s",
-	          t->quarantined ? "`fairlead scrub BDF` of those in "
-	                           "quarantine: see `fairlead status`"
-	                         : "`fairlead status` shows who has them; or "
-	                           "add VFs to the pool");
-	return -ENOSPC;
-}
-
-static int already(struct work *w, const struct ledger_fn *f)
-{
-	char b[BDF_STRLEN];
-
-	diag_fail(&w->diag, -EEXIST, FL_NETD_LOAN, "%.80s holds %s already",
-	          f->loan.holder, bdf_format(f->bdf, b));
-	diag_why(&w->diag, "of pool %s, generation %llu", f->loan.pool,
-	         (unsigned long long)f->generation);
-	diag_mend(&w->diag, "fairlead release %.80s", f->loan.holder);
-	return -EEXIST;
-}
-
-/* One that turns out not to be clean goes into quarantine, and the next is
- * looked at. */
-static int choose(struct work *w, struct loan *l)
-{
-	struct ledger book = { 0 };
-	int e = ledger_read(w->env, &book, &w->diag);
-	const struct ledger_fn *f =
-		e ? NULL : ledger_held_by(&book, w->req.holder);
-
-	if (f)
-		e = already(w, f);
-	for (size_t i = 0; !e && i < l->pool->n_fn; i++) {
-		e = consider(w, l, &book, l->pool->fn[i]);
-		if (e != 1)
-			continue;
-		e = tenancy_clean(w, &l->r.m, l->pool, l->vf);
-		if (e != -EUCLEAN) {
-			ledger_free(&book);
-			return e;
-		}
-		w->diag = (struct diag){ 0 };
-		l->left_out.quarantined++;
-		e = 0;
-	}
-	ledger_free(&book);
-	return e ? e : none_left(w, l);
 }
 
 /* ---- give ---------------------------------------------------------------- */
@@ -260,6 +71,8 @@ static int record(struct work *w, const struct loan *l)
 		         w->req.holder);
 		snprintf(f->loan.pool, sizeof(f->loan.pool), "%s",
 		         l->pool->name);
+		memcpy(f->loan.why, l->why, sizeof(f->loan.why));
+		memcpy(f->loan.others, l->others, sizeof(f->loan.others));
 		e = ledger_write(w->env, &book, &w->diag);
 	}
 	ledger_free(&book);
@@ -275,7 +88,7 @@ static int open_vf(struct work *w, struct loan *l)
 	struct bdf pf;
 	int e;
 
-	s = seen_vf(l, &pf);
+	s = loan_seen(l, &pf);
 	if (!s || !iommu_driver_is_vfio(s->driver))
 		return 0;
 	e = grant_host(w);
@@ -298,7 +111,7 @@ static void describe(struct work *w, const struct loan *l, uint64_t generation)
 	struct bdf pf = { 0 };
 	json_t *o;
 
-	s = seen_vf(l, &pf);
+	s = loan_seen(l, &pf);
 	if (sriov_fn_look(w->env->root_fd, l->vf, &f))
 		f.ifname[0] = '\0';
 	o = json_pack("{s:s, s:s, s:i, s:s, s:s, s:o}", "bdf",
@@ -310,6 +123,8 @@ static void describe(struct work *w, const struct loan *l, uint64_t generation)
 	json_object_set_new(w->reply, "generation",
 	                    json_integer((json_int_t)generation));
 	json_object_set_new(w->reply, "pool", json_string(l->pool->name));
+	json_object_set_new(w->reply, "why", json_string(l->why));
+	json_object_set_new(w->reply, "others", json_string(l->others));
 	json_object_set_new(w->reply, "device", o);
 }
 
@@ -319,7 +134,7 @@ static int unbind_for_mac(struct work *w, struct loan *l)
 	const struct pol_vf *s;
 	struct bdf pf;
 
-	s = seen_vf(l, &pf);
+	s = loan_seen(l, &pf);
 	if (!s || !(w->req.attr.set & POL_HAS_MAC) || !*s->driver ||
 	    iommu_driver_is_vfio(s->driver))
 		return 0;
@@ -370,7 +185,7 @@ static int give(struct work *w, struct loan *l)
 		return e;
 	if (!*w->req.holder)
 		name_connection(w, l, generation);
-	loan_merge(wanted(l), &w->req.attr);
+	loan_merge(loan_wanted(l), &w->req.attr);
 	e = hand_over(w, l, generation);
 	if (!e)
 		return 0;
@@ -384,7 +199,7 @@ static int open_loan(struct work *w, struct loan *l, const char *pool)
 {
 	int e = grant_policy(w, &l->r.policy);
 
-	l->pool = e ? NULL : find_pool(w, l->r.policy, pool);
+	l->pool = e ? NULL : loan_find_pool(w, l->r.policy, pool);
 	if (!e && !l->pool)
 		e = -ENOENT;
 	l->r.guest = &l->nobody;
@@ -401,10 +216,10 @@ int verb_borrow(struct work *w)
 	if (!e)
 		e = open_loan(w, l, w->req.pool);
 	if (!e)
-		e = choose(w, l);
+		e = loan_choose(w, l);
 	if (!e)
 		e = loan_may_have(w, l->r.policy, l->r.seen, l->nic.fn,
-		                  wanted(l));
+		                  loan_wanted(l));
 	if (!e)
 		e = give(w, l);
 	if (l)
@@ -467,8 +282,9 @@ static int settle_spare(struct work *w, struct loan *l)
 	if (e)
 		return e;
 	for (size_t i = 0; e >= 0 && i < l->pool->n_fn; i++) {
-		e = try_resolve(w, l, l->pool->fn[i]);
-		if (e <= 0 || !wanted(l) || !bdf_equal(wanted(l)->bdf, l->vf))
+		e = loan_resolve(w, l, l->pool->fn[i]);
+		if (e <= 0 || !loan_wanted(l) ||
+		    !bdf_equal(loan_wanted(l)->bdf, l->vf))
 			continue;
 		e = grant_settle(w, &l->r, &n);
 		break;
@@ -493,7 +309,7 @@ static int clean_up(struct work *w, const struct ledger_loan *was, struct bdf b)
 	/* Without a policy (restored meanwhile) it is scrubbed all the same. */
 	if (!policy_applied(w->env, &l->r.policy, &w->errs, &w->diag) &&
 	    has_pool(l->r.policy, was->pool))
-		l->pool = find_pool(w, l->r.policy, was->pool);
+		l->pool = loan_find_pool(w, l->r.policy, was->pool);
 	w->diag = (struct diag){ 0 };
 	e = tenancy_end(w, &l->r.m, l->pool, b);
 	if (!e && l->pool)

@@ -76,7 +76,10 @@
  *
  * borrow   as lease        "pool"; "holder": name,   the loan below, with
  *                          "device": address of one  descriptors
- *                          VF, "attributes": below
+ *                          VF, "attributes": below,
+ *                          "numa": memory node,
+ *                          "pcie-root": root port,
+ *                          that it is to be at
  * return   who borrowed,   "holder", "generation"    "released": bool,
  *          or root                                   "device", "state",
  *                                                    "warnings"
@@ -154,6 +157,7 @@
  *   {"version": 1, "ok": true, "holder", "generation", "pool",
  *    "device": {"bdf", "pf", "vf", "driver", "ifname" ("" = none),
  *               "attributes": as read back},
+ *    "why", "others": this VF, and not others of the pool; for people,
  *    "backend", "fds": ["iommu", "device:vf"]}, both for VFIO only
  *   With "holder" in the request (no '@' at its begin) it lasts until that is
  *   returned, over a restart of netd, too; without one as long as the

@@ -171,6 +171,7 @@ static int loan_request(const struct permit *p, const struct request *r,
                         struct diag *d)
 {
 	bool loan = p->flags & PERMIT_LOAN, holder = p->flags & PERMIT_HOLDER;
+	struct bdf root;
 
 	if (loan != !!*r->pool)
 		return incomplete(d, p->verb,
@@ -178,6 +179,11 @@ static int loan_request(const struct permit *p, const struct request *r,
 		                       : "it takes no pool");
 	if (!loan && r->attr.set)
 		return incomplete(d, p->verb, "it takes no attributes");
+	if (!loan && (r->has_node || *r->root))
+		return incomplete(d, p->verb, "it takes no place");
+	if (*r->root && bdf_parse(r->root, &root))
+		return incomplete(d, p->verb,
+		                  "its \"pcie-root\" is no PCI address");
 	if (holder && !*r->holder)
 		return incomplete(d, p->verb, "the holder's name is missing");
 	if (!loan && !holder && *r->holder)

@@ -43,7 +43,10 @@ struct request {
 	char holder[NETD_HOLDER_MAX];
 	uint64_t generation; /* 0 = whichever */
 	struct pol_vf attr;  /* what is set of it */
-	uint32_t entry;      /* of the history; 0 = all */
+	bool has_node;       /* of memory, that it is to be at */
+	uint32_t node;
+	char root[BDF_STRLEN]; /* root port that it is to be below; "" = any */
+	uint32_t entry;        /* of the history; 0 = all */
 	bool has_confirm;
 	uint32_t confirm_s; /* an apply is to be confirmed within; 0 = never */
 	struct allow allow; /* of an apply */

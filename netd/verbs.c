@@ -132,7 +132,7 @@ static int plan_policy(struct work *w, const struct machine *m,
 		                    pol_at_start_to_json(p));
 	if (!r)
 		json_object_set_new(w->reply, "placement",
-		                    pol_placement_to_json(p));
+		                    pol_placement_to_json(p, want));
 	pol_plan_free(plan);
 	pol_state_free(want);
 	pol_state_free(seen);

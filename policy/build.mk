@@ -22,6 +22,7 @@ SRCS_policy := \
 	inventory-read.c \
 	inventory.c \
 	keys-address.c \
+	lend.c \
 	keys-attributes.c \
 	keys-bridge.c \
 	keys-cpus.c \

@@ -471,6 +471,19 @@ int pol_why_text(const struct pol_policy *p, const struct pol_guest_nic *n,
 	}
 }
 
+int tally_text(const char *const *words, const unsigned *n, size_t n_words,
+               char *buf, size_t size)
+{
+	int at = 0;
+
+	buf[0] = '\0';
+	for (size_t i = 0; i < n_words; i++)
+		if (n[i] && (size_t)at < size)
+			at += snprintf(buf + at, size - (size_t)at, "%s%u %s",
+			               at ? ", " : "", n[i], words[i]);
+	return at;
+}
+
 /* What the other VFs of the pool lack, by how many. */
 static void tally(const struct asking *a, unsigned n[static VERDICTS])
 {
@@ -505,7 +518,6 @@ int pol_others_text(const struct pol_policy *p, const struct pol_guest_nic *n,
 	struct given before;
 	const struct asking a = { p, guest_of(p, n), n, &p->pool[n->pool],
 		                  &before };
-	int at = 0;
 
 	buf[0] = '\0';
 	/* It was not chosen among them. */
@@ -513,9 +525,5 @@ int pol_others_text(const struct pol_policy *p, const struct pol_guest_nic *n,
 		return 0;
 	given_before(p, n, &before);
 	tally(&a, count_of);
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		if (count_of[i] && (size_t)at < size)
-			at += snprintf(buf + at, size - (size_t)at, "%s%u %s",
-			               at ? ", " : "", count_of[i], words[i]);
-	return at;
+	return tally_text(words, count_of, VERDICTS, buf, size);
 }

@@ -65,16 +65,40 @@ static json_t *why_json(const struct pol_policy *p, const struct pol_guest *g,
 	                 why, "others", others);
 }
 
-json_t *pol_placement_to_json(const struct pol_policy *p)
+static void put_address(const struct pol_guest *g,
+                        const struct pol_guest_nic *n,
+                        const struct pol_state *want, json_t *o)
+{
+	char label[2 * POL_NAME], b[BDF_STRLEN];
+
+	snprintf(label, sizeof(label), "%s/%s", g->name, n->name);
+	for (size_t i = 0; i < want->n_pfs; i++)
+		for (size_t k = 0; k < want->pf[i].n_vfs; k++) {
+			const struct pol_vf *v = &want->pf[i].vf[k];
+
+			if (!strcmp(v->label, label))
+				json_object_set_new(
+					o, "bdf",
+					json_string(bdf_format(v->bdf, b)));
+		}
+}
+
+json_t *pol_placement_to_json(const struct pol_policy *p,
+                              const struct pol_state *want)
 {
 	json_t *list = json_array();
 
 	for (size_t g = 0; g < p->n_guests; g++)
-		for (size_t i = 0; i < p->guest[g].n_nics; i++)
-			if (p->guest[g].nic[i].pool != SIZE_MAX)
-				json_array_append_new(
-					list, why_json(p, &p->guest[g],
-				                       &p->guest[g].nic[i]));
+		for (size_t i = 0; i < p->guest[g].n_nics; i++) {
+			const struct pol_guest_nic *n = &p->guest[g].nic[i];
+			json_t *o;
+
+			if (n->pool == SIZE_MAX)
+				continue;
+			o = why_json(p, &p->guest[g], n);
+			put_address(&p->guest[g], n, want, o);
+			json_array_append_new(list, o);
+		}
 	return list;
 }
 

@@ -63,6 +63,7 @@
  */
 
 #include "base/base.h"
+#include "policy/lend.h"
 #include "policy/machine.h"
 #include "policy/model.h"
 
@@ -427,7 +428,9 @@ _must_check_ int pol_vf_from_json(const json_t *o, struct pol_vf *ret);
 /* "actions" and "at-start" of netd's answers (netd-proto.h). */
 json_t *pol_plan_to_json(const struct pol_plan *plan);
 json_t *pol_at_start_to_json(const struct pol_policy *p);
-/* "placement": each guest's nic that has a VF, which, and why that one. */
-json_t *pol_placement_to_json(const struct pol_policy *p);
+/* "placement": each guest's nic that has a VF, which, and why that one. Where
+ * `want` has it, its address, too. */
+json_t *pol_placement_to_json(const struct pol_policy *p,
+                              const struct pol_state *want);
 
 #endif

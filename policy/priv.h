@@ -261,6 +261,9 @@ void place_nic(struct read *r, const struct node *v, struct pol_guest_nic *nic,
                size_t index);
 void place_named(struct read *r, const struct node *v,
                  struct pol_guest_nic *nic, size_t index, uint16_t vf);
+/* "3 held, 1 gone": how many of each, where there are any. */
+int tally_text(const char *const *words, const unsigned *n, size_t n_words,
+               char *buf, size_t size);
 void guest_nic_init(void *item);
 /* keys-function.c: "pool", or the kind of function that has it for its VFs. */
 const char *pool_word(const struct pol_pool *pool);

@@ -56,6 +56,13 @@ _fairlead_holders() { # PROGRAM
 
 _fairlead_pci() { ls /sys/bus/pci/devices 2>/dev/null; }
 
+_fairlead_nodes() {
+	local node
+	for node in /sys/devices/system/node/node[0-9]*; do
+		[[ ! -e $node ]] || echo "${node##*/node}"
+	done
+}
+
 _fairlead_files() { # KIND CUR: KIND as compgen's, f or d
 	compopt -o filenames 2>/dev/null
 	mapfile -t COMPREPLY < <(compgen "-$1" -- "$2")
@@ -77,6 +84,7 @@ _fairlead_value() { # OPTION KIND CUR
 	"--format "*) _fairlead_words "$3" <<<"libvirt device-plugin openstack" ;;
 	"--allow-disruption "*) _fairlead_words "$3" <<<"none none-in-use allow" ;;
 	"--confirm-within "*) _fairlead_words "$3" <<<"0 120s 5m" ;;
+	"--numa "*) _fairlead_words "$3" < <(_fairlead_nodes) ;;
 	"--user "*) mapfile -t COMPREPLY < <(compgen -u -- "$3") ;;
 	*" BDF") _fairlead_words "$3" < <(_fairlead_pci) ;;
 	*" DIR") _fairlead_files d "$3" ;;
@@ -88,7 +96,7 @@ _fairlead_argument() { # PROGRAM VERB CUR ARGUMENT...: those before
 	local program=$1 verb=$2 cur=$3 n=$(($# - 3)) first=${4:-}
 	case $verb-$n in
 	doctor-0 | scrub-0) _fairlead_words "$cur" < <(_fairlead_pci) ;;
-	explain-0) _fairlead_words "$cur" < <(_fairlead_pci; _fairlead_running) ;;
+	explain-0) _fairlead_words "$cur" < <({ _fairlead_pci; _fairlead_policy guests; _fairlead_running; _fairlead_holders "$program"; } | sort -u) ;;
 	check-0 | plan-0 | apply-0 | assert-0 | export-0 | import-1 | dump-1 | latency-[01]) _fairlead_files f "$cur" ;;
 	record-0) _fairlead_files d "$cur" ;;
 	import-0) _fairlead_words "$cur" <<<libvirt ;;
@@ -98,7 +106,8 @@ _fairlead_argument() { # PROGRAM VERB CUR ARGUMENT...: those before
 		_fairlead_words "$cur" < <(_fairlead_running) ;;
 	attach-1) _fairlead_words "$cur" < <(comm -23 <({ _fairlead_policy guests "$first"; _fairlead_policy devices; } | sort -u) \
 		<(_fairlead_devices "$program" "$first" | sort)) ;;
-	explain-1 | detach-1 | failover-1) _fairlead_words "$cur" < <(_fairlead_devices "$program" "$first") ;;
+	explain-1) _fairlead_words "$cur" < <({ _fairlead_policy guests "$first"; _fairlead_devices "$program" "$first"; } | sort -u) ;;
+	detach-1 | failover-1) _fairlead_words "$cur" < <(_fairlead_devices "$program" "$first") ;;
 	lease-0) _fairlead_words "$cur" < <(_fairlead_policy pools) ;;
 	release-0) _fairlead_words "$cur" < <(_fairlead_holders "$program") ;;
 	esac

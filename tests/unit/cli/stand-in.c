@@ -64,9 +64,14 @@ static void serve(struct daemon *d, const char *reply, const int *fds, size_t n)
 	              ARRAY_SIZE(d->fds), &d->n_fds);
 	assert_true(len > 0);
 	d->request[len] = '\0';
-	if (reply)
+	for (char more[NETD_MSG_MAX]; reply && len > 0;) {
+		int none[1];
+		size_t n_none = 0;
+
 		assert_int_equal(fd_send(conn, reply, strlen(reply), fds, n),
 		                 0);
+		len = fd_recv(conn, more, sizeof(more), none, 0, &n_none);
+	}
 }
 
 /* ---- the command --------------------------------------------------------- */

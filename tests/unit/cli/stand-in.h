@@ -28,7 +28,7 @@ struct outcome {
 struct daemon {
 	char dir[64], path[96];
 	int listener;
-	/* What came, after serve(). */
+	/* What came first, after serve(). */
 	char request[TEXT_MAX];
 	int fds[FD_PASS_MAX];
 	size_t n_fds;
@@ -38,7 +38,7 @@ int daemon_teardown(void **state);
 
 /* `args` ends with NULL. */
 void run(struct outcome *o, const char *const *args);
-/* As run, with one answer to one request. `reply` NULL: close the connection.
+/* As run, with one answer, to each request. `reply` NULL: close the connection.
  * "--socket PATH" is added. */
 void run_served(struct outcome *o, struct daemon *d, const char *const *args,
                 const char *reply, const int *fds, size_t n);

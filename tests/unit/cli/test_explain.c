@@ -290,6 +290,77 @@ static void leased(void **state)
 	expect_text(&o, "no such guest", o.err, "it is not running");
 }
 
+/* ---- why that one -------------------------------------------------------- */
+
+#define WHY "at memory node 1, the first that is free"
+#define OTHERS "1 held, 2 given to guests"
+
+/* A guest that does not run: what the policy chooses for it. */
+static void would_get(void **state)
+{
+	static const char reply[] =
+		"{\"version\": 1, \"ok\": true, \"leases\": [], "
+		"\"placement\": ["
+		"{\"guest\": \"g\", \"nic\": \"lan\", \"pool\": \"q\","
+		" \"bdf\": \"0000:08:00.0\", \"why\": \"x\"},"
+		"{\"guest\": \"g\", \"nic\": \"wan\", \"pool\": \"p\","
+		" \"bdf\": \"" DEVICE "\", \"why\": \"" WHY "\","
+		" \"others\": \"" OTHERS "\"}]}";
+	struct tree *t = *state;
+	struct recorded r;
+
+	assert_int_equal(recorded_read("nvme", &r), 0);
+	put_function(t, &r, r.size, 0);
+	run_served(&o, t->daemon,
+	           (const char *[]){ "explain", "--root", t->dir, "g", "wan",
+	                             NULL },
+	           reply, NULL, 0);
+	assert_int_equal(o.status, 0);
+	expect_text(&o, "head", o.out, DEVICE " [");
+	expect_text(&o, "head", o.out,
+	            "g does not run: it will get this one as wan\n"
+	            "chosen from pool p because: " WHY "\n"
+	            "and not the others: " OTHERS "\n");
+	run_served(&o, t->daemon,
+	           (const char *[]){ "explain", "--root", t->dir, "g", "disk",
+	                             NULL },
+	           reply, NULL, 0);
+	assert_int_equal(o.status, 1);
+	expect_text(&o, "no nic", o.err,
+	            "FL-0808: the guest g has no device disk");
+}
+
+/* A loan: as it was said when the VF was lent. */
+static void lent(void **state)
+{
+	static const char reply[] =
+		"{\"version\": 1, \"ok\": true, \"functions\": ["
+		"{\"bdf\": \"0000:08:00.0\", \"loan\": {\"holder\": \"a\"}},"
+		"{\"bdf\": \"" DEVICE "\", \"loan\": {\"holder\": \"job\","
+		" \"pool\": \"p\", \"why\": \"" WHY "\","
+		" \"others\": \"" OTHERS "\"}}]}";
+	struct tree *t = *state;
+	struct recorded r;
+
+	assert_int_equal(recorded_read("nvme", &r), 0);
+	put_function(t, &r, r.size, 0);
+	run_served(&o, t->daemon,
+	           (const char *[]){ "explain", "--root", t->dir, "job", NULL },
+	           reply, NULL, 0);
+	assert_int_equal(o.status, 0);
+	expect_text(&o, "head", o.out, DEVICE " [");
+	expect_text(&o, "head", o.out,
+	            "chosen from pool p because: " WHY "\n"
+	            "and not the others: " OTHERS "\n");
+	run_served(
+		&o, t->daemon,
+		(const char *[]){ "explain", "--root", t->dir, "jobs", NULL },
+		reply, NULL, 0);
+	assert_int_equal(o.status, 1);
+	expect_text(&o, "nobody", o.err,
+	            "FL-0808: nobody called jobs has a VF");
+}
+
 int main(int argc _unused_, char **argv, char **envp)
 {
 	const struct CMUnitTest tests[] = {
@@ -298,6 +369,8 @@ int main(int argc _unused_, char **argv, char **envp)
 		cmocka_unit_test_setup_teardown(json_covers, setup, teardown),
 		cmocka_unit_test_setup_teardown(refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(leased, setup, teardown),
+		cmocka_unit_test_setup_teardown(would_get, setup, teardown),
+		cmocka_unit_test_setup_teardown(lent, setup, teardown),
 	};
 
 	stand_in_vmm(argv, envp);

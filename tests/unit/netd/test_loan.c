@@ -5,7 +5,7 @@
 
 #include "tests/unit/netd/daemon.h"
 
-#define DEV "sys/bus/pci/devices/"
+#include "tests/unit/netd/card.h"
 
 static const char policy[] =
 	"version: 1\n"
@@ -16,25 +16,8 @@ static const char policy[] =
 
 static void build(const struct daemon *d, const char *text)
 {
-	FILE *f;
-	char path[160];
-
-	shell(d, "mkdir -p " DEV "0000:01:00.0 " DEV "0000:01:10.0 " DEV
-	         "0000:01:10.1 state; cd " DEV
-	         "; for f in *; do cd $f; echo 0x8086 > vendor; echo 0x10ca > "
-	         "device; echo 0x020000 > class; echo -1 > numa_node; : > "
-	         "driver_override; cd ..; done; cd 0000:01:00.0; echo 7 > "
-	         "sriov_totalvfs; echo 2 > sriov_numvfs");
-	shell(d, "cd " DEV "0000:01:00.0; echo 1 > sriov_drivers_autoprobe; "
-	         "echo 128 > sriov_offset; echo 1 > sriov_stride; "
-	         "ln -s ../0000:01:10.0 virtfn0; ln -s ../0000:01:10.1 virtfn1;"
-	         "ln -s ../0000:01:00.0 ../0000:01:10.0/physfn; "
-	         "ln -s ../0000:01:00.0 ../0000:01:10.1/physfn");
-	snprintf(path, sizeof(path), "%s/state/applied.yaml", d->dir.path);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
+	put_card(d->dir.path, 1, -1);
+	put_applied(d->dir.path, text);
 }
 
 static json_t *ask(int fd, const char *request)
@@ -222,6 +205,68 @@ static void test_quarantine(void **state)
 	close(fd);
 }
 
+static char *why_of(const struct daemon *d, const char *bdf)
+{
+	int fd = dial(d);
+	json_t *doc = ask(fd, "\"verb\":\"status\""), *f;
+	char *why = NULL;
+	size_t i;
+
+	json_array_foreach(json_object_get(doc, "functions"), i, f)
+	{
+		const json_t *loan = json_object_get(f, "loan");
+		const char *is = json_string_value(json_object_get(f, "bdf"));
+
+		if (!strcmp(is, bdf))
+			why = strdup(json_string_value(
+				json_object_get(loan, "why")));
+	}
+	json_decref(doc);
+	close(fd);
+	return why;
+}
+
+/* By the pool's placement, and where it is asked for. */
+static void test_placement(void **state)
+{
+	static const char two[] =
+		"version: 1\n"
+		"nics:\n"
+		"  - { name: e, match: { pci: \"0000:01:00.0\" } }\n"
+		"  - { name: f, match: { pci: \"0000:02:00.0\" } }\n"
+		"pools:\n"
+		"  - { name: p, functions: [\"e#0-1\", \"f#0-1\"],\n"
+		"      placement: balanced }\n";
+	_cleanup_free_ char *why = NULL;
+	struct daemon *d = *state;
+	int fd = dial(d);
+	char b[16], h[64];
+
+	put_card(d->dir.path, 1, 0);
+	put_card(d->dir.path, 2, 1);
+	put_applied(d->dir.path, two);
+	borrow(fd, ",\"holder\":\"pod1\"", b, h);
+	assert_string_equal(b, "0000:01:10.0");
+	borrow(fd, ",\"holder\":\"pod2\"", b, h);
+	assert_string_equal(b, "0000:02:10.0");
+	borrow(fd, ",\"holder\":\"pod3\",\"numa\":1", b, h);
+	assert_string_equal(b, "0000:02:10.1");
+	why = why_of(d, b);
+	assert_string_equal(why, "at memory node 1, balanced: 1 VF(s) of f are "
+	                         "in use, and of no other less");
+	assert_int_equal(code(ask(fd, "\"verb\":\"borrow\",\"pool\":\"p\","
+	                              "\"holder\":\"pod4\",\"numa\":1")),
+	                 FL_NETD_LOAN);
+	/* Of no function of the tree a root port is known. */
+	assert_int_equal(code(ask(fd, "\"verb\":\"borrow\",\"pool\":\"p\","
+	                              "\"holder\":\"pod4\",\"pcie-root\":"
+	                              "\"0000:00:01.0\"")),
+	                 FL_NETD_LOAN);
+	borrow(fd, ",\"holder\":\"pod4\"", b, h);
+	assert_string_equal(b, "0000:01:10.1");
+	close(fd);
+}
+
 static void test_bad_requests(void **state)
 {
 	static const char *const bad[] = {
@@ -235,6 +280,10 @@ static void test_bad_requests(void **state)
 		"\"attributes\":{\"rate-group\":\"gold\"}",
 		"\"verb\":\"borrow\",\"pool\":\"p\","
 		"\"attributes\":{\"mac\":\"01:00:00:00:00:01\"}",
+		"\"verb\":\"borrow\",\"pool\":\"p\",\"numa\":-1",
+		"\"verb\":\"borrow\",\"pool\":\"p\",\"numa\":\"0\"",
+		"\"verb\":\"borrow\",\"pool\":\"p\",\"pcie-root\":\"1\"",
+		"\"verb\":\"return\",\"holder\":\"x\",\"numa\":0",
 		"\"verb\":\"return\"",
 		"\"verb\":\"return\",\"holder\":\"x\",\"generation\":0",
 		"\"verb\":\"return\",\"holder\":\"x\",\"pool\":\"p\"",
@@ -280,6 +329,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bad_requests, setup,
 		                                teardown),
 		cmocka_unit_test_setup_teardown(test_pools, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_placement, setup,
+		                                teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -112,6 +112,29 @@ static void test_near(void **state)
 	pol_free(p);
 }
 
+/* Where it is known, the address is told: `explain` goes by it. */
+static void test_address(void **state)
+{
+	struct pol_vf vf = { .bdf = { 0, 1, 2, 3 } };
+	struct pol_pf pf = { .vf = &vf, .n_vfs = 1 };
+	struct pol_state want = { .pf = &pf, .n_pfs = 1 };
+	struct pol_policy *p;
+	json_t *list;
+
+	(void)state;
+	text_read(&file, "tests/golden/policy/good/placement.yaml");
+	p = parse(file.buf, file.n);
+	snprintf(vf.label, sizeof(vf.label), "%s/%s", p->guest[0].name,
+	         p->guest[0].nic[1].name);
+	list = pol_placement_to_json(p, &want);
+	assert_null(json_object_get(json_array_get(list, 0), "bdf"));
+	assert_string_equal(json_string_value(json_object_get(
+				    json_array_get(list, 1), "bdf")),
+	                    "0000:01:02.3");
+	json_decref(list);
+	pol_free(p);
+}
+
 /* What was named, or has taken another's place, was not chosen: there is
  * nothing to say of the others. */
 static void test_not_chosen(void **state)
@@ -204,6 +227,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_placement),
 		cmocka_unit_test(test_near),
+		cmocka_unit_test(test_address),
 		cmocka_unit_test(test_not_chosen),
 		cmocka_unit_test(test_stable),
 	};
