@@ -7,6 +7,9 @@
  * at as if it were the nic's (pol_nic_move), so it comes with the guest's MAC
  * and network, and what is wrong with it is said as for any.
  *
+ * One that is asked for is looked at before the guest lets its own go, too
+ * (verb_foresee): all that can be told without changing it is refused then.
+ *
  * The first reason counts: why the nic's own VF is not to be had is what people
  * must mend.
  */
@@ -30,6 +33,7 @@ struct search {
 	int index;         /* of the VF that is asked for; -1 = any */
 	struct diag first; /* why the first was not it */
 	unsigned tries;
+	bool foresee; /* nothing is changed */
 	size_t drifted;
 };
 
@@ -56,12 +60,15 @@ static const char *pool_name(const struct search *s)
 
 /* ---- one of them --------------------------------------------------------- */
 
+/* By another than the guest itself. */
 static int is_taken(struct search *s, const struct grant_fn *f)
 {
 	const struct pol_vf *v = f->vf;
-	char b[BDF_STRLEN];
+	char b[BDF_STRLEN], own[2 * POL_NAME];
 
-	if (!v || !(v->holder_pid || *v->holder || *v->label))
+	snprintf(own, sizeof(own), "%s/%s", s->r->guest->name, s->nic->name);
+	if (!(v->holder_pid || *v->holder || *v->label) ||
+	    !strcmp(v->label, own))
 		return 0;
 	diag_fail(&s->w->diag, -EBUSY, FL_NETD_LEASED, "%s is in use",
 	          bdf_format(f->bdf, b));
@@ -78,9 +85,9 @@ static int give(struct search *s, const struct grant_fn *f)
 	struct guest_run *r = s->r;
 	const struct bdf vf = f->bdf;
 	uint8_t mac[6];
-	int e = is_taken(s, f);
+	int e = 0;
 
-	if (!e && pol_guest_nic_mac(r->policy, r->guest, s->nic, mac))
+	if (pol_guest_nic_mac(r->policy, r->guest, s->nic, mac))
 		e = moves_take_mac(s->w, r, mac, vf);
 	if (!e)
 		e = grant_ready(s->w, r, &s->drifted);
@@ -90,16 +97,20 @@ static int give(struct search *s, const struct grant_fn *f)
 	return e;
 }
 
-/* Of what is asked for. */
+/* Of what is asked for. Where one of the pool could not be looked at, that may
+ * have been it. */
 static int cannot_have(struct search *s, const struct pol_guest_nic *other)
 {
 	struct diag *d = &s->w->diag;
 
+	s->w->errs.n = 0;
 	diag_fail(d, -ENOENT, FL_NETD_WISH, "guest %s: %s cannot have %s",
 	          s->r->guest->name, s->nic->name, s->w->req.function);
 	if (other)
 		diag_why(d, "the policy gives it to another guest, as %s",
 		         other->name);
+	else if (s->first.code)
+		diag_why(d, "%.120s: %.120s", s->first.what, s->first.why);
 	else
 		diag_why(d, "it is no VF of pool %s that is there",
 		         pool_name(s));
@@ -120,9 +131,8 @@ static void not_it(struct search *s)
 		s->first = w->diag;
 }
 
-/* 1 = it is not the one that is asked for. */
-static int try_one(struct search *s, struct pol_fn fn,
-                   const struct pol_guest_nic *other)
+/* 1 = it is not the one that is asked for, or cannot be told from it. */
+static int look(struct search *s, struct pol_fn fn)
 {
 	const struct grant_fn *f = &s->r->give.fn[0];
 	int e;
@@ -134,15 +144,56 @@ static int try_one(struct search *s, struct pol_fn fn,
 	e = grant_look(s->w, s->r);
 	if (!e)
 		grant_list(s->r);
-	if (s->index >= 0 &&
-	    (e || !s->r->give.n || !bdf_equal(f->bdf, s->wish)))
+	if (s->index < 0 || (e && !s->w->errs.n))
+		return e;
+	/* What the policy's VF lacks; it may be of another nic than that. */
+	if (e)
+		not_it(s);
+	return e || !s->r->give.n || !bdf_equal(f->bdf, s->wish);
+}
+
+/* It is there, and free for the nic. */
+static int check(struct search *s, struct pol_fn fn,
+                 const struct pol_guest_nic *other)
+{
+	const struct grant_fn *f = &s->r->give.fn[0];
+	int e = look(s, fn);
+
+	if (e)
+		return e;
+	if (other)
+		return cannot_have(s, other);
+	if (!s->r->give.n || !f->vf)
+		return grant_not_there(s->w, s->r, f);
+	return is_taken(s, f);
+}
+
+/* What giving it would be refused for. */
+static int foretell(struct search *s, const struct grant_fn *f)
+{
+	struct pol_plan *plan = NULL;
+	int e = tenancy_fit(s->w, f->bdf);
+
+	if (!e)
+		e = grant_group(s->w, f->bdf);
+	if (!e)
+		e = pol_plan(s->r->want, s->r->seen, &plan, &s->w->diag);
+	pol_plan_free(plan);
+	return e;
+}
+
+/* 1 = it is not the one that is asked for. */
+static int try_one(struct search *s, struct pol_fn fn,
+                   const struct pol_guest_nic *other)
+{
+	const struct grant_fn *f = &s->r->give.fn[0];
+	int e = check(s, fn, other);
+
+	if (e == 1)
 		return 1;
 	s->tries++;
-	if (!e && other)
-		e = cannot_have(s, other);
 	if (!e)
-		e = s->r->give.n && f->vf ? give(s, f)
-		                          : grant_not_there(s->w, s->r, f);
+		e = s->foresee ? foretell(s, f) : give(s, f);
 	if (e)
 		not_it(s);
 	return e;
@@ -294,26 +345,50 @@ static int index_of(const struct work *w, struct bdf vf)
 	return -1;
 }
 
+/* What is asked for. */
+static int begin(struct search *s)
+{
+	s->own = s->nic->moved ? s->nic->home : s->nic->fn;
+	s->index = -1;
+	if (bdf_parse(s->w->req.function, &s->wish))
+		return 0;
+	s->index = index_of(s->w, s->wish);
+	return s->index < 0 ? cannot_have(s, NULL) : 0;
+}
+
 int failover_ready(struct work *w, struct guest_run *r, size_t *ret_drifted)
 {
-	struct search s = { .w = w, .r = r, .nic = nic_of(r), .index = -1 };
-	int e = 1;
+	struct search s = { .w = w, .r = r, .nic = nic_of(r) };
+	int e;
 
 	if (!s.nic)
 		return grant_look_ready(w, r, ret_drifted);
-	s.own = s.nic->moved ? s.nic->home : s.nic->fn;
-	if (!bdf_parse(w->req.function, &s.wish)) {
-		s.index = index_of(w, s.wish);
-		if (s.index < 0)
-			return cannot_have(&s, NULL);
-	} else {
-		e = try_one(&s, s.own, NULL);
-	}
+	e = begin(&s);
+	if (e)
+		return e;
+	e = s.index < 0 ? try_one(&s, s.own, NULL) : 1;
 	if (e)
 		e = ask_pool(&s);
 	if (!e && s.nic->moved)
 		say_instead(&s);
 	/* Of another VF nothing was as it is to be, and that is no drift. */
 	*ret_drifted = s.nic->moved ? 0 : s.drifted;
+	return e;
+}
+
+int verb_foresee(struct work *w)
+{
+	struct guest_run r = { 0 };
+	struct search s = { .w = w, .r = &r, .foresee = true };
+	int e = grant_find_guest(w, &r);
+
+	if (!e)
+		e = grant_find_device(w, &r);
+	s.nic = e ? NULL : nic_of(&r);
+	if (s.nic)
+		e = begin(&s);
+	if (s.nic && !e)
+		e = ask_pool(&s);
+	grant_clear(&r);
 	return e;
 }

@@ -113,8 +113,22 @@ int failover_begin(struct server *s, struct client *c, struct client *vmm,
 		                .loginuid = ASKER_NO_LOGIN };
 	if (!away)
 		snprintf(r.way, sizeof(r.way), "cycle");
-	if (there)
+	if (there && (away || !*r.function))
 		return ask_take_out(s, c, vmm, &r, d);
-	give_back(s, c, &r);
+	if (there)
+		job_submit(s, c, permit_find("foresee"), &r, -1);
+	else
+		give_back(s, c, &r);
 	return 0;
+}
+
+void failover_foreseen(struct server *s, struct client *c,
+                       const struct request *r)
+{
+	struct client *vmm = client_holding(s, r->guest);
+	struct diag d = { 0 };
+	int e = vmm ? ask_take_out(s, c, vmm, r, &d) : lease_none(r->guest, &d);
+
+	if (e < 0)
+		client_refuse(s, c, &d);
 }

@@ -36,7 +36,7 @@ void grant_forget(struct guest_run *r)
 	machine_close(&r->m);
 }
 
-static void run_clear(struct guest_run *r)
+void grant_clear(struct guest_run *r)
 {
 	grant_forget(r);
 	pol_free(r->policy);
@@ -371,7 +371,7 @@ int verb_lease(struct work *w)
 		cpus_allow_fifo(w, &r.guest->cpu);
 		say_drifted(w, drifted);
 	}
-	run_clear(&r);
+	grant_clear(&r);
 	return e;
 }
 
@@ -452,7 +452,7 @@ int verb_attach(struct work *w)
 		e = attach_functions(w, &r, l);
 	if (*w->req.way)
 		failover_tell(w, &r, e);
-	run_clear(&r);
+	grant_clear(&r);
 	return e;
 }
 
@@ -536,6 +536,6 @@ int verb_release(struct work *w)
 		(void)!machine_open(w->env, &r.m, &(struct diag){ 0 });
 	if (r.m.rtnl && !*w->req.device)
 		macvtap_sweep(w, r.m.rtnl, w->req.guest, NULL);
-	run_clear(&r);
+	grant_clear(&r);
 	return e;
 }

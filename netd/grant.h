@@ -31,6 +31,7 @@ _must_check_ int grant_see(struct work *w, struct guest_run *r);
 _must_check_ int grant_look(struct work *w, struct guest_run *r);
 /* Another look may follow. */
 void grant_forget(struct guest_run *r);
+void grant_clear(struct guest_run *r);
 /* The functions free, clean, as the policy says, each of them assignable, and
  * the guest's from here on. After a look; or with one. */
 _must_check_ int grant_ready(struct work *w, struct guest_run *r,

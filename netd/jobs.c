@@ -20,8 +20,8 @@
 #include <unistd.h>
 
 #include "netd/audit.h"
+#include "netd/failover.h"
 #include "netd/reload.h"
-#include "netd/server.h"
 
 #define KILL_GRACE_MS 1000u
 
@@ -385,6 +385,10 @@ static void take_reply(struct server *s, struct job *j, struct answer *a)
 	 * be a matter of luck. */
 	if (a->ok && j->permit->flags & PERMIT_ASKS) {
 		ask_attach(s, c, &j->req, text, len, a);
+		return;
+	}
+	if (a->ok && c && j->permit->run == verb_foresee) {
+		failover_foreseen(s, c, &j->req);
 		return;
 	}
 	if (a->ok && j->permit->flags & PERMIT_LOAN)

@@ -167,13 +167,16 @@ void scrub_whole(const struct scrub_ops *ops, void *ctx, struct bdf b,
 
 /* ---- tenancy.c: what grants and loans do with both ----------------------- */
 
-/* Each takes the folder's lock itself; `pool` NULL: a pool that says nothing.
+/* Each that writes takes the folder's lock itself; `pool` NULL: a pool that
+ * says nothing.
  */
 
 /* Before a tenant gets it: what is GIVEN is scrubbed, and what cannot be is
  * refused. -EUCLEAN FL_NETD_QUARANTINE. */
 _must_check_ int tenancy_clean(struct work *w, struct machine *m,
                                const struct pol_pool *pool, struct bdf vf);
+/* It is in no quarantine now; nothing is done. -EUCLEAN as above. */
+_must_check_ int tenancy_fit(struct work *w, struct bdf vf);
 /* It is the tenant's from here on; *ret_generation as written. `hold`: then it
  * goes into quarantine. */
 _must_check_ int tenancy_give(struct work *w, struct bdf vf, const char *tenant,

@@ -88,6 +88,9 @@ static const struct permit permits[] = {
 	/* netd's own, when a guest has let go of a VF: standby.c */
 	{ "stand-in", WHO_NOBODY, PERMIT_GUEST,
 	  READ_MS,   verb_stand_in },
+	/* netd's own, before a failover: failover-vf.c */
+	{ "foresee", WHO_NOBODY, PERMIT_GUEST | PERMIT_DEVICE,
+	  READ_MS,   verb_foresee },
 	/* netd's own, when a nic was detached: macvtap.c */
 	{ "unlink",  WHO_NOBODY, PERMIT_CHANGES | PERMIT_WAITS | PERMIT_GUEST,
 	  READ_MS,   verb_unlink },

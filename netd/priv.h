@@ -228,9 +228,9 @@ struct work {
 };
 verb_fn verb_status, verb_metrics, verb_plan, verb_apply, verb_restore,
 	verb_recover, verb_lease, verb_release, verb_attach, verb_follow,
-	verb_unpack, verb_log, verb_stand_in, verb_borrow, verb_return,
-	verb_scrub, verb_tidy, verb_look, verb_reconcile, verb_reload,
-	verb_history, verb_confirm, verb_rollback;
+	verb_unpack, verb_log, verb_stand_in, verb_foresee, verb_borrow,
+	verb_return, verb_scrub, verb_tidy, verb_look, verb_reconcile,
+	verb_reload, verb_history, verb_confirm, verb_rollback;
 
 /* words.c: main's. */
 void words_init(struct words *all);

@@ -142,6 +142,18 @@ int tenancy_clean(struct work *w, struct machine *m,
 	return r;
 }
 
+int tenancy_fit(struct work *w, struct bdf vf)
+{
+	struct ledger l = { 0 };
+	int r = ledger_read(w->env, &l, &w->diag);
+	const struct ledger_fn *f = r ? NULL : ledger_find(&l, vf);
+
+	if (f && f->state == LEDGER_QUARANTINED)
+		r = quarantined(w, f);
+	ledger_free(&l);
+	return r;
+}
+
 int tenancy_give(struct work *w, struct bdf vf, const char *tenant, bool hold,
                  uint64_t *ret_generation)
 {

@@ -93,9 +93,10 @@ failover 0 "it was asked for" --device "$other"
 equal "the VF" "$(the_vf)" "$other"
 answers
 failover 0 "nothing to do" --back
-failover 5 "FL-0783" --device 0000:ff:1f.7
+failover 1 "FL-0783" --device 0000:ff:1f.7
+equal "the VF, still" "$(the_vf)" "$other"
 answers
-failover 0 "VF $vf is the guest's" --back
+failover 0 "VF $vf is the guest's"
 "$FAIRLEAD" -j history | jq -e '[.entries[].verb] | index("failover") != null and index("scrub") != null' ||
 	fail "the history has none of it"
 

@@ -175,20 +175,32 @@ static void test_client_gone(void **state)
 	assert_true(silent(r->user_end));
 }
 
-/* Another VF than the one that it has: that one goes first. */
+static const struct request wish = { .verb = "failover",
+	                             .guest = "g",
+	                             .device = "wan",
+	                             .way = "back",
+	                             .function = "0000:01:10.3" };
+
+/* Another VF than the one that it has is looked at before that one goes. */
 static void test_wish(void **state)
 {
 	struct rig *r = *state;
-	struct request q = { .verb = "failover",
-		             .guest = "g",
-		             .device = "wan",
-		             .way = "back",
-		             .function = "0000:01:10.3" };
+	struct request q = wish;
 	struct diag d = { 0 };
 
 	r->user.peer.uid = 1000;
 	r->vmm.lease->device[0].bdf = (struct bdf){ 0, 1, 0x10, 1 };
 	assert_int_equal(failover_begin(&r->s, &r->user, &r->vmm, &q, &d), 0);
+	assert_string_equal(verb_of(r->s.jobs), "foresee");
+	assert_string_equal(r->s.jobs->req.function, "0000:01:10.3");
+	q = r->s.jobs->req;
+	/* It is refused, since there is no machine: the guest has its VF. */
+	run_jobs(r);
+	json_decref(read_from(r->user_end));
+	assert_true(silent(r->vmm_end));
+	assert_true(lease_has(r->vmm.lease, "wan"));
+	/* Had it been found good: */
+	failover_foreseen(&r->s, &r->user, &q);
 	let_go(r, asked(r), true);
 	assert_string_equal(verb_of(r->s.jobs), "release");
 	assert_string_equal(verb_of(r->s.jobs->next), "attach");
@@ -198,10 +210,16 @@ static void test_wish(void **state)
 	assert_int_equal(r->s.jobs->req.who.uid, 1000);
 	run_jobs(r);
 	json_decref(read_from(r->user_end));
+}
+
+static void test_no_wish(void **state)
+{
+	struct rig *r = *state;
+	struct request q = wish;
+	struct diag d = { 0 };
+
 	/* One that it has is no reason. */
-	strcpy(r->vmm.lease->device[0].name, "wan");
 	r->vmm.lease->device[0].bdf = (struct bdf){ 0, 1, 0x10, 3 };
-	r->vmm.lease->n = 1;
 	assert_int_equal(failover_begin(&r->s, &r->user, &r->vmm, &q, &d), 0);
 	json_decref(read_from(r->user_end));
 	assert_true(silent(r->vmm_end));
@@ -209,6 +227,11 @@ static void test_wish(void **state)
 	assert_int_equal(failover_begin(&r->s, &r->user, &r->vmm, &q, &d),
 	                 -EINVAL);
 	assert_int_equal(d.code, FL_NETD_WISH);
+	/* Its guest ends while it is looked at. */
+	r->s.clients = &r->user;
+	failover_foreseen(&r->s, &r->user, &q);
+	json_decref(read_from(r->user_end));
+	r->s.clients = &r->vmm;
 }
 
 static void test_refused(void **state)
@@ -265,6 +288,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_cycle, begin, end),
 		cmocka_unit_test_setup_teardown(test_client_gone, begin, end),
 		cmocka_unit_test_setup_teardown(test_wish, begin, end),
+		cmocka_unit_test_setup_teardown(test_no_wish, begin, end),
 		cmocka_unit_test_setup_teardown(test_refused, begin, end),
 		cmocka_unit_test_setup_teardown(test_already, begin, end),
 	};
