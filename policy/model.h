@@ -490,8 +490,8 @@ struct pol_cpus {                         /* of a guest, beside their number */
 struct pol_memory_node {
 	char name[POL_NAME]; /* none: lists are of things that begin so */
 	struct pol_pos pos;
-	uint64_t size, cpus; /* bytes; a bit a vCPU */
 	int host;            /* the host's node that it is from; -1 = any */
+	uint64_t size, cpus; /* bytes; a bit a vCPU */
 };
 enum pol_numa { /* where a guest's memory is from a node of the host's: */
 	POL_NUMA_REQUIRED,  /* from there, or it does not start */
