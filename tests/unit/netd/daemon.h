@@ -47,24 +47,33 @@ static inline void shell(const struct daemon *d, const char *commands)
 	assert_int_equal(system(line), 0);
 }
 
-static inline _Noreturn void serve(struct daemon *d)
+/* Without a state folder, which is the daemon's that comes first. */
+static inline struct env *daemon_env(const struct daemon *d)
 {
-	const struct log log = { .fd = open("/dev/null", O_WRONLY) };
-	struct env *e = calloc(1, sizeof(*e));
+	static struct log log;
 	static struct reload reload;
-	struct server *s = NULL;
-	struct diag diag;
-	char state[128];
+	struct env *e = calloc(1, sizeof(*e));
 
-	snprintf(state, sizeof(state), "%s/state", d->dir.path);
+	log.fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	e->log = &log;
 	e->root_fd = d->dir.fd;
-	e->cache_fd = -1;
+	e->cache_fd = e->state_fd = -1;
 	e->reload = &reload;
 	snprintf(reload.path, sizeof(reload.path), "%s/%s", d->dir.path,
 	         d->watched);
 	reload.etc = d->etc;
 	e->lease_gid = LEASE_GID;
+	return e;
+}
+
+static inline _Noreturn void serve(struct daemon *d)
+{
+	struct env *e = daemon_env(d);
+	struct server *s = NULL;
+	struct diag diag;
+	char state[128];
+
+	snprintf(state, sizeof(state), "%s/state", d->dir.path);
 	if (journal_open(state, &e->state_fd, &diag) ||
 	    server_open(e, d->socket, &s, &diag))
 		_exit(1);

@@ -366,7 +366,7 @@ static void test_apply_waits(void **state)
 static void test_socket_in_use(void **state)
 {
 	struct daemon *d = *state;
-	struct env *e = calloc(1, sizeof(*e));
+	struct env *e = daemon_env(d);
 	struct server *s = NULL;
 	struct diag diag = { 0 };
 	struct stat st;
