@@ -143,14 +143,12 @@ order fast 20 "sh echo FL-GUEST\\: cpus \$(nproc)"
 equal "CPUs in the guest" "$(guest_said fast cpus)" "cpus 1"
 power_off fast
 
-step "a core that is another's"
-wait_for 10 "end of the lease" no_lease
-sed 's/scheduler: fifo/siblings: avoid, &/' /run/policy.yaml >/run/apart.yaml
-expect "apply" "$FAIRLEAD" apply /run/apart.yaml
-refused FL-0161 "of guest set" "$FAIRLEAD" run fast
+step "a CPU that is another's"
+sed 's/shared: true/siblings: avoid/' /run/policy.yaml >/run/apart.yaml
+refused FL-0191 "guest set" "$FAIRLEAD" check /run/apart.yaml
 
 step "a CPU that is offline"
-expect "apply" "$FAIRLEAD" apply /run/policy.yaml
+wait_for 10 "end of the lease" no_lease
 echo 0 >/sys/devices/system/cpu/cpu1/online
 refused FL-0160 "CPU 1 of the host" "$FAIRLEAD" run fast
 refused FL-0641 "CPU 1 of the host" tests/lab/vmm-launch --guest '"pin": [1]' "$L2_KERNEL" quiet
