@@ -1,23 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What must hold of every plan, tried on many random machines and policies
- * with a small simulator of the kernel's rules:
- *   - carried out, it gives what is wanted, and then there is nothing to do;
- *   - cut short after any action and planned again, it ends the same;
- *   - going back to the state saved before gives that state, byte for byte,
- *     also from a plan cut short;
- *   - the machine exported as a policy is left as it is by that.
+ * What must hold of every plan (properties.h), tried on many random machines
+ * and policies with a small simulator of the kernel's rules. And the machine
+ * exported as a policy is left as it is by that.
  */
 
 #include "tests/unit/policy/act.h"
-#include "tests/unit/policy/pick.h"
-#include "tests/unit/policy/state.h"
+#include "tests/unit/policy/properties.h"
 
 #define ROUNDS 20000
 #define PFS 2
 
 static struct pol_errors errs;
-static struct text got, want_text;
 
 /* ---- machines ------------------------------------------------------------ */
 
@@ -333,12 +327,8 @@ static void check_vf(const struct pol_vf *w, const struct pol_vf *v)
 		                    v->driver);
 }
 
-static void check_reached(const struct pol_state *want, struct pol_state *s)
+static void reached(const struct pol_state *want, struct pol_state *s)
 {
-	struct pol_plan *plan = plan_for(want, s);
-
-	assert_int_equal(plan->n, 0);
-	pol_plan_free(plan);
 	for (size_t i = 0; i < want->n_pfs; i++) {
 		const struct pol_pf *w = &want->pf[i];
 		const struct pol_pf *pf = sim_pf(s, w->bdf);
@@ -372,42 +362,22 @@ static void check_order(const struct pol_plan *plan)
 		}
 }
 
-static void check_back(const struct pol_state *original, struct pol_state *s)
+static char *print(const struct pol_state *s)
 {
-	struct pol_state *want;
-	struct pol_plan *plan;
+	static struct text t;
 
-	assert_int_equal(pol_want_from_state(original, &want), 0);
-	plan = plan_for(want, s);
-	check_order(plan);
-	carry_out(s, plan, plan->n);
-	check_reached(want, s);
-	got.n = 0;
-	want_text.n = 0;
-	state_print(&got, s);
-	state_print(&want_text, original);
-	assert_string_equal(got.buf, want_text.buf);
-	pol_plan_free(plan);
-	pol_state_free(want);
+	t.n = 0;
+	state_print(&t, s);
+	return strdup(t.buf);
 }
 
-static void check_cut(const struct pol_state *want,
-                      const struct pol_state *seen, const struct pol_plan *plan,
-                      size_t n)
-{
-	struct pol_state *s = copy_machine(seen), *t;
-	struct pol_plan *rest;
-
-	carry_out(s, plan, n);
-	t = copy_machine(s);
-	rest = plan_for(want, s);
-	carry_out(s, rest, rest->n);
-	check_reached(want, s);
-	check_back(seen, t);
-	pol_plan_free(rest);
-	pol_state_free(s);
-	pol_state_free(t);
-}
+static const struct kernel kernel = {
+	.copy = copy_machine,
+	.carry_out = carry_out,
+	.reached = reached,
+	.plan = check_order,
+	.text = print,
+};
 
 static void check_export(struct pol_state *s)
 {
@@ -420,7 +390,7 @@ static void check_export(struct pol_state *s)
 	if (pol_parse(out, len, &p, &errs) || pol_resolve(p, s, &want, &errs))
 		fail_msg("FL-%04d %s: %s\n%s", errs.e[0].diag.code,
 		         errs.e[0].diag.what, errs.e[0].diag.why, out);
-	check_reached(want, s);
+	check_reached(&kernel, want, s);
 	pol_state_free(want);
 	pol_free(p);
 	free(out);
@@ -433,7 +403,6 @@ static void one_round(void)
 	static struct text text;
 	struct pol_state *seen = random_machine(), *want;
 	struct pol_policy *p;
-	struct pol_plan *plan;
 
 	check_export(seen);
 	random_policy(&text);
@@ -445,20 +414,9 @@ static void one_round(void)
 		return;
 	}
 	if (!pol_resolve(p, seen, &want, &errs)) {
-		struct pol_state *s = copy_machine(seen);
-
-		plan = plan_for(want, seen);
-		check_order(plan);
-		carry_out(s, plan, plan->n);
-		check_reached(want, s);
-		check_back(seen, s);
-		if (plan->n)
-			check_cut(want, seen, plan, pick((unsigned)plan->n));
+		empty += !check_plan(&kernel, want, seen);
 		planned++;
-		empty += !plan->n;
-		pol_plan_free(plan);
 		pol_state_free(want);
-		pol_state_free(s);
 	} else {
 		assert_int_equal(errs.e[0].diag.code, FL_POL_CONFLICT);
 	}
