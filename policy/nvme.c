@@ -208,13 +208,15 @@ bool same_resources(const struct pol_resources *a,
 }
 
 /* What it has of both, and may keep: what it has too much of goes first, and
- * what it lacks may be another's until then. */
+ * what it lacks may be another's until then. One that is to go on does so in
+ * between, or its driver would not come back. */
 static struct pol_resources lesser(const struct pol_resources *a,
                                    const struct pol_resources *b)
 {
 	return (struct pol_resources){
 		.queues = MIN(a->queues, b->queues),
 		.interrupts = MIN(a->interrupts, b->interrupts),
+		.online = a->online && b->online,
 	};
 }
 
