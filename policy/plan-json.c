@@ -2,7 +2,7 @@
 /* Plans as JSON: what netd answers, and what `plan --sim` prints by itself. A
  * NULL from jansson is out of memory; the *_new functions pass it on. */
 
-#include "policy/policy.h"
+#include "policy/priv.h"
 
 static json_t *guests_json(const struct pol_action *a)
 {
@@ -72,15 +72,15 @@ static void put_address(const struct pol_guest *g,
 	char label[2 * POL_NAME], b[BDF_STRLEN];
 
 	snprintf(label, sizeof(label), "%s/%s", g->name, n->name);
-	for (size_t i = 0; i < want->n_pfs; i++)
-		for (size_t k = 0; k < want->pf[i].n_vfs; k++) {
-			const struct pol_vf *v = &want->pf[i].vf[k];
+	for (size_t i = 0; i < want->n_pfs; i++) {
+		const struct pol_vf *v = state_vf(&want->pf[i], n->fn.vf);
 
-			if (!strcmp(v->label, label))
-				json_object_set_new(
-					o, "bdf",
-					json_string(bdf_format(v->bdf, b)));
-		}
+		if (!v || strcmp(v->label, label) != 0)
+			continue;
+		json_object_set_new(o, "bdf",
+		                    json_string(bdf_format(v->bdf, b)));
+		return;
+	}
 }
 
 json_t *pol_placement_to_json(const struct pol_policy *p,

@@ -126,6 +126,7 @@ static void test_address(void **state)
 	p = parse(file.buf, file.n);
 	snprintf(vf.label, sizeof(vf.label), "%s/%s", p->guest[0].name,
 	         p->guest[0].nic[1].name);
+	vf.index = p->guest[0].nic[1].fn.vf;
 	list = pol_placement_to_json(p, &want);
 	assert_null(json_object_get(json_array_get(list, 0), "bdf"));
 	assert_string_equal(json_string_value(json_object_get(
