@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "netd/early.h"
 #include "netd/history.h"
 #include "netd/ledger.h"
 #include "netd/macvtap.h"
@@ -457,6 +458,18 @@ static void tell_history(struct work *w, struct machine *m, struct look *l,
 	pol_state_free(after);
 }
 
+/* Without its daemon nobody can tell what Open vSwitch has; all else can be
+ * told. */
+static void leave_ovs(struct work *w, struct pol_state *want)
+{
+	early_ovs(w->env, want, w->reply);
+	if (json_object_get(w->reply, "waits"))
+		json_object_set_new(
+			w->reply, "why",
+			json_string("Open vSwitch does not run: what goes into "
+		                    "its bridges is not looked at"));
+}
+
 static int look_now(struct work *w, struct machine *m,
                     const struct pol_policy *p, json_t *list, bool only)
 {
@@ -474,6 +487,8 @@ static int look_now(struct work *w, struct machine *m,
 
 	if (!r)
 		r = pol_resolve(p, seen, &want, &w->errs);
+	if (!r)
+		leave_ovs(w, want);
 	if (!r)
 		r = machine_ops.observe_more(m, seen, want, &w->diag);
 	if (!r) {
