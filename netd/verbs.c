@@ -103,7 +103,11 @@ static int plan_policy(struct work *w, const struct machine *m,
 {
 	struct pol_state *seen = NULL, *want = NULL;
 	struct pol_plan *plan = NULL;
-	int r = observe(w->env, m->rtnl, NULL, &seen, &w->diag);
+	/* Who waits to apply it asks time and again, and is not to be told of
+	 * what apply does not look at. */
+	const struct observing applied = { .parts = observe_for_policy(p) };
+	int r = observe(w->env, m->rtnl, w->req.early ? &applied : NULL, &seen,
+	                &w->diag);
 
 	if (!r && w->policy_fd >= 0)
 		r = moves_apply(w->env, p, seen, &w->diag);
