@@ -176,7 +176,9 @@ static int foretell(struct search *s, const struct grant_fn *f)
 
 	if (!e)
 		e = grant_group(s->w, f->bdf);
-	if (!e)
+	/* The guest's own is free only once it has let go: what it would be
+	 * refused for now is no reason. */
+	if (!e && !*f->vf->label)
 		e = pol_plan(s->r->want, s->r->seen, &plan, &s->w->diag);
 	pol_plan_free(plan);
 	return e;

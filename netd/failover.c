@@ -86,6 +86,17 @@ static bool differs(const struct lease *l, const struct request *r)
 	return false;
 }
 
+/* What the guest is left with while its VF is away. */
+static int check_standby(const struct lease *l, const struct request *r,
+                         struct diag *d)
+{
+	char standby[POL_NAME + sizeof(":standby")];
+
+	snprintf(standby, sizeof(standby), "%s:standby", r->device);
+	return lease_has_own(l, standby) ? 0
+	                                 : no_standby(d, r->guest, r->device);
+}
+
 int failover_begin(struct server *s, struct client *c, struct client *vmm,
                    const struct request *request, struct diag *d)
 {
@@ -93,16 +104,16 @@ int failover_begin(struct server *s, struct client *c, struct client *vmm,
 	bool there = lease_has(vmm->lease, r.device);
 	bool back = !strcmp(r.way, "back");
 	bool away = !strcmp(r.way, "to-standby");
-	char standby[POL_NAME + sizeof(":standby")];
 	struct bdf wish;
+	int e;
 
 	if (*r.way && !back && !away && strcmp(r.way, "cycle") != 0)
 		return no_such_way(d, r.way);
 	if (*r.function && bdf_parse(r.function, &wish))
 		return no_function(d, &r);
-	snprintf(standby, sizeof(standby), "%s:standby", r.device);
-	if (!lease_has_own(vmm->lease, standby))
-		return no_standby(d, r.guest, r.device);
+	e = check_standby(vmm->lease, &r, d);
+	if (e)
+		return e;
 	if (there ? back && !differs(vmm->lease, &r) : away) {
 		answer(s, c, &r);
 		return 0;
@@ -127,8 +138,12 @@ void failover_foreseen(struct server *s, struct client *c,
 {
 	struct client *vmm = client_holding(s, r->guest);
 	struct diag d = { 0 };
-	int e = vmm ? ask_take_out(s, c, vmm, r, &d) : lease_none(r->guest, &d);
+	int e = vmm ? check_standby(vmm->lease, r, &d)
+	            : lease_none(r->guest, &d);
 
+	/* It may have gone meanwhile. */
+	if (!e)
+		e = ask_take_out(s, c, vmm, r, &d);
 	if (e < 0)
 		client_refuse(s, c, &d);
 }
