@@ -4,8 +4,8 @@
  * by its address, of which nobody is asked; by a guest and a device of it; by
  * the holder of a loan. netd is asked for who has what, and of a guest's nic
  * for the plan of the applied policy, which says why; so it does of one that
- * does not run. A plan that is refused, or a device that is no nic, has nothing
- * to tell.
+ * does not run. Of one that runs, a plan that is refused has nothing to tell,
+ * nor has it of a device that is no nic.
  */
 
 #include "cli/function.h"
@@ -75,42 +75,55 @@ static const char *find_device(const json_t *lease, const char *device)
 	return NULL;
 }
 
-/* The caller's; NULL = the policy chooses none for it. */
-static json_t *find_placement(int sock, const char *guest, const char *nic)
+/* NULL = the policy chooses none for it. */
+static json_t *find_placement(const json_t *plan, const char *guest,
+                              const char *nic)
 {
-	struct diag ignored = { 0 };
-	json_t *reply = ask(sock, "plan", &ignored), *found = NULL;
-	const json_t *list = json_object_get(reply, "placement");
+	const json_t *list = json_object_get(plan, "placement");
 
-	for (size_t i = 0; i < json_array_size(list) && !found; i++) {
+	for (size_t i = 0; i < json_array_size(list); i++) {
 		json_t *o = json_array_get(list, i);
 
 		if (!strcmp(cli_text(o, "guest", ""), guest) &&
 		    !strcmp(cli_text(o, "nic", ""), nic))
-			found = json_incref(o);
+			return o;
 	}
-	json_decref(reply);
-	return found;
+	return NULL;
 }
 
-static int of_guest(int sock, const json_t *status, char *const *args,
-                    struct bdf *ret, json_t **ret_chosen, struct diag *d)
+static int in_plan(const json_t *lease, const json_t *plan, char *const *args,
+                   struct bdf *ret, json_t **ret_chosen, struct diag *d)
 {
-	const json_t *lease = find_lease(status, args[0]);
-	json_t *chosen = find_placement(sock, args[0], args[1]);
+	json_t *chosen = find_placement(plan, args[0], args[1]);
 	const char *bdf = lease ? find_device(lease, args[1])
 	                        : cli_text(chosen, "bdf", NULL);
 	int r = bdf ? cli_parse_bdf(bdf, ret, d)
 	            : not_leased(args[0], args[1], lease, d);
 
-	if (r < 0) {
-		json_decref(chosen);
+	if (r < 0 || !chosen)
 		return r;
-	}
-	if (chosen)
-		json_object_set_new(chosen, "runs", json_boolean(!!lease));
-	*ret_chosen = chosen;
+	json_object_set_new(chosen, "runs", json_boolean(!!lease));
+	*ret_chosen = json_incref(chosen);
 	return 0;
+}
+
+/* Exit status. */
+static int of_guest(const struct cli *c, int sock, const json_t *status,
+                    char *const *args, struct bdf *ret, json_t **ret_chosen)
+{
+	const json_t *lease = find_lease(status, args[0]);
+	struct diag d = { 0 };
+	json_t *plan = ask(sock, "plan", &d);
+	int r;
+
+	/* Of one that does not run it is all that there is. */
+	if (!lease && !plan)
+		return cli_refuse(c, CLI_INTERNAL, &d);
+	if (!lease && !json_is_true(json_object_get(plan, "ok")))
+		return cli_refused_reply(c, plan, NULL);
+	r = in_plan(lease, plan, args, ret, ret_chosen, &d);
+	json_decref(plan);
+	return r < 0 ? cli_refuse(c, CLI_REFUSED, &d) : CLI_OK;
 }
 
 /* ---- a loan's ------------------------------------------------------------ */
@@ -121,19 +134,21 @@ static bool is_holder(const char *name)
 	return *name == '@' || !strchr(name, ':');
 }
 
-static int no_holder(const char *name, struct diag *d)
+static void no_holder(const char *name, struct diag *d)
 {
 	diag_fail(d, -ENOENT, FL_CLI_LEASED, "nobody called %s has a VF", name);
 	diag_why(d, "it is no PCI address, and holds no loan");
 	diag_mend(d, "fairlead status; fairlead explain ADDRESS; of a guest: "
 	             "fairlead explain GUEST DEVICE");
-	return -ENOENT;
 }
 
-static int of_holder(const json_t *status, const char *name, struct bdf *ret,
-                     json_t **ret_chosen, struct diag *d)
+/* Exit status. */
+static int of_holder(const struct cli *c, const json_t *status,
+                     const char *name, struct bdf *ret, json_t **ret_chosen)
 {
 	const json_t *list = json_object_get(status, "functions");
+	struct diag d = { 0 };
+	int r;
 
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *f = json_array_get(list, i);
@@ -142,9 +157,11 @@ static int of_holder(const json_t *status, const char *name, struct bdf *ret,
 		if (strcmp(cli_text(loan, "holder", ""), name) != 0)
 			continue;
 		*ret_chosen = json_incref(loan);
-		return cli_parse_bdf(cli_text(f, "bdf", ""), ret, d);
+		r = cli_parse_bdf(cli_text(f, "bdf", ""), ret, &d);
+		return r < 0 ? cli_refuse(c, CLI_REFUSED, &d) : CLI_OK;
 	}
-	return no_holder(name, d);
+	no_holder(name, &d);
+	return cli_refuse(c, CLI_REFUSED, &d);
 }
 
 /* ---- who is asked -------------------------------------------------------- */
@@ -169,8 +186,8 @@ int cli_whose(const struct cli *c, char *const *args, unsigned n,
 		return cli_refuse(c, CLI_INTERNAL, &d);
 	if (!json_is_true(json_object_get(status, "ok")))
 		return cli_refused_reply(c, status, NULL);
-	r = n == 1 ? of_holder(status, args[0], ret, ret_chosen, &d)
-	           : of_guest(sock, status, args, ret, ret_chosen, &d);
+	r = n == 1 ? of_holder(c, status, args[0], ret, ret_chosen)
+	           : of_guest(c, sock, status, args, ret, ret_chosen);
 	json_decref(status);
-	return r < 0 ? cli_refuse(c, CLI_REFUSED, &d) : CLI_OK;
+	return r;
 }

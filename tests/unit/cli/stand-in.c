@@ -70,6 +70,7 @@ static void serve(struct daemon *d, const char *reply, const int *fds, size_t n)
 
 		assert_int_equal(fd_send(conn, reply, strlen(reply), fds, n),
 		                 0);
+		reply = d->then ? d->then : reply;
 		len = fd_recv(conn, more, sizeof(more), none, 0, &n_none);
 	}
 }

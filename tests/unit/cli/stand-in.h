@@ -28,6 +28,7 @@ struct outcome {
 struct daemon {
 	char dir[64], path[96];
 	int listener;
+	const char *then; /* the answer to what follows; NULL = the first's */
 	/* What came first, after serve(). */
 	char request[TEXT_MAX];
 	int fds[FD_PASS_MAX];

@@ -330,6 +330,27 @@ static void would_get(void **state)
 	            "FL-0808: the guest g has no device disk");
 }
 
+/* Of one that does not run, a plan that is refused is the answer. */
+static void no_plan(void **state)
+{
+	static const char status[] =
+		"{\"version\": 1, \"ok\": true, \"leases\": []}";
+	struct tree *t = *state;
+
+	t->daemon->then =
+		"{\"version\": 1, \"ok\": false, \"error\": {\"code\": 779, "
+		"\"errno\": 2, \"what\": \"make bridge br-fast\", \"why\": "
+		"\"Open vSwitch does not run\", \"mend\": \"start it\"}}";
+	run_served(&o, t->daemon,
+	           (const char *[]){ "explain", "--root", t->dir, "g", "wan",
+	                             NULL },
+	           status, NULL, 0);
+	assert_int_equal(o.status, 1);
+	expect_text(&o, "its own refusal", o.err,
+	            "FL-0779: make bridge br-fast");
+	expect_text(&o, "its mend", o.err, "start it");
+}
+
 /* A loan: as it was said when the VF was lent. */
 static void lent(void **state)
 {
@@ -370,6 +391,7 @@ int main(int argc _unused_, char **argv, char **envp)
 		cmocka_unit_test_setup_teardown(refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(leased, setup, teardown),
 		cmocka_unit_test_setup_teardown(would_get, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_plan, setup, teardown),
 		cmocka_unit_test_setup_teardown(lent, setup, teardown),
 	};
 
