@@ -73,4 +73,26 @@ _must_check_ int bind_to(int root_fd, struct bdf b, const char *driver,
 /* RTF_REJECT of include/uapi/linux/route.h, in /proc/net/ipv6_route. */
 #define ROUTE_REJECTS 0x200u
 
+/* use.c: room for one more behind `n`. */
+_must_check_ int grow_array(void **array, size_t n, size_t *room, size_t size);
+/* route.c: until `fn` is not 0. What is not there has no lines. */
+_must_check_ int each_line(int root_fd, const char *path,
+                           int (*fn)(const char *line, void *arg), void *arg);
+
+/* use-routes.c. Connected routes are there while an interface is up and has an
+ * address; so is one that is a next hop among several of a route, of which the
+ * file shows the first alone (route.c). */
+struct routed {
+	char name[SRIOV_NAME];
+	bool any, all; /* has IPv4 routes; the default one */
+	bool all6;
+};
+struct routes {
+	struct routed *at; /* caller frees */
+	size_t n, room;
+};
+_must_check_ int routes_read(int root_fd, struct routes *ret);
+/* NULL = none. */
+const struct routed *routes_of(const struct routes *all, const char *name);
+
 #endif

@@ -70,8 +70,8 @@ static int route6(const char *line, void *arg)
 	return add_name(arg, name);
 }
 
-static int each_line(int root_fd, const char *path,
-                     int (*fn)(const char *line, void *arg), void *arg)
+int each_line(int root_fd, const char *path,
+              int (*fn)(const char *line, void *arg), void *arg)
 {
 	int fd = openat(root_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	char line[LINE_MAX_LEN];
@@ -86,10 +86,11 @@ static int each_line(int root_fd, const char *path,
 		close_fd(&fd);
 		return r;
 	}
+	errno = 0;
 	while (!r && fgets(line, sizeof(line), f))
 		r = fn(line, arg);
 	if (!r && ferror(f))
-		r = -EIO;
+		r = errno ? -errno : -EIO;
 	fclose(f);
 	return r;
 }

@@ -40,12 +40,12 @@ struct reader {
 	struct sriov_uses *u;
 	struct disk *disk;
 	size_t n_disks, room_disks;
-	char *mounts, *swaps, *routes, *routes6, *addresses6;
-	char *iomem;
+	struct routes routes;
+	char *mounts, *swaps, *addresses6, *iomem;
 	bool console; /* a frame buffer has it */
 };
 
-static int grow(void **array, size_t n, size_t *room, size_t size)
+int grow_array(void **array, size_t n, size_t *room, size_t size)
 {
 	size_t want = *room ? 2 * *room : 16;
 	void *more;
@@ -76,7 +76,7 @@ static int note(struct reader *r, struct bdf b, const char *fmt, ...)
 	for (char *c = use.text; *c; c++)
 		if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e)
 			*c = '?';
-	e = grow((void **)&u->use, u->n, &u->room, sizeof(*u->use));
+	e = grow_array((void **)&u->use, u->n, &u->room, sizeof(*u->use));
 	if (!e)
 		u->use[u->n++] = use;
 	return e;
@@ -146,8 +146,8 @@ static bool has_part(const char *path, const char *name)
 
 static int add_disk(struct reader *r, struct bdf b, const char *name)
 {
-	int e = grow((void **)&r->disk, r->n_disks, &r->room_disks,
-	             sizeof(*r->disk));
+	int e = grow_array((void **)&r->disk, r->n_disks, &r->room_disks,
+	                   sizeof(*r->disk));
 
 	if (e)
 		return e;
@@ -310,30 +310,22 @@ static int see_block(const char *name, void *arg)
 
 /* ---- interfaces ---------------------------------------------------------- */
 
-/* Connected routes are there while an interface is up and has an address; so
- * is one that is a next hop among several of a route, of which the file shows
- * the first alone (route.c). */
 static int see_routes(struct reader *r, struct bdf b, const char *name)
 {
-	bool any = false;
+	const struct routed *said = routes_of(&r->routes, name);
 
-	for (const char *l = r->routes; l && *l; l = next_line(l)) {
-		if (!word_is(l, name))
-			continue;
-		if (word_is(word(l, 1), "00000000"))
-			return note(r, b, "%s has the default route", name);
-		any = true;
-	}
-	return any ? note(r, b, "%s is up with an address", name) : 0;
+	if (!said || !said->any)
+		return 0;
+	return said->all ? note(r, b, "%s has the default route", name)
+	                 : note(r, b, "%s is up with an address", name);
 }
 
 static int see_routes6(struct reader *r, struct bdf b, const char *name)
 {
-	for (const char *l = r->routes6; l && *l; l = next_line(l))
-		if (word_is(word(l, 9), name) && word_is(word(l, 1), "00") &&
-		    !(strtoul(word(l, 8), NULL, 16) & ROUTE_REJECTS))
-			return note(r, b, "%s has the IPv6 default route",
-			            name);
+	const struct routed *said = routes_of(&r->routes, name);
+
+	if (said && said->all6)
+		return note(r, b, "%s has the IPv6 default route", name);
 	/* Every interface that is up has one of scope link (20). */
 	for (const char *l = r->addresses6; l && *l; l = next_line(l))
 		if (word_is(word(l, 5), name) && !word_is(word(l, 3), "20"))
@@ -502,8 +494,6 @@ static int read_files(struct reader *r)
 		char **to;
 	} files[] = {
 		{ "proc/swaps", &r->swaps },
-		{ "proc/net/route", &r->routes },
-		{ "proc/net/ipv6_route", &r->routes6 },
 		{ "proc/net/if_inet6", &r->addresses6 },
 		{ "proc/iomem", &r->iomem },
 	};
@@ -519,7 +509,7 @@ static int read_files(struct reader *r)
 	}
 	for (size_t i = 0; !e && i < ARRAY_SIZE(files); i++)
 		e = read_text(r->root_fd, files[i].path, files[i].to);
-	return e;
+	return e ? e : routes_read(r->root_fd, &r->routes);
 }
 
 static int walk(struct reader *r)
@@ -561,8 +551,7 @@ int sriov_uses_read(int root_fd, struct sriov_uses **ret)
 		e = each_open_screen(root_fd, see_screen, &r);
 	free(r.mounts);
 	free(r.swaps);
-	free(r.routes);
-	free(r.routes6);
+	free(r.routes.at);
 	free(r.addresses6);
 	free(r.iomem);
 	free(r.disk);

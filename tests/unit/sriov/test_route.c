@@ -146,7 +146,7 @@ static void test_unread(void **state)
 
 	tree_put(t, "", "proc/net/route/x");
 	assert_int_equal(sriov_route_functions(t->root_fd, NULL, 0, b, &n),
-	                 -EIO);
+	                 -EISDIR);
 }
 
 int main(void)

@@ -307,6 +307,26 @@ static void test_many_mounts(void **state)
 	assert_string_equal(uses(t, DISK), "sda1 is mounted at /data");
 }
 
+/* A router, of whose million routes the last one counts as the first does. */
+static void test_many_routes(void **state)
+{
+	static const char line[] = "eth1\t0002000A\t0102000A\t0003\t0\t0\t0\t"
+				   "00FFFFFF\t0\t0\t0\n";
+	static const char last[] = "eth0\t00000000\t0202000A\t0003\n";
+	const size_t n = 1000000, len = strlen(line);
+	char *text = malloc(n * len + sizeof(last));
+	struct tree *t = *state;
+
+	assert_non_null(text);
+	for (size_t i = 0; i < n; i++)
+		memcpy(text + i * len, line, len);
+	memcpy(text + n * len, last, sizeof(last));
+	tree_link(t, PCI_OF(NIC "/net/eth0"), "sys/class/net/eth0");
+	tree_put(t, text, "proc/net/route");
+	free(text);
+	assert_string_equal(uses(t, NIC), "eth0 has the default route");
+}
+
 /* A link that cannot be read could be that of a mounted disk: it is not "of no
  * function". A file beside the links is none. */
 static void test_links(void **state)
@@ -357,6 +377,7 @@ int main(void)
 		T(test_many_screens),
 		T(test_unread),
 		T(test_many_mounts),
+		T(test_many_routes),
 		T(test_firmware_screen),
 	};
 
