@@ -339,6 +339,8 @@ const char *action_nvme_command(const struct pol_action *a, char *buf,
 {
 	struct pen t = { .buf = buf, .size = size };
 
+	if (size)
+		buf[0] = '\0';
 	if (a->op == POL_OP_NVME_KEEP)
 		command_keep(a, &t);
 	else
