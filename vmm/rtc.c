@@ -36,7 +36,7 @@ enum {
 
 	A_UPDATING = 0x80,
 	A_RATE = 0x0f,
-	A_HELD = 0x60, /* with either of bits 4: the divider stands */
+	A_HELD = 0x60, /* with either of bit 4: the divider is in reset */
 	A_RUNNING = 0x26,
 	B_SET = 0x80,
 	B_PERIODIC = 0x40, /* as in C */
@@ -61,9 +61,8 @@ struct rtc {
 	uint8_t cell[CELLS]; /* those of the date: while the clock stands */
 	int64_t offset;      /* ticks, to the host's time */
 	int64_t seen;        /* until then is in `flags` what has happened */
-	int64_t due; /* of the timer; 0 = it does not run, -1 = who knows */
-	int64_t fraction; /* of a second, at which a clock that stands is */
-	uint8_t flags;    /* of C */
+	int64_t due;   /* of the timer; 0 = it does not run, -1 = who knows */
+	uint8_t flags; /* of C */
 	bool line;
 };
 
@@ -88,9 +87,15 @@ static int64_t host_ticks(void)
 	       (int64_t)t.tv_nsec * RTC_HZ / NS_PER_S;
 }
 
+static bool held(const struct rtc *r)
+{
+	return (r->cell[REG_A] & A_HELD) == A_HELD;
+}
+
+/* The date does; the divider, and with it periods, only where it is held. */
 static bool stands(const struct rtc *r)
 {
-	return r->cell[REG_B] & B_SET || (r->cell[REG_A] & A_HELD) == A_HELD;
+	return r->cell[REG_B] & B_SET || held(r);
 }
 
 static uint8_t coded(const struct rtc *r, unsigned v)
@@ -145,7 +150,7 @@ static int64_t shown(const struct rtc *r)
 		.sec = decoded(r, c[SECONDS]),
 	};
 
-	return rtc_seconds_of(&d) * RTC_HZ + r->fraction;
+	return rtc_seconds_of(&d);
 }
 
 /* ---- what happens -------------------------------------------------------- */
@@ -168,30 +173,28 @@ static unsigned alarm_cell(const struct rtc *r, unsigned i)
 	return i == HOURS_ALARM ? decoded_hour(r, v) : decoded(r, v);
 }
 
-/* In ticks; -1 = never. */
+/* In ticks, or RTC_NEVER. */
 static int64_t next_alarm(const struct rtc *r, int64_t after)
 {
 	const int64_t s = rtc_alarm_after(
 		seconds(after), alarm_cell(r, HOURS_ALARM),
 		alarm_cell(r, MINUTES_ALARM), alarm_cell(r, SECONDS_ALARM));
 
-	return s < 0 ? -1 : s * RTC_HZ;
+	return s == RTC_NEVER ? RTC_NEVER : s * RTC_HZ;
 }
 
 static uint8_t happened(const struct rtc *r, int64_t from, int64_t to)
 {
 	const int p = period(r);
-	int64_t alarm;
 	uint8_t what = 0;
 
 	if (to <= from)
 		return 0;
 	if (p >= 0 && from >> p != to >> p)
 		what |= B_PERIODIC;
-	if (seconds(from) == seconds(to))
+	if (stands(r) || seconds(from) == seconds(to))
 		return what;
-	alarm = next_alarm(r, from);
-	if (alarm >= 0 && alarm <= to)
+	if (next_alarm(r, from) <= to)
 		what |= B_ALARM;
 	return what | B_UPDATED;
 }
@@ -201,37 +204,36 @@ static int64_t look(struct rtc *r)
 {
 	const int64_t now = host_ticks() + r->offset;
 
-	if (!stands(r))
+	if (!held(r))
 		r->flags |= happened(r, r->seen, now);
 	r->seen = now;
 	return now;
 }
 
-static int64_t sooner(int64_t a, int64_t b)
-{
-	return b < 0 || (a >= 0 && a < b) ? a : b;
-}
-
-/* When the next interrupt that is wanted will be; -1 = never. */
+/* When the next interrupt that is wanted will be, or RTC_NEVER. */
 static int64_t next(const struct rtc *r)
 {
 	const uint8_t want = r->cell[REG_B];
 	const int p = period(r);
-	int64_t t = -1;
+	int64_t t = RTC_NEVER;
 
-	if (r->line || stands(r))
-		return -1;
+	if (r->line || held(r))
+		return RTC_NEVER;
 	if (want & B_PERIODIC && p >= 0)
-		t = ((r->seen >> p) + 1) << p;
+		t = ((r->seen >> p) + 1) * (1 << p);
+	if (stands(r))
+		return t;
 	if (want & B_UPDATED)
-		t = sooner(t, (seconds(r->seen) + 1) * RTC_HZ);
+		t = MIN(t, (seconds(r->seen) + 1) * RTC_HZ);
 	if (want & B_ALARM)
-		t = sooner(t, next_alarm(r, r->seen));
+		t = MIN(t, next_alarm(r, r->seen));
 	return t;
 }
 
-/* `due` 0 = not at all. Rounded up: one that fires early would fire again. */
-static void set_timer(struct rtc *r, int64_t due)
+/* `due` 0 = not at all. Rounded up: one that fires early would fire again.
+ * False: somebody has set the host's clock, maybe since it was looked at, and
+ * no event will tell of it any more. */
+static bool set_timer(struct rtc *r, int64_t due)
 {
 	const struct itimerspec t = {
 		.it_value = {
@@ -240,16 +242,18 @@ static void set_timer(struct rtc *r, int64_t due)
 		                   RTC_HZ,
 		},
 	};
+	int e;
 
 	if (due == r->due)
-		return;
-	r->due = due;
-	(void)timerfd_settime(r->timer_fd,
-	                      TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &t,
-	                      NULL);
+		return true;
+	e = timerfd_settime(r->timer_fd,
+	                    TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &t,
+	                    NULL);
+	r->due = e ? -1 : due;
+	return !e || errno != ECANCELED;
 }
 
-static void settle(struct rtc *r)
+static bool settled(struct rtc *r)
 {
 	const bool line = r->flags & r->cell[REG_B] & B_INTERRUPTS;
 	int64_t t;
@@ -259,38 +263,33 @@ static void settle(struct rtc *r)
 		kvm_irq_line(r->vm, GSI_RTC, line);
 	}
 	t = next(r);
-	set_timer(r, t < 0 ? 0 : MAX(t - r->offset, 1));
+	return set_timer(r, t == RTC_NEVER ? 0 : MAX(t - r->offset, 1));
+}
+
+static void settle(struct rtc *r)
+{
+	while (!settled(r))
+		(void)look(r);
 }
 
 /* ---- registers ----------------------------------------------------------- */
 
-/* From memory on to a clock that runs. */
-static void go_on(struct rtc *r)
+/* From memory on, `phase` ticks into its second. */
+static void go_on(struct rtc *r, int64_t phase)
 {
-	r->seen = shown(r);
+	r->seen = shown(r) * RTC_HZ + phase;
 	r->offset = r->seen - host_ticks();
-}
-
-static void stand(struct rtc *r, int64_t now)
-{
-	show(r, now);
-	r->fraction = fraction(now);
 }
 
 static void write_a(struct rtc *r, int64_t now, uint8_t v)
 {
-	const bool stood = stands(r);
+	const bool was_held = held(r), stood = stands(r);
 
 	r->cell[REG_A] = v & (A_UPDATING - 1);
-	if (!stands(r)) {
-		if (stood)
-			go_on(r);
-		return;
-	}
-	if (!stood)
-		stand(r, now);
-	if ((v & A_HELD) == A_HELD)
-		r->fraction = RTC_HZ / 2;
+	if (was_held && !held(r))
+		go_on(r, RTC_HZ / 2);
+	if (!stood && stands(r))
+		show(r, now);
 }
 
 static void write_b(struct rtc *r, int64_t now, uint8_t v)
@@ -299,10 +298,10 @@ static void write_b(struct rtc *r, int64_t now, uint8_t v)
 
 	/* By the form that the registers had. */
 	if (v & B_SET && !stood)
-		stand(r, now);
+		show(r, now);
 	r->cell[REG_B] = v & B_SET ? v & B_STANDING : v;
 	if (stood && !stands(r))
-		go_on(r);
+		go_on(r, fraction(now));
 }
 
 static bool of_date(unsigned i)
@@ -317,10 +316,10 @@ static void write_date(struct rtc *r, int64_t now, unsigned i, uint8_t v)
 	const bool runs = !stands(r);
 
 	if (runs)
-		stand(r, now);
+		show(r, now);
 	r->cell[i] = v;
 	if (runs)
-		go_on(r);
+		go_on(r, fraction(now));
 }
 
 static void write_cell(struct rtc *r, int64_t now, unsigned i, uint8_t v)

@@ -19,10 +19,11 @@
  *   can come. It is armed by the host's time of day, and the kernel tells when
  *   that is set.
  *
- *   While bit SET of B is on, or the divider is held in reset, the clock
- * stands, and the registers are memory; from there it goes on (data sheet,
- * "Update cycle"), half a second before its next one where the divider was
- * held.
+ *   While bit SET of B is on, or the divider is held in reset, the date
+ *   stands, and its registers are memory; from there it goes on (data sheet,
+ *   "Update cycle"). SET leaves the divider alone: periods go on, and the next
+ *   second comes when it would have. A divider that was held begins half a
+ *   second before it.
  *
  * Limits: no square wave, no daylight saving. Sleep is not left by an alarm
  * (machine.md).
@@ -54,9 +55,10 @@ struct rtc_date rtc_date_of(int64_t seconds);
 /* And back. Too many days, hours ... are carried over; a month that is none is
  * January. The day of the week is not looked at. */
 int64_t rtc_seconds_of(const struct rtc_date *date);
-/* The first time later than `seconds` that has them; RTC_ANY is any. -1: there
- * is no such hour, minute or second. */
+/* The first time later than `seconds` that has them; RTC_ANY is any. RTC_NEVER:
+ * there is no such hour, minute or second. */
 #define RTC_ANY 0xffu
+#define RTC_NEVER INT64_MAX
 int64_t rtc_alarm_after(int64_t seconds, unsigned hour, unsigned min,
                         unsigned sec);
 

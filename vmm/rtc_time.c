@@ -88,7 +88,7 @@ int64_t rtc_alarm_after(int64_t seconds, unsigned hour, unsigned min,
 
 	if ((hour > 23 && hour != RTC_ANY) || (min > 59 && min != RTC_ANY) ||
 	    (sec > 59 && sec != RTC_ANY))
-		return -1;
+		return RTC_NEVER;
 	/* A day's hours, an hour's minutes, a minute's seconds, twice. */
 	for (seconds++;; seconds += step) {
 		const struct rtc_date d = rtc_date_of(seconds);

@@ -3,6 +3,7 @@
  * The PC's clock as a guest meets it, with a host's clock that is set by hand;
  * the calendar against the C library's.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -48,6 +49,7 @@ enum {
 
 static struct {
 	uint64_t now, due; /* 0 = not armed */
+	uint64_t back;     /* by which it is set, before it is armed */
 	unsigned armed;    /* how often it was set */
 	bool line;
 } host;
@@ -69,7 +71,12 @@ int timerfd_settime(int ufd, int flags, const struct itimerspec *utmr,
 	host.due = (uint64_t)utmr->it_value.tv_sec * NS_PER_S +
 	           (uint64_t)utmr->it_value.tv_nsec;
 	host.armed++;
-	return 0;
+	if (!host.back)
+		return 0;
+	host.now -= host.back;
+	host.back = 0;
+	errno = ECANCELED;
+	return -1;
 }
 
 /* KVM's: a pin, and nothing else. */
@@ -95,7 +102,7 @@ static int setup(void **state)
 	struct vm *vm = calloc(1, sizeof(*vm));
 
 	host.now = START;
-	host.due = host.armed = 0;
+	host.due = host.back = host.armed = 0;
 	host.line = false;
 	*state = vm;
 	return !vm || bus_new(&vm->pio) < 0 || rtc_new(vm, &vm->rtc) < 0;
@@ -197,6 +204,11 @@ static bool matches(int64_t t, unsigned hour, unsigned min, unsigned sec)
 	       (sec == RTC_ANY || sec == t % 60);
 }
 
+static bool never(int64_t from, unsigned hour, unsigned min, unsigned sec)
+{
+	return rtc_alarm_after(from, hour, min, sec) == RTC_NEVER;
+}
+
 static void alarms(void **state)
 {
 	static const unsigned of[] = { 0, 5, 23, 30, 59, RTC_ANY };
@@ -208,15 +220,15 @@ static void alarms(void **state)
 		int64_t t = from + 1;
 
 		if (h == 30 || h == 59) {
-			assert_int_equal(rtc_alarm_after(from, h, m, s), -1);
+			assert_true(never(from, h, m, s));
 			continue;
 		}
 		while (!matches(t, h, m, s))
 			t++;
 		assert_int_equal(rtc_alarm_after(from, h, m, s), t);
 	}
-	assert_int_equal(rtc_alarm_after(0, 1, 60, 0), -1);
-	assert_int_equal(rtc_alarm_after(0, 1, 0, 60), -1);
+	assert_true(never(0, 1, 60, 0));
+	assert_true(never(0, 1, 0, 60));
 }
 
 /* ---- the clock ----------------------------------------------------------- */
@@ -403,6 +415,47 @@ static void every_second(void **state)
 	assert_int_equal(host.due, 0);
 }
 
+/* The divider runs on meanwhile: seconds are in step with those before. */
+static void is_set_in_step(void **state)
+{
+	struct vm *vm = *state;
+
+	out(vm, B, BCD_24H | SET);
+	later(vm, 600 * MS);
+	out(vm, B, BCD_24H);
+	later(vm, 149 * MS);
+	assert_int_equal(in(vm, SECONDS), 0x57);
+	later(vm, 2 * MS);
+	assert_int_equal(in(vm, SECONDS), 0x58);
+}
+
+/* ... and so do periods. */
+static void periods_while_it_is_set(void **state)
+{
+	struct vm *vm = *state;
+
+	out(vm, B, BCD_24H | PERIODIC | ALARM | SET);
+	later(vm, MS);
+	assert_int_equal(in(vm, C), IRQ | PERIODIC);
+	assert_int_not_equal(host.due, 0);
+	later(vm, 2 * NS_PER_S);
+	assert_int_equal(in(vm, C), IRQ | PERIODIC);
+	IS(vm, 0x20, 0x24, 0x12, 0x31, 0x23, 0x59, 0x57);
+	/* Held, not at all. */
+	out(vm, A, 0x76);
+	assert_int_equal(host.due, 0);
+	later(vm, NS_PER_S);
+	assert_int_equal(in(vm, C), 0);
+	/* From its release on it counts, and the date does not yet. */
+	out(vm, A, 0x26);
+	later(vm, 300 * MS);
+	out(vm, B, BCD_24H);
+	later(vm, 199 * MS);
+	assert_int_equal(in(vm, SECONDS), 0x57);
+	later(vm, 2 * MS);
+	assert_int_equal(in(vm, SECONDS), 0x58);
+}
+
 static void an_alarm(void **state)
 {
 	struct vm *vm = *state;
@@ -427,6 +480,30 @@ static void an_alarm(void **state)
 	assert_int_equal(host.due, 0);
 }
 
+/* Whoever takes the century's cell for memory is there at once. */
+static void before_1970(void **state)
+{
+	static const unsigned of[] = { UPDATED, ALARM, PERIODIC };
+	struct vm *vm = *state;
+
+	out(vm, CENTURY, 0);
+	IS(vm, 0x00, 0x24, 0x12, 0x31, 0x23, 0x59, 0x57);
+	out(vm, HOURS_ALARM, 0xff);
+	out(vm, MINUTES_ALARM, 0xff);
+	out(vm, SECONDS_ALARM, 0xff);
+	for (unsigned i = 0; i < ARRAY_SIZE(of); i++) {
+		in(vm, C);
+		out(vm, B, BCD_24H | of[i]);
+		assert_in_range(host.due - host.now, 1, NS_PER_S);
+		later(vm, NS_PER_S);
+		assert_true(host.line);
+		assert_int_equal(in(vm, C) & (IRQ | of[i]), IRQ | of[i]);
+	}
+	out(vm, B, BCD_24H | ALARM);
+	out(vm, SECONDS_ALARM, 0x99);
+	assert_int_equal(host.due, 0);
+}
+
 /* Somebody sets the host's clock back, of which the kernel tells. */
 static void host_is_set(void **state)
 {
@@ -438,6 +515,12 @@ static void host_is_set(void **state)
 	assert_in_range(host.due - host.now, 1, NS_PER_S);
 	later(vm, NS_PER_S);
 	assert_true(host.line);
+	/* And just then: who arms the timer is told, and nobody else. */
+	in(vm, C);
+	out(vm, B, BCD_24H);
+	host.back = 3600 * NS_PER_S;
+	out(vm, B, BCD_24H | UPDATED);
+	assert_in_range(host.due - host.now, 1, NS_PER_S);
 }
 
 /* ---- harm ---------------------------------------------------------------- */
@@ -475,13 +558,16 @@ int main(void)
 		TEST(tells_the_time),
 		TEST(is_set),
 		TEST(is_set_while_it_runs),
+		TEST(is_set_in_step),
 		TEST(warns_of_its_update),
 		TEST(keeps_its_memory),
 		TEST(can_be_polled),
 		TEST(periods),
 		TEST(is_quiet_until_read),
 		TEST(every_second),
+		TEST(periods_while_it_is_set),
 		TEST(an_alarm),
+		TEST(before_1970),
 		TEST(host_is_set),
 		TEST(any_access),
 	};
