@@ -80,7 +80,17 @@ is_stuck() {
 	rfl=${now##*RFL=}
 	[[ $now == *HLT=0* ]] && ((!(16#${rfl%% *} & 0x200))) || return 1
 	STUCK[$now]=$((${STUCK[$now]:-0} + 1))
-	[ "${STUCK[$now]}" -gt 5 ]
+	[ "${STUCK[$now]}" -gt 5 ] || return 1
+	keep_state
+}
+
+# Where it stands, for who wants to know why.
+keep_state() {
+	local ask
+	for ask in "info registers -a" "x /16i \$pc-24" "x /64gx \$sp" "info lapic" "info pic"; do
+		# shellcheck disable=SC2086  # words on purpose
+		"$LAB_DIR/lab" monitor "$LOG" $ask || true
+	done >"$LOG/stuck.log" 2>&1
 }
 
 # KVM emulated under KVM emulated: now and then a guest deadlocks there that never does on hardware.

@@ -110,7 +110,7 @@ cat >/run/policy.yaml <<-END
 	    initrd: /var/lib/fairlead/images/initrd.img
 	    cmdline: "$(guest_cmdline fl.mode=idle)"
 	  - name: set
-	    cpus: { count: 4, sockets: 2, threads: 2, pin: "0-1" }
+	    cpus: { count: 4, sockets: 2, threads: 2, pin: "1-2" }
 	    memory: 256M
 	    kernel: /var/lib/fairlead/images/vmlinuz
 	    initrd: /var/lib/fairlead/images/initrd.img
@@ -162,7 +162,7 @@ step "a set for all"
 run_guest set set
 pid=$(guest_pid set)
 for i in 0 1 2 3; do
-	equal "vcpu$i's CPUs" "$(allowed "$(thread "$pid" vcpu$i)")" 0-1
+	equal "vcpu$i's CPUs" "$(allowed "$(thread "$pid" vcpu$i)")" 1-2
 done
 ask_topology set
 equal "set" "$(topology_of set)" "$(want_topology 2 1 2)"
