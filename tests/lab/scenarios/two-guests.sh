@@ -1,7 +1,7 @@
 #!/bin/bash
 # Two guests for ten minutes, each with a VF and a virtio NIC, all four of which are busy: nothing lost or damaged.
 # lab: devices=igb timeout=1500 quiet=120 tries=2
-# check: no, until it has been seen to pass in the lab
+# check: long
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-device.sh"
 . "$LAB_DIR/lib-net.sh"
