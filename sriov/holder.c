@@ -8,6 +8,11 @@
  * reads "anon_inode:[vfio-device]" and names nothing. The VMM of this
  * project keeps the group open, as QEMU and others do.
  *
+ * A link is read from the root of the mount that the file was opened by, where
+ * that mount is in no tree any more: who is given a descriptor by a daemon with
+ * mounts of its own, as systemd makes them, has "/vfio/12" open once the daemon
+ * has ended.
+ *
  * A process that ends or closes while it is read is passed over.
  */
 
@@ -18,7 +23,8 @@
 #include "sriov/priv.h"
 
 #define TARGET 64
-#define VFIO "/dev/vfio/"
+#define DEV "/dev"
+#define VFIO DEV "/vfio/"
 
 struct entry {
 	struct sriov_holder holder;
@@ -63,21 +69,27 @@ static int add(struct walk *w, const char *node)
 	return 0;
 }
 
+static bool is_asked(const struct walk *w, const char *node)
+{
+	return !strncmp(node, w->prefix, strlen(w->prefix)) &&
+	       strcmp(node, VFIO "vfio") != 0;
+}
+
 static int visit_fd(const char *name, void *arg)
 {
 	struct walk *w = arg;
-	char path[2 * TARGET], target[TARGET];
+	char path[2 * TARGET], node[sizeof(DEV) - 1 + TARGET] = DEV;
+	char *target = node + sizeof(DEV) - 1;
 	ssize_t n;
 
 	snprintf(path, sizeof(path), "%s/%.*s", w->dir, TARGET - 1, name);
-	n = readlinkat(w->root_fd, path, target, sizeof(target) - 1);
-	if (n < 0 || n == (ssize_t)sizeof(target) - 1)
+	n = readlinkat(w->root_fd, path, target, TARGET - 1);
+	if (n < 0 || n == TARGET - 1)
 		return 0; /* gone, or longer than any that is asked for */
 	target[n] = '\0';
-	if (strncmp(target, w->prefix, strlen(w->prefix)) != 0 ||
-	    !strcmp(target, VFIO "vfio"))
-		return 0;
-	return add(w, target);
+	if (is_asked(w, target))
+		return add(w, target);
+	return is_asked(w, node) ? add(w, node) : 0;
 }
 
 /* A process that may not be looked at could be the one: an error, unless it

@@ -188,6 +188,20 @@ static void test_holder_by_cdev(void **state)
 	check_holder(t, 0, 0, "");
 }
 
+/* Opened below a mount of /dev that is gone with its daemon's namespace. */
+static void test_holder_by_lost_mount(void **state)
+{
+	struct tree *t = *state;
+
+	tree_link(t, "/vfio/vfio", "proc/70/fd/3");
+	tree_link(t, "/vfio/2", "proc/70/fd/4");
+	tree_link(t, "/vfio20", "proc/70/fd/5");
+	check_holder(t, 0, 0, "");
+	tree_put(t, "vmm\n", "proc/71/comm");
+	tree_link(t, "/vfio/20", "proc/71/fd/9");
+	check_holder(t, 0, 71, "vmm");
+}
+
 static void test_node(void **state)
 {
 	struct tree *t = *state;
@@ -276,9 +290,9 @@ int main(void)
 		T(test_resets),         T(test_no_pf),
 		T(test_pf_between),     T(test_walk),
 		T(test_cdev),           T(test_holder_by_group),
-		T(test_holder_by_cdev), T(test_holder_ended),
-		T(test_root_port),      T(test_node),
-		T(test_describe),
+		T(test_holder_by_cdev), T(test_holder_by_lost_mount),
+		T(test_holder_ended),   T(test_root_port),
+		T(test_node),           T(test_describe),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
