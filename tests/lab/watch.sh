@@ -67,24 +67,29 @@ check_machine() {
 		console_says '^lab: up' >/dev/null || give_up 124 "L1 did not come up in $took s"
 		give_up 124 "no end after ${OPT[timeout]} s"
 	fi
+	! peer_panics || silent "QEMU's guest panicked"
 	quiet=$(silence)
 	((quiet < OPT[quiet])) || silent "nothing was written for $quiet s"
 	if ((quiet < 10)); then STUCK=(); elif is_stuck; then silent "L1's processor stands still"; fi
 }
 
+# Where one may be lost so: never one of ours.
+peer_panics() { ((OPT[tries] > 1)) && [ "${OPT[time]}" = icount ] && grep -qas 'Kernel panic' "$LOG"/qemu-*.log; }
+
 # A guest's guest that waits for a lock which nobody gives back, with interrupts off (of RFL, bit 9): but for L1's ticks
 # the registers are the same however often one looks. That need not be waited out.
 is_stuck() {
 	local now rfl
+	# One of several waits for another, which has no turn while this machine is busy.
+	[ "${OPT[smp]}" = 1 ] || return 1
 	now=$("$LAB_DIR/lab" monitor "$LOG" info registers | grep -E '^R[A-Z0-9]+ ?=') || return 1
 	rfl=${now##*RFL=}
 	[[ $now == *HLT=0* ]] && ((!(16#${rfl%% *} & 0x200))) || return 1
 	STUCK[$now]=$((${STUCK[$now]:-0} + 1))
-	[ "${STUCK[$now]}" -gt 5 ] || return 1
-	keep_state
+	[ "${STUCK[$now]}" -gt 5 ]
 }
 
-# Where it stands, for who wants to know why.
+# Where L1 stands, for who wants to know why.
 keep_state() {
 	local ask
 	for ask in "info registers -a" "x /16i \$pc-24" "x /64gx \$sp" "info lapic" "info pic"; do
@@ -96,6 +101,7 @@ keep_state() {
 # KVM emulated under KVM emulated: now and then a guest deadlocks there that never does on hardware.
 # A scenario may allow for it by a number of tries, and the run says when it used one.
 silent() { # REASON
+	keep_state
 	((OPT[tries] > 1)) || give_up 124 "$1"
 	echo "lab: $1, scenario was at: $(last_step); starting over, $((OPT[tries] - 1)) tries left" >&2
 	stop_machine
