@@ -46,6 +46,10 @@ $(sim_three_nics tenant trunk)
 YAML
 refused FL-0779 "does not run" "$FAIRLEAD" apply "$POLICY"
 equal "VFs" "$(cat "$SIM/sriov_numvfs")" 0
+expect "early: all but what goes into its bridge" "$FAIRLEAD" apply --early "$POLICY"
+equal "VFs" "$(cat "$SIM/sriov_numvfs")" 3
+equal "mode" "$(devlink -j dev eswitch show "$DEV" | jq -r '.dev[].mode')" switchdev
+expect "back" "$FAIRLEAD" restore
 
 step "with it"
 ovs_start
