@@ -288,6 +288,30 @@ bool sysfs_exists(int root_fd, const char *path);
 _must_check_ int sysfs_each(int root_fd, const char *dir,
                             int (*fn)(const char *name, void *arg), void *arg);
 
+/* ---- lib.c: libraries that few uses of a program need ---------------------
+ *
+ * What a short command does is less than the start of what it links. Such a
+ * library is loaded by who needs it, into a struct of his:
+ *
+ *   struct names { LIB_FN(pci_alloc); ... };
+ *   static const struct lib_symbol symbols[] = {
+ *           LIB_SYMBOL(struct names, pci_alloc), ... };
+ *
+ * It stays loaded.
+ */
+#define LIB_FN(fn) __typeof__(&(fn)) fn
+#define LIB_SYMBOL(type, fn)                                                   \
+	{                                                                      \
+#fn, offsetof(type, fn)                                        \
+	}
+struct lib_symbol {
+	const char *name;
+	size_t at; /* of the pointer, in the struct */
+};
+/* -ENOENT: there is no such library, or it lacks one of them. */
+_must_check_ int lib_load(const char *name, const struct lib_symbol *symbols,
+                          size_t n, void *ret);
+
 enum log_level {
 	LOG_LVL_ERROR,
 	LOG_LVL_WARN,

@@ -46,4 +46,4 @@ SRCS_cli := \
 	up.c \
 	whose.c \
 
-LIBS_cli := -lexpat -ljansson -lseccomp
+LIBS_cli := -ljansson

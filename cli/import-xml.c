@@ -15,7 +15,35 @@
 
 #define DEPTH_MAX 32
 
+struct expat {
+	LIB_FN(XML_ParserCreate);
+	LIB_FN(XML_SetUserData);
+	LIB_FN(XML_SetElementHandler);
+	LIB_FN(XML_SetCharacterDataHandler);
+	LIB_FN(XML_SetStartDoctypeDeclHandler);
+	LIB_FN(XML_Parse);
+	LIB_FN(XML_StopParser);
+	LIB_FN(XML_GetCurrentLineNumber);
+	LIB_FN(XML_GetErrorCode);
+	LIB_FN(XML_ErrorString);
+	LIB_FN(XML_ParserFree);
+};
+static const struct lib_symbol symbols[] = {
+	LIB_SYMBOL(struct expat, XML_ParserCreate),
+	LIB_SYMBOL(struct expat, XML_SetUserData),
+	LIB_SYMBOL(struct expat, XML_SetElementHandler),
+	LIB_SYMBOL(struct expat, XML_SetCharacterDataHandler),
+	LIB_SYMBOL(struct expat, XML_SetStartDoctypeDeclHandler),
+	LIB_SYMBOL(struct expat, XML_Parse),
+	LIB_SYMBOL(struct expat, XML_StopParser),
+	LIB_SYMBOL(struct expat, XML_GetCurrentLineNumber),
+	LIB_SYMBOL(struct expat, XML_GetErrorCode),
+	LIB_SYMBOL(struct expat, XML_ErrorString),
+	LIB_SYMBOL(struct expat, XML_ParserFree),
+};
+
 struct reader {
+	struct expat lib;
 	XML_Parser xml;
 	struct xml_network *to;
 	struct xml_vf *vf;       /* of the interface that is open */
@@ -37,7 +65,7 @@ static void stop(struct reader *r, const char *why)
 {
 	if (!r->wrong)
 		r->wrong = why;
-	XML_StopParser(r->xml, XML_FALSE);
+	r->lib.XML_StopParser(r->xml, XML_FALSE);
 }
 
 static bool number(const XML_Char **atts, const char *name, uint64_t max,
@@ -208,11 +236,11 @@ static int read_with(struct reader *r, const char *text, size_t len,
 {
 	bool good;
 
-	XML_SetUserData(r->xml, r);
-	XML_SetElementHandler(r->xml, on_begin, on_end);
-	XML_SetCharacterDataHandler(r->xml, on_text);
-	XML_SetStartDoctypeDeclHandler(r->xml, on_doctype);
-	good = XML_Parse(r->xml, text, (int)len, 1) == XML_STATUS_OK;
+	r->lib.XML_SetUserData(r->xml, r);
+	r->lib.XML_SetElementHandler(r->xml, on_begin, on_end);
+	r->lib.XML_SetCharacterDataHandler(r->xml, on_text);
+	r->lib.XML_SetStartDoctypeDeclHandler(r->xml, on_doctype);
+	good = r->lib.XML_Parse(r->xml, text, (int)len, 1) == XML_STATUS_OK;
 	if (good && r->networks && !r->hostdev) {
 		good = false;
 		r->wrong = "its network is not of mode hostdev";
@@ -223,10 +251,11 @@ static int read_with(struct reader *r, const char *text, size_t len,
 	if (good)
 		return 0;
 	diag_fail(d, -EBADMSG, FL_CLI_IMPORT, "cannot import it, in line %lu",
-	          XML_GetCurrentLineNumber(r->xml));
+	          r->lib.XML_GetCurrentLineNumber(r->xml));
 	diag_why(d, "%s",
 	         r->wrong ? r->wrong
-	                  : XML_ErrorString(XML_GetErrorCode(r->xml)));
+	                  : r->lib.XML_ErrorString(
+				    r->lib.XML_GetErrorCode(r->xml)));
 	diag_mend(d, "give it one network as `virsh net-dumpxml` prints it");
 	return -EBADMSG;
 }
@@ -245,10 +274,17 @@ int xml_read(const char *text, size_t len, struct xml_network *ret,
 		             "prints it");
 		return -EFBIG;
 	}
-	r.xml = XML_ParserCreate(NULL);
+	e = lib_load("libexpat.so.1", symbols, ARRAY_SIZE(symbols), &r.lib);
+	if (e) {
+		diag_fail(d, e, FL_CLI_IMPORT, "cannot import XML");
+		diag_why(d, "libexpat.so.1 is missing, or too old");
+		diag_mend(d, "apt install libexpat1");
+		return e;
+	}
+	r.xml = r.lib.XML_ParserCreate(NULL);
 	if (!r.xml)
 		return -ENOMEM;
 	e = read_with(&r, text, len, d);
-	XML_ParserFree(r.xml);
+	r.lib.XML_ParserFree(r.xml);
 	return e;
 }

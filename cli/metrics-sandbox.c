@@ -12,6 +12,19 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
+struct seccomp {
+	LIB_FN(seccomp_init);
+	LIB_FN(seccomp_rule_add);
+	LIB_FN(seccomp_load);
+	LIB_FN(seccomp_release);
+};
+static const struct lib_symbol symbols[] = {
+	LIB_SYMBOL(struct seccomp, seccomp_init),
+	LIB_SYMBOL(struct seccomp, seccomp_rule_add),
+	LIB_SYMBOL(struct seccomp, seccomp_load),
+	LIB_SYMBOL(struct seccomp, seccomp_release),
+};
+
 static const int allowed[] = {
 	SCMP_SYS(accept4),
 	SCMP_SYS(brk),
@@ -44,35 +57,38 @@ static const int allowed[] = {
 	SCMP_SYS(write),
 };
 
-static int rules(scmp_filter_ctx ctx)
+static int rules(const struct seccomp *lib, scmp_filter_ctx ctx)
 {
 	int r = 0;
 
 	for (size_t i = 0; !r && i < ARRAY_SIZE(allowed); i++)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0);
+		r = lib->seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0);
 	/* Memory without execution, of nobody's file. */
 	if (!r)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-		                     SCMP_A2(SCMP_CMP_MASKED_EQ, 4, 0));
+		r = lib->seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap),
+		                          1, SCMP_A2(SCMP_CMP_MASKED_EQ, 4, 0));
 	if (!r)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-		                     SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+		r = lib->seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket),
+		                          1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
 	return r;
 }
 
 int metrics_shut_in(void)
 {
+	struct seccomp lib;
 	scmp_filter_ctx ctx;
-	int r;
+	int r = lib_load("libseccomp.so.2", symbols, ARRAY_SIZE(symbols), &lib);
 
+	if (r)
+		return r;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
-	ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	ctx = lib.seccomp_init(SCMP_ACT_KILL_PROCESS);
 	if (!ctx)
 		return -ENOMEM;
-	r = rules(ctx);
+	r = rules(&lib, ctx);
 	if (!r)
-		r = seccomp_load(ctx);
-	seccomp_release(ctx);
+		r = lib.seccomp_load(ctx);
+	lib.seccomp_release(ctx);
 	return r;
 }

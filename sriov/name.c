@@ -10,9 +10,21 @@
 
 #include "sriov/priv.h"
 
+struct pci_names {
+	LIB_FN(pci_alloc);
+	LIB_FN(pci_lookup_name);
+	LIB_FN(pci_cleanup);
+};
+static const struct lib_symbol symbols[] = {
+	LIB_SYMBOL(struct pci_names, pci_alloc),
+	LIB_SYMBOL(struct pci_names, pci_lookup_name),
+	LIB_SYMBOL(struct pci_names, pci_cleanup),
+};
+
 /* libpci ends the process on an error unless its handler leaves otherwise; it
  * gives the handler no argument, hence the thread's own pointer. */
 struct names {
+	struct pci_names lib;
 	struct pci_access *access;
 	jmp_buf failed;
 };
@@ -37,26 +49,34 @@ static bool look_up(struct names *n, const struct sriov_fn *f, char *buf,
 	in_use = n;
 	if (setjmp(n->failed))
 		return false;
-	return pci_lookup_name(n->access, buf, (int)size,
-	                       PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE |
-	                               PCI_LOOKUP_NO_NUMBERS,
-	                       f->vendor, f->device) != NULL;
+	return n->lib.pci_lookup_name(n->access, buf, (int)size,
+	                              PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE |
+	                                      PCI_LOOKUP_NO_NUMBERS,
+	                              f->vendor, f->device) != NULL;
+}
+
+static bool find(struct names *n, const struct sriov_fn *f, char *buf,
+                 size_t size)
+{
+	bool found;
+
+	if (lib_load("libpci.so.3", symbols, ARRAY_SIZE(symbols), &n->lib))
+		return false;
+	n->access = n->lib.pci_alloc();
+	n->access->method = PCI_ACCESS_SYS_BUS_PCI;
+	n->access->error = leave;
+	n->access->warning = silent;
+	n->access->debug = silent;
+	found = look_up(n, f, buf, size);
+	in_use = NULL;
+	n->lib.pci_cleanup(n->access);
+	return found;
 }
 
 void sriov_describe(const struct sriov_fn *f, char *buf, size_t size)
 {
-	struct names n = { .access = pci_alloc() };
-	bool found;
+	struct names n = { .access = NULL };
 
-	if (!size)
-		return;
-	n.access->method = PCI_ACCESS_SYS_BUS_PCI;
-	n.access->error = leave;
-	n.access->warning = silent;
-	n.access->debug = silent;
-	found = look_up(&n, f, buf, size);
-	in_use = NULL;
-	pci_cleanup(n.access);
-	if (!found)
+	if (size && !find(&n, f, buf, size))
 		snprintf(buf, size, "%04x:%04x", f->vendor, f->device);
 }
