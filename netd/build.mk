@@ -116,5 +116,5 @@ SRCS_netd := \
 	words.c \
 	worker.c \
 
-LIBS_netd := -lcap-ng -lgcrypt -ljansson -llz4 -llzma -lnftables -lnl-3 -lnl-genl-3 -lseccomp -lsystemd -lz -lzstd
+LIBS_netd := -lcap-ng -lgcrypt -ljansson -llz4 -llzma -lnl-3 -lnl-genl-3 -lseccomp -lsystemd -lz -lzstd
 $(O)/netd/%.o: override CPPFLAGS += -isystem /usr/include/libnl3

@@ -10,6 +10,27 @@
 
 #include "netd/guard.h"
 
+struct nftables {
+	LIB_FN(nft_ctx_new);
+	LIB_FN(nft_ctx_free);
+	LIB_FN(nft_ctx_output_set_flags);
+	LIB_FN(nft_ctx_buffer_output);
+	LIB_FN(nft_ctx_buffer_error);
+	LIB_FN(nft_run_cmd_from_buffer);
+	LIB_FN(nft_ctx_get_error_buffer);
+	LIB_FN(nft_ctx_get_output_buffer);
+};
+static const struct lib_symbol symbols[] = {
+	LIB_SYMBOL(struct nftables, nft_ctx_new),
+	LIB_SYMBOL(struct nftables, nft_ctx_free),
+	LIB_SYMBOL(struct nftables, nft_ctx_output_set_flags),
+	LIB_SYMBOL(struct nftables, nft_ctx_buffer_output),
+	LIB_SYMBOL(struct nftables, nft_ctx_buffer_error),
+	LIB_SYMBOL(struct nftables, nft_run_cmd_from_buffer),
+	LIB_SYMBOL(struct nftables, nft_ctx_get_error_buffer),
+	LIB_SYMBOL(struct nftables, nft_ctx_get_output_buffer),
+};
+
 /* libnftables ends the process where the kernel has no nfnetlink. */
 static int can_talk(void)
 {
@@ -22,29 +43,33 @@ static int can_talk(void)
 /* What it says goes to ret_text, the caller's to free. 0 or negative. */
 static int run(const char *script, unsigned flags, char **ret_text)
 {
+	struct nftables lib;
 	struct nft_ctx *nft;
 	const char *said;
 	int r = can_talk();
 
 	*ret_text = NULL;
+	if (!r)
+		r = lib_load("libnftables.so.1", symbols, ARRAY_SIZE(symbols),
+		             &lib);
 	if (r < 0)
 		return r;
-	nft = nft_ctx_new(NFT_CTX_DEFAULT);
+	nft = lib.nft_ctx_new(NFT_CTX_DEFAULT);
 	if (!nft)
 		return -ENOMEM;
-	nft_ctx_output_set_flags(nft, flags);
-	if (nft_ctx_buffer_output(nft) || nft_ctx_buffer_error(nft)) {
-		nft_ctx_free(nft);
+	lib.nft_ctx_output_set_flags(nft, flags);
+	if (lib.nft_ctx_buffer_output(nft) || lib.nft_ctx_buffer_error(nft)) {
+		lib.nft_ctx_free(nft);
 		return -ENOMEM;
 	}
 	errno = 0;
-	r = nft_run_cmd_from_buffer(nft, script);
+	r = lib.nft_run_cmd_from_buffer(nft, script);
 	if (r)
 		r = errno ? -errno : -EIO;
-	said = r ? nft_ctx_get_error_buffer(nft)
-	         : nft_ctx_get_output_buffer(nft);
+	said = r ? lib.nft_ctx_get_error_buffer(nft)
+	         : lib.nft_ctx_get_output_buffer(nft);
 	*ret_text = strdup(said ? said : "");
-	nft_ctx_free(nft);
+	lib.nft_ctx_free(nft);
 	return r;
 }
 
@@ -152,9 +177,10 @@ static int refused(struct work *w, const struct pol_own *o, int err,
 	          "guest %s: nic %s cannot be guarded", w->req.guest, o->name);
 	diag_why(&w->diag, "%s says spoof-check, and nft: %.*s",
 	         o->network->name, (int)strcspn(why, "\n"), why);
-	diag_mend(&w->diag,
-	          "modprobe nf_tables; or `spoof-check: false` in the "
-	          "network, which then holds for VFs, too");
+	diag_mend(
+		&w->diag,
+		"modprobe nf_tables; apt install libnftables1; or `spoof-check: false` in the "
+		"network, which then holds for VFs, too");
 	return err;
 }
 

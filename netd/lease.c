@@ -9,7 +9,7 @@
 
 const struct lease *lease_find(const struct leases *all, const char *guest)
 {
-	for (size_t i = 0; i < LEASES_MAX; i++)
+	for (size_t i = 0; i < all->used; i++)
 		if (*all->l[i].guest && !strcmp(all->l[i].guest, guest))
 			return &all->l[i];
 	return NULL;
@@ -18,7 +18,7 @@ const struct lease *lease_find(const struct leases *all, const char *guest)
 const struct lease *lease_of_device(const struct leases *all, struct bdf b,
                                     size_t *ret_index)
 {
-	for (size_t i = 0; i < LEASES_MAX; i++)
+	for (size_t i = 0; i < all->used; i++)
 		for (size_t k = 0; *all->l[i].guest && k < all->l[i].n; k++)
 			if (bdf_equal(all->l[i].device[k].bdf, b)) {
 				*ret_index = k;
@@ -153,6 +153,7 @@ struct lease *lease_add(struct leases *all, const json_t *reply, pid_t pid,
 	for (size_t i = 0; i < LEASES_MAX; i++)
 		if (!*all->l[i].guest) {
 			all->l[i] = l;
+			all->used = MAX(all->used, i + 1);
 			return &all->l[i];
 		}
 	return NULL;

@@ -68,6 +68,9 @@ struct lease {
 };
 struct leases {
 	struct lease l[LEASES_MAX];
+	/* None was ever behind these: what was not touched is no memory, and of
+	 * each function it is asked who leases it. */
+	size_t used;
 };
 const struct lease *lease_find(const struct leases *all, const char *guest);
 const struct lease *lease_of_device(const struct leases *all, struct bdf b,

@@ -34,6 +34,7 @@ static int begin(void **state)
 	static const struct log log = { .level = LOG_LVL_ERROR, .fd = 2 };
 	struct lease *l = &r->env.leases.l[0];
 
+	r->env.leases.used = 1;
 	r->env.root_fd = r->env.state_fd = r->env.guests_fd = -1;
 	r->env.cache_fd = -1;
 	r->env.log = &log;

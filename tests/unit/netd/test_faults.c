@@ -46,6 +46,7 @@ static void lease(struct leases *all, size_t i, const char *guest,
 {
 	struct lease *l = &all->l[i];
 
+	all->used = LEASES_MAX;
 	*l = (struct lease){ .n = 1 };
 	snprintf(l->guest, sizeof(l->guest), "%s", guest);
 	snprintf(l->device[0].name, sizeof(l->device[0].name), "wan");

@@ -14,6 +14,7 @@ static void lease(struct rig *r, size_t i, const char *guest, bool ending)
 {
 	struct lease *l = &r->env.leases.l[i];
 
+	r->env.leases.used = LEASES_MAX;
 	snprintf(l->guest, sizeof(l->guest), "%s", guest);
 	l->ending = ending;
 }

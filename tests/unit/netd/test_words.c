@@ -77,6 +77,7 @@ static void said(void **state)
 	keep(e, 1, 5);
 	textring_put(words_of(&e->words, "g1"), "fairlead-vmm: caf\xe9");
 	e->leases.l[0] = l;
+	e->leases.used = 1;
 	o = ask(e, "g1", &d);
 	assert_non_null(strstr(text_of(o), "its VMM, pid 101, begins\n"));
 	assert_non_null(strstr(text_of(o), "fairlead-vmm: caf?\n"));
@@ -100,6 +101,7 @@ static void room(void **state)
 	(void)state;
 	for (unsigned i = 0; i < LEASES_MAX; i++)
 		keep(e, i, 1000 - (int64_t)i);
+	e->leases.used = LEASES_MAX;
 	e->leases.l[7] = named(LEASES_MAX - 1, 1000 - LEASES_MAX + 1);
 	keep(e, LEASES_MAX, 2000);
 	assert_true(words_of(&e->words, "g64") >= 0);
