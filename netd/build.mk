@@ -22,6 +22,7 @@ SRCS_netd := \
 	devlink-decode.c \
 	devlink-set.c \
 	devlink.c \
+	digest.c \
 	drift.c \
 	early.c \
 	events.c \
@@ -116,5 +117,5 @@ SRCS_netd := \
 	words.c \
 	worker.c \
 
-LIBS_netd := -lcap-ng -lgcrypt -ljansson -llz4 -llzma -lnl-3 -lnl-genl-3 -lseccomp -lsystemd -lz -lzstd
+LIBS_netd := -lcap-ng -lgcrypt -ljansson -lnl-3 -lnl-genl-3 -lseccomp
 $(O)/netd/%.o: override CPPFLAGS += -isystem /usr/include/libnl3

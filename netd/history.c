@@ -2,7 +2,6 @@
 /* Entries on disk: numbered, bounded, each wholly old or new (journal.c). */
 
 #include <fcntl.h>
-#include <gcrypt.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,10 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "netd/digest.h"
 #include "netd/history.h"
 
 #define NAME_MAX_LEN 32
-#define SHA256_LEN 32
 
 static int fail(struct diag *d, int err, const char *what)
 {
@@ -184,17 +183,12 @@ static json_t *now_text(void)
 
 static json_t *digest(const struct history_head *h)
 {
-	uint8_t sum[SHA256_LEN];
-	char text[HISTORY_DIGEST + 1] = "sha256:";
+	uint8_t sum[DIGEST_LEN];
+	char text[DIGEST_STRLEN];
 
-	if (!h->policy || !gcry_check_version(GCRYPT_VERSION))
+	if (!h->policy || digest_of(h->policy, h->policy_len, sum))
 		return json_null();
-	gcry_control(GCRYCTL_DISABLE_SECMEM, 0);
-	gcry_control(GCRYCTL_INITIALIZATION_FINISHED, 0);
-	gcry_md_hash_buffer(GCRY_MD_SHA256, sum, h->policy, h->policy_len);
-	for (size_t i = 0; i < sizeof(sum); i++)
-		snprintf(text + 7 + 2 * i, 3, "%02x", sum[i]);
-	return json_string(text);
+	return json_sprintf("sha256:%s", digest_format(sum, text));
 }
 
 static json_t *new_entry(const struct history_head *h)

@@ -6,7 +6,6 @@
  */
 
 #include <fcntl.h>
-#include <gcrypt.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -15,7 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "netd/digest.h"
 #include "netd/kernels-priv.h"
+#include "netd/unpack.h"
 
 #define LOCK_STEP_MS 20
 
@@ -154,7 +155,7 @@ struct image {
 	struct stat st;
 	uint8_t *data;
 	size_t len;
-	char hash[KERNELS_HASH + 1];
+	char hash[DIGEST_STRLEN]; /* a name of KERNELS_HASH digits */
 };
 
 static void image_free(struct image *im)
@@ -208,17 +209,12 @@ static int copy(int kernel_fd, struct image *ret)
 
 static int hash(struct image *im)
 {
-	uint8_t sum[KERNELS_HASH / 2];
+	uint8_t sum[DIGEST_LEN];
+	int r = digest_of(im->data, im->len, sum);
 
-	if (!gcry_check_version(GCRYPT_VERSION))
-		return -ENOSYS;
-	/* Nothing here is secret. */
-	gcry_control(GCRYCTL_DISABLE_SECMEM, 0);
-	gcry_control(GCRYCTL_INITIALIZATION_FINISHED, 0);
-	gcry_md_hash_buffer(GCRY_MD_SHA256, sum, im->data, im->len);
-	for (size_t i = 0; i < sizeof(sum); i++)
-		snprintf(im->hash + 2 * i, 3, "%02x", sum[i]);
-	return 0;
+	if (!r)
+		digest_format(sum, im->hash);
+	return r;
 }
 
 static int unpack_to(int fd, const struct payload *p, unsigned ms)

@@ -62,29 +62,6 @@
 #define KERNELS_TOTAL_MAX (1ull << 30)
 #define KERNELS_SETTLED_NS 1100000000ull
 
-/* ---- unpack.c: pure ------------------------------------------------------ */
-
-struct payload {
-	const uint8_t *data;
-	size_t len;      /* without the size that follows it */
-	size_t unpacked; /* bytes it says it has */
-	int format;
-};
-/* In a bzImage. -ENOEXEC: it is none, or cut off; -EFBIG; -ENOTSUP: compressed
- * in a way that is not known here. */
-_must_check_ int payload_find(const uint8_t *image, size_t len,
-                              struct payload *ret);
-const char *payload_format(const struct payload *p);
-/* All of it into `out`, p->unpacked bytes. -EBADMSG: broken, or of another
- * length. -ENOMEM. */
-_must_check_ int payload_unpack(const struct payload *p, uint8_t *out);
-
-/* unpack-child.c: the same in a process that can do nothing else; killed after
- * `ms`. `out` is a shared mapping. -ETIMEDOUT; -ECHILD: it was killed for what
- * it did. */
-_must_check_ int payload_unpack_apart(const struct payload *p, uint8_t *out,
-                                      unsigned ms);
-
 /* ---- kernels.c ----------------------------------------------------------- */
 
 /* Makes the folder and its parents. -EPERM: it is there, and not ours alone. */

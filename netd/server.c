@@ -14,7 +14,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "netd/reload.h"
@@ -66,7 +65,7 @@ static void signal_event(struct server *s)
 	}
 	log_line(s->env->log, LOG_LVL_INFO, "ending: signal %u from pid %u",
 	         info.ssi_signo, info.ssi_pid);
-	sd_notify(0, "STOPPING=1");
+	notify_systemd("STOPPING=1");
 	if (s->stopping)
 		s->changing = NULL;
 	s->stopping = true;
@@ -138,7 +137,7 @@ int server_run(struct server *s)
 	if (sysfs_exists(s->env->state_fd, "ledger.json"))
 		chore_tidy(s);
 	confirm_set(s);
-	sd_notify(0, "READY=1");
+	notify_systemd("READY=1");
 	while (!s->stopping || s->changing) {
 		int n = epoll_wait(s->epoll, e, EVENTS, patience(s));
 		uint64_t now = now_ns();

@@ -126,6 +126,7 @@ void faults_event(struct server *s);
 
 /* watchdog.c: a timer, where systemd wants to hear from the loop. */
 _must_check_ int watchdog_open(struct server *s);
+void notify_systemd(const char *state); /* where it asked for it */
 void watchdog_event(struct server *s);
 
 /* confirm-timer.c: rings when an apply is not confirmed in time. */

@@ -3,8 +3,9 @@
  * A decompressor is a parser of what a stranger wrote, and netd is root. So it
  * runs in a fork that gives up everything first: see kernels.h.
  *
- * Order: the two mappings are there before the fork -> descriptors closed ->
- * limits -> capabilities -> Landlock -> seccomp -> the first byte is looked at.
+ * Order: the two mappings are there before the fork -> the decompressor is
+ * loaded -> capabilities -> Landlock -> descriptors closed -> limits -> seccomp
+ * -> the first byte is looked at.
  */
 
 #include <cap-ng.h>
@@ -21,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "netd/kernels.h"
+#include "netd/unpack.h"
 
 /* Beside the mappings: liblzma's dictionary, the heap. */
 #define DATA_MAX (256ull << 20)
@@ -142,10 +143,13 @@ static int confine(unsigned ms)
 /* Its status is what it has to say: an errno, as a number of a byte. */
 static _Noreturn void child(const struct payload *p, uint8_t *out, unsigned ms)
 {
-	int r = confine(ms);
+	struct payload mine = *p;
+	int r = payload_load(&mine);
 
 	if (!r)
-		r = payload_unpack(p, out);
+		r = confine(ms);
+	if (!r)
+		r = payload_unpack(&mine, out);
 	_exit(-r & 0xff);
 }
 

@@ -11,13 +11,9 @@
  */
 
 #include <asm/bootparam.h>
-#include <lz4.h>
-#include <lzma.h>
 #include <string.h>
-#include <zlib.h>
-#include <zstd.h>
 
-#include "netd/kernels.h"
+#include "netd/unpack.h"
 
 #define SETUP_AT 0x1f1u
 #define VERSION_MIN 0x208 /* 2.08: the payload's place */
@@ -25,24 +21,39 @@
 
 /* ---- formats ------------------------------------------------------------- */
 
+/* inflateInit2() is a macro of this one. */
+static const struct lib_symbol zlib[] = {
+	LIB_SYMBOL(struct payload_zlib, inflateInit2_),
+	LIB_SYMBOL(struct payload_zlib, inflate),
+	LIB_SYMBOL(struct payload_zlib, inflateEnd),
+};
+
 static int unpack_gzip(const struct payload *p, uint8_t *out)
 {
+	const struct payload_zlib *lib = &p->lib.zlib;
 	z_stream z = { .next_in = (uint8_t *)(uintptr_t)p->data,
 		       .avail_in = (unsigned)p->len };
 	int r;
 
 	z.next_out = out;
 	z.avail_out = (unsigned)p->unpacked;
-	r = inflateInit2(&z, 15 + 16); /* the gzip header is wanted */
-
+	/* The gzip header is wanted. */
+	r = lib->inflateInit2_(&z, 15 + 16, ZLIB_VERSION, (int)sizeof(z));
 	if (r != Z_OK)
 		return -ENOMEM;
-	r = inflate(&z, Z_FINISH);
-	inflateEnd(&z);
+	r = lib->inflate(&z, Z_FINISH);
+	lib->inflateEnd(&z);
 	return r == Z_STREAM_END && !z.avail_out ? 0
 	       : r == Z_MEM_ERROR                ? -ENOMEM
 	                                         : -EBADMSG;
 }
+
+static const struct lib_symbol lzma[] = {
+	LIB_SYMBOL(struct payload_lzma, lzma_stream_decoder),
+	LIB_SYMBOL(struct payload_lzma, lzma_alone_decoder),
+	LIB_SYMBOL(struct payload_lzma, lzma_code),
+	LIB_SYMBOL(struct payload_lzma, lzma_end),
+};
 
 static int lzma_run(lzma_stream *s, const struct payload *p, uint8_t *out)
 {
@@ -52,7 +63,7 @@ static int lzma_run(lzma_stream *s, const struct payload *p, uint8_t *out)
 	s->avail_in = p->len;
 	s->next_out = out;
 	s->avail_out = p->unpacked;
-	r = lzma_code(s, LZMA_FINISH);
+	r = p->lib.lzma.lzma_code(s, LZMA_FINISH);
 	if (r == LZMA_MEM_ERROR || r == LZMA_MEMLIMIT_ERROR)
 		return -ENOMEM;
 	return r == LZMA_STREAM_END && !s->avail_out ? 0 : -EBADMSG;
@@ -61,24 +72,30 @@ static int lzma_run(lzma_stream *s, const struct payload *p, uint8_t *out)
 static int unpack_xz(const struct payload *p, uint8_t *out)
 {
 	lzma_stream s = LZMA_STREAM_INIT;
-	int r = lzma_stream_decoder(&s, LZMA_MEMORY_MAX, 0) == LZMA_OK
+	const struct payload_lzma *lib = &p->lib.lzma;
+	int r = lib->lzma_stream_decoder(&s, LZMA_MEMORY_MAX, 0) == LZMA_OK
 	                ? lzma_run(&s, p, out)
 	                : -ENOMEM;
 
-	lzma_end(&s);
+	lib->lzma_end(&s);
 	return r;
 }
 
 static int unpack_lzma(const struct payload *p, uint8_t *out)
 {
 	lzma_stream s = LZMA_STREAM_INIT;
-	int r = lzma_alone_decoder(&s, LZMA_MEMORY_MAX) == LZMA_OK
+	const struct payload_lzma *lib = &p->lib.lzma;
+	int r = lib->lzma_alone_decoder(&s, LZMA_MEMORY_MAX) == LZMA_OK
 	                ? lzma_run(&s, p, out)
 	                : -ENOMEM;
 
-	lzma_end(&s);
+	lib->lzma_end(&s);
 	return r;
 }
+
+static const struct lib_symbol lz4[] = {
+	LIB_SYMBOL(struct payload_lz4, LZ4_decompress_safe),
+};
 
 /* The "legacy" frame: after its magic, blocks behind their lengths. */
 static int unpack_lz4(const struct payload *p, uint8_t *out)
@@ -92,9 +109,9 @@ static int unpack_lz4(const struct payload *p, uint8_t *out)
 		at += 4;
 		if (!block || block > p->len - at)
 			return -EBADMSG;
-		n = LZ4_decompress_safe((const char *)p->data + at,
-		                        (char *)out + done, (int)block,
-		                        (int)(p->unpacked - done));
+		n = p->lib.lz4.LZ4_decompress_safe(
+			(const char *)p->data + at, (char *)out + done,
+			(int)block, (int)(p->unpacked - done));
 		/* A block of nothing would never end it. */
 		if (n <= 0)
 			return -EBADMSG;
@@ -104,12 +121,18 @@ static int unpack_lz4(const struct payload *p, uint8_t *out)
 	return done == p->unpacked && at == p->len ? 0 : -EBADMSG;
 }
 
+static const struct lib_symbol zstd[] = {
+	LIB_SYMBOL(struct payload_zstd, ZSTD_decompress),
+	LIB_SYMBOL(struct payload_zstd, ZSTD_isError),
+};
+
 /* Into memory at once there is no window to be held. */
 static int unpack_zstd(const struct payload *p, uint8_t *out)
 {
-	size_t n = ZSTD_decompress(out, p->unpacked, p->data, p->len);
+	const struct payload_zstd *lib = &p->lib.zstd;
+	size_t n = lib->ZSTD_decompress(out, p->unpacked, p->data, p->len);
 
-	return !ZSTD_isError(n) && n == p->unpacked ? 0 : -EBADMSG;
+	return !lib->ZSTD_isError(n) && n == p->unpacked ? 0 : -EBADMSG;
 }
 
 static const struct format {
@@ -118,12 +141,37 @@ static const struct format {
 	uint8_t n;
 	bool has_size; /* its last four bytes are its own */
 	int (*unpack)(const struct payload *p, uint8_t *out);
+	const char *lib;
+	const struct lib_symbol *symbols;
+	size_t n_symbols;
 } formats[] = {
-	{ "gzip", { 0x1f, 0x8b }, 2, true, unpack_gzip },
-	{ "xz", { 0xfd, '7', 'z', 'X', 'Z', 0 }, 6, false, unpack_xz },
-	{ "lzma", { 0x5d, 0, 0 }, 3, false, unpack_lzma },
-	{ "lz4", { 0x02, 0x21, 0x4c, 0x18 }, 4, false, unpack_lz4 },
-	{ "zstd", { 0x28, 0xb5, 0x2f, 0xfd }, 4, false, unpack_zstd },
+#define BY(lib, table) lib, table, ARRAY_SIZE(table)
+	{ "gzip", { 0x1f, 0x8b }, 2, true, unpack_gzip, BY("libz.so.1", zlib) },
+	{ "xz",
+	  { 0xfd, '7', 'z', 'X', 'Z', 0 },
+	  6,
+	  false,
+	  unpack_xz,
+	  BY("liblzma.so.5", lzma) },
+	{ "lzma",
+	  { 0x5d, 0, 0 },
+	  3,
+	  false,
+	  unpack_lzma,
+	  BY("liblzma.so.5", lzma) },
+	{ "lz4",
+	  { 0x02, 0x21, 0x4c, 0x18 },
+	  4,
+	  false,
+	  unpack_lz4,
+	  BY("liblz4.so.1", lz4) },
+	{ "zstd",
+	  { 0x28, 0xb5, 0x2f, 0xfd },
+	  4,
+	  false,
+	  unpack_zstd,
+	  BY("libzstd.so.1", zstd) },
+#undef BY
 };
 
 /* ---- the image ----------------------------------------------------------- */
@@ -171,6 +219,13 @@ int payload_find(const uint8_t *image, size_t len, struct payload *ret)
 const char *payload_format(const struct payload *p)
 {
 	return formats[p->format].name;
+}
+
+int payload_load(struct payload *p)
+{
+	const struct format *f = &formats[p->format];
+
+	return lib_load(f->lib, f->symbols, f->n_symbols, &p->lib);
 }
 
 int payload_unpack(const struct payload *p, uint8_t *out)

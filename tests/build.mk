@@ -31,6 +31,9 @@ $(O)/$(1)/help.a: $$(call help_objects,$(1))
 endef
 $(foreach d,$(patsubst %/,%,$(sort $(dir $(UNIT_SRCS) $(MICRO_SRCS)))),$(if $(call help_objects,$(d)),$(eval $(call help_rule,$(d)))))
 
+# What netd only loads: its tests make bzImages by them.
+TESTLIBS_netd := -llz4 -llzma -lz -lzstd
+
 # $(call test_rule,program,folder whose archives it links)
 define test_rule
 $(1): $(1).o $$(call test_help,$(patsubst $(O)/%/,%,$(dir $(1)))) $$(call archives,$(2))

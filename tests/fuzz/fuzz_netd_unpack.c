@@ -9,7 +9,7 @@
 #include <asm/bootparam.h>
 #include <string.h>
 
-#include "netd/kernels.h"
+#include "netd/unpack.h"
 
 #define SETUP 1024u
 #define OUT_MAX (1u << 20)
@@ -66,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (payload_find(image, SETUP + size - 1, &p) == 0 &&
 	    p.unpacked <= OUT_MAX) {
 		out = malloc(p.unpacked);
-		if (out)
+		if (out && !payload_load(&p))
 			(void)!payload_unpack(&p, out);
 		free(out);
 	}

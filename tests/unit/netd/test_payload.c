@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "netd/unpack.h"
 #include "tests/unit/netd/bzimage.h"
 
 static int unpack(const struct image *im, uint8_t *out)
@@ -22,6 +23,7 @@ static int unpack(const struct image *im, uint8_t *out)
 
 	if (r < 0)
 		return r;
+	assert_int_equal(payload_load(&p), 0);
 	return p.unpacked > UNPACKED ? -ERANGE : payload_unpack(&p, out);
 }
 
@@ -39,6 +41,7 @@ static void formats(void **state)
 		assert_string_equal(payload_format(&p), packers[i].name);
 		assert_int_equal(p.unpacked, UNPACKED);
 		memset(out, 0, UNPACKED);
+		assert_int_equal(payload_load(&p), 0);
 		assert_int_equal(payload_unpack(&p, out), 0);
 		assert_memory_equal(out, want, UNPACKED);
 		free(im.byte);
