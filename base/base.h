@@ -261,6 +261,10 @@ _must_check_ ssize_t fd_recv(int sock, void *buf, size_t size, int *fds,
 _must_check_ int sysfs_read(int root_fd, const char *path, char *buf,
                             size_t size);
 _must_check_ int sysfs_read_u64(int root_fd, const char *path, uint64_t *ret);
+/* The same of an attribute of a device, below its folder. */
+_must_check_ int sysfs_attr(int dir_fd, const char *name, char *buf,
+                            size_t size);
+_must_check_ int sysfs_attr_u64(int dir_fd, const char *name, uint64_t *ret);
 _must_check_ int sysfs_write(int root_fd, const char *path, const char *value);
 /* The child `pid`, within `ms`: *ret_status as waitpid(2) has it. -ETIMEDOUT:
  * it was killed; where a driver keeps it even from that it is left to the

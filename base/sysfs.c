@@ -13,9 +13,8 @@
 
 #include "base/base.h"
 
-/* The kernel makes an attribute of a device in one piece for the first read
- * (sysfs_kf_seq_show()), so that a line that is whole is all there is, and no
- * further read needs to say so. */
+#define NAMES_READ 4096
+
 static bool is_attribute(const char *path)
 {
 	static const char *const under[] = { "sys/bus/", "sys/class/",
@@ -27,13 +26,17 @@ static bool is_attribute(const char *path)
 	return false;
 }
 
-int sysfs_read(int root_fd, const char *path, char *buf, size_t size)
+/* The kernel makes an attribute of a device in one piece for the first read
+ * (sysfs_kf_seq_show()), so that a line that is whole is all there is, and no
+ * further read needs to say so. */
+static int read_text(int dir_fd, const char *path, bool attribute, char *buf,
+                     size_t size)
 {
 	_cleanup_close_ int fd = -1;
 	char page[SYSFS_MAX];
 	size_t len = 0;
 
-	fd = openat(root_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		return -errno;
 	while (len < sizeof(page)) {
@@ -46,7 +49,7 @@ int sysfs_read(int root_fd, const char *path, char *buf, size_t size)
 		if (!n)
 			break;
 		len += (size_t)n;
-		if (page[len - 1] == '\n' && is_attribute(path))
+		if (attribute && page[len - 1] == '\n')
 			break;
 	}
 	while (len && page[len - 1] == '\n')
@@ -58,14 +61,30 @@ int sysfs_read(int root_fd, const char *path, char *buf, size_t size)
 	return (int)len;
 }
 
+int sysfs_read(int root_fd, const char *path, char *buf, size_t size)
+{
+	return read_text(root_fd, path, is_attribute(path), buf, size);
+}
+
+int sysfs_attr(int dir_fd, const char *name, char *buf, size_t size)
+{
+	return read_text(dir_fd, name, true, buf, size);
+}
+
 int sysfs_read_u64(int root_fd, const char *path, uint64_t *ret)
 {
 	char buf[32];
 	int r = sysfs_read(root_fd, path, buf, sizeof(buf));
 
-	if (r < 0)
-		return r;
-	return parse_u64(buf, UINT64_MAX, ret);
+	return r < 0 ? r : parse_u64(buf, UINT64_MAX, ret);
+}
+
+int sysfs_attr_u64(int dir_fd, const char *name, uint64_t *ret)
+{
+	char buf[32];
+	int r = sysfs_attr(dir_fd, name, buf, sizeof(buf));
+
+	return r < 0 ? r : parse_u64(buf, UINT64_MAX, ret);
 }
 
 /* An attribute takes its value in one write(2); O_TRUNC is for recorded trees,
@@ -146,27 +165,36 @@ static int names_order(const void *a, const void *b)
 	return strcmp(*x, *y);
 }
 
-static int names_read(int root_fd, const char *dir, struct names *l)
+/* Those of one piece of a folder. */
+static int names_take(struct names *l, const char *buf, size_t len)
 {
-	int fd = openat(root_fd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const struct dirent *e;
+	const struct dirent64 *e;
 	int r = 0;
-	DIR *d;
 
-	if (fd < 0)
-		return -errno;
-	d = fdopendir(fd);
-	if (!d) {
-		r = -errno;
-		close_fd(&fd);
-		return r;
-	}
-	while (!r && (errno = 0, e = readdir(d)))
+	for (size_t at = 0; !r && at < len; at += e->d_reclen) {
+		e = (const void *)(buf + at);
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
 			r = names_add(l, e->d_name);
-	if (!r)
-		r = -errno;
-	closedir(d);
+	}
+	return r;
+}
+
+/* Not by readdir(3): most folders here have few entries, and the buffer it
+ * allocates is as large as the file system likes, half a MiB for some. */
+static int names_read(int root_fd, const char *dir, struct names *l)
+{
+	_Alignas(struct dirent64) char buf[NAMES_READ];
+	_cleanup_close_ int fd = -1;
+	ssize_t n = 1;
+	int r = 0;
+
+	fd = openat(root_fd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	while (!r && n) {
+		n = getdents64(fd, buf, sizeof(buf));
+		r = n < 0 ? -errno : names_take(l, buf, (size_t)n);
+	}
 	return r;
 }
 

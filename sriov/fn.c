@@ -19,22 +19,15 @@ const char *fn_path(char buf[static SRIOV_PATH], struct bdf b, const char *attr)
 	return buf;
 }
 
-static int is_there(int root_fd, struct bdf b)
+int fn_open(int root_fd, struct bdf b, struct diag *d)
 {
-	char path[SRIOV_PATH];
-
-	if (!faccessat(root_fd, fn_path(path, b, ""), F_OK, 0))
-		return 0;
-	return errno == ENOENT ? -ENODEV : -errno;
-}
-
-int fn_check(int root_fd, struct bdf b, struct diag *d)
-{
-	int r = is_there(root_fd, b);
 	char path[SRIOV_PATH], name[BDF_STRLEN];
+	int fd = openat(root_fd, fn_path(path, b, ""),
+	                O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r = errno == ENOENT ? -ENODEV : -errno;
 
-	if (!r)
-		return 0;
+	if (fd >= 0)
+		return fd;
 	diag_fail(d, r, FL_SRIOV_NO_DEVICE,
 	          r == -ENODEV ? "no PCI function %s" : "cannot look at %s",
 	          bdf_format(b, name));
@@ -44,22 +37,23 @@ int fn_check(int root_fd, struct bdf b, struct diag *d)
 	return r;
 }
 
-static uint64_t attr_u64(int root_fd, struct bdf b, const char *attr)
+int fn_check(int root_fd, struct bdf b, struct diag *d)
 {
-	char path[SRIOV_PATH];
-	uint64_t v = 0;
+	_cleanup_close_ int dir = fn_open(root_fd, b, d);
 
-	if (sysfs_read_u64(root_fd, fn_path(path, b, attr), &v) < 0)
-		return 0;
-	return v;
+	return MIN(dir, 0);
 }
 
-static int attr_link(int root_fd, struct bdf b, const char *attr,
-                     char ret[static SRIOV_NAME])
+static uint64_t attr_u64(int dir, const char *attr)
 {
-	char path[SRIOV_PATH];
-	int r = sysfs_link_name(root_fd, fn_path(path, b, attr), ret,
-	                        SRIOV_NAME);
+	uint64_t v = 0;
+
+	return sysfs_attr_u64(dir, attr, &v) < 0 ? 0 : v;
+}
+
+static int attr_link(int dir, const char *attr, char ret[static SRIOV_NAME])
+{
+	int r = sysfs_link_name(dir, attr, ret, SRIOV_NAME);
 
 	if (r < 0)
 		ret[0] = '\0';
@@ -67,11 +61,9 @@ static int attr_link(int root_fd, struct bdf b, const char *attr,
 }
 
 /* The kernel prints a missing override as "(null)". */
-static int read_override(int root_fd, struct bdf b, char ret[static SRIOV_NAME])
+static int read_override(int dir, char ret[static SRIOV_NAME])
 {
-	char path[SRIOV_PATH];
-	int r = sysfs_read(root_fd, fn_path(path, b, "driver_override"), ret,
-	                   SRIOV_NAME);
+	int r = sysfs_attr(dir, "driver_override", ret, SRIOV_NAME);
 
 	if (r < 0 || !strcmp(ret, "(null)"))
 		ret[0] = '\0';
@@ -85,8 +77,7 @@ static int first_name(const char *name, void *arg)
 }
 
 struct netdevs {
-	int root_fd;
-	struct bdf bdf;
+	int dir;
 	char *name;
 	unsigned n;
 };
@@ -104,13 +95,12 @@ static int count_name(const char *name, void *arg)
  * called "pf0vf3", "pf0sf1" or "c1pf0": those are not its own. */
 static int own_name(const char *name, void *arg)
 {
-	char path[SRIOV_PATH], attr[SRIOV_NAME + 24], port[SRIOV_NAME];
+	char attr[SRIOV_NAME + 24], port[SRIOV_NAME];
 	struct netdevs *v = arg;
 
 	snprintf(attr, sizeof(attr), "net/%.*s/phys_port_name", SRIOV_NAME - 1,
 	         name);
-	if (sysfs_read(v->root_fd, fn_path(path, v->bdf, attr), port,
-	               sizeof(port)) > 0 &&
+	if (sysfs_attr(v->dir, attr, port, sizeof(port)) > 0 &&
 	    (!strncmp(port, "pf", 2) || *port == 'c'))
 		return 0;
 	snprintf(v->name, SRIOV_NAME, "%.*s", SRIOV_NAME - 1, name);
@@ -119,80 +109,96 @@ static int own_name(const char *name, void *arg)
 
 /* The first, where there is one; in switchdev mode there are as many more as
  * it has VFs. */
-static int read_ifname(int root_fd, struct bdf b, char ret[static SRIOV_NAME])
+static int read_ifname(int dir, char ret[static SRIOV_NAME])
 {
-	struct netdevs v = { .root_fd = root_fd, .bdf = b, .name = ret };
-	char path[SRIOV_PATH];
+	struct netdevs v = { .dir = dir, .name = ret };
 	int r;
 
 	ret[0] = '\0';
-	r = sysfs_each(root_fd, fn_path(path, b, "net"), count_name, &v);
+	r = sysfs_each(dir, "net", count_name, &v);
 	if (r > 0)
-		r = sysfs_each(root_fd, path, own_name, &v);
+		r = sysfs_each(dir, "net", own_name, &v);
 	return r == -ENOENT ? 0 : MIN(r, 0);
 }
 
-static int read_number(int root_fd, struct bdf b, const char *attr)
+static int read_number(int dir, const char *attr)
 {
-	char path[SRIOV_PATH], text[SRIOV_NAME];
 	uint64_t v;
 
-	if (sysfs_read(root_fd, fn_path(path, b, attr), text, sizeof(text)) <
-	            0 ||
-	    parse_u64(text, INT32_MAX, &v) < 0)
+	if (sysfs_attr_u64(dir, attr, &v) < 0 || v > INT32_MAX)
 		return -1;
 	return (int)v;
 }
 
-static int read_group(int root_fd, struct bdf b)
+static int read_group(int dir)
 {
 	char name[SRIOV_NAME];
 	uint64_t v;
 
-	(void)!attr_link(root_fd, b, "iommu_group", name);
+	(void)!attr_link(dir, "iommu_group", name);
 	return parse_u64(name, INT32_MAX, &v) < 0 ? -1 : (int)v;
 }
 
-int sriov_fn_look(int root_fd, struct bdf b, struct sriov_fn *ret)
+int fn_look(int dir, struct bdf b, struct sriov_fn *ret)
 {
 	struct sriov_fn f = { .bdf = b };
-	int r = is_there(root_fd, b);
+	int r;
 
-	if (r)
-		return r;
-	f.vendor = (uint16_t)attr_u64(root_fd, b, "vendor");
-	f.device = (uint16_t)attr_u64(root_fd, b, "device");
-	f.subvendor = (uint16_t)attr_u64(root_fd, b, "subsystem_vendor");
-	f.subdevice = (uint16_t)attr_u64(root_fd, b, "subsystem_device");
-	f.class_code = (uint32_t)attr_u64(root_fd, b, "class");
-	f.numa = read_number(root_fd, b, "numa_node");
-	f.group = read_group(root_fd, b);
-	r = attr_link(root_fd, b, "driver", f.driver);
+	f.vendor = (uint16_t)attr_u64(dir, "vendor");
+	f.device = (uint16_t)attr_u64(dir, "device");
+	f.subvendor = (uint16_t)attr_u64(dir, "subsystem_vendor");
+	f.subdevice = (uint16_t)attr_u64(dir, "subsystem_device");
+	f.class_code = (uint32_t)attr_u64(dir, "class");
+	f.numa = read_number(dir, "numa_node");
+	f.group = read_group(dir);
+	r = attr_link(dir, "driver", f.driver);
 	if (!r)
-		r = read_ifname(root_fd, b, f.ifname);
+		r = read_ifname(dir, f.ifname);
 	if (!r)
 		*ret = f;
 	return r;
 }
 
+int fn_read(int dir, struct bdf b, struct sriov_fn *ret)
+{
+	int r = fn_look(dir, b, ret);
+
+	return r ? r : read_override(dir, ret->override);
+}
+
+int sriov_fn_look(int root_fd, struct bdf b, struct sriov_fn *ret)
+{
+	_cleanup_close_ int dir = fn_open(root_fd, b, NULL);
+
+	return dir < 0 ? dir : fn_look(dir, b, ret);
+}
+
 int sriov_fn_read(int root_fd, struct bdf b, struct sriov_fn *ret)
 {
-	int r = sriov_fn_look(root_fd, b, ret);
+	_cleanup_close_ int dir = fn_open(root_fd, b, NULL);
 
-	return r ? r : read_override(root_fd, b, ret->override);
+	return dir < 0 ? dir : fn_read(dir, b, ret);
+}
+
+void sriov_fn_driver(int root_fd, struct bdf b, char ret[static SRIOV_NAME])
+{
+	char path[SRIOV_PATH];
+
+	(void)!attr_link(root_fd, fn_path(path, b, "driver"), ret);
 }
 
 int sriov_vf_read(int root_fd, struct bdf b, struct sriov_fn *ret)
 {
+	_cleanup_close_ int dir = fn_open(root_fd, b, NULL);
 	struct sriov_fn f = { .bdf = b, .numa = -1 };
-	int r = is_there(root_fd, b);
+	int r;
 
-	if (r)
-		return r;
-	f.group = read_group(root_fd, b);
-	r = attr_link(root_fd, b, "driver", f.driver);
+	if (dir < 0)
+		return dir;
+	f.group = read_group(dir);
+	r = attr_link(dir, "driver", f.driver);
 	if (!r)
-		r = read_override(root_fd, b, f.override);
+		r = read_override(dir, f.override);
 	if (!r)
 		*ret = f;
 	return r;

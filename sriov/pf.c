@@ -5,8 +5,10 @@
  * another process writes it; callers that must not wait read in a child.
  */
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "sriov/priv.h"
 
@@ -43,11 +45,10 @@ static int unreadable(int err, struct bdf b, const char *attr, struct diag *d)
 	return err;
 }
 
-static int attr(int root_fd, struct bdf b, const char *name, uint64_t max,
+static int attr(int dir, struct bdf b, const char *name, uint64_t max,
                 uint64_t *ret, struct diag *d)
 {
-	char path[SRIOV_PATH];
-	int r = sysfs_read_u64(root_fd, fn_path(path, b, name), ret);
+	int r = sysfs_attr_u64(dir, name, ret);
 
 	if (!r && *ret > max)
 		r = -ERANGE;
@@ -55,20 +56,19 @@ static int attr(int root_fd, struct bdf b, const char *name, uint64_t max,
 }
 
 /* While the kernel makes VFs, the count and the links differ. */
-static int read_links(int root_fd, struct sriov_pf *pf, struct diag *d)
+static int read_links(int dir, struct sriov_pf *pf, struct diag *d)
 {
 	char path[SRIOV_PATH], link[SRIOV_NAME], name[BDF_STRLEN];
 
 	for (unsigned i = 0; i < pf->num_vfs; i++) {
 		snprintf(link, sizeof(link), "virtfn%u", i);
-		fn_path(path, pf->fn.bdf, link);
-		if (sysfs_link_name(root_fd, path, link, sizeof(link)) >= 0 &&
-		    !bdf_parse(link, &pf->vf[i]))
+		if (sysfs_link_name(dir, link, name, sizeof(name)) >= 0 &&
+		    !bdf_parse(name, &pf->vf[i]))
 			continue;
 		diag_fail(d, -EAGAIN, FL_SRIOV_WAIT, "VF %u of %s is not there",
 		          i, bdf_format(pf->fn.bdf, name));
 		diag_why(d, "sriov_numvfs says %u; /%s is missing", pf->num_vfs,
-		         path);
+		         fn_path(path, pf->fn.bdf, link));
 		diag_mend(d, "try again; if it stays so see `dmesg`");
 		return -EAGAIN;
 	}
@@ -76,14 +76,12 @@ static int read_links(int root_fd, struct sriov_pf *pf, struct diag *d)
 }
 
 /* Only newer kernels show them; without, addresses cannot be foretold. */
-static void read_stride(int root_fd, struct sriov_pf *pf)
+static void read_stride(int dir, struct sriov_pf *pf)
 {
 	uint64_t offset, stride;
 
-	if (attr(root_fd, pf->fn.bdf, "sriov_offset", UINT16_MAX, &offset,
-	         NULL) ||
-	    attr(root_fd, pf->fn.bdf, "sriov_stride", UINT16_MAX, &stride,
-	         NULL))
+	if (attr(dir, pf->fn.bdf, "sriov_offset", UINT16_MAX, &offset, NULL) ||
+	    attr(dir, pf->fn.bdf, "sriov_stride", UINT16_MAX, &stride, NULL))
 		return;
 	pf->offset = (uint16_t)offset;
 	pf->stride = (uint16_t)stride;
@@ -94,33 +92,31 @@ int sriov_pf_read(int root_fd, struct bdf b, struct sriov_pf *ret,
 {
 	_cleanup_free_ struct sriov_pf *pf = calloc(1, sizeof(*pf));
 	uint64_t total = 0, num = 0, autoprobe = 1;
-	char path[SRIOV_PATH];
+	_cleanup_close_ int dir = -1;
 	int r;
 
 	if (!pf)
 		return diag_fail(d, -ENOMEM, FL_SRIOV_NO_DEVICE, "no memory");
-	r = fn_check(root_fd, b, d);
-	if (r)
-		return r;
-	if (!sysfs_exists(root_fd, fn_path(path, b, "sriov_totalvfs")))
+	dir = fn_open(root_fd, b, d);
+	if (dir < 0)
+		return dir;
+	if (!sysfs_exists(dir, "sriov_totalvfs"))
 		return no_cap(root_fd, b, d);
-	r = attr(root_fd, b, "sriov_totalvfs", UINT16_MAX, &total, d);
+	r = attr(dir, b, "sriov_totalvfs", UINT16_MAX, &total, d);
 	if (!r)
-		r = attr(root_fd, b, "sriov_numvfs", SRIOV_VFS_MAX, &num, d);
+		r = attr(dir, b, "sriov_numvfs", SRIOV_VFS_MAX, &num, d);
 	/* Linux 4.13 and later; before, drivers are always probed. */
-	if (!r &&
-	    sysfs_exists(root_fd, fn_path(path, b, "sriov_drivers_autoprobe")))
-		r = attr(root_fd, b, "sriov_drivers_autoprobe", 1, &autoprobe,
-		         d);
-	if (!r && (r = sriov_fn_read(root_fd, b, &pf->fn)))
+	if (!r && sysfs_exists(dir, "sriov_drivers_autoprobe"))
+		r = attr(dir, b, "sriov_drivers_autoprobe", 1, &autoprobe, d);
+	if (!r && (r = fn_read(dir, b, &pf->fn)))
 		r = unreadable(r, b, "attributes", d);
 	if (r)
 		return r;
 	pf->total_vfs = (unsigned)total;
 	pf->num_vfs = (unsigned)num;
 	pf->autoprobe = autoprobe;
-	read_stride(root_fd, pf);
-	r = read_links(root_fd, pf, d);
+	read_stride(dir, pf);
+	r = read_links(dir, pf, d);
 	if (!r)
 		*ret = *pf;
 	return r;
@@ -129,23 +125,24 @@ int sriov_pf_read(int root_fd, struct bdf b, struct sriov_pf *ret,
 int sriov_pf_look(int root_fd, struct bdf b, struct sriov_pf *ret,
                   struct diag *d)
 {
+	_cleanup_close_ int dir = fn_open(root_fd, b, d);
 	uint64_t total = 0;
-	int r = fn_check(root_fd, b, d);
+	int r = MIN(dir, 0);
 
 	*ret = (struct sriov_pf){ .autoprobe = true };
 	if (!r)
-		r = attr(root_fd, b, "sriov_totalvfs", UINT16_MAX, &total, d);
-	if (!r && (r = sriov_fn_look(root_fd, b, &ret->fn)))
+		r = attr(dir, b, "sriov_totalvfs", UINT16_MAX, &total, d);
+	if (!r && (r = fn_look(dir, b, &ret->fn)))
 		r = unreadable(r, b, "attributes", d);
 	if (r)
 		return r;
 	ret->total_vfs = (unsigned)total;
-	read_stride(root_fd, ret);
+	read_stride(dir, ret);
 	return 0;
 }
 
 struct each {
-	int root_fd;
+	int dir;
 	int (*fn)(struct bdf b, void *arg);
 	void *arg;
 };
@@ -160,8 +157,8 @@ static int visit(const char *name, void *arg)
 
 	if (bdf_parse(name, &b) < 0)
 		return 0;
-	r = sysfs_read_u64(e->root_fd, fn_path(path, b, "sriov_totalvfs"),
-	                   &total);
+	snprintf(path, sizeof(path), "%s/sriov_totalvfs", name);
+	r = sysfs_attr_u64(e->dir, path, &total);
 	/* No PF, or one that has just gone. What cannot be read may be one:
 	 * it must not pass for gone, or nobody puts it back. */
 	if (r == -ENOENT || r == -ENODEV || r == -EINVAL)
@@ -171,7 +168,9 @@ static int visit(const char *name, void *arg)
 
 int sriov_each_pf(int root_fd, int (*fn)(struct bdf b, void *arg), void *arg)
 {
-	struct each e = { .root_fd = root_fd, .fn = fn, .arg = arg };
+	_cleanup_close_ int dir = openat(root_fd, "sys/bus/pci/devices",
+	                                 O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct each e = { .dir = dir, .fn = fn, .arg = arg };
 
-	return sysfs_each(root_fd, "sys/bus/pci/devices", visit, &e);
+	return dir < 0 ? -errno : sysfs_each(dir, ".", visit, &e);
 }

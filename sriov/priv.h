@@ -19,8 +19,15 @@ const char *fn_path(char buf[static SRIOV_PATH], struct bdf b,
 #define SRIOV_TREE 512
 _must_check_ int fn_tree(int root_fd, struct bdf b,
                          char ret[static SRIOV_TREE]);
-/* 0, or -ENODEV FL_SRIOV_NO_DEVICE. */
+/* The function's folder, or -ENODEV FL_SRIOV_NO_DEVICE. The way there goes over
+ * a link, which takes the kernel longer than an attribute: who reads several
+ * goes it once. */
+_must_check_ int fn_open(int root_fd, struct bdf b, struct diag *d);
+/* 0, or the same. */
 _must_check_ int fn_check(int root_fd, struct bdf b, struct diag *d);
+/* sriov_fn_look() and sriov_fn_read(), in the function's folder. */
+_must_check_ int fn_look(int dir, struct bdf b, struct sriov_fn *ret);
+_must_check_ int fn_read(int dir, struct bdf b, struct sriov_fn *ret);
 
 /* How long to be patient; tests are less so. */
 struct patience {

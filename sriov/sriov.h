@@ -102,6 +102,8 @@ _must_check_ int sriov_pf_look(int root_fd, struct bdf b, struct sriov_pf *ret,
 /* Calls `fn` for each function that can have VFs now. */
 _must_check_ int sriov_each_pf(int root_fd, int (*fn)(struct bdf b, void *arg),
                                void *arg);
+/* Its driver alone, "" = none or not to be told. */
+void sriov_fn_driver(int root_fd, struct bdf b, char ret[static SRIOV_NAME]);
 /* What changes of a VF: group, driver and override; the rest is left out. */
 _must_check_ int sriov_vf_read(int root_fd, struct bdf b, struct sriov_fn *ret);
 /* The PF of a VF, -ENOENT when `vf` is none. */

@@ -99,8 +99,9 @@ static void reading(void **state)
 static void attribute_read_once(void **state)
 {
 	const struct tree *t = *state;
+	uint64_t v = 0;
 	char buf[16];
-	int fd;
+	int fd, bus;
 
 	assert_int_equal(mkdirat(t->fd, "sys", 0700), 0);
 	assert_int_equal(mkdirat(t->fd, "sys/bus", 0700), 0);
@@ -111,7 +112,14 @@ static void attribute_read_once(void **state)
 	assert_int_equal(write(fd, "vfio\n", 5), 5);
 	assert_int_equal(sysfs_read(t->fd, "sys/bus/f", buf, sizeof(buf)), 4);
 	assert_string_equal(buf, "vfio");
+	bus = openat(t->fd, "sys/bus", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	assert_true(bus >= 0);
+	assert_int_equal(write(fd, "0x1af4\n", 7), 7);
+	assert_int_equal(sysfs_attr_u64(bus, "f", &v), 0);
+	assert_int_equal(v, 0x1af4);
+	assert_int_equal(sysfs_attr(bus, "gone", buf, sizeof(buf)), -ENOENT);
 	alarm(0);
+	close_fd(&bus);
 	close_fd(&fd);
 	unlinkat(t->fd, "sys/bus/f", 0);
 	unlinkat(t->fd, "sys/bus", AT_REMOVEDIR);
@@ -155,6 +163,29 @@ static void each(void **state)
 	assert_string_equal(text, "a,b,");
 	assert_int_equal(sysfs_each(t->fd, "none", gather, text), -ENOENT);
 	assert_int_equal(sysfs_each(t->fd, "a", gather, text), -ENOTDIR);
+}
+
+static int in_order(const char *name, void *arg)
+{
+	unsigned *n = arg;
+
+	assert_int_equal(strtoul(name, NULL, 10), 1000 + (*n)++);
+	return 0;
+}
+
+/* More than the kernel tells at once. */
+static void each_of_many(void **state)
+{
+	const struct tree *t = *state;
+	char name[8];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < 500; i++) {
+		snprintf(name, sizeof(name), "%u", 1000 + (i * 7) % 500);
+		put(t->fd, name, "");
+	}
+	assert_int_equal(sysfs_each(t->fd, ".", in_order, &n), 0);
+	assert_int_equal(n, 500);
 }
 
 static void writing(void **state)
@@ -286,6 +317,7 @@ int main(void)
 		T(attribute_read_once),
 		T(links),
 		T(each),
+		T(each_of_many),
 		T(writing),
 		T(deadline_errno),
 		T(deadline_passes),
