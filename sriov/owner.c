@@ -11,7 +11,6 @@
  * told, since it may be about another function.
  */
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <stdio.h>
@@ -247,42 +246,74 @@ static bool is_named(const struct place *p, const struct asked *a, int dir,
 	return text && p->names(a, name, text);
 }
 
-static bool look_in(int root_fd, const struct place *p, const struct asked *a,
-                    struct sriov_owner *ret)
-{
-	int fd = openat(root_fd, p->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *e;
-	bool found = false;
+/* Places of one folder. */
+struct search {
+	const struct place *place;
+	size_t n_places;
+	bool found[ARRAY_SIZE(places)]; /* by place */
+	const struct asked *asked;
+	int dir;
+	unsigned files;
+	struct sriov_owner *ret;
+	size_t n, max;
+};
 
-	if (!dir) {
-		close_fd(&fd);
-		return false;
-	}
-	for (unsigned n = 0;
-	     !found && n < OWNER_FILES_MAX && (e = readdir(dir)); n++) {
-		if (*e->d_name == '.' || !ends_so(e->d_name, p->end) ||
-		    !is_named(p, a, dirfd(dir), e->d_name))
+static int see_file(const char *name, void *arg)
+{
+	struct search *s = arg;
+
+	if (*name == '.')
+		return 0;
+	if (s->files++ == OWNER_FILES_MAX)
+		return -E2BIG;
+	for (size_t i = 0; s->n < s->max && i < s->n_places; i++) {
+		const struct place *p = &s->place[i];
+		struct sriov_owner *o = &s->ret[s->n];
+
+		if (s->found[i] || !ends_so(name, p->end) ||
+		    !is_named(p, s->asked, s->dir, name))
 			continue;
-		*ret = (struct sriov_owner){ .who = p->who,
-			                     .what = p->what,
-			                     .mend = p->mend };
-		snprintf(ret->file, sizeof(ret->file), "/%s/%.80s", p->dir,
-		         e->d_name);
-		found = true;
+		s->found[i] = true;
+		s->n++;
+		*o = (struct sriov_owner){ .who = p->who,
+			                   .what = p->what,
+			                   .mend = p->mend };
+		snprintf(o->file, sizeof(o->file), "/%s/%.80s", p->dir, name);
 	}
-	closedir(dir);
-	return found;
+	return 0;
+}
+
+static size_t look_in(int root_fd, const struct place *p, size_t n,
+                      const struct asked *a, struct sriov_owner *ret,
+                      size_t max)
+{
+	_cleanup_close_ int dir =
+		openat(root_fd, p->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct search s = { .place = p,
+		            .n_places = n,
+		            .asked = a,
+		            .dir = dir,
+		            .ret = ret,
+		            .max = max };
+
+	if (dir >= 0)
+		(void)!sysfs_each(dir, ".", see_file, &s);
+	return s.n;
 }
 
 size_t sriov_owners(int root_fd, struct bdf b, const char *ifname,
                     struct sriov_owner *ret, size_t max)
 {
 	struct asked a = { .b = b, .ifname = ifname };
-	size_t n = 0;
+	size_t n = 0, same;
 
 	bdf_format(b, a.bdf);
-	for (size_t i = 0; i < ARRAY_SIZE(places) && n < max; i++)
-		n += look_in(root_fd, &places[i], &a, &ret[n]);
+	for (size_t i = 0; i < ARRAY_SIZE(places) && n < max; i += same) {
+		same = 1;
+		while (i + same < ARRAY_SIZE(places) &&
+		       !strcmp(places[i + same].dir, places[i].dir))
+			same++;
+		n += look_in(root_fd, &places[i], same, &a, &ret[n], max - n);
+	}
 	return n;
 }
