@@ -6,16 +6,24 @@
 
 #include "netd/digest.h"
 
-static int sum(const void *key, size_t key_len, const void *data, size_t len,
-               uint8_t *ret)
+int digest_begin(void)
 {
-	gcry_md_hd_t h;
-
 	if (!gcry_check_version(GCRYPT_VERSION))
 		return -ENOSYS;
 	/* Nothing here is secret. */
 	gcry_control(GCRYCTL_DISABLE_SECMEM, 0);
 	gcry_control(GCRYCTL_INITIALIZATION_FINISHED, 0);
+	return 0;
+}
+
+static int sum(const void *key, size_t key_len, const void *data, size_t len,
+               uint8_t *ret)
+{
+	gcry_md_hd_t h;
+	int r = digest_begin();
+
+	if (r)
+		return r;
 	if (gcry_md_open(&h, GCRY_MD_SHA256, key ? GCRY_MD_FLAG_HMAC : 0))
 		return -ENOMEM;
 	if (key && gcry_md_setkey(h, key, key_len)) {

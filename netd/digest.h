@@ -6,6 +6,10 @@
 
 #include "base/base.h"
 
+/* Once, before the first fork: libgcrypt looks at four files when it begins,
+ * and would in each worker that digests. */
+_must_check_ int digest_begin(void);
+
 #define DIGEST_LEN 32u
 _must_check_ int digest_of(const void *data, size_t len,
                            uint8_t ret[static DIGEST_LEN]);

@@ -26,10 +26,12 @@
 #include <grp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "netd/audit.h"
+#include "netd/digest.h"
 #include "netd/kernels.h"
 #include "netd/modules.h"
 #include "netd/nvme.h"
@@ -39,6 +41,7 @@
 
 #define STATE_DIR "/var/lib/fairlead"
 #define CACHE_DIR "/var/cache/fairlead/kernels"
+#define GROUP_MS 10000u
 
 struct options {
 	const char *root, *state, *cache, *socket, *policy;
@@ -176,9 +179,35 @@ static void say_loop(int err, struct diag *d)
 	diag_mend(d, "systemctl restart fairlead-netd; guests go on meanwhile");
 }
 
-static int serve(const struct options *o, struct env *e, struct diag *d)
+static int find_group(void *arg)
 {
 	const struct group *g = getgrnam(NETD_GROUP);
+	gid_t *ret = arg;
+
+	if (g)
+		*ret = g->gr_gid;
+	return 0;
+}
+
+/* By a child: libraries that the name services load would stay, and each
+ * mapping is copied for each worker. And they may ask other machines. */
+static gid_t group_id(void)
+{
+	gid_t *found = mmap(NULL, sizeof(*found), PROT_READ | PROT_WRITE,
+	                    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	gid_t id = (gid_t)-1;
+
+	if (found == MAP_FAILED)
+		return id;
+	*found = id;
+	if (!run_deadline(-1, find_group, found, GROUP_MS, NULL))
+		id = *found;
+	munmap(found, sizeof(*found));
+	return id;
+}
+
+static int serve(const struct options *o, struct env *e, struct diag *d)
+{
 	struct server *s = NULL;
 	int r;
 
@@ -186,9 +215,10 @@ static int serve(const struct options *o, struct env *e, struct diag *d)
 		snprintf(e->reload->path, sizeof(e->reload->path), "%s",
 		         o->policy);
 	e->reload->etc = !strcmp(e->reload->path, NETD_POLICY_ETC);
-	/* Once, and not by each worker that writes down a time. */
+	/* Once, and not by each worker that writes down a time, or digests. */
 	tzset();
-	e->lease_gid = g ? g->gr_gid : (gid_t)-1;
+	(void)!digest_begin();
+	e->lease_gid = group_id();
 	r = open_root(o->root, e, d);
 	if (!r)
 		r = journal_open(o->state, &e->state_fd, d);
