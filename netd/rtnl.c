@@ -15,6 +15,7 @@
 #include <sys/time.h>
 
 #include <netlink/attr.h>
+#include <netlink/errno.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
 
@@ -23,6 +24,10 @@
 #define RECEIVE_SECONDS 5
 #define DUMP_TRIES 3
 #define BUFFER (1u << 20) /* a link with 256 VFs is about 60 kB */
+/* Of one message, or what a dump has put together: an attribute, and so the
+ * list of VFs, is below 64 KiB. Room for it costs less than asking first how
+ * long each message is; the C library maps none of this size anew. */
+#define MESSAGE (96u << 10)
 
 struct rtnl {
 	struct nl_sock *sock;
@@ -40,7 +45,8 @@ static void set_options(struct nl_sock *sock)
 	                  sizeof(on));
 	(void)!setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
 	nl_socket_set_buffer_size(sock, BUFFER, BUFFER);
-	nl_socket_enable_msg_peek(sock);
+	nl_socket_disable_msg_peek(sock);
+	(void)!nl_socket_set_msg_buf_size(sock, MESSAGE);
 }
 
 int rtnl_open_protocol(int protocol, struct rtnl **ret, struct diag *d)
@@ -147,7 +153,7 @@ static int receive(struct rtnl *r, uint32_t seq,
 		int answer = 1;
 
 		if (n <= 0)
-			return -ETIMEDOUT;
+			return n == -NLE_MSG_TRUNC ? -EMSGSIZE : -ETIMEDOUT;
 		for (; from.nl_pid == 0 && answer == 1 && nlmsg_ok(h, n);
 		     h = nlmsg_next(h, &n))
 			if (h->nlmsg_seq == seq)
