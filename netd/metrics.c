@@ -209,7 +209,7 @@ static int add_pfs(struct work *w)
 	s->w = w;
 	s->pfs = json_array();
 	s->health = json_array();
-	devlink = stuck_look(w->env, STUCK_MS);
+	devlink = stuck_look(w->env, STUCK_MS, NULL);
 	stuck_read(w->env, &s->stuck);
 	/* Without netlink there are no counters, and all the rest. */
 	(void)!rtnl_open(&s->rtnl, &(struct diag){ 0 });

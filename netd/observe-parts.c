@@ -74,9 +74,13 @@ unsigned observe_for_state(const struct pol_state *was)
 struct observing observe_outcome(const struct pol_plan *plan,
                                  const struct pol_state *seen)
 {
-	struct observing what = { .plan = plan, .parts = of_queues(seen) };
+	struct observing what = { .plan = plan,
+		                  .parts = of_queues(seen),
+		                  .no_drivers = true };
 
 	for (size_t i = 0; i < plan->n; i++) {
+		if (plan->action[i].op == POL_OP_VF_DRIVER)
+			what.no_drivers = false;
 		if (plan->action[i].op == POL_OP_DEV_DRIVER)
 			what.parts |= SEE_WHOLES;
 		if (plan->action[i].op == POL_OP_ESWITCH)

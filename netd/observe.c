@@ -35,6 +35,7 @@ struct observer {
 	bool msix;             /* it shares out vectors */
 	struct iommu_group group;
 	struct stuck stuck;
+	struct stuck_pfs pfs;
 	struct diag *d;
 };
 
@@ -135,20 +136,30 @@ static int see_users(struct observer *o, struct pol_vf *v)
 	return 0;
 }
 
-static int see_vf(struct observer *o, unsigned index, struct pol_vf *v)
+static int see_driver(struct observer *o, struct pol_vf *v)
 {
 	struct sriov_fn f;
-	int r;
+	int r = sriov_vf_read(o->env->root_fd, v->bdf, &f);
 
-	v->index = (uint16_t)index;
-	v->bdf = o->pf.vf[index];
-	r = sriov_vf_read(o->env->root_fd, v->bdf, &f);
 	if (r)
 		return r;
 	v->group = f.group;
 	snprintf(v->driver, sizeof(v->driver), "%s", f.driver);
 	snprintf(v->override, sizeof(v->override), "%s", f.override);
 	v->set = POL_HAS_DRIVER | POL_HAS_OVERRIDE;
+	return 0;
+}
+
+static int see_vf(struct observer *o, unsigned index, struct pol_vf *v)
+{
+	int r;
+
+	v->index = (uint16_t)index;
+	v->bdf = o->pf.vf[index];
+	v->group = -1;
+	r = o->what->no_drivers ? 0 : see_driver(o, v);
+	if (r)
+		return r;
 	see_attributes(&o->link.vf[index], v);
 	if (o->what->parts & SEE_ASSIGN)
 		see_blocker(o, v);
@@ -349,19 +360,32 @@ static int see_users_at_all(struct observer *o)
 	return ledger_read(o->env, &o->book, o->d);
 }
 
-static int see_pfs(struct observer *o)
+/* Those of the plan. */
+static int see_planned(struct observer *o, const struct pol_plan *plan)
 {
-	const struct pol_plan *plan = o->what->plan;
 	int r = 0;
 
-	if (!plan)
-		return sriov_each_pf(o->env->root_fd, add_pf, o);
 	for (size_t i = 0; !r && i < plan->n; i++) {
 		const struct pol_action *a = &plan->action[i];
 
 		if (a->op < POL_OP_OVERLAY && !state_find_pf(o->s, a->pf))
 			r = add_pf(a->pf, o);
 	}
+	return r;
+}
+
+/* To find them takes a look at each function, VFs and all: who were asked
+ * whether they answer need not be looked for again. */
+static int see_pfs(struct observer *o)
+{
+	int r = 0;
+
+	if (o->what->plan)
+		return see_planned(o, o->what->plan);
+	if (!o->pfs.n)
+		return sriov_each_pf(o->env->root_fd, add_pf, o);
+	for (size_t i = 0; !r && i < o->pfs.n; i++)
+		r = add_pf(o->pfs.pf[i], o);
 	return r;
 }
 
@@ -378,6 +402,7 @@ static void see_switches(struct observer *o, enum stuck_devlink devlink)
 static int see_all(struct observer *o)
 {
 	enum stuck_devlink devlink = STUCK_DEVLINK_ANSWERS;
+	unsigned ms = o->what->patient_ms;
 	unsigned parts = o->what->parts;
 	int r = o->what->plan ? 0 : see_users_at_all(o);
 
@@ -388,7 +413,7 @@ static int see_all(struct observer *o)
 	if (!r && parts & SEE_PAGES)
 		r = observe_pages(o->env, &o->s->machine);
 	if (parts & SEE_ANSWERS)
-		devlink = stuck_look(o->env, STUCK_MS);
+		devlink = stuck_look(o->env, ms ? ms : STUCK_MS, &o->pfs);
 	stuck_read(o->env, &o->stuck);
 	if (!r)
 		r = see_pfs(o);

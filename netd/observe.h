@@ -48,6 +48,10 @@ struct observing {
 	unsigned parts;
 	/* What its actions set, and no users; NULL = all PFs. */
 	const struct pol_plan *plan;
+	/* Whose VFs are is left out: no action of the plan changes drivers. */
+	bool no_drivers;
+	/* How long a PF may take to answer; 0 = STUCK_MS. */
+	unsigned patient_ms;
 };
 /* NULL = everything. `rtnl` may be NULL: then nothing is known that netlink
  * tells. */

@@ -36,6 +36,15 @@ static int op_numvfs(void *ctx, const struct pol_action *a, struct diag *d)
 	return r;
 }
 
+static bool all_named(const struct pol_action *a, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && *a[i].ifname)
+		i++;
+	return i == n;
+}
+
 /* A PF that a driver has just been given back to had no interface when the
  * plan was made. */
 static struct pol_action *with_ifname(const struct pol_action *a, size_t n,
@@ -57,7 +66,7 @@ struct setting {
 	const struct machine *m;
 	const struct pol_action *a;
 	size_t n;
-	struct sriov_fn f;
+	char driver[SRIOV_NAME];
 	struct refused refused;
 	bool noted;
 };
@@ -78,9 +87,9 @@ static int pass_over(struct setting *s, const struct pol_action *a, int err,
 	if (!s->noted)
 		r = refused_read(state_fd, a->pf, n);
 	/* Another driver's are nothing to this one. */
-	if (!r && strcmp(n->driver, s->f.driver) != 0)
+	if (!r && strcmp(n->driver, s->driver) != 0)
 		n->n = 0;
-	snprintf(n->driver, sizeof(n->driver), "%s", s->f.driver);
+	snprintf(n->driver, sizeof(n->driver), "%s", s->driver);
 	if (!r)
 		r = refused_add(n, a, err, observe_speed(s->m->env, a->ifname),
 		                d->why);
@@ -112,7 +121,7 @@ static int up_first(struct setting *s, size_t *ret_done, struct diag *d)
 {
 	const struct timespec step = { .tv_nsec = CARRIER_STEP_NS };
 	size_t n = before_rates(s);
-	int r = n ? rtnl_set(s->m->rtnl, s->a, n, s->f.driver, ret_done, d) : 0;
+	int r = n ? rtnl_set(s->m->rtnl, s->a, n, s->driver, ret_done, d) : 0;
 
 	for (int i = 0; n && !r && i < CARRIER_TRIES &&
 	                !observe_speed(s->m->env, s->a->ifname);
@@ -129,8 +138,8 @@ static int set_link(struct setting *s, size_t *ret_done, struct diag *d)
 		const struct pol_action *a = &s->a[*ret_done];
 		size_t done = 0;
 
-		r = rtnl_set(s->m->rtnl, a, s->n - *ret_done, s->f.driver,
-		             &done, d);
+		r = rtnl_set(s->m->rtnl, a, s->n - *ret_done, s->driver, &done,
+		             d);
 		*ret_done += done;
 		if (r)
 			r = pass_over(s, &a[done], r, d);
@@ -145,15 +154,17 @@ static int op_many(void *ctx, const struct pol_action *a, size_t n,
                    size_t *ret_done, struct diag *d)
 {
 	_cleanup_free_ struct pol_action *named = NULL;
-	struct setting s = { .m = ctx, .n = n };
-	int r, e;
+	struct setting s = { .m = ctx, .a = a, .n = n };
+	int root_fd = s.m->env->root_fd, r, e;
+	struct sriov_fn f;
 
-	if (sriov_fn_look(s.m->env->root_fd, a->pf, &s.f))
-		s.f.driver[0] = '\0';
-	named = with_ifname(a, n, &s.f);
-	if (!named)
-		return diag_fail(d, -ENOMEM, FL_NETD_MEMORY, "no memory");
-	s.a = named;
+	sriov_fn_driver(root_fd, a->pf, s.driver);
+	if (!all_named(a, n) && !sriov_fn_look(root_fd, a->pf, &f)) {
+		s.a = named = with_ifname(a, n, &f);
+		if (!named)
+			return diag_fail(d, -ENOMEM, FL_NETD_MEMORY,
+			                 "no memory");
+	}
 	*ret_done = 0;
 	r = set_link(&s, ret_done, d);
 	e = s.noted ? refused_write(s.m->env->state_fd, a->pf, &s.refused,

@@ -21,10 +21,8 @@
 #include "netd/devlink.h"
 #include "netd/stuck-priv.h"
 
-#define PFS_MAX 1024
-
 struct ask {
-	struct bdf pf[PFS_MAX];
+	struct bdf pf[STUCK_PFS];
 	size_t n_pfs, n; /* n may be one more: devlink */
 	int (*ports)(void);
 	volatile int n_ports;       /* of devlink; negative: not known */
@@ -176,32 +174,39 @@ static struct ask *ask_new(void)
 struct collect {
 	struct ask *a;
 	const struct stuck *known;
-	bool any;
+	struct stuck_pfs *ret; /* or NULL */
+	size_t n;
 };
 
 static int add_pf(struct bdf b, void *arg)
 {
 	struct collect *c = arg;
+	size_t i = c->n++;
 
-	c->any = true;
-	if (c->a->n_pfs < PFS_MAX && !stuck_hangs(c->known, b))
+	if (i >= STUCK_PFS)
+		return 0;
+	if (c->ret)
+		c->ret->pf[i] = b;
+	if (!stuck_hangs(c->known, b))
 		c->a->pf[c->a->n_pfs++] = b;
 	return 0;
 }
 
 enum stuck_devlink stuck_look_by(const struct env *e, unsigned ms,
-                                 int (*ports)(void))
+                                 int (*ports)(void), struct stuck_pfs *ret)
 {
 	struct stuck known;
-	struct collect c = { .a = ask_new(), .known = &known };
+	struct collect c = { .a = ask_new(), .known = &known, .ret = ret };
 	int n;
 
 	if (!c.a)
 		return STUCK_DEVLINK_ANSWERS; /* not known, as in ask_from() */
 	stuck_read(e, &known);
-	(void)!sriov_each_pf(e->root_fd, add_pf, &c);
+	n = sriov_each_pf(e->root_fd, add_pf, &c);
+	if (ret)
+		ret->n = n || c.n > STUCK_PFS ? 0 : c.n;
 	/* Without a PF there is nobody of whom it would tell something. */
-	c.a->n = c.a->n_pfs + (c.any && !known.devlink_hangs);
+	c.a->n = c.a->n_pfs + (c.n && !known.devlink_hangs);
 	c.a->ports = ports;
 	c.a->n_ports = -1;
 	ask_all(e, c.a, ms, NULL);
@@ -213,9 +218,10 @@ enum stuck_devlink stuck_look_by(const struct env *e, unsigned ms,
 	                           : STUCK_DEVLINK_NONE;
 }
 
-enum stuck_devlink stuck_look(const struct env *e, unsigned ms)
+enum stuck_devlink stuck_look(const struct env *e, unsigned ms,
+                              struct stuck_pfs *ret)
 {
-	return stuck_look_by(e, ms, read_devlink);
+	return stuck_look_by(e, ms, read_devlink, ret);
 }
 
 bool stuck_probe(const struct env *e, struct bdf pf, const char *what)

@@ -12,6 +12,6 @@ void stuck_note(const struct env *e, const struct bdf *pf, const char *what,
 /* stuck_look(), where devlink is asked by `ports`: how many there are, or a
  * negative errno. For tests. */
 enum stuck_devlink stuck_look_by(const struct env *e, unsigned ms,
-                                 int (*ports)(void));
+                                 int (*ports)(void), struct stuck_pfs *ret);
 
 #endif

@@ -55,6 +55,12 @@ struct stuck {
 	size_t n;
 	bool devlink, devlink_hangs; /* it is noted; and still so */
 };
+/* All PFs that there are; none where they are more, or cannot be told. */
+#define STUCK_PFS 1024
+struct stuck_pfs {
+	struct bdf pf[STUCK_PFS];
+	size_t n;
+};
 enum stuck_devlink {
 	STUCK_DEVLINK_ANSWERS, /* as far as is known */
 	STUCK_DEVLINK_NONE,    /* no function has a port there */
@@ -66,8 +72,9 @@ bool stuck_hangs(const struct stuck *all, struct bdf pf);
 /* Any file of it? main's, at its start. */
 bool stuck_noted(int state_fd);
 /* Asks every PF, and devlink, that is not noted as hanging; what does not
- * answer is noted. STUCK_MS each, or `ms`. */
-enum stuck_devlink stuck_look(const struct env *e, unsigned ms);
+ * answer is noted. STUCK_MS each, or `ms`. `ret` may be NULL. */
+enum stuck_devlink stuck_look(const struct env *e, unsigned ms,
+                              struct stuck_pfs *ret);
 /* After a write did not come back: does the PF hang? Then it is noted, with
  * `what`. */
 bool stuck_probe(const struct env *e, struct bdf pf, const char *what);

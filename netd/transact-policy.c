@@ -17,6 +17,7 @@
 #include "netd/owners.h"
 #include "netd/refused.h"
 #include "netd/reload.h"
+#include "netd/stuck.h"
 #include "netd/transact.h"
 
 static int check_budget(const struct transaction *t, const struct run *r)
@@ -27,11 +28,11 @@ static int check_budget(const struct transaction *t, const struct run *r)
 	return budget_check(b, t->allow.given, r->plan, r->seen, t->d);
 }
 
-/* That PFs answer, the transaction's caller has asked. */
+/* A write of a netd that was killed is let come back. */
 static int observe_for(struct transaction *t, struct run *r)
 {
-	const struct observing what = { .parts = observe_for_policy(r->policy) &
-		                                 ~(unsigned)SEE_ANSWERS };
+	const struct observing what = { .parts = observe_for_policy(r->policy),
+		                        .patient_ms = STUCK_PATIENT_MS };
 
 	return t->ops->observe(t->ctx, &what, &r->seen, t->d);
 }

@@ -9,6 +9,7 @@
 #include "netd/confirm.h"
 #include "netd/macs.h"
 #include "netd/refused.h"
+#include "netd/stuck.h"
 #include "netd/transact.h"
 
 static void say_gone(struct bdf b, void *arg)
@@ -24,7 +25,9 @@ static void say_gone(struct bdf b, void *arg)
 static int prepare_back(struct transaction *t, struct run *r,
                         const struct pol_state *was)
 {
-	const struct observing what = { .parts = observe_for_state(was) };
+	/* As in transact-policy.c. */
+	const struct observing what = { .parts = observe_for_state(was),
+		                        .patient_ms = STUCK_PATIENT_MS };
 	int e = pol_want_from_state(was, &r->want);
 
 	if (!e)

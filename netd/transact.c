@@ -72,7 +72,8 @@ static void say_not_undone(struct transaction *t, const struct diag *u)
 static int check_after(struct transaction *t, const struct run *r,
                        struct pol_errors *errs)
 {
-	const struct observing what = { observe_for_policy(r->policy), NULL };
+	const struct observing what = { .parts =
+		                                observe_for_policy(r->policy) };
 	struct pol_state *seen = NULL, *want = NULL;
 	bool made = false;
 	int e;

@@ -192,9 +192,6 @@ static int transact_as(struct work *w, struct intent *in, bool calm)
 	if (!r)
 		r = machine_open(w->env, &m, &w->diag);
 	m.lock = &lock;
-	/* A write of a netd that was killed is let come back. */
-	if (!r)
-		(void)stuck_look(w->env, STUCK_PATIENT_MS);
 	if (r)
 		intent_clear(in);
 	else

@@ -74,7 +74,7 @@ static int teardown(void **state)
 
 static enum stuck_devlink look(const struct host *h)
 {
-	return stuck_look_by(&h->env, MS, ports);
+	return stuck_look_by(&h->env, MS, ports, NULL);
 }
 
 static void test_answers(void **state)
