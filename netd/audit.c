@@ -92,9 +92,12 @@ void audit_begin(struct audit *a, const struct log *log, const char *socket,
 	a->socket = socket;
 	a->level = level;
 	a->n = 0;
-	put(a, "SYSLOG_IDENTIFIER", "fairlead-netd");
-	put(a, "MESSAGE_ID", "%s", ids[kind]);
-	put(a, "PRIORITY", "%d", priorities[level]);
+	/* A log line has the message alone. */
+	if (socket) {
+		put(a, "SYSLOG_IDENTIFIER", "fairlead-netd");
+		put(a, "MESSAGE_ID", "%s", ids[kind]);
+		put(a, "PRIORITY", "%d", priorities[level]);
+	}
 	a->text = a->n + sizeof("MESSAGE=") - 1;
 	va_start(ap, fmt);
 	add(a, "MESSAGE", fmt, ap);
@@ -106,7 +109,6 @@ void audit_field(struct audit *a, const char *key, const char *fmt, ...)
 	char name[64];
 	va_list ap;
 
-	/* A log line has the message alone. */
 	if (!a->socket)
 		return;
 	snprintf(name, sizeof(name), "FAIRLEAD_%s", key);

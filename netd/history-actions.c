@@ -162,16 +162,12 @@ static const char *outcome_name(enum apply_outcome o)
 	return names[o];
 }
 
-json_t *history_action(const struct pol_action *a, const json_t *before,
-                       enum apply_outcome outcome)
+/* `o` is the action as plans tell it. */
+static void complete(json_t *o, const struct pol_action *a,
+                     const json_t *before, enum apply_outcome outcome)
 {
-	struct pol_action copy = *a;
-	const struct pol_plan one = { .action = &copy, .n = 1 };
-	json_t *list = pol_plan_to_json(&one);
-	json_t *o = json_incref(json_array_get(list, 0));
 	char b[BDF_STRLEN];
 
-	json_decref(list);
 	json_object_set_new(o, "pf", json_string(bdf_format(a->pf, b)));
 	json_object_set_new(o, "vf",
 	                    a->vf < 0 ? json_null() : json_integer(a->vf));
@@ -181,19 +177,35 @@ json_t *history_action(const struct pol_action *a, const json_t *before,
 	json_object_set_new(o, "outcome", json_string(outcome_name(outcome)));
 	json_object_set_new(o, "after", json_null());
 	set_value(o, "before", before);
+}
+
+json_t *history_action(const struct pol_action *a, const json_t *before,
+                       enum apply_outcome outcome)
+{
+	struct pol_action copy = *a;
+	const struct pol_plan one = { .action = &copy, .n = 1 };
+	json_t *list = pol_plan_to_json(&one);
+	json_t *o = json_incref(json_array_get(list, 0));
+
+	json_decref(list);
+	complete(o, a, before, outcome);
 	return o;
 }
 
-void history_actions(json_t *entry, const struct pol_plan *plan,
+void history_actions(json_t *entry, const struct pol_plan *plan, json_t *told,
                      const struct pol_state *seen)
 {
 	size_t n = MIN(plan->n, (size_t)HISTORY_ACTIONS_MAX);
 	json_t *list = json_array(), *before = pol_state_to_json(seen);
 
-	for (size_t i = 0; i < n; i++)
-		json_array_append_new(list,
-		                      history_action(&plan->action[i], before,
-		                                     APPLY_NOT_TRIED));
+	told = told ? json_incref(told) : pol_plan_to_json(plan);
+	for (size_t i = 0; i < n; i++) {
+		json_t *o = json_copy(json_array_get(told, i));
+
+		complete(o, &plan->action[i], before, APPLY_NOT_TRIED);
+		json_array_append_new(list, o);
+	}
+	json_decref(told);
 	json_decref(before);
 	json_object_set_new(entry, "omitted",
 	                    json_integer((json_int_t)(plan->n - n)));

@@ -207,8 +207,7 @@ static json_t *new_entry(const struct history_head *h)
 
 static int put_entry(int dir, const json_t *entry, bool own, struct diag *d)
 {
-	_cleanup_free_ char *text =
-		json_dumps(entry, JSON_INDENT(1) | JSON_SORT_KEYS);
+	_cleanup_free_ char *text = json_dumps(entry, JSON_COMPACT);
 	struct diag said = { 0 };
 	char name[NAME_MAX_LEN];
 	int r;
@@ -269,7 +268,7 @@ int history_begin(int state_fd, const struct history_head *h,
 	int r;
 
 	set_result(e, HISTORY_UNFINISHED, NULL);
-	history_actions(e, plan, seen);
+	history_actions(e, plan, h->told, seen);
 	r = add_entry(state_fd, e, false, d);
 	if (r)
 		json_decref(e);

@@ -95,6 +95,7 @@ struct history_head {
 	const char *verb, *file;
 	const char *policy; /* text, NULL = none */
 	size_t policy_len;
+	json_t *told;       /* the plan as it was answered, NULL = it was not */
 	uint32_t continues; /* 0 = none */
 	struct asker who;
 	struct allow allow;
@@ -119,8 +120,9 @@ _must_check_ int history_note(int state_fd, const struct history_head *h,
                               const struct diag *why, json_t **ret,
                               struct diag *d);
 
-/* history-actions.c: the list of actions with "before"; "after" into it. */
-void history_actions(json_t *entry, const struct pol_plan *plan,
+/* history-actions.c: the list of actions with "before"; "after" into it.
+ * `told`: the plan as JSON, where it is there already, or NULL. */
+void history_actions(json_t *entry, const struct pol_plan *plan, json_t *told,
                      const struct pol_state *seen);
 /* One of them; `before` is a state as JSON. */
 json_t *history_action(const struct pol_action *a, const json_t *before,

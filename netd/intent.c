@@ -38,8 +38,7 @@ int document_read(int state_fd, const char *name, json_t **ret, struct diag *d)
 
 int document_write(int state_fd, const char *name, json_t *doc, struct diag *d)
 {
-	_cleanup_free_ char *text =
-		doc ? json_dumps(doc, JSON_INDENT(1) | JSON_SORT_KEYS) : NULL;
+	_cleanup_free_ char *text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
 
 	json_decref(doc);
 	if (!text)

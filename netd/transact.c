@@ -154,6 +154,8 @@ static int begin_entry(struct transaction *t, struct intent *in, struct run *r)
 		                        .file = in->file,
 		                        .policy = in->policy,
 		                        .policy_len = in->policy_len,
+		                        .told = json_object_get(t->reply,
+		                                                "actions"),
 		                        .continues = in->history,
 		                        .allow = t->allow,
 		                        .who = in->who };

@@ -309,7 +309,7 @@ static void test_values(void **state)
 	}
 	strcpy(a[1].param.name, "p");
 	strcpy(a[2].group.name, "g");
-	history_actions(e, &plan, &s);
+	history_actions(e, &plan, NULL, &s);
 	add_state(&s, &pf, &vf, &over, true);
 	history_after(e, &s);
 	check_value(e, 0, "before", "\"legacy\"");
@@ -352,14 +352,16 @@ static void test_every(void **state)
 
 	(void)state;
 	for (int op = 0; op < POL_OP_MAX; op++) {
-		json_t *e = json_object();
+		json_t *e = json_object(), *told;
 		const json_t *o;
 
 		a = (struct pol_action){ .op = (enum pol_op)op };
 		a.over = op == POL_OP_OVERLAY || op == POL_OP_OVERLAY_GONE
 		                 ? &over
 		                 : NULL;
-		history_actions(e, &plan, &s);
+		told = pol_plan_to_json(&plan);
+		history_actions(e, &plan, told, &s);
+		json_decref(told);
 		o = json_array_get(json_object_get(e, "actions"), 0);
 		if (json_is_null(json_object_get(o, "before")))
 			fail_msg("%s has no value", pol_op_name(a.op));
