@@ -4,14 +4,16 @@
 # check: long
 #
 # igb has 7 VFs; each gets a MAC, a VLAN with priority, spoof check and trust. Three ways, ROUNDS (3) times each, by
-# turns, from VFs made anew; the median counts:
+# turns, from VFs made anew. The least counts, of each way: what comes in between can only add (netd looks at what has
+# changed 300 ms later, and L1's clock jumps there while a process that ends waits for the lab's share):
 #   ip-each      a program for each setting: 28
 #   ip           a program for each VF, with all that it is to have: 7
 #   fairlead     `fairlead apply`: the command, the daemon and the worker that it forks, journal and reading back
 # Instructions are the CPU time of a control group in which that way's processes are: under icount a nanosecond is one
 # instruction. What the kernel's own threads do is in none. netd's log and state folder are in memory: the lab's share is
 # no disk, and each call of it costs more than what is measured here. System calls are counted by strace, in runs of their own.
-# Figures go to $LAB_LOG/figures as "WAY NAME VALUE" lines, and their ratios.
+# Figures go to $LAB_LOG/figures as "WAY NAME VALUE" lines, and their ratios. Asserted: at most half of the instructions of
+# either loop of ip, and fewer calls.
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-fairlead.sh"
 
@@ -21,7 +23,7 @@ CG=/run/cgroup
 rm -f "$LAB_LOG/figures" "$LAB_LOG"/*.us
 
 figure() { echo "$1 $2 $3" | tee -a "$LAB_LOG/figures" | sed 's/^/       /'; } # WAY NAME VALUE
-middle() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+least() { sort -n | head -1; }
 
 group() { # NAME: an empty one
 	rmdir "$CG/$1" 2>/dev/null || true
@@ -142,7 +144,7 @@ for ((round = 0; round < ROUNDS; round++)); do
 done
 declare -A insns
 for way in ip_each ip fairlead again; do
-	insns[$way]=$(($(middle <"$LAB_LOG/$way.us") * 1000))
+	insns[$way]=$(($(least <"$LAB_LOG/$way.us") * 1000))
 	figure "${way/_/-}" instructions "${insns[$way]}"
 done
 
@@ -171,4 +173,10 @@ ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f\n", a / b }'; }
 for peer in ip_each ip; do
 	figure "fairlead/${peer/_/-}" instructions "$(ratio "${insns[fairlead]}" "${insns[$peer]}")"
 	figure "fairlead/${peer/_/-}" system-calls "$(ratio "${calls[fairlead]}" "${calls[$peer]}")"
+done
+
+step "at most half of the instructions, and fewer calls"
+for peer in ip_each ip; do
+	expect "half of $peer's instructions" test $((2 * insns[fairlead])) -le "${insns[$peer]}"
+	expect "fewer calls than $peer" test "${calls[fairlead]}" -lt "${calls[$peer]}"
 done
