@@ -295,26 +295,21 @@ _must_check_ int sysfs_each(int root_fd, const char *dir,
 /* ---- lib.c: libraries that few uses of a program need ---------------------
  *
  * What a short command does is less than the start of what it links. Such a
- * library is loaded by who needs it, into a struct of his:
+ * library is loaded by who needs it, into a struct of his, which has a pointer
+ * for each function and nothing else:
  *
- *   struct names { LIB_FN(pci_alloc); ... };
- *   static const struct lib_symbol symbols[] = {
- *           LIB_SYMBOL(struct names, pci_alloc), ... };
+ *   #define NAMES(fn) fn(pci_alloc) fn(pci_cleanup)
+ *   struct names { NAMES(LIB_FN) };
+ *   static const char *const names[] = { NAMES(LIB_NAME) };
  *
  * It stays loaded.
  */
-#define LIB_FN(fn) __typeof__(&(fn)) fn
-#define LIB_SYMBOL(type, fn)                                                   \
-	{                                                                      \
-#fn, offsetof(type, fn)                                        \
-	}
-struct lib_symbol {
-	const char *name;
-	size_t at; /* of the pointer, in the struct */
-};
-/* -ENOENT: there is no such library, or it lacks one of them. */
-_must_check_ int lib_load(const char *name, const struct lib_symbol *symbols,
-                          size_t n, void *ret);
+// NOLINTNEXTLINE(bugprone-macro-parentheses): it names the member
+#define LIB_FN(fn) __typeof__(&(fn)) fn;
+#define LIB_NAME(fn) #fn,
+/* -ELIBACC: there is no such library, or it lacks one of them. */
+_must_check_ int lib_load(const char *lib, const char *const *names, size_t n,
+                          void *ret);
 
 enum log_level {
 	LOG_LVL_ERROR,

@@ -5,20 +5,19 @@
 
 #include "base/base.h"
 
-int lib_load(const char *name, const struct lib_symbol *symbols, size_t n,
-             void *ret)
+int lib_load(const char *lib, const char *const *names, size_t n, void *ret)
 {
 	/* All of it is bound at once, as where it is linked. */
-	void *lib = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+	void *from = dlopen(lib, RTLD_NOW | RTLD_LOCAL);
 
-	if (!lib)
-		return -ENOENT;
+	if (!from)
+		return -ELIBACC;
 	for (size_t i = 0; i < n; i++) {
-		void *fn = dlsym(lib, symbols[i].name);
+		void *fn = dlsym(from, names[i]);
 
 		if (!fn)
-			return -ENOENT;
-		memcpy((char *)ret + symbols[i].at, &fn, sizeof(fn));
+			return -ELIBACC;
+		memcpy((char *)ret + i * sizeof(fn), &fn, sizeof(fn));
 	}
 	return 0;
 }

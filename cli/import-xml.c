@@ -15,32 +15,24 @@
 
 #define DEPTH_MAX 32
 
+// clang-format off
+#define EXPAT(fn) \
+	fn(XML_ParserCreate) \
+	fn(XML_SetUserData) \
+	fn(XML_SetElementHandler) \
+	fn(XML_SetCharacterDataHandler) \
+	fn(XML_SetStartDoctypeDeclHandler) \
+	fn(XML_Parse) \
+	fn(XML_StopParser) \
+	fn(XML_GetCurrentLineNumber) \
+	fn(XML_GetErrorCode) \
+	fn(XML_ErrorString) \
+	fn(XML_ParserFree)
+// clang-format on
 struct expat {
-	LIB_FN(XML_ParserCreate);
-	LIB_FN(XML_SetUserData);
-	LIB_FN(XML_SetElementHandler);
-	LIB_FN(XML_SetCharacterDataHandler);
-	LIB_FN(XML_SetStartDoctypeDeclHandler);
-	LIB_FN(XML_Parse);
-	LIB_FN(XML_StopParser);
-	LIB_FN(XML_GetCurrentLineNumber);
-	LIB_FN(XML_GetErrorCode);
-	LIB_FN(XML_ErrorString);
-	LIB_FN(XML_ParserFree);
+	EXPAT(LIB_FN)
 };
-static const struct lib_symbol symbols[] = {
-	LIB_SYMBOL(struct expat, XML_ParserCreate),
-	LIB_SYMBOL(struct expat, XML_SetUserData),
-	LIB_SYMBOL(struct expat, XML_SetElementHandler),
-	LIB_SYMBOL(struct expat, XML_SetCharacterDataHandler),
-	LIB_SYMBOL(struct expat, XML_SetStartDoctypeDeclHandler),
-	LIB_SYMBOL(struct expat, XML_Parse),
-	LIB_SYMBOL(struct expat, XML_StopParser),
-	LIB_SYMBOL(struct expat, XML_GetCurrentLineNumber),
-	LIB_SYMBOL(struct expat, XML_GetErrorCode),
-	LIB_SYMBOL(struct expat, XML_ErrorString),
-	LIB_SYMBOL(struct expat, XML_ParserFree),
-};
+static const char *const names[] = { EXPAT(LIB_NAME) };
 
 struct reader {
 	struct expat lib;
@@ -274,7 +266,7 @@ int xml_read(const char *text, size_t len, struct xml_network *ret,
 		             "prints it");
 		return -EFBIG;
 	}
-	e = lib_load("libexpat.so.1", symbols, ARRAY_SIZE(symbols), &r.lib);
+	e = lib_load("libexpat.so.1", names, ARRAY_SIZE(names), &r.lib);
 	if (e) {
 		diag_fail(d, e, FL_CLI_IMPORT, "cannot import XML");
 		diag_why(d, "libexpat.so.1 is missing, or too old");

@@ -12,18 +12,17 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
+// clang-format off
+#define SECCOMP(fn) \
+	fn(seccomp_init) \
+	fn(seccomp_rule_add) \
+	fn(seccomp_load) \
+	fn(seccomp_release)
+// clang-format on
 struct seccomp {
-	LIB_FN(seccomp_init);
-	LIB_FN(seccomp_rule_add);
-	LIB_FN(seccomp_load);
-	LIB_FN(seccomp_release);
+	SECCOMP(LIB_FN)
 };
-static const struct lib_symbol symbols[] = {
-	LIB_SYMBOL(struct seccomp, seccomp_init),
-	LIB_SYMBOL(struct seccomp, seccomp_rule_add),
-	LIB_SYMBOL(struct seccomp, seccomp_load),
-	LIB_SYMBOL(struct seccomp, seccomp_release),
-};
+static const char *const names[] = { SECCOMP(LIB_NAME) };
 
 static const int allowed[] = {
 	SCMP_SYS(accept4),
@@ -77,7 +76,7 @@ int metrics_shut_in(void)
 {
 	struct seccomp lib;
 	scmp_filter_ctx ctx;
-	int r = lib_load("libseccomp.so.2", symbols, ARRAY_SIZE(symbols), &lib);
+	int r = lib_load("libseccomp.so.2", names, ARRAY_SIZE(names), &lib);
 
 	if (r)
 		return r;

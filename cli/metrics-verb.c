@@ -120,7 +120,8 @@ static int serve(const struct cli *c)
 	}
 	diag_fail(&d, r, FL_CLI_LISTEN, "cannot serve metrics");
 	diag_why(&d, "%s", strerror(-r));
-	diag_mend(&d, "systemctl restart fairlead-metrics");
+	diag_mend(&d, r == -ELIBACC ? "apt install libseccomp2"
+	                            : "systemctl restart fairlead-metrics");
 	return cli_refuse(c, CLI_INTERNAL, &d);
 }
 

@@ -10,26 +10,21 @@
 
 #include "netd/guard.h"
 
+// clang-format off
+#define NFTABLES(fn) \
+	fn(nft_ctx_new) \
+	fn(nft_ctx_free) \
+	fn(nft_ctx_output_set_flags) \
+	fn(nft_ctx_buffer_output) \
+	fn(nft_ctx_buffer_error) \
+	fn(nft_run_cmd_from_buffer) \
+	fn(nft_ctx_get_error_buffer) \
+	fn(nft_ctx_get_output_buffer)
+// clang-format on
 struct nftables {
-	LIB_FN(nft_ctx_new);
-	LIB_FN(nft_ctx_free);
-	LIB_FN(nft_ctx_output_set_flags);
-	LIB_FN(nft_ctx_buffer_output);
-	LIB_FN(nft_ctx_buffer_error);
-	LIB_FN(nft_run_cmd_from_buffer);
-	LIB_FN(nft_ctx_get_error_buffer);
-	LIB_FN(nft_ctx_get_output_buffer);
+	NFTABLES(LIB_FN)
 };
-static const struct lib_symbol symbols[] = {
-	LIB_SYMBOL(struct nftables, nft_ctx_new),
-	LIB_SYMBOL(struct nftables, nft_ctx_free),
-	LIB_SYMBOL(struct nftables, nft_ctx_output_set_flags),
-	LIB_SYMBOL(struct nftables, nft_ctx_buffer_output),
-	LIB_SYMBOL(struct nftables, nft_ctx_buffer_error),
-	LIB_SYMBOL(struct nftables, nft_run_cmd_from_buffer),
-	LIB_SYMBOL(struct nftables, nft_ctx_get_error_buffer),
-	LIB_SYMBOL(struct nftables, nft_ctx_get_output_buffer),
-};
+static const char *const names[] = { NFTABLES(LIB_NAME) };
 
 /* libnftables ends the process where the kernel has no nfnetlink. */
 static int can_talk(void)
@@ -50,9 +45,9 @@ static int run(const char *script, unsigned flags, char **ret_text)
 
 	*ret_text = NULL;
 	if (!r)
-		r = lib_load("libnftables.so.1", symbols, ARRAY_SIZE(symbols),
+		r = lib_load("libnftables.so.1", names, ARRAY_SIZE(names),
 		             &lib);
-	if (r < 0)
+	if (r)
 		return r;
 	nft = lib.nft_ctx_new(NFT_CTX_DEFAULT);
 	if (!nft)
@@ -177,10 +172,11 @@ static int refused(struct work *w, const struct pol_own *o, int err,
 	          "guest %s: nic %s cannot be guarded", w->req.guest, o->name);
 	diag_why(&w->diag, "%s says spoof-check, and nft: %.*s",
 	         o->network->name, (int)strcspn(why, "\n"), why);
-	diag_mend(
-		&w->diag,
-		"modprobe nf_tables; apt install libnftables1; or `spoof-check: false` in the "
-		"network, which then holds for VFs, too");
+	diag_mend(&w->diag,
+	          "%s; or `spoof-check: false` in the network, which then "
+	          "holds for VFs, too",
+	          err == -ELIBACC ? "apt install libnftables1"
+	                          : "modprobe nf_tables");
 	return err;
 }
 

@@ -54,6 +54,9 @@ static const char *reason(int err)
 		       "that is not allowed";
 	case -ETIMEDOUT:
 		return "decompressing it took too long";
+	case -ELIBACC:
+		return "the library that decompresses its kind is not "
+		       "installed";
 	case -EBUSY:
 		return "another kernel is being decompressed";
 	case -EBADF:

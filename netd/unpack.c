@@ -21,12 +21,7 @@
 
 /* ---- formats ------------------------------------------------------------- */
 
-/* inflateInit2() is a macro of this one. */
-static const struct lib_symbol zlib[] = {
-	LIB_SYMBOL(struct payload_zlib, inflateInit2_),
-	LIB_SYMBOL(struct payload_zlib, inflate),
-	LIB_SYMBOL(struct payload_zlib, inflateEnd),
-};
+static const char *const zlib[] = { PAYLOAD_ZLIB(LIB_NAME) };
 
 static int unpack_gzip(const struct payload *p, uint8_t *out)
 {
@@ -48,12 +43,7 @@ static int unpack_gzip(const struct payload *p, uint8_t *out)
 	                                         : -EBADMSG;
 }
 
-static const struct lib_symbol lzma[] = {
-	LIB_SYMBOL(struct payload_lzma, lzma_stream_decoder),
-	LIB_SYMBOL(struct payload_lzma, lzma_alone_decoder),
-	LIB_SYMBOL(struct payload_lzma, lzma_code),
-	LIB_SYMBOL(struct payload_lzma, lzma_end),
-};
+static const char *const lzma[] = { PAYLOAD_LZMA(LIB_NAME) };
 
 static int lzma_run(lzma_stream *s, const struct payload *p, uint8_t *out)
 {
@@ -93,9 +83,7 @@ static int unpack_lzma(const struct payload *p, uint8_t *out)
 	return r;
 }
 
-static const struct lib_symbol lz4[] = {
-	LIB_SYMBOL(struct payload_lz4, LZ4_decompress_safe),
-};
+static const char *const lz4[] = { PAYLOAD_LZ4(LIB_NAME) };
 
 /* The "legacy" frame: after its magic, blocks behind their lengths. */
 static int unpack_lz4(const struct payload *p, uint8_t *out)
@@ -121,10 +109,7 @@ static int unpack_lz4(const struct payload *p, uint8_t *out)
 	return done == p->unpacked && at == p->len ? 0 : -EBADMSG;
 }
 
-static const struct lib_symbol zstd[] = {
-	LIB_SYMBOL(struct payload_zstd, ZSTD_decompress),
-	LIB_SYMBOL(struct payload_zstd, ZSTD_isError),
-};
+static const char *const zstd[] = { PAYLOAD_ZSTD(LIB_NAME) };
 
 /* Into memory at once there is no window to be held. */
 static int unpack_zstd(const struct payload *p, uint8_t *out)
@@ -142,8 +127,8 @@ static const struct format {
 	bool has_size; /* its last four bytes are its own */
 	int (*unpack)(const struct payload *p, uint8_t *out);
 	const char *lib;
-	const struct lib_symbol *symbols;
-	size_t n_symbols;
+	const char *const *names;
+	size_t n_names;
 } formats[] = {
 #define BY(lib, table) lib, table, ARRAY_SIZE(table)
 	{ "gzip", { 0x1f, 0x8b }, 2, true, unpack_gzip, BY("libz.so.1", zlib) },
@@ -225,7 +210,7 @@ int payload_load(struct payload *p)
 {
 	const struct format *f = &formats[p->format];
 
-	return lib_load(f->lib, f->symbols, f->n_symbols, &p->lib);
+	return lib_load(f->lib, f->names, f->n_names, &p->lib);
 }
 
 int payload_unpack(const struct payload *p, uint8_t *out)

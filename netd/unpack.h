@@ -15,23 +15,24 @@
 
 #include "netd/kernels.h"
 
+/* inflateInit2() is a macro of the first. */
+#define PAYLOAD_ZLIB(fn) fn(inflateInit2_) fn(inflate) fn(inflateEnd)
 struct payload_zlib {
-	LIB_FN(inflateInit2_);
-	LIB_FN(inflate);
-	LIB_FN(inflateEnd);
+	PAYLOAD_ZLIB(LIB_FN)
 };
+#define PAYLOAD_LZMA(fn)                                                       \
+	fn(lzma_stream_decoder) fn(lzma_alone_decoder) fn(lzma_code)           \
+		fn(lzma_end)
 struct payload_lzma {
-	LIB_FN(lzma_stream_decoder);
-	LIB_FN(lzma_alone_decoder);
-	LIB_FN(lzma_code);
-	LIB_FN(lzma_end);
+	PAYLOAD_LZMA(LIB_FN)
 };
+#define PAYLOAD_LZ4(fn) fn(LZ4_decompress_safe)
 struct payload_lz4 {
-	LIB_FN(LZ4_decompress_safe);
+	PAYLOAD_LZ4(LIB_FN)
 };
+#define PAYLOAD_ZSTD(fn) fn(ZSTD_decompress) fn(ZSTD_isError)
 struct payload_zstd {
-	LIB_FN(ZSTD_decompress);
-	LIB_FN(ZSTD_isError);
+	PAYLOAD_ZSTD(LIB_FN)
 };
 struct payload {
 	const uint8_t *data;
@@ -51,7 +52,7 @@ _must_check_ int payload_find(const uint8_t *image, size_t len,
                               struct payload *ret);
 const char *payload_format(const struct payload *p);
 /* Its decompressor, before the process gives up the file that it is in.
- * -ENOENT: it is not installed. */
+ * -ELIBACC: it is not installed. */
 _must_check_ int payload_load(struct payload *p);
 /* All of it into `out`, p->unpacked bytes. -EBADMSG: broken, or of another
  * length. -ENOMEM. */

@@ -10,16 +10,11 @@
 
 #include "sriov/priv.h"
 
+#define PCI_NAMES(fn) fn(pci_alloc) fn(pci_lookup_name) fn(pci_cleanup)
 struct pci_names {
-	LIB_FN(pci_alloc);
-	LIB_FN(pci_lookup_name);
-	LIB_FN(pci_cleanup);
+	PCI_NAMES(LIB_FN)
 };
-static const struct lib_symbol symbols[] = {
-	LIB_SYMBOL(struct pci_names, pci_alloc),
-	LIB_SYMBOL(struct pci_names, pci_lookup_name),
-	LIB_SYMBOL(struct pci_names, pci_cleanup),
-};
+static const char *const names[] = { PCI_NAMES(LIB_NAME) };
 
 /* libpci ends the process on an error unless its handler leaves otherwise; it
  * gives the handler no argument, hence the thread's own pointer. */
@@ -60,7 +55,7 @@ static bool find(struct names *n, const struct sriov_fn *f, char *buf,
 {
 	bool found;
 
-	if (lib_load("libpci.so.3", symbols, ARRAY_SIZE(symbols), &n->lib))
+	if (lib_load("libpci.so.3", names, ARRAY_SIZE(names), &n->lib))
 		return false;
 	n->access = n->lib.pci_alloc();
 	n->access->method = PCI_ACCESS_SYS_BUS_PCI;
