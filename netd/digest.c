@@ -16,35 +16,13 @@ int digest_begin(void)
 	return 0;
 }
 
-static int sum(const void *key, size_t key_len, const void *data, size_t len,
-               uint8_t *ret)
-{
-	gcry_md_hd_t h;
-	int r = digest_begin();
-
-	if (r)
-		return r;
-	if (gcry_md_open(&h, GCRY_MD_SHA256, key ? GCRY_MD_FLAG_HMAC : 0))
-		return -ENOMEM;
-	if (key && gcry_md_setkey(h, key, key_len)) {
-		gcry_md_close(h);
-		return -EINVAL;
-	}
-	gcry_md_write(h, data, len);
-	memcpy(ret, gcry_md_read(h, GCRY_MD_SHA256), DIGEST_LEN);
-	gcry_md_close(h);
-	return 0;
-}
-
 int digest_of(const void *data, size_t len, uint8_t ret[static DIGEST_LEN])
 {
-	return sum(NULL, 0, data, len, ret);
-}
+	int r = digest_begin();
 
-int digest_keyed(const void *key, size_t key_len, const void *data, size_t len,
-                 uint8_t ret[static DIGEST_LEN])
-{
-	return sum(key, key_len, data, len, ret);
+	if (!r)
+		gcry_md_hash_buffer(GCRY_MD_SHA256, ret, data, len);
+	return r;
 }
 
 const char *digest_format(const uint8_t sum_of[static DIGEST_LEN],

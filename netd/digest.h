@@ -13,9 +13,6 @@ _must_check_ int digest_begin(void);
 #define DIGEST_LEN 32u
 _must_check_ int digest_of(const void *data, size_t len,
                            uint8_t ret[static DIGEST_LEN]);
-/* HMAC (RFC 2104). */
-_must_check_ int digest_keyed(const void *key, size_t key_len, const void *data,
-                              size_t len, uint8_t ret[static DIGEST_LEN]);
 #define DIGEST_STRLEN (2 * DIGEST_LEN + 1)
 const char *digest_format(const uint8_t sum[static DIGEST_LEN],
                           char buf[static DIGEST_STRLEN]);

@@ -6,17 +6,16 @@
  * Looked at before anything of the guest is made ready: nothing is held back
  * for it, so memory that others take in between is missing all the same.
  *
- * The UUID is made of this host's machine-id and the guest's name, as
- * sd_id128_get_machine_app_specific(3) does, from which the machine-id cannot
- * be told: the same over restarts, another on another host. A system in the
- * guest takes it for its own machine-id, and that is in its DHCP requests.
+ * The UUID is made of this host's machine-id and the guest's name, by
+ * sd_id128_get_machine_app_specific(3), from which the machine-id cannot be
+ * told: the same over restarts, another on another host. A system in the guest
+ * takes it for its own machine-id, and that is in its DHCP requests.
  */
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <systemd/sd-id128.h>
 
-#include "netd/digest.h"
 #include "netd/priv.h"
 
 #define NODES "sys/devices/system/node"
@@ -231,54 +230,36 @@ uint64_t memory_locked(const struct pol_guest *g)
 
 /* ---- who it is ----------------------------------------------------------- */
 
+struct id128 {
+	LIB_FN(sd_id128_get_machine_app_specific)
+};
+
 /* FNV-1a of 128 bits. */
-static void name_hash(const char *name, uint8_t ret[static 16])
+static sd_id128_t name_hash(const char *name)
 {
 	static const char space[] = "fairlead guest ";
 	const unsigned __int128 prime = (unsigned __int128)1 << 88 | 0x13b;
 	unsigned __int128 h = (unsigned __int128)0x6c62272e07bb0142 << 64 |
 	                      0x62b821756295c58d;
+	sd_id128_t ret;
 
 	for (const char *s = space; *s; s++)
 		h = (h ^ (uint8_t)*s) * prime;
 	for (const char *s = name; *s; s++)
 		h = (h ^ (uint8_t)*s) * prime;
-	memcpy(ret, &h, sizeof(h));
+	memcpy(&ret, &h, sizeof(ret));
+	return ret;
 }
 
-static int machine_id(uint8_t ret[static 16])
+static int host_specific(const char *name, sd_id128_t *ret)
 {
-	char text[40], digit[3] = "";
-	int r = sysfs_read(AT_FDCWD, "/etc/machine-id", text, sizeof(text));
+	static const char *const names[] = { LIB_NAME(
+		sd_id128_get_machine_app_specific) };
+	struct id128 lib;
+	int r = lib_load("libsystemd.so.0", names, ARRAY_SIZE(names), &lib);
 
-	if (r < 0)
-		return r;
-	if (strspn(text, "0123456789abcdefABCDEF") != 32 || text[32])
-		return -EBADMSG;
-	for (size_t i = 0; i < 16; i++) {
-		memcpy(digit, text + 2 * i, 2);
-		ret[i] = (uint8_t)strtoul(digit, NULL, 16);
-	}
-	return 0;
-}
-
-/* As sd_id128_get_machine_app_specific(3) says that it is made: HMAC of the
- * application's id with the machine's as key, as a random UUID (RFC 9562). */
-static int host_specific(const char *name, uint8_t ret[static 16])
-{
-	uint8_t machine[16], app[16], sum[DIGEST_LEN];
-	int r = machine_id(machine);
-
-	if (r)
-		return r;
-	name_hash(name, app);
-	r = digest_keyed(machine, sizeof(machine), app, sizeof(app), sum);
-	if (r)
-		return r;
-	memcpy(ret, sum, 16);
-	ret[6] = (uint8_t)((ret[6] & 0x0f) | 0x40);
-	ret[8] = (uint8_t)((ret[8] & 0x3f) | 0x80);
-	return 0;
+	return r ? r
+	         : lib.sd_id128_get_machine_app_specific(name_hash(name), ret);
 }
 
 /* A host without a machine-id gives none: the system in the guest then makes
@@ -286,13 +267,14 @@ static int host_specific(const char *name, uint8_t ret[static 16])
 static void add_uuid(const struct pol_guest *g, json_t *o)
 {
 	char text[UUID_STRLEN];
-	uint8_t id[16];
+	sd_id128_t id;
 
 	if (g->smbios.has_uuid)
-		memcpy(id, g->smbios.uuid, sizeof(id));
-	else if (host_specific(g->name, id) < 0)
+		memcpy(&id, g->smbios.uuid, sizeof(id));
+	else if (host_specific(g->name, &id) < 0)
 		return;
-	json_object_set_new(o, "uuid", json_string(uuid_format(id, text)));
+	json_object_set_new(o, "uuid",
+	                    json_string(uuid_format(id.bytes, text)));
 }
 
 void identity_describe(const struct pol_guest *g, json_t *guest)
