@@ -191,18 +191,24 @@ static int find_group(void *arg)
 
 /* By a child: libraries that the name services load would stay, and each
  * mapping is copied for each worker. And they may ask other machines. */
-static gid_t group_id(void)
+static gid_t group_id(const struct log *log)
 {
 	gid_t *found = mmap(NULL, sizeof(*found), PROT_READ | PROT_WRITE,
 	                    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	gid_t id = (gid_t)-1;
+	int r = -ENOMEM;
 
-	if (found == MAP_FAILED)
-		return id;
-	*found = id;
-	if (!run_deadline(-1, find_group, found, GROUP_MS, NULL))
+	if (found != MAP_FAILED) {
+		*found = id;
+		r = run_deadline(-1, find_group, found, GROUP_MS, NULL);
 		id = *found;
-	munmap(found, sizeof(*found));
+		munmap(found, sizeof(*found));
+	}
+	if (r)
+		log_line(log, LOG_LVL_WARN,
+		         "group %s cannot be told (%s): its members are "
+		         "served as strangers until a restart",
+		         NETD_GROUP, strerror(-r));
 	return id;
 }
 
@@ -218,7 +224,7 @@ static int serve(const struct options *o, struct env *e, struct diag *d)
 	/* Once, and not by each worker that writes down a time, or digests. */
 	tzset();
 	(void)!digest_begin();
-	e->lease_gid = group_id();
+	e->lease_gid = group_id(e->log);
 	r = open_root(o->root, e, d);
 	if (!r)
 		r = journal_open(o->state, &e->state_fd, d);
