@@ -132,7 +132,8 @@ FUZZ := $(patsubst %.c,$(O)/%,$(wildcard tests/fuzz/fuzz_*.c))
 FO := $(O)/fuzz
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
-FUZZ_CFLAGS := -std=gnu17 -O1 -g -Wall -Wextra -Wno-gnu-variable-sized-type-not-at-end \
+FUZZ_CFLAGS := -std=gnu17 -O1 -g -Wall -Wextra -Wno-missing-field-initializers \
+	-Wno-gnu-variable-sized-type-not-at-end \
 	-DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION -MMD -MP $(SANITIZE)
 
 $(FO)/%.o: %.c
