@@ -18,6 +18,7 @@ SRCS_cli := \
 	failover.c \
 	formats-json.c \
 	formats-libvirt.c \
+	formats-where.c \
 	function.c \
 	guest.c \
 	history.c \

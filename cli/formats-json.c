@@ -20,37 +20,43 @@ static void resource_name(const char *name, char ret[static POL_NAME])
 			*c = '_';
 }
 
-/* "0000:3b:00.0#0-3", or "eth3#0-3" where the policy knows it by that. */
+/* Is the card to be more than what is at that address, or so called? */
+static bool asserts_more(const struct pol_nic *nic)
+{
+	const struct pol_match *m = &nic->match;
+
+	return (m->by_pci && (m->by_ifname || *nic->ifname)) || m->by_vendor ||
+	       m->by_device || m->by_driver || m->by_class || m->by_subvendor ||
+	       m->by_subdevice || m->by_serial || m->by_mac || m->by_node ||
+	       m->by_root;
+}
+
+/* "0000:3b:00.0#0-3", or "eth3#0-3" where the policy knows it by that; then it
+ * need not be on this machine. The plugin knows no alternative names. */
 static int add_root(struct format *f, size_t nic, const char *ranges,
                     json_t *roots, json_t *names)
 {
 	const struct pol_match *m = &f->p->nic[nic].match;
+	bool more = asserts_more(&f->p->nic[nic]);
+	const struct pol_pf *pf = NULL;
 	char b[BDF_STRLEN];
+	int r = 0;
 
-	if (m->by_pci) {
-		json_array_append_new(
-			roots,
-			json_sprintf("%s#%s", bdf_format(m->pci, b), ranges));
-		return 0;
-	}
-	if (m->by_ifname) {
+	if (more || strlen(m->ifname) >= POL_IFNAME || f->recorded)
+		r = format_pf(f, nic, &pf);
+	if (r)
+		return r;
+	if (m->by_ifname && !m->by_pci &&
+	    (!pf || !strcmp(m->ifname, pf->ifname)))
 		json_array_append_new(names,
 		                      json_sprintf("%s#%s", m->ifname, ranges));
-		return 0;
-	}
-	if (f->pf[nic].num_vfs) {
+	else
 		json_array_append_new(
 			roots,
-			json_sprintf("%s#%s", bdf_format(f->pf[nic].fn.bdf, b),
+			json_sprintf("%s#%s",
+		                     bdf_format(pf ? pf->bdf : m->pci, b),
 		                     ranges));
-		return 0;
-	}
-	diag_fail(f->d, -ENODEV, FL_CLI_FORMAT,
-	          "nic %s is matched by neither address nor name, and is not "
-	          "on this machine",
-	          f->p->nic[nic].name);
-	diag_mend(f->d, "export where the policy is applied");
-	return -ENODEV;
+	return 0;
 }
 
 static json_t *resource(struct format *f, const struct pol_pool *pool)
@@ -105,7 +111,7 @@ int export_device_plugin(struct format *f)
 		o = resource(f, &f->p->pool[i]);
 		if (!o) {
 			json_decref(list);
-			return f->d->err ? f->d->err : -ENOMEM;
+			return -EINVAL;
 		}
 		json_array_append_new(list, o);
 	}

@@ -14,8 +14,10 @@
  * Theory of operation
  *   `fairlead export --format libvirt|device-plugin|openstack FILE` reads the
  *   policy and, where an address of a VF is wanted, this machine's sysfs (or
- *   --root's): no daemon, no right. `fairlead import libvirt FILE` is the other
- *   way about, to standard output, and `fairlead check` takes what it prints.
+ *   --root's, or --sim's record): no daemon, no right. Whose VFs they are, the
+ *   policy's own matcher says, as it does to a plan. `fairlead import libvirt
+ *   FILE` is the other way about, to standard output, and `fairlead check`
+ *   takes what it prints.
  *
  *   None of these formats holds all of a policy. What is left out is said, each
  *   time and by name: as a comment in the output, and on standard error. Nobody
@@ -31,11 +33,25 @@ struct format {
 	const struct pol_policy *p;
 	int root_fd;
 	FILE *out;
-	/* Of each nic; `num_vfs` 0 = it is not on this machine. */
-	struct sriov_pf *pf;
+	/* formats-where.c: the machine, and who of it each nic is; NULL = not
+	 * asked yet. */
+	struct pol_state *seen;
+	bool recorded;
+	const struct pol_pf **pf;
+	/* What is refused: in `d`, or in `errs`; or it was printed, and `said`
+	 * is the enum cli_exit. */
 	struct diag *d;
+	struct pol_errors *errs;
+	int said;
 };
-/* Where the VF is on this machine; -ENODEV FL_CLI_FORMAT. */
+/* formats-where.c: the machine's functions; forgotten in any case. */
+_must_check_ int format_look(const struct cli *c, struct format *f);
+void format_forget(struct format *f);
+/* The one PF that the nic is. -EINVAL with errors of the policy; -ENODEV
+ * FL_CLI_FORMAT where it is not to be told from here. */
+_must_check_ int format_pf(struct format *f, size_t nic,
+                           const struct pol_pf **ret);
+/* Where the VF is on this machine; the same, and where it is not there. */
 _must_check_ int format_address(struct format *f, struct pol_fn fn,
                                 struct bdf *ret);
 /* What does not go along: to standard error, with "# " or as XML's comment to

@@ -323,3 +323,20 @@ const struct pol_pf *match_pf(const struct pol_nic *nic,
 	diag_mend(d, "add `pci:` with the address of the one meant");
 	return NULL;
 }
+
+int pol_match_nic(const struct pol_policy *p, const struct pol_nic *nic,
+                  const struct pol_state *seen, const struct pol_pf **ret,
+                  struct pol_errors *errs)
+{
+	const struct pol_pf *pf;
+
+	errs->n = 0;
+	errs->dropped = 0;
+	pf = match_pf(nic, seen, errs);
+	if (!pf) {
+		pol_errors_sort(errs, &p->files);
+		return -EINVAL;
+	}
+	*ret = pf;
+	return 0;
+}

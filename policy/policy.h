@@ -337,6 +337,13 @@ void pol_state_free(struct pol_state *s);
 /* What a whole function is known by through its VFs. */
 void pol_whole_of_pf(struct pol_whole *w, const struct pol_pf *pf);
 
+/* The one PF of `seen` that a nic means, which is all that is asked. `errs` is
+ * begun anew; -EINVAL with FL_POL_NO_MATCH or FL_POL_IDENTITY. */
+_must_check_ int pol_match_nic(const struct pol_policy *p,
+                               const struct pol_nic *nic,
+                               const struct pol_state *seen,
+                               const struct pol_pf **ret,
+                               struct pol_errors *errs);
 /* Dynamic checks and the wanted state: the device is there (NO_MATCH), has a
  * driver and an interface (PF_DRIVER), enough VFs (TOTAL, RANGE), addresses
  * for them (ADDRESS), and can be assigned (NO_IOMMU, NO_IR, GROUP). `errs` is
