@@ -16,6 +16,7 @@ SRCS_cli := \
 	export-as.c \
 	export.c \
 	failover.c \
+	formats-held.c \
 	formats-json.c \
 	formats-libvirt.c \
 	formats-where.c \

@@ -86,7 +86,7 @@ static int print_good(const struct cli *c, const struct pol_policy *p,
 }
 
 int cli_policy_read(const struct cli *c, const char *file,
-                    struct pol_policy **ret)
+                    struct pol_policy **ret, char **ret_text, size_t *ret_len)
 {
 	_cleanup_free_ struct pol_errors *errs = calloc(1, sizeof(*errs));
 	_cleanup_free_ char *text = NULL;
@@ -100,13 +100,17 @@ int cli_policy_read(const struct cli *c, const char *file,
 	if (pol_parse(text, len, ret, errs))
 		return errs->n ? cli_policy_errors(c, errs, file)
 		               : CLI_INTERNAL;
+	if (ret_text) {
+		*ret_text = TAKE_PTR(text);
+		*ret_len = len;
+	}
 	return CLI_OK;
 }
 
 int cli_check(const struct cli *c, char *const *args, unsigned n)
 {
 	struct pol_policy *p = NULL;
-	int r = cli_policy_read(c, args[0], &p);
+	int r = cli_policy_read(c, args[0], &p, NULL, NULL);
 
 	(void)n;
 	if (r != CLI_OK || !p)

@@ -194,10 +194,12 @@ int cli_transact(const struct cli *c, json_t *request, int policy_fd,
                  const char *file, json_t **ret);
 /* Print the refusal in a reply; returns CLI_REFUSED. */
 int cli_refused_reply(const struct cli *c, json_t *reply, const char *file);
-/* Reads and parses it; what is wrong is printed. An enum cli_exit. */
+/* Reads and parses it; what is wrong is printed. An enum cli_exit. `ret_text`
+ * may be NULL. */
 struct pol_policy;
 _must_check_ int cli_policy_read(const struct cli *c, const char *file,
-                                 struct pol_policy **ret);
+                                 struct pol_policy **ret, char **ret_text,
+                                 size_t *ret_len);
 /* The function of `explain`'s arguments, and why whoever has it has that one:
  * "pool", "why", "others" and more; NULL = nothing is known. What is refused is
  * printed; an enum cli_exit. */

@@ -96,7 +96,8 @@ int cli_export_as(const struct cli *c, const char *file)
 	struct format f = { .d = &d };
 	struct pol_policy *p = NULL;
 	_cleanup_close_ int root = -1;
-	int r = cli_policy_read(c, file, &p);
+	_cleanup_free_ char *text = NULL;
+	int r = cli_policy_read(c, file, &p, &text, &f.len);
 
 	if (r != CLI_OK)
 		return r;
@@ -106,6 +107,7 @@ int cli_export_as(const struct cli *c, const char *file)
 		return cli_refuse(c, CLI_REFUSED, &d);
 	}
 	f.p = p;
+	f.text = text;
 	f.root_fd = root;
 	r = CLI_USAGE;
 	for (size_t i = 0; i < ARRAY_SIZE(formats); i++)

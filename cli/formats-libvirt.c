@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * libvirt's XML: a pool is a network of mode hostdev, a network a portgroup of
- * it, a guest's nic an interface with the VF that it has. managed='no' in all:
- * who binds VFs to vfio is fairlead, and libvirt has only to use them.
+ * it, a guest's nic an interface with the VF that it has, and where that has a
+ * standby, another with it: libvirt's teaming. managed='no' in all: who binds
+ * VFs to vfio is fairlead, and libvirt has only to use them. What is left out,
+ * formats-held.c says.
  */
 
 #include "cli/formats.h"
@@ -18,12 +20,6 @@ static void say_address(const struct format *f, const char *indent,
 	        indent, (unsigned)b.domain, b.bus, b.dev & 31u, b.fn & 7u);
 }
 
-static void left_out(struct format *f, const char *what, const char *name,
-                     const char *key)
-{
-	format_left_out(f, "  <!-- ", " -->", "%s %s: %s", what, name, key);
-}
-
 static void say_vlan(const struct format *f, const char *indent,
                      const struct pol_vlan *v)
 {
@@ -32,36 +28,15 @@ static void say_vlan(const struct format *f, const char *indent,
 		        v->id);
 }
 
+/* Without the tag that it should have it would be another network: then there
+ * is none. */
 static void say_portgroup(struct format *f, const struct pol_network *n)
 {
+	if (n->set.vlan.n_trunk)
+		return;
 	fprintf(f->out, "    <portgroup name='%s'>\n", n->name);
 	say_vlan(f, "      ", &n->set.vlan);
 	fputs("    </portgroup>\n", f->out);
-}
-
-/* What libvirt's vlan has not, and what it has no element for at all. */
-static void network_left_out(struct format *f, const struct pol_network *n)
-{
-	const struct pol_attributes *s = &n->set;
-	const struct {
-		bool given;
-		const char *key;
-	} keys[] = {
-		{ s->vlan.given == POL_DEFAULT, "vlan: null" },
-		{ s->vlan.given == POL_GIVEN && s->vlan.qos, "vlan qos" },
-		{ s->vlan.given == POL_GIVEN && s->vlan.proto != 0x8100,
-		  "vlan protocol 802.1ad" },
-		{ s->spoof_check.given, "spoof-check" },
-		{ s->trust.given, "trust" },
-		{ s->query_rss.given, "query-rss" },
-		{ s->link_state.given, "link-state" },
-		{ s->rate.given, "tx-rate" },
-		{ s->mtu.given, "mtu" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-		if (keys[i].given)
-			left_out(f, "network", n->name, keys[i].key);
 }
 
 static int say_pool(struct format *f, const struct pol_pool *pool)
@@ -69,11 +44,8 @@ static int say_pool(struct format *f, const struct pol_pool *pool)
 	struct bdf b;
 	int r;
 
-	if (pool->kind != POL_KIND_NIC) {
-		left_out(f, pol_kind_name(pool->kind), pool->name,
-		         "its VFs are no network's");
+	if (pool->kind != POL_KIND_NIC)
 		return 0;
-	}
 	fprintf(f->out,
 	        "  <network>\n    <name>%s</name>\n"
 	        "    <forward mode='hostdev' managed='no'>\n",
@@ -88,11 +60,79 @@ static int say_pool(struct format *f, const struct pol_pool *pool)
 	for (size_t i = 0; i < f->p->n_networks; i++)
 		say_portgroup(f, &f->p->network[i]);
 	fputs("  </network>\n", f->out);
-	if (pool->mac_assign != POL_MAC_NONE)
-		left_out(f, "pool", pool->name, "mac (interfaces have it)");
-	if (*pool->driver && !pol_driver_is_vfio(pool->driver))
-		left_out(f, "pool", pool->name, "driver");
 	return 0;
+}
+
+/* ---- guests' nics -------------------------------------------------------- */
+
+bool format_in_pair(const struct format *f, const struct pol_guest *g,
+                    const struct pol_guest_nic *nic)
+{
+	uint8_t mac[6];
+
+	return nic->standby.backend != POL_BACKEND_NONE &&
+	       pol_guest_nic_mac(f->p, g, nic, mac);
+}
+
+/* An alias has not all letters that a name of ours may have: the nic's place is
+ * in it. */
+static void say_teaming(struct format *f, const struct pol_guest *g,
+                        const struct pol_guest_nic *nic, bool standby)
+{
+	size_t at = (size_t)(nic - g->nic);
+
+	if (standby)
+		fprintf(f->out,
+		        "    <alias name='ua-standby%zu'/>\n"
+		        "    <teaming type='persistent'/>\n",
+		        at);
+	else
+		fprintf(f->out,
+		        "    <teaming type='transient' "
+		        "persistent='ua-standby%zu'/>\n",
+		        at);
+}
+
+static void say_host_end(struct format *f, const struct pol_own *o)
+{
+	fprintf(f->out, "  <interface type='%s'>\n",
+	        *o->bridge ? "bridge" : "ethernet");
+	if (*o->bridge)
+		fprintf(f->out, "    <source bridge='%s'/>\n", o->bridge);
+	if (o->ovs) {
+		fputs("    <virtualport type='openvswitch'/>\n", f->out);
+		say_vlan(f, "    ", &o->vlan);
+	}
+	if (*o->tap->tap)
+		fprintf(f->out, "    <target dev='%s'/>\n", o->tap->tap);
+}
+
+/* The virtio NIC that stays when the VF is away. */
+static void say_standby(struct format *f, const struct pol_guest *g,
+                        const struct pol_guest_nic *nic, const char *name)
+{
+	char mac[MAC_STRLEN];
+	struct pol_own o;
+
+	for (size_t i = 0; pol_guest_own(f->p, g, i, &o); i++)
+		if (o.standby && o.tap == &nic->standby)
+			break;
+	say_host_end(f, &o);
+	fprintf(f->out,
+	        "    <mac address='%s'/>\n    <model type='virtio'/>\n"
+	        "    <driver name='%s' queues='%u'/>\n",
+	        mac_format(o.mac, mac),
+	        o.tap->backend == POL_BACKEND_VHOST ? "vhost" : "qemu",
+	        o.tap->queues);
+	if (o.mtu)
+		fprintf(f->out, "    <mtu size='%u'/>\n", o.mtu);
+	say_teaming(f, g, nic, true);
+	fputs("  </interface>\n", f->out);
+	if (pol_own_vlan(&o) && !o.ovs)
+		format_left_out(f, "  <!-- ", " -->",
+		                "guest %s: the VLAN of its standby, at a Linux "
+		                "bridge",
+		                name);
 }
 
 static int say_nic(struct format *f, const struct pol_guest *g,
@@ -105,14 +145,8 @@ static int say_nic(struct format *f, const struct pol_guest *g,
 	int r;
 
 	snprintf(name, sizeof(name), "%s, nic %s", g->name, nic->name);
-	if (nic->pool == SIZE_MAX) {
-		left_out(f, "guest", name, "emulated");
+	if (nic->pool == SIZE_MAX || f->p->pool[nic->pool].kind != POL_KIND_NIC)
 		return 0;
-	}
-	if (f->p->pool[nic->pool].kind != POL_KIND_NIC) {
-		left_out(f, "guest", name, "it is no network interface");
-		return 0;
-	}
 	r = format_address(f, nic->fn, &b);
 	if (r)
 		return r;
@@ -128,18 +162,20 @@ static int say_nic(struct format *f, const struct pol_guest *g,
 		        mac_format(address, mac));
 	pol_guest_nic_set(f->p, nic, &set);
 	say_vlan(f, "    ", &set.vlan);
+	if (format_in_pair(f, g, nic))
+		say_teaming(f, g, nic, false);
 	fputs("  </interface>\n", f->out);
-	left_out(f, "guest", name, "slot");
+	if (format_in_pair(f, g, nic))
+		say_standby(f, g, nic, name);
 	return 0;
 }
 
 int export_libvirt(struct format *f)
 {
-	int r = 0;
+	int r;
 
 	fputs("<fairlead>\n", f->out);
-	for (size_t i = 0; i < f->p->n_networks; i++)
-		network_left_out(f, &f->p->network[i]);
+	r = format_held(f);
 	for (size_t i = 0; !r && i < f->p->n_pools; i++)
 		r = say_pool(f, &f->p->pool[i]);
 	for (size_t g = 0; g < f->p->n_guests; g++)

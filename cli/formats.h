@@ -31,6 +31,8 @@
 
 struct format {
 	const struct pol_policy *p;
+	const char *text; /* that it was read from */
+	size_t len;
 	int root_fd;
 	FILE *out;
 	/* formats-where.c: the machine, and who of it each nic is; NULL = not
@@ -58,8 +60,13 @@ _must_check_ int format_address(struct format *f, struct pol_fn fn,
  * the output. */
 void format_left_out(struct format *f, const char *mark, const char *end,
                      const char *fmt, ...) _printf_(4, 5);
+/* formats-held.c: says all keys that libvirt's XML does not hold. -ENOMEM. */
+_must_check_ int format_held(struct format *f);
 /* formats-libvirt.c */
 _must_check_ int export_libvirt(struct format *f);
+/* Is it exported as two interfaces, a VF and its standby? */
+bool format_in_pair(const struct format *f, const struct pol_guest *g,
+                    const struct pol_guest_nic *nic);
 /* formats-json.c */
 _must_check_ int export_device_plugin(struct format *f);
 _must_check_ int export_openstack(struct format *f);

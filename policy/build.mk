@@ -18,6 +18,7 @@ SRCS_policy := \
 	export.c \
 	fields-switch.c \
 	fields.c \
+	given.c \
 	guard.c \
 	inventory-read.c \
 	inventory.c \

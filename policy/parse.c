@@ -43,7 +43,7 @@ static int read_policy(const struct node *root, struct pol_policy *p,
 	return errs->n ? -EINVAL : 0;
 }
 
-static int load(const char *text, size_t len, struct pol_policy *p,
+int policy_load(const char *text, size_t len, struct pol_policy *p,
                 struct node **ret, struct pol_errors *errs)
 {
 	struct files files;
@@ -68,7 +68,7 @@ int pol_parse(const char *text, size_t len, struct pol_policy **ret,
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return -ENOMEM;
-	r = load(text, len, p, &root, errs);
+	r = policy_load(text, len, p, &root, errs);
 	if (!r)
 		r = read_policy(root, p, errs);
 	node_free(root);

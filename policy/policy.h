@@ -159,6 +159,23 @@ void pol_free(struct pol_policy *p);
 /* The steps of a pool's `scrub`; left out: all. */
 unsigned pol_pool_scrub(const struct pol_pool *pool);
 
+/* given.c: all keys of a text that pol_parse() takes, in its order; a key's
+ * inner keys where `say` wants them. Each item of a list of mappings is told of
+ * before its keys, with "" for a key. -ENOMEM. */
+struct pol_given_key {
+	char path[128];    /* "guests/nics/slot" */
+	char of[192];      /* "guest fw, nic wan"; "" = the policy itself */
+	char key[128];     /* of that: "slot", "vlan id" */
+	const char *value; /* of a scalar, else "" */
+	bool null;
+	const char *name;   /* of the item; "" = it has none */
+	struct pol_pos pos; /* of the value */
+};
+_must_check_ int pol_each_given(const char *text, size_t len,
+                                bool (*say)(const struct pol_given_key *k,
+                                            void *arg),
+                                void *arg);
+
 /* files.c: several files as one text, which pol_parse() takes: errors then
  * name them. In ascending order of their names. -EINVAL: names that are not
  * so, or cannot be shown; -E2BIG: beyond POL_FILES_MAX, POL_TEXT_MAX. */

@@ -73,6 +73,12 @@ const char *files_where(const struct pol_policy *p, struct pol_pos of,
 #define WHERE(p, of, from)                                                     \
 	files_where((p), (of), (from), (char[FILES_WHERE]){ "" })
 
+/* ---- parse.c ------------------------------------------------------------- */
+
+/* One text or several files' as a tree; of `p` the files are filled in. */
+_must_check_ int policy_load(const char *text, size_t len, struct pol_policy *p,
+                             struct node **ret, struct pol_errors *errs);
+
 /* ---- schema.c: mappings read by tables ----------------------------------- */
 
 /* Who has what, of guests' NICs that have a VF by now (place.c). */
