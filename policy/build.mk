@@ -20,6 +20,7 @@ SRCS_policy := \
 	fields.c \
 	given.c \
 	guard.c \
+	inventory-members.c \
 	inventory-read.c \
 	inventory.c \
 	keys-address.c \

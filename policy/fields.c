@@ -441,8 +441,9 @@ void fields_put(const struct fields *t, unsigned which, const void *obj,
 				t->field[i].form->put(&t->field[i], obj));
 }
 
-const struct field *fields_get(const struct fields *t, unsigned which,
-                               const json_t *o, void *obj, bool *ret_missing)
+const struct field *fields_take(const struct fields *t, unsigned which,
+                                const json_t *const *v, void *obj,
+                                bool *ret_missing)
 {
 	unsigned must =
 		which & FIELD_SAVED ? FIELD_MUST_SAVED : FIELD_MUST_SEEN;
@@ -450,16 +451,16 @@ const struct field *fields_get(const struct fields *t, unsigned which,
 
 	for (size_t i = 0; i < t->n; i++) {
 		const struct field *f = &t->field[i];
-		const json_t *v = json_object_get(o, f->key);
 
 		if (!(f->flags & which))
 			continue;
-		*ret_missing = !v || (which == FIELD_SEEN && json_is_null(v));
+		*ret_missing =
+			!v[i] || (which == FIELD_SEEN && json_is_null(v[i]));
 		if (*ret_missing && f->flags & must)
 			return f;
 		if (*ret_missing)
 			continue;
-		if (!f->form->get(f, v, obj))
+		if (!f->form->get(f, v[i], obj))
 			return f;
 		if (!f->has)
 			continue;
@@ -468,6 +469,16 @@ const struct field *fields_get(const struct fields *t, unsigned which,
 		memcpy(obj, &set, sizeof(set));
 	}
 	return NULL;
+}
+
+const struct field *fields_get(const struct fields *t, unsigned which,
+                               const json_t *o, void *obj, bool *ret_missing)
+{
+	const json_t *v[FIELDS_MAX] = { NULL };
+
+	for (size_t i = 0; i < t->n; i++)
+		v[i] = json_object_get(o, t->field[i].key);
+	return fields_take(t, which, v, obj, ret_missing);
 }
 
 const struct field *field_find(const struct fields *t, const char *key)

@@ -56,12 +56,18 @@ extern const struct form form_eswitch, form_params, form_groups, form_bridge,
 /* machine-fields.c */
 extern const struct fields pf_fields, vf_fields, whole_fields, host_fields;
 
+#define FIELDS_MAX 64 /* rows of a table */
+
 /* Those fields of `which` (FIELD_SAVED or FIELD_SEEN) that say something. */
 void fields_put(const struct fields *t, unsigned which, const void *obj,
                 json_t *o);
 /* NULL, or the first that is missing (*ret_missing) or not of its form. */
 const struct field *fields_get(const struct fields *t, unsigned which,
                                const json_t *o, void *obj, bool *ret_missing);
+/* The same where it is known which member each row has: NULL = none. */
+const struct field *fields_take(const struct fields *t, unsigned which,
+                                const json_t *const *v, void *obj,
+                                bool *ret_missing);
 /* overlay-json.c */
 json_t *overs_to_json(const struct pol_state *s);
 _must_check_ int overs_from_json(const json_t *list, struct pol_state *s);

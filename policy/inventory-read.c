@@ -20,6 +20,7 @@ struct in {
 	size_t pf_room, whole_room;
 	struct pol_pos pos;
 	bool has_host;
+	struct members members;
 };
 
 /* PCI Code and ID Assignment 1.11: host and PCI-to-PCI bridges. */
@@ -72,11 +73,9 @@ static void check_keys(struct in *in, json_t *o, const struct fields *const *t,
 	}
 }
 
-static bool read_fields(struct in *in, const struct fields *t, const json_t *o,
-                        void *obj)
+/* `f`: of fields_get(). */
+static bool fields_good(struct in *in, const struct field *f, bool missing)
 {
-	bool missing;
-	const struct field *f = fields_get(t, FIELD_SEEN, o, obj, &missing);
 	struct diag *d;
 
 	if (!f)
@@ -88,6 +87,17 @@ static bool read_fields(struct in *in, const struct fields *t, const json_t *o,
 	diag_why(d, "it must be %s", f->form->is);
 	diag_mend(d, "correct the line; docs/inventory.md has its keys");
 	return false;
+}
+
+/* The line's members, which members_read() has found. */
+static bool read_fields(struct in *in, const struct fields *t, unsigned of,
+                        void *obj)
+{
+	bool missing;
+	const struct field *f =
+		fields_take(t, FIELD_SEEN, in->members.v[of], obj, &missing);
+
+	return fields_good(in, f, missing);
 }
 
 /* ---- lines --------------------------------------------------------------- */
@@ -106,6 +116,8 @@ static int take_host(struct in *in, json_t *o)
 	static const struct fields *const t[] = { &host_fields };
 	static const char *const own[] = { INVENTORY_MAGIC, "by", NULL };
 	const json_t *v = json_object_get(o, INVENTORY_MAGIC);
+	const struct field *f;
+	bool missing;
 
 	if (in->has_host || json_integer_value(v) != INVENTORY_VERSION) {
 		struct diag *d = pol_err(in->errs, in->pos, FL_POL_INVENTORY,
@@ -118,15 +130,16 @@ static int take_host(struct in *in, json_t *o)
 	}
 	in->has_host = true;
 	check_keys(in, o, t, ARRAY_SIZE(t), own);
-	read_fields(in, &host_fields, o, in->s);
+	f = fields_get(&host_fields, FIELD_SEEN, o, in->s, &missing);
+	(void)fields_good(in, f, missing);
 	return 0;
 }
 
-static int read_pf(struct in *in, const json_t *o)
+static int read_pf(struct in *in)
 {
 	struct pol_pf pf = { 0 };
 
-	if (!read_fields(in, &pf_fields, o, &pf))
+	if (!read_fields(in, &pf_fields, MEMBERS_PF, &pf))
 		return 0;
 	if (find_pf(in, pf.bdf) || in->s->n_pfs == PFS_MAX) {
 		diag_mend(pol_err(in->errs, in->pos, FL_POL_INVENTORY,
@@ -179,7 +192,7 @@ static void read_vf(struct in *in, const json_t *o)
 	struct pol_pf *pf;
 	struct bdf b;
 
-	if (!read_fields(in, &vf_fields, o, &v))
+	if (!read_fields(in, &vf_fields, MEMBERS_VF, &v))
 		return;
 	pf = text && !bdf_parse(text, &b) ? find_pf(in, b) : NULL;
 	if (!pf) {
@@ -201,11 +214,11 @@ static void read_vf(struct in *in, const json_t *o)
 	pf->vf[v.index] = v;
 }
 
-static int read_whole(struct in *in, const json_t *o)
+static int read_whole(struct in *in)
 {
 	struct pol_whole w = { .group = -1 };
 
-	if (!read_fields(in, &whole_fields, o, &w))
+	if (!read_fields(in, &whole_fields, MEMBERS_WHOLE, &w))
 		return 0;
 	w.bridge = is_bridge(w.class_code);
 	if (in->s->n_wholes == FUNCTIONS_MAX)
@@ -231,16 +244,20 @@ static int read_function(struct in *in, json_t *o)
 	bool pf = json_object_get(o, "total-vfs");
 	const struct fields *const t[] = { &whole_fields,
 		                           vf ? &vf_fields : &pf_fields };
+	unsigned of = 1u << MEMBERS_WHOLE | (vf ? 1u << MEMBERS_VF : 0u) |
+	              (!vf && pf ? 1u << MEMBERS_PF : 0u);
 	int r = 0;
 
-	check_keys(in, o, t, vf || pf ? 2 : 1, own);
+	/* Which of them it is, is said. */
+	if (!members_read(&in->members, o, of))
+		check_keys(in, o, t, vf || pf ? 2 : 1, own);
 	/* Without a class it went while the rest was recorded. */
 	if (json_object_get(o, "class") || (!vf && !pf))
-		r = read_whole(in, o);
+		r = read_whole(in);
 	if (vf)
 		read_vf(in, o);
 	else if (!r && pf)
-		r = read_pf(in, o);
+		r = read_pf(in);
 	return r;
 }
 

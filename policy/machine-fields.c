@@ -54,6 +54,7 @@ static const struct field vf_rows[] = {
 	VF(label, "leased-by", text, 0, FIELD_SEEN),
 };
 const struct fields vf_fields = TABLE(vf_rows);
+_Static_assert(ARRAY_SIZE(vf_rows) <= FIELDS_MAX, "vf");
 
 #define IDENT(type)                                                            \
 	{ ROW(type, id.subvendor, "subsystem-vendor-id", hex, 0, FIELD_SEEN) }, \
@@ -106,6 +107,7 @@ static const struct field pf_rows[] = {
 	PF(altname, "altnames", names, 0, FIELD_SEEN),
 };
 const struct fields pf_fields = TABLE(pf_rows);
+_Static_assert(ARRAY_SIZE(pf_rows) <= FIELDS_MAX, "pf");
 
 /* bridge, num_vfs and vf_user follow from the rest. */
 #define WHOLE(...) { ROW(pol_whole, __VA_ARGS__) }
@@ -128,6 +130,7 @@ static const struct field whole_rows[] = {
 	WHOLE(label, "leased-by", text, 0, FIELD_SEEN),
 };
 const struct fields whole_fields = TABLE(whole_rows);
+_Static_assert(ARRAY_SIZE(whole_rows) <= FIELDS_MAX, "whole");
 
 #define HOST(...) { ROW(pol_state, __VA_ARGS__) }
 static const struct field host_rows[] = {
@@ -140,3 +143,4 @@ static const struct field host_rows[] = {
 };
 // clang-format on
 const struct fields host_fields = TABLE(host_rows);
+_Static_assert(ARRAY_SIZE(host_rows) <= FIELDS_MAX, "host");

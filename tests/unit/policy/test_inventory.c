@@ -192,6 +192,59 @@ static void test_bad(void **state)
 	}
 }
 
+/* Where a line has other members than the one before, or the same in another
+ * order, each is what its key says. */
+static void test_order(void **state)
+{
+	struct pol_state *s = parse(
+		HOST PF VF
+		"{\"total-vfs\": 7, " ID
+		", \"class\": \"0200\", \"num-vfs\": 1, "
+		"\"bdf\": \"0000:02:00.0\"}\n"
+		"{\"index\": 0, \"trust\": true, \"vf-of\": \"0000:02:00.0\", "
+		"\"bdf\": \"0000:02:10.0\"}\n"
+		"{\"bdf\": \"0000:03:00.0\", \"class\": \"0108\", " ID
+		", \"driver\": \"nvme\"}\n"
+		"{\"driver\": \"ast\", \"bdf\": \"0000:04:00.0\", " ID
+		", \"class\": \"0300\"}\n");
+
+	(void)state;
+	assert_int_equal(s->n_pfs, 2);
+	assert_int_equal(s->pf[1].bdf.bus, 2);
+	assert_int_equal(s->pf[1].vf[0].bdf.bus, 2);
+	assert_int_equal(s->pf[1].vf[0].set, POL_HAS_TRUST);
+	assert_int_equal(s->pf[0].vf[0].set, 0);
+	assert_int_equal(s->n_wholes, 3);
+	assert_string_equal(s->whole[1].driver, "nvme");
+	assert_int_equal(s->whole[2].class_code, 0x300);
+	assert_string_equal(s->whole[2].driver, "ast");
+	pol_state_free(s);
+}
+
+/* A line with more members than are remembered, and one without a name. */
+static void test_strange(void **state)
+{
+	static char line[64 * 1024];
+	size_t n = (size_t)snprintf(line, sizeof(line), "%s", HOST "{");
+	struct pol_state *s = NULL;
+
+	(void)state;
+	for (unsigned i = 0; i < 100; i++)
+		n += (size_t)snprintf(line + n, sizeof(line) - n,
+		                      "\"none-%u\": 1, ", i);
+	snprintf(line + n, sizeof(line) - n, "%s",
+	         "\"\": 1, \"bdf\": \"0000:01:00.0\", " ID
+	         ", \"class\": \"0200\"}\n{\"\": 1}\n");
+	assert_int_equal(pol_inventory_parse(line, strlen(line), &s, &errs),
+	                 -EINVAL);
+	assert_int_equal(errs.n, POL_ERRORS_MAX);
+	assert_non_null(strstr(errs.e[0].diag.what, "'none-0'"));
+	for (size_t i = 0; i < errs.n; i++)
+		assert_int_equal(errs.e[i].diag.code, FL_POL_INVENTORY);
+	/* 100 and the nameless one; then that, and no address. */
+	assert_int_equal(errs.n + errs.dropped, 101 + 2);
+}
+
 /* All errors at once, and no more than there is room for. */
 static void test_many(void **state)
 {
@@ -297,6 +350,8 @@ int main(void)
 		cmocka_unit_test(test_round),
 		cmocka_unit_test(test_edited),
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_strange),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_anonymize),
 		cmocka_unit_test(test_anonymize_card),
