@@ -1,7 +1,8 @@
-# An apply of which one system call is struck (fault-at.c): for netd-crash-all and netd-errno-all. Sourced after
-# lib-fairlead.sh.
+# An apply of which one system call is struck (fault-at.c): for netd-crash-all, netd-errno-all and those of a switch.
+# Sourced after lib-fairlead.sh.
 #
 #   fault_prepare         the machine, the policy, how it is before and after; a daemon that can be struck
+#   fault_world           its first part: a NIC whose VFs have a network. lib-fault-switch.sh has another, and a machine
 #   fault_start [ARGS...] / fault_stop    that daemon; FAULT_SET says at which calls, "trace" or "fail"
 #   calls_of              CALLS: of a whole apply (VERB), "WHO CALL PATH" by number
 #   strike WORDS...       an apply (or what VERB says) with the words for fault-at: STATUS, OUT (a file), HIT
@@ -13,6 +14,7 @@ FAULT_CONTROL=/run/fault.control FAULT_LOG=/run/fault.log
 STATE=/var/lib/fairlead
 POLICY=$LAB_LOG/policy.yaml OUT=/run/fault.out
 VERB=(apply "$POLICY")
+FAULT_ARGS=() # what netd is always started with
 findings=()
 
 # Few programs: this is asked some thousand times.
@@ -49,7 +51,8 @@ left_over() {
 # shellcheck disable=SC2120
 fault_start() { # [ARGS...]
 	rm -f "$FAULT_CONTROL" "$FAULT_LOG"
-	"$FL_BUILD/tests/lab/fault-at" "${FAULT_SET:-trace}" "$FAULT_CONTROL" "$FAULT_LOG" "$FL_BUILD/fairlead-netd" "$@" >>"$NETD_LOG" 2>&1 &
+	"$FL_BUILD/tests/lab/fault-at" "${FAULT_SET:-trace}" "$FAULT_CONTROL" "$FAULT_LOG" \
+		"$FL_BUILD/fairlead-netd" "${FAULT_ARGS[@]}" "$@" >>"$NETD_LOG" 2>&1 &
 	NETD_PID=$!
 	wait_for 60 "answer from fairlead-netd (its log: $NETD_LOG)" "$FAIRLEAD" status
 	read -r _ NETD_MAIN <"$FAULT_LOG"
@@ -62,11 +65,16 @@ fault_stop() {
 	wait_for 10 "end of fairlead-netd" eval "[ ! -e /proc/$NETD_MAIN ]"
 }
 
-fault_prepare() {
+# Nobody looks by himself, which would be a worker, too.
+FAULT_QUIET="on-event: false, interval: 0s"
+fault_world() {
 	pf=$(pf_igb)
 	modprobe -a igbvf vfio-pci 2>/dev/null || true
-	# Nobody looks by himself, which would be a worker, too.
-	tagged_policy "on-event: false, interval: 0s" "spoof-check: false, trust: true" >"$POLICY"
+	tagged_policy "$FAULT_QUIET" "spoof-check: false, trust: true" >"$POLICY"
+}
+
+fault_prepare() {
+	fault_world
 	at_end netd_kill
 	fault_start
 	# An interface that was up once has another queueing discipline, and IPv6 on it, for good.
