@@ -142,6 +142,25 @@ static int check_unleased(struct work *w, const struct guest_run *r)
 	return -EBUSY;
 }
 
+/* To a name: no process need have it open. */
+static bool is_lent(const struct grant_fn *f)
+{
+	return f->vf && *f->vf->holder && !f->vf->holder_pid;
+}
+
+static int refuse_lent(struct work *w, const struct guest_run *r,
+                       const struct grant_fn *f)
+{
+	char b[BDF_STRLEN];
+
+	diag_fail(&w->diag, -EBUSY, FL_NETD_LEASED,
+	          "guest %s: %s of %s is lent", r->guest->name,
+	          bdf_format(f->bdf, b), f->name);
+	diag_why(&w->diag, "%s has it", f->vf->label);
+	diag_mend(&w->diag, "fairlead release %s, first", f->vf->holder);
+	return -EBUSY;
+}
+
 static int check_free(struct work *w, struct guest_run *r)
 {
 	grant_list(r);
@@ -151,6 +170,8 @@ static int check_free(struct work *w, struct guest_run *r)
 		const char *who;
 		int pid = grant_holder(f, &who);
 
+		if (!pid && is_lent(f))
+			return refuse_lent(w, r, f);
 		if (!pid)
 			continue;
 		diag_fail(&w->diag, -EBUSY, FL_NETD_LEASED,
@@ -249,15 +270,43 @@ static void say_drifted(struct work *w, size_t n)
 		           n);
 }
 
-/* None with traces of an earlier tenant. */
+static void tenant_of(const struct guest_run *r, const struct grant_fn *f,
+                      char ret[static 2 * POL_NAME])
+{
+	snprintf(ret, 2 * POL_NAME, "%s/%s", r->guest->name, f->name);
+}
+
+static uint32_t stated(const struct guest_run *r, struct bdf b)
+{
+	for (size_t i = 0; i < r->want->n_pfs; i++)
+		for (size_t k = 0; k < r->want->pf[i].n_vfs; k++)
+			if (bdf_equal(r->want->pf[i].vf[k].bdf, b))
+				return r->want->pf[i].vf[k].set;
+	return 0;
+}
+
+/* None with traces of an earlier tenant. What is scrubbed is looked at anew:
+ * it has nothing of what the policy says any more. */
 static int make_clean(struct work *w, struct guest_run *r)
 {
+	char tenant[2 * POL_NAME];
+	struct tenancy_next next = { .tenant = tenant, .seen = r->seen };
+	bool scrubbed = false;
 	int e = 0;
 
-	for (size_t i = 0; !e && i < r->give.n; i++)
-		if (r->give.fn[i].booked)
-			e = tenancy_clean(w, &r->m, r->give.fn[i].pool,
-			                  r->give.fn[i].bdf);
+	for (size_t i = 0; e >= 0 && i < r->give.n; i++) {
+		const struct grant_fn *f = &r->give.fn[i];
+
+		tenant_of(r, f, tenant);
+		next.stated = stated(r, f->bdf);
+		if (f->booked)
+			e = tenancy_clean(w, &r->m, f->pool, f->bdf, &next);
+		scrubbed |= e > 0;
+	}
+	if (e < 0 || !scrubbed)
+		return MIN(e, 0);
+	e = grant_look_again(w, r);
+	grant_list(r);
 	return e;
 }
 
@@ -270,8 +319,7 @@ static int hand_over(struct work *w, struct guest_run *r)
 	for (size_t i = 0; !e && i < r->give.n; i++) {
 		struct grant_fn *f = &r->give.fn[i];
 
-		snprintf(tenant, sizeof(tenant), "%s/%s", r->guest->name,
-		         f->name);
+		tenant_of(r, f, tenant);
 		if (f->booked)
 			e = tenancy_give(w, f->bdf, tenant, f->hold,
 			                 &f->generation);

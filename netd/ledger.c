@@ -54,9 +54,14 @@ struct ledger_fn *ledger_held_by(const struct ledger *l, const char *holder)
 	return NULL;
 }
 
-void ledger_give(struct ledger_fn *f, const char *tenant, bool hold)
+void ledger_give(struct ledger *l, struct ledger_fn *f, const char *tenant,
+                 bool hold)
 {
-	f->generation++;
+	uint64_t last = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		last = MAX(last, l->fn[i].generation);
+	f->generation = last + 1;
 	f->state = LEDGER_GIVEN;
 	f->moved = (struct ledger_moved){ .nic = "" };
 	f->hold = hold;
@@ -85,16 +90,20 @@ static json_t *loan_json(const struct ledger_loan *l)
 
 static json_t *scrub_json(const struct ledger_scrub *s)
 {
-	json_t *done = json_array();
+	char mac[MAC_STRLEN];
+	json_t *done = json_array(), *o;
 
 	for (unsigned step = 1; step & POL_SCRUB_ALL; step <<= 1)
 		if (s->done & step)
 			json_array_append_new(
 				done, json_string(pol_scrub_name(step)));
-	return json_pack("{s:I, s:I, s:b, s:s, s:o}", "time",
-	                 (json_int_t)s->time, "generation",
-	                 (json_int_t)s->generation, "proved", s->proved, "why",
-	                 s->why, "done", done);
+	o = json_pack("{s:I, s:I, s:b, s:s, s:o}", "time", (json_int_t)s->time,
+	              "generation", (json_int_t)s->generation, "proved",
+	              s->proved, "why", s->why, "done", done);
+	if (s->has_mac)
+		json_object_set_new(o, "mac",
+		                    json_string(mac_format(s->mac, mac)));
+	return o;
 }
 
 static json_t *fn_json(const struct ledger_fn *f)
@@ -198,6 +207,14 @@ static bool take_moved(const json_t *o, struct ledger_moved *m)
 	return true;
 }
 
+/* What scrubs of an earlier version do not tell. */
+static bool take_mac(const json_t *v, struct ledger_scrub *s)
+{
+	s->has_mac = v != NULL;
+	return !v ||
+	       (json_is_string(v) && !mac_parse(json_string_value(v), s->mac));
+}
+
 static bool take_scrub(const json_t *o, struct ledger_scrub *s)
 {
 	const json_t *done = json_object_get(o, "done");
@@ -207,7 +224,8 @@ static bool take_scrub(const json_t *o, struct ledger_scrub *s)
 		return true;
 	if (!take_number(o, "time", &s->time) ||
 	    !take_number(o, "generation", &generation) ||
-	    !take_text(o, "why", s->why, sizeof(s->why)))
+	    !take_text(o, "why", s->why, sizeof(s->why)) ||
+	    !take_mac(json_object_get(o, "mac"), s))
 		return false;
 	s->generation = (uint64_t)generation;
 	s->proved = json_is_true(json_object_get(o, "proved"));

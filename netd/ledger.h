@@ -28,9 +28,10 @@
  *   That it is so is written as it is given; and it lasts over boots, as what
  *   was written does.
  *
- *   The generation grows each time a function is given, and never shrinks, not
- *   at a boot either. Who gives back says which one: a release that was on its
- *   way for long does nothing to the next tenant.
+ *   The generation grows each time any function is given, and never shrinks,
+ *   not at a boot either: no two tenants have the same, of whatever function.
+ *   Who gives back says which one: a release that was on its way for long does
+ *   nothing to the next tenant, nor to what the same one has borrowed since.
  *
  *   A loan is a function given to a program that is not a guest: until that
  *   gives it back by its name (`--hold`), or as long as its connection. The
@@ -70,6 +71,9 @@ struct ledger_scrub {
 	uint64_t generation;
 	unsigned done; /* POL_SCRUB_* */
 	bool proved;
+	/* Its MAC then: 0, or the driver's own in place of it. */
+	bool has_mac;
+	uint8_t mac[6];
 	char why[LEDGER_WHY]; /* it is not */
 };
 /* It stands in for the VF that the policy gives its tenant, a guest's nic:
@@ -106,7 +110,8 @@ struct ledger_fn *ledger_find(const struct ledger *l, struct bdf b);
 struct ledger_fn *ledger_get(struct ledger *l, struct bdf b);
 struct ledger_fn *ledger_held_by(const struct ledger *l, const char *holder);
 /* A new tenant: a new generation. */
-void ledger_give(struct ledger_fn *f, const char *tenant, bool hold);
+void ledger_give(struct ledger *l, struct ledger_fn *f, const char *tenant,
+                 bool hold);
 /* Its tenant, who had it on hold, has ended. */
 void ledger_hold_back(struct ledger_fn *f);
 const char *ledger_state_name(enum ledger_state s);
@@ -160,6 +165,11 @@ struct scrub_seen {
 void scrub_function(const struct scrub_ops *ops, void *ctx, struct bdf vf,
                     unsigned steps, bool exact, struct ledger_scrub *ret,
                     struct scrub_seen *ret_seen);
+/* Has the VF, of these POL_HAS_*, what a new one has not? A MAC is a trace
+ * where `last` (NULL = none) knows that it came since: that of a new VF may be
+ * its driver's own. */
+bool scrub_traces(const struct pol_state *seen, struct bdf vf, uint32_t knobs,
+                  const struct ledger_scrub *last);
 /* Of a whole function, which has no state beside itself: its reset. What is
  * stored in it is not looked at. */
 void scrub_whole(const struct scrub_ops *ops, void *ctx, struct bdf b,
@@ -171,10 +181,22 @@ void scrub_whole(const struct scrub_ops *ops, void *ctx, struct bdf b,
  * says nothing.
  */
 
-/* Before a tenant gets it: what is GIVEN is scrubbed, and what cannot be is
- * refused. -EUCLEAN FL_NETD_QUARANTINE. */
+/* Who is to have it. */
+struct tenancy_next {
+	const char *tenant;           /* "guest/nic"; NULL = a borrower */
+	const struct pol_state *seen; /* what it has now */
+	uint32_t stated;              /* POL_HAS_* that will be set for him */
+};
+/*
+ * Before a tenant gets it. Scrubbed are: what is GIVEN; what was another's and
+ * has something that this one does not state, which a policy left there that
+ * has forgotten that other; a borrower's, too, if nobody had it before. 1 = it
+ * was: what is known of it is old. What cannot be is refused: -EUCLEAN
+ * FL_NETD_QUARANTINE. -EBUSY FL_NETD_LEASED: it is lent.
+ */
 _must_check_ int tenancy_clean(struct work *w, struct machine *m,
-                               const struct pol_pool *pool, struct bdf vf);
+                               const struct pol_pool *pool, struct bdf vf,
+                               const struct tenancy_next *next);
 /* It is in no quarantine now; nothing is done. -EUCLEAN as above. */
 _must_check_ int tenancy_fit(struct work *w, struct bdf vf);
 /* It is the tenant's from here on; *ret_generation as written. `hold`: then it

@@ -191,6 +191,7 @@ static int already(struct work *w, const struct ledger_fn *f)
 static int take(struct work *w, struct loan *l, size_t i)
 {
 	struct pol_lend_vf *v = &l->lending.vf[i];
+	struct tenancy_next next = { .tenant = NULL };
 	int e = loan_resolve(w, l, l->pool->fn[i]);
 
 	if (e < 0)
@@ -200,9 +201,12 @@ static int take(struct work *w, struct loan *l, size_t i)
 		return 1;
 	}
 	l->vf = loan_wanted(l)->bdf;
-	e = tenancy_clean(w, &l->r.m, l->pool, l->vf);
+	next.seen = l->r.seen;
+	next.stated = loan_wanted(l)->set | w->req.attr.set;
+	e = tenancy_clean(w, &l->r.m, l->pool, l->vf, &next);
+	l->scrubbed = e > 0;
 	if (e != -EUCLEAN)
-		return e;
+		return MIN(e, 0);
 	w->diag = (struct diag){ 0 };
 	v->state = POL_LEND_QUARANTINED;
 	return 1;

@@ -38,18 +38,31 @@ static void loan_clear(struct loan *l)
 
 /* ---- give ---------------------------------------------------------------- */
 
+/* What he leaves out is as the policy's overrides have it; what is of the
+ * switch is not his. */
 void loan_merge(struct pol_vf *to, const struct pol_vf *attr)
 {
-	const uint32_t mine = POL_HAS_DRIVER | POL_HAS_OVERRIDE;
-	struct pol_vf v = *attr;
-
-	v.set |= to->set & mine;
-	v.index = to->index;
-	v.bdf = to->bdf;
-	v.group = -1;
-	memcpy(v.driver, to->driver, sizeof(v.driver));
-	memcpy(v.override, to->override, sizeof(v.override));
-	*to = v;
+	if (attr->set & POL_HAS_MAC)
+		memcpy(to->mac, attr->mac, sizeof(to->mac));
+	if (attr->set & POL_HAS_VLAN) {
+		to->vlan = attr->vlan;
+		to->qos = attr->qos;
+		to->proto = attr->proto;
+	}
+	if (attr->set & POL_HAS_RATE) {
+		to->rate_min = attr->rate_min;
+		to->rate_max = attr->rate_max;
+	}
+	if (attr->set & POL_HAS_SPOOF)
+		to->spoof = attr->spoof;
+	if (attr->set & POL_HAS_TRUST)
+		to->trust = attr->trust;
+	if (attr->set & POL_HAS_RSS)
+		to->rss = attr->rss;
+	if (attr->set & POL_HAS_LINK_STATE)
+		to->link_state = attr->link_state;
+	to->set |= attr->set;
+	to->set &= POL_HAS_DRIVER | POL_HAS_OVERRIDE | POL_HAS_KNOBS;
 }
 
 static int record(struct work *w, const struct loan *l)
@@ -145,8 +158,10 @@ static int unbind_for_mac(struct work *w, struct loan *l)
 static int hand_over(struct work *w, struct loan *l, uint64_t generation)
 {
 	size_t n = 0;
-	int e = unbind_for_mac(w, l);
+	int e = l->scrubbed ? grant_look_again(w, &l->r) : 0;
 
+	if (!e)
+		e = unbind_for_mac(w, l);
 	if (!e)
 		e = grant_settle(w, &l->r, &n);
 	if (!e)
@@ -160,9 +175,8 @@ static int hand_over(struct work *w, struct loan *l, uint64_t generation)
 	return e;
 }
 
-/* One name, one loan: a generation is of its function alone, and a process may
- * have many connections. Another netd has another start: its connections are
- * gone. */
+/* One name, one loan: a process may have many connections. Another netd has
+ * another start: its connections are gone. */
 static void name_connection(struct work *w, const struct loan *l,
                             uint64_t generation)
 {

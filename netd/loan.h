@@ -13,6 +13,7 @@ struct loan {
 	const struct pol_pool *pool;
 	struct pol_lending lending;
 	struct bdf vf;
+	bool scrubbed;     /* just now: r.seen has it as it was before */
 	struct diag unfit; /* why the first that is not there is not */
 	/* Why this VF, and not the others of the pool. */
 	char why[DIAG_LINE], others[DIAG_LINE];

@@ -155,6 +155,28 @@ static struct one zeroed(const struct one *now)
 	return o;
 }
 
+bool scrub_traces(const struct pol_state *seen, struct bdf vf, uint32_t knobs,
+                  const struct ledger_scrub *last)
+{
+	static const uint8_t none[6];
+	struct pol_plan *plan = NULL;
+	struct diag d = { 0 };
+	struct one now, want;
+	bool found;
+
+	if (!one_of(seen, vf, &now))
+		return false;
+	if (knobs & now.vf.set & POL_HAS_MAC && last && last->has_mac &&
+	    memcmp(now.vf.mac, none, 6) != 0 &&
+	    memcmp(now.vf.mac, last->mac, 6) != 0)
+		return true;
+	want = zeroed(&now);
+	want.vf.set &= knobs & ~(uint32_t)POL_HAS_MAC;
+	found = pol_plan(one_state(&want), seen, &plan, &d) != 0 || plan->n;
+	pol_plan_free(plan);
+	return found;
+}
+
 static int zero(struct scrub *s, const struct one *now)
 {
 	struct one o = zeroed(now);
@@ -198,6 +220,8 @@ static int verify(struct scrub *s, const struct one *before)
 	if (!r) {
 		s->seen->after = now.vf;
 		s->seen->verified = true;
+		s->ret->has_mac = now.vf.set & POL_HAS_MAC;
+		memcpy(s->ret->mac, now.vf.mac, sizeof(s->ret->mac));
 	}
 	if (!r && before->vf.set & POL_HAS_KNOBS & ~now.vf.set)
 		r = not_proved(s, "its driver reports nothing of it any more");

@@ -123,21 +123,69 @@ static void scrub_entry(struct work *w, struct machine *m,
 	tell_history(w, f, &seen);
 }
 
+static int no_room(struct work *w)
+{
+	return diag_fail(&w->diag, -ENOMEM, FL_NETD_MEMORY,
+	                 "no room in " LEDGER_FILE);
+}
+
+static int lent(struct work *w, const struct ledger_fn *f)
+{
+	char b[BDF_STRLEN];
+
+	diag_fail(&w->diag, -EBUSY, FL_NETD_LEASED, "%s is lent",
+	          bdf_format(f->bdf, b));
+	diag_why(&w->diag, "%.80s has it, of pool %s", f->loan.holder,
+	         f->loan.pool);
+	diag_mend(&w->diag, "fairlead release %.80s, first", f->loan.holder);
+	return -EBUSY;
+}
+
+/* `f` NULL: nobody has had it. */
+static bool is_to_scrub(const struct ledger_fn *f, struct bdf vf,
+                        const struct tenancy_next *next)
+{
+	const uint32_t knobs = POL_HAS_KNOBS & ~next->stated;
+
+	if (f && f->state != LEDGER_CLEAN)
+		return f->state == LEDGER_GIVEN;
+	if (next->tenant && (!f || !strcmp(f->tenant, next->tenant)))
+		return false;
+	return scrub_traces(next->seen, vf, knobs, f ? &f->scrub : NULL);
+}
+
+static int clean(struct work *w, struct machine *m, const struct pol_pool *pool,
+                 struct ledger *l, struct bdf vf,
+                 const struct tenancy_next *next)
+{
+	struct ledger_fn *f = ledger_find(l, vf);
+	int r;
+
+	if (f && *f->loan.holder)
+		return lent(w, f);
+	if (!is_to_scrub(f, vf, next))
+		return f && f->state == LEDGER_QUARANTINED ? quarantined(w, f)
+		                                           : 0;
+	f = ledger_get(l, vf);
+	if (!f)
+		return no_room(w);
+	scrub_entry(w, m, pool, f);
+	r = ledger_write(w->env, l, &w->diag);
+	if (!r && f->state == LEDGER_QUARANTINED)
+		r = quarantined(w, f);
+	return r ? r : 1;
+}
+
 int tenancy_clean(struct work *w, struct machine *m,
-                  const struct pol_pool *pool, struct bdf vf)
+                  const struct pol_pool *pool, struct bdf vf,
+                  const struct tenancy_next *next)
 {
 	_cleanup_close_ int lock = -1;
 	struct ledger l = { 0 };
-	struct ledger_fn *f;
 	int r = tenancy_open(w, &lock, &l);
 
-	f = r ? NULL : ledger_find(&l, vf);
-	if (f && f->state == LEDGER_GIVEN) {
-		scrub_entry(w, m, pool, f);
-		r = ledger_write(w->env, &l, &w->diag);
-	}
-	if (!r && f && f->state == LEDGER_QUARANTINED)
-		r = quarantined(w, f);
+	if (!r)
+		r = clean(w, m, pool, &l, vf, next);
 	ledger_free(&l);
 	return r;
 }
@@ -163,18 +211,19 @@ int tenancy_give(struct work *w, struct bdf vf, const char *tenant, bool hold,
 	int r = tenancy_open(w, &lock, &l);
 
 	f = r ? NULL : ledger_get(&l, vf);
+	if (f && *f->loan.holder)
+		r = lent(w, f);
 	/* A nic is in one place: what it was to have elsewhere and did not get
 	 * is nothing to it any more. */
-	for (size_t i = 0; f && i < l.n; i++)
+	for (size_t i = 0; !r && f && i < l.n; i++)
 		if (!strcmp(l.fn[i].tenant, tenant))
 			l.fn[i].moved = (struct ledger_moved){ .nic = "" };
-	if (f) {
-		ledger_give(f, tenant, hold);
+	if (!r && f) {
+		ledger_give(&l, f, tenant, hold);
 		*ret_generation = f->generation;
 		r = ledger_write(w->env, &l, &w->diag);
 	} else if (!r) {
-		r = diag_fail(&w->diag, -ENOMEM, FL_NETD_MEMORY,
-		              "no room in " LEDGER_FILE);
+		r = no_room(w);
 	}
 	ledger_free(&l);
 	return r;

@@ -88,7 +88,9 @@ bool pol_guest_nic_mac(const struct pol_policy *p, const struct pol_guest *g,
 		stable_mac(g, n, emulated, ret);
 		return true;
 	}
-	if (own->given != POL_ABSENT || pool >= p->n_pools ||
+	/* Without a name it is a borrower, or nobody: what is made of the name
+	 * would be the same for all of them. */
+	if (own->given != POL_ABSENT || pool >= p->n_pools || !*g->name ||
 	    p->pool[pool].mac_assign == POL_MAC_NONE)
 		return false;
 	if (p->pool[pool].mac_assign == POL_MAC_STABLE)

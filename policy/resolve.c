@@ -420,7 +420,8 @@ static void want_mac(const struct pol_policy *p, const struct pol_guest *g,
 {
 	bool known = pol_guest_nic_mac(p, g, n, w->mac);
 
-	w->mac_draws = known ? 0 : (uint8_t)pol_nic_draws(p, n, w->mac);
+	w->mac_draws =
+		known || !*g->name ? 0 : (uint8_t)pol_nic_draws(p, n, w->mac);
 	if (known || w->mac_draws)
 		w->set |= POL_HAS_MAC;
 }

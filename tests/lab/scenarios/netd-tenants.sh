@@ -66,6 +66,36 @@ wait_for 15 "trust as the borrower stated it" eval '[ "$(vf_link 0 .trust)" = tr
 equal "released" "$("$FAIRLEAD" -j release pod/net0 | jq -r '"\(.released) \(.state)"')" "true clean"
 equal "clean" "$(seen 0)" "$CLEAN"
 
+step "a guest's settings are not left to who comes when the policy has forgotten it"
+with_guest() { # GUEST-NICS
+	cat "$POLICY" - <<YAML
+networks:
+  - { name: n, vlan: { id: 100 }, trust: true, spoof-check: false }
+guests:
+  - name: g
+    memory: 256M
+    kernel: /var/lib/fairlead/images/vmlinuz
+    nics: [$1]
+YAML
+}
+with_guest '{ name: a, pool: v, network: n, mac-address: "02:00:00:00:00:88" }' >"$LAB_LOG/guest.yaml"
+apply "$LAB_LOG/guest.yaml"
+equal "the guest's" "$(seen 0)" "02:00:00:00:00:88 100 false true"
+apply "$POLICY"
+equal "lent" "$("$FAIRLEAD" -j lease v --hold pod/net8 | jq -r .device.bdf)" "$vf"
+equal "clean" "$(seen 0)" "$CLEAN"
+
+step "what is lent is no guest's"
+with_guest '{ name: a, pool: v }' >"$LAB_LOG/guest.yaml"
+refused_or_lent() { "$FAIRLEAD" apply "$LAB_LOG/guest.yaml" >"$LAB_LOG/apply" 2>&1 || grep -q FL-0122 "$LAB_LOG/apply"; }
+expect "apply" refused_or_lent
+install_images
+! "$FAIRLEAD" run g >"$LAB_LOG/run" 2>&1 </dev/null || fail "it runs with a VF that is lent"
+equal "holder" "$(state "$vf" .loan.holder)" pod/net8
+equal "state" "$(state "$vf" .state)" given
+expect "release" "$FAIRLEAD" release pod/net8
+apply "$POLICY"
+
 step "a host's interface: its MAC is its own, and goes with it"
 "$FAIRLEAD" -j lease h --hold pod/eth --attributes "$ATTR" >"$LAB_LOG/loan" || fail "$(cat "$LAB_LOG/loan")"
 dev=$(jq -r .device.ifname "$LAB_LOG/loan")

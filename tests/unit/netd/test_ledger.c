@@ -30,8 +30,8 @@ static struct ledger sample(void)
 	struct ledger l = { 0 };
 	struct ledger_fn *f = ledger_get(&l, vf0);
 
-	ledger_give(f, "pod/net0", false);
-	ledger_give(f, "pod/net1", false);
+	ledger_give(&l, f, "pod/net0", false);
+	ledger_give(&l, f, "pod/net1", false);
 	strcpy(f->loan.holder, "pod/net1");
 	strcpy(f->loan.pool, "edge");
 	f->loan.uid = 7;
@@ -41,7 +41,7 @@ static struct ledger sample(void)
 	f->loan.attr.proto = 0x8100;
 	f->loan.attr.trust = true;
 	f = ledger_get(&l, vf1);
-	ledger_give(f, "g/a", false);
+	ledger_give(&l, f, "g/a", false);
 	f->state = LEDGER_QUARANTINED;
 	f->resets = 3;
 	f->scrub = (struct ledger_scrub){ .time = 9,
@@ -120,7 +120,7 @@ static void test_hold(void **state)
 	json_t *doc;
 
 	(void)state;
-	ledger_give(f, "g/disk", true);
+	ledger_give(&l, f, "g/disk", true);
 	doc = document(&l);
 	assert_int_equal(ledger_decode(doc, "b1", &back), 0);
 	assert_int_equal(ledger_find(&back, vf0)->state, LEDGER_GIVEN);
@@ -147,7 +147,7 @@ static void test_hold(void **state)
 	ledger_free(&back);
 	json_decref(doc);
 	/* Given anew, to one whose policy holds nothing. */
-	ledger_give(f, "g/disk", false);
+	ledger_give(&l, f, "g/disk", false);
 	assert_false(f->hold);
 	ledger_free(&l);
 }
@@ -373,6 +373,42 @@ static void test_scrub(void **state)
 	sim_free(s);
 }
 
+static bool traces(struct sim *s, uint32_t knobs, const struct ledger_scrub *l)
+{
+	static const struct observing what = { .parts = SEE_ANSWERS };
+	struct pol_state *seen = NULL;
+	struct diag d = { 0 };
+	bool ret;
+
+	assert_int_equal(sim_ops.observe(s, &what, &seen, &d), 0);
+	ret = scrub_traces(seen, vf1, knobs, l);
+	pol_state_free(seen);
+	return ret;
+}
+
+/* What is stated for the next one anyhow is none; a MAC only if it came since
+ * the last scrub. */
+static void test_traces(void **state)
+{
+	const uint32_t rates = POL_HAS_RATE;
+	struct sim *s = used_machine();
+	struct ledger_scrub r, unknown = { .time = 1 };
+
+	(void)state;
+	assert_true(traces(s, POL_HAS_KNOBS, NULL));
+	assert_true(traces(s, rates, NULL));
+	assert_false(traces(s, POL_HAS_MAC, NULL));
+	assert_false(traces(s, 0, NULL));
+	r = scrub(s, POL_SCRUB_ALL, true);
+	assert_true(r.has_mac);
+	assert_false(traces(s, POL_HAS_KNOBS, &r));
+	s->vf[1].mac[0] = 2;
+	assert_true(traces(s, POL_HAS_KNOBS, &r));
+	assert_false(traces(s, POL_HAS_KNOBS, &unknown));
+	assert_false(traces(s, rates, &r));
+	sim_free(s);
+}
+
 /* A host's driver does not sleep through a reset of its function. */
 static void test_scrub_host(void **state)
 {
@@ -456,6 +492,7 @@ int main(void)
 		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_file),
 		cmocka_unit_test(test_scrub),
+		cmocka_unit_test(test_traces),
 		cmocka_unit_test(test_scrub_host),
 		cmocka_unit_test(test_scrub_lies),
 		cmocka_unit_test(test_scrub_mac),

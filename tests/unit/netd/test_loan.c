@@ -112,13 +112,32 @@ static void test_named(void **state)
 	                 FL_NETD_LOAN);
 	assert_true(released(other, "pod1", g));
 	/* Late: the next tenant keeps it. */
-	assert_int_equal(borrow(other, ",\"holder\":\"pod1\"", b, h), g + 1);
+	assert_int_equal(borrow(other, ",\"holder\":\"pod1\"", b, h), g + 2);
 	assert_string_equal(b, a);
 	assert_false(released(other, "pod1", g));
 	assert_false(released(other, "nobody", 0));
-	assert_true(released(other, "pod1", g + 1));
+	assert_true(released(other, "pod1", g + 2));
 	assert_true(released(other, "pod2", 0));
 	close(other);
+}
+
+/* The same name, another VF: no number says both. */
+static void test_fence(void **state)
+{
+	struct daemon *d = *state;
+	int fd = dial(d);
+	char a[16], b[16], h[64];
+	json_int_t g;
+
+	build(d, policy);
+	g = borrow(fd, ",\"holder\":\"pod1\"", a, h);
+	assert_true(released(fd, "pod1", g));
+	borrow(fd, ",\"holder\":\"pod9\"", b, h);
+	assert_string_equal(b, a);
+	borrow(fd, ",\"holder\":\"pod1\"", b, h);
+	assert_string_not_equal(b, a);
+	assert_false(released(fd, "pod1", g));
+	close(fd);
 }
 
 static bool is_lent(const struct daemon *d, const char *bdf)
@@ -200,7 +219,7 @@ static void test_quarantine(void **state)
 	assert_int_equal(code(ask(fd, "\"verb\":\"scrub\",\"device\":"
 	                              "\"0000:01:10.0\"")),
 	                 0);
-	assert_int_equal(borrow(fd, ",\"holder\":\"pod2\"", a, h), 5);
+	assert_int_equal(borrow(fd, ",\"holder\":\"pod2\"", a, h), 6);
 	assert_string_equal(a, "0000:01:10.0");
 	close(fd);
 }
@@ -321,6 +340,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_named, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fence, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_connection, setup,
 		                                teardown),
 		cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
