@@ -80,6 +80,7 @@ static int decode(struct nlmsghdr *h, void *arg)
 	    h->nlmsg_len < NLMSG_HDRLEN + sizeof(*i))
 		return -EBADMSG;
 	l->ifindex = i->ifi_index;
+	l->up = i->ifi_flags & IFF_UP;
 	a = nlmsg_find_attr(h, sizeof(*i), IFLA_MTU);
 	l->mtu = a ? nla_get_u32(a) : 0;
 	a = nlmsg_find_attr(h, sizeof(*i), IFLA_MASTER);
@@ -227,6 +228,8 @@ static int observe_tunnel(struct rtnl *r, const struct overlay_link *bridge,
 	s->o.group = vx->o.group;
 	s->o.port = vx->o.port;
 	s->o.learning = vx->o.learning;
+	s->o.dev_down = !vx->up;
+	s->o.bridge_down = !bridge->up;
 	if (!vx->lower || !if_indextoname((unsigned)vx->lower, s->o.device))
 		s->o.device[0] = '\0';
 	if (!e && bridge->filtering)

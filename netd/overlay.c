@@ -173,6 +173,31 @@ static int place_tunnel(struct rtnl *r, const struct pol_overlay *o,
 	                         words);
 }
 
+static int set_up(struct rtnl *r, const char *name, bool up,
+                  char words[static RTNL_WORDS])
+{
+	return up ? rtnl_link_up(r, name, words)
+	          : rtnl_link_down(r, name, words);
+}
+
+/* Each step was acknowledged; somebody else may have undone one since. */
+static int read_back(struct rtnl *r, const struct pol_overlay *o)
+{
+	struct overlay_link vx, bridge;
+	int e = overlay_link_read(r, o->dev, &vx);
+
+	if (!e)
+		e = overlay_link_read(r, o->bridge, &bridge);
+	if (e)
+		return e;
+	return vx.up == !o->dev_down && bridge.up == !o->bridge_down &&
+	                       vx.mtu == o->mtu &&
+	                       vx.master == bridge.ifindex &&
+	                       !must_remake(&vx, o)
+	               ? 0
+	               : -EIO;
+}
+
 static int make(struct rtnl *r, const struct pol_overlay *o, struct diag *d)
 {
 	char words[RTNL_WORDS] = "";
@@ -196,9 +221,11 @@ static int make(struct rtnl *r, const struct pol_overlay *o, struct diag *d)
 	e = set_remotes(r, o, words);
 	if (e)
 		return refused("set the remotes of", o->dev, e, words, d);
-	e = rtnl_link_up(r, o->dev, words);
+	e = set_up(r, o->dev, !o->dev_down, words);
 	if (!e)
-		e = rtnl_link_up(r, o->bridge, words);
+		e = set_up(r, o->bridge, !o->bridge_down, words);
+	if (!e)
+		e = read_back(r, o);
 	return e ? refused("bring up", o->bridge, e, words, d) : 0;
 }
 

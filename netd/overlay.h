@@ -32,7 +32,7 @@
 _must_check_ int overlay_observe(const struct machine *m,
                                  struct pol_state *seen,
                                  const struct pol_state *want, struct diag *d);
-/* To be as `over` says; read back by whoever observes next. FL_NETD_OVERLAY. */
+/* To be as `over` says, and read back. FL_NETD_OVERLAY. */
 _must_check_ int overlay_make(struct rtnl *r, const struct pol_over *over,
                               struct diag *d);
 _must_check_ int overlay_remove(struct rtnl *r, const struct pol_over *over,
@@ -43,7 +43,7 @@ _must_check_ int overlay_remove(struct rtnl *r, const struct pol_over *over,
 struct overlay_link {               /* what a link says of itself */
 	int ifindex, master, lower; /* 0 = none */
 	uint32_t mtu;
-	bool ours, bridge, vxlan, filtering;
+	bool ours, bridge, vxlan, filtering, up;
 	struct pol_overlay o; /* of a vxlan, but its remotes */
 };
 /* -ENODEV: there is none of that name. */

@@ -100,6 +100,17 @@ int rtnl_link_up(struct rtnl *r, const char *name,
 	                true, words);
 }
 
+int rtnl_link_down(struct rtnl *r, const char *name,
+                   char words[static RTNL_WORDS])
+{
+	struct nl_msg *m = message(RTM_SETLINK, 0, if_nametoindex(name), false);
+	struct ifinfomsg *i = m ? nlmsg_data(nlmsg_hdr(m)) : NULL;
+
+	if (i)
+		i->ifi_change = IFF_UP;
+	return rtnl_try(r, m, i != NULL, words);
+}
+
 int rtnl_remove_link(struct rtnl *r, const char *name,
                      char words[static RTNL_WORDS])
 {

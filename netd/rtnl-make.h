@@ -29,6 +29,8 @@ _must_check_ int rtnl_link_u32(struct rtnl *r, unsigned ifindex, int attr,
                                uint32_t v, char words[static RTNL_WORDS]);
 _must_check_ int rtnl_link_up(struct rtnl *r, const char *name,
                               char words[static RTNL_WORDS]);
+_must_check_ int rtnl_link_down(struct rtnl *r, const char *name,
+                                char words[static RTNL_WORDS]);
 /* Takes `m`, whose contents are complete if `ok`. */
 _must_check_ int rtnl_try(struct rtnl *r, struct nl_msg *m, bool ok,
                           char words[static RTNL_WORDS]);

@@ -293,6 +293,7 @@ struct pol_overlay { /* VXLAN: a bridge, and an interface in it */
 	uint32_t mtu; /* 0 = what fits */
 	bool learning;
 	uint16_t vlan; /* of its network, untagged in the tunnel; 0 = none */
+	bool dev_down, bridge_down; /* as observed; no policy says it */
 };
 struct pol_network {
 	char name[POL_NAME];

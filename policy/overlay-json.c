@@ -37,13 +37,14 @@ static json_t *over_json(const struct pol_over *over)
 	for (size_t i = 0; i < o->n_remotes; i++)
 		json_array_append_new(list, ip_json(&o->remote[i]));
 	return json_pack("{s:b, s:s, s:s, s:I, s:o, s:o, s:o, s:s, s:i, s:I, "
-	                 "s:b, s:i}",
+	                 "s:b, s:i, s:b, s:b}",
 	                 "there", over->there, "bridge", o->bridge, "dev",
 	                 o->dev, "id", (json_int_t)o->id, "local",
 	                 ip_json(&o->local), "group", ip_json(&o->group),
 	                 "remote", list, "device", o->device, "port", o->port,
 	                 "mtu", (json_int_t)o->mtu, "learning", o->learning,
-	                 "vlan", o->vlan);
+	                 "vlan", o->vlan, "dev-down", o->dev_down,
+	                 "bridge-down", o->bridge_down);
 }
 
 json_t *overs_to_json(const struct pol_state *s)
@@ -119,6 +120,9 @@ static bool get_over(const json_t *j, struct pol_over *over)
 	if (type && !strcmp(type, "ovs"))
 		return get_ovs(j, o);
 	o->learning = json_is_true(json_object_get(j, "learning"));
+	/* Journals of an earlier version do not say it: up. */
+	o->dev_down = json_is_true(json_object_get(j, "dev-down"));
+	o->bridge_down = json_is_true(json_object_get(j, "bridge-down"));
 	if (!get_name(j, "bridge", o->bridge) || !get_name(j, "dev", o->dev) ||
 	    !get_name(j, "device", o->device) ||
 	    !get_ip(json_object_get(j, "local"), &o->local) ||

@@ -42,15 +42,25 @@ static bool same_tunnel(const struct pol_overlay *a,
 	       pol_ip_equal(&a->group, &b->group);
 }
 
+/* Where none is wanted, they are somebody else's (EVPN). */
 static bool same_remotes(const struct pol_overlay *a,
                          const struct pol_overlay *b)
 {
 	size_t found = 0;
 
+	if (!a->n_remotes)
+		return true;
+
 	for (size_t i = 0; i < a->n_remotes; i++)
 		for (size_t k = 0; k < b->n_remotes; k++)
 			found += pol_ip_equal(&a->remote[i], &b->remote[k]);
 	return a->n_remotes == b->n_remotes && found == a->n_remotes;
+}
+
+static bool same_links(const struct pol_overlay *a, const struct pol_overlay *b)
+{
+	return a->mtu == b->mtu && a->dev_down == b->dev_down &&
+	       a->bridge_down == b->bridge_down;
 }
 
 static int too_large(const struct pol_over *w, const struct pol_over *seen,
@@ -211,7 +221,7 @@ static int plan_make(const struct pol_over *w, const struct pol_over *seen,
 		to.o.mtu =
 			seen->outer_mtu - MIN(overhead(&w->o), seen->outer_mtu);
 	if (seen->there && same_tunnel(&to.o, &seen->o) &&
-	    same_remotes(&to.o, &seen->o) && to.o.mtu == seen->o.mtu)
+	    same_remotes(&to.o, &seen->o) && same_links(&to.o, &seen->o))
 		return 0;
 	/* One that is away, or in no bridge, carries nothing. */
 	return add(plan, POL_OP_OVERLAY, &to,

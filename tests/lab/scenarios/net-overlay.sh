@@ -77,7 +77,9 @@ index=$(vx 1 .ifindex)
 on 1 bridge fdb del 00:00:00:00:00:00 dev vx100 dst 192.0.2.2
 on 1 bridge fdb append 00:00:00:00:00:00 dev vx100 dst 192.0.2.9
 on 1 ip link set vx100 mtu 1300
+on 1 ip link set vx100 down
 expect "apply" fl 1 apply /run/1.yaml
+equal "up" "$(on 1 ip -j link show dev vx100 | jq '.[0].flags | index("UP") != null')" true
 equal "floods to" "$(floods 1)" 192.0.2.2
 equal "mtu" "$(vx 1 .mtu)" 1450
 equal "the same interface" "$(vx 1 .ifindex)" "$index"

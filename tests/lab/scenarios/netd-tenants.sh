@@ -70,7 +70,7 @@ step "a guest's settings are not left to who comes when the policy has forgotten
 with_guest() { # GUEST-NICS
 	cat "$POLICY" - <<YAML
 networks:
-  - { name: n, vlan: { id: 100 }, trust: true, spoof-check: false }
+  - { name: tagged, vlan: { id: 100 }, trust: true, spoof-check: false }
 guests:
   - name: g
     memory: 256M
@@ -78,7 +78,7 @@ guests:
     nics: [$1]
 YAML
 }
-with_guest '{ name: a, pool: v, network: n, mac-address: "02:00:00:00:00:88" }' >"$LAB_LOG/guest.yaml"
+with_guest '{ name: a, pool: v, network: tagged, mac-address: "02:00:00:00:00:88" }' >"$LAB_LOG/guest.yaml"
 apply "$LAB_LOG/guest.yaml"
 equal "the guest's" "$(seen 0)" "02:00:00:00:00:88 100 false true"
 apply "$POLICY"
