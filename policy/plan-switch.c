@@ -26,7 +26,9 @@
  * Who wants which order. mlx5: SR-IOV network operator, pkg/host/internal/
  * sriov: VFs are made in legacy mode, unbound, then the mode changes. ice: its
  * ice_eswitch_mode_set() refuses while there are VFs. Others go as mlx5 does,
- * without insisting on VFs that nothing is bound to.
+ * without insisting on VFs that nothing is bound to. bnxt_en: its
+ * bnxt_sriov_configure() makes and removes nothing while the PF is down, and
+ * calls that a success.
  */
 const struct switch_order *switch_order(const char *driver)
 {
@@ -35,6 +37,7 @@ const struct switch_order *switch_order(const char *driver)
 	static const struct switch_order table[] = {
 		{ .driver = "mlx5_core", .unbound = true },
 		{ .driver = "ice", .mode_first = true },
+		{ .driver = "bnxt_en", .link_first = true },
 	};
 	// clang-format on
 

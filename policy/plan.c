@@ -3,9 +3,9 @@
  * pol_plan: what is wanted less what is, in the one order that works.
  *
  * For each PF, the stages below, each over all VFs before the next:
- *   autoprobe, PF MTU, numvfs to 0, numvfs up, PF link, MAC, VLAN, rate, spoof
- *   check, trust, RSS query, link state (plan-vf.c), driver, [autoprobe as it
- *   is to be].
+ *   autoprobe, PF MTU, [PF link up], numvfs to 0, numvfs up, PF link, MAC,
+ *   VLAN, rate, spoof check, trust, RSS query, link state (plan-vf.c), driver,
+ *   [autoprobe as it is to be].
  * policy.h says why. A VF made anew has nothing of what was seen, except that
  * it has no MAC of its own and, without autoprobe, no driver.
  *
@@ -175,18 +175,38 @@ static int plan_mtu(struct job *j)
 	return 0;
 }
 
+static void add_link(struct job *j, bool from, bool to)
+{
+	struct pol_action *a =
+		plan_add(j, POL_OP_PF_LINK, to ? POL_DIS_NONE : POL_DIS_HOST);
+
+	a->number_from = from;
+	a->number = to;
+}
+
+/* Where it is to be down, too, which plan_link() then sees to: going back to
+ * a PF that was down takes its VFs away. Where nothing is stated nobody would,
+ * were the plan cut short: resolve-switch.c refuses that. */
+static int plan_link_first(struct job *j)
+{
+	bool up = j->seen->set & POL_HAS_LINK && j->seen->link_up;
+
+	if (!switch_order(j->seen->driver)->link_first || !j->fresh || up ||
+	    !(j->want->set & POL_HAS_LINK) ||
+	    (!j->seen->num_vfs && !j->want->num_vfs))
+		return 0;
+	add_link(j, false, true);
+	j->raised = true;
+	return 0;
+}
+
 static int plan_link(struct job *j)
 {
-	bool known = j->seen->set & POL_HAS_LINK;
-	struct pol_action *a;
+	bool known = j->raised || j->seen->set & POL_HAS_LINK;
+	bool up = j->raised || (known && j->seen->link_up);
 
-	if (!(j->want->set & POL_HAS_LINK) ||
-	    (known && j->seen->link_up == j->want->link_up))
-		return 0;
-	a = plan_add(j, POL_OP_PF_LINK,
-	             j->want->link_up ? POL_DIS_NONE : POL_DIS_HOST);
-	a->number_from = known && j->seen->link_up;
-	a->number = j->want->link_up;
+	if (j->want->set & POL_HAS_LINK && !(known && up == j->want->link_up))
+		add_link(j, up, j->want->link_up);
 	return 0;
 }
 
@@ -325,12 +345,12 @@ static int check_indexes(struct job *j)
 static int plan_pf(struct job *j)
 {
 	static int (*const stages[])(struct job *) = {
-		check_indexes,   plan_autoprobe,     plan_mtu,
-		plan_vfs_away,   plan_switch_before, plan_keep,
-		plan_vfs_made,   plan_link,          plan_switch_after,
-		plan_attributes, plan_groups,        plan_ports,
-		plan_msix,       plan_resources,     plan_drivers,
-		plan_release,
+		check_indexes,     plan_autoprobe,  plan_mtu,
+		plan_link_first,   plan_vfs_away,   plan_switch_before,
+		plan_keep,         plan_vfs_made,   plan_link,
+		plan_switch_after, plan_attributes, plan_groups,
+		plan_ports,        plan_msix,       plan_resources,
+		plan_drivers,      plan_release,
 	};
 	int r = 0;
 
@@ -343,7 +363,7 @@ static int plan_pf(struct job *j)
 	return r;
 }
 
-/* At most: autoprobe three times, MTU, numvfs twice, link, what an NVMe
+/* At most: autoprobe three times, MTU, numvfs twice, link twice, what an NVMe
  * controller keeps, what the switch has; for each VF its attributes, its part
  * in the switch and its driver; one for each whole function. */
 static size_t most_actions(const struct pol_state *want,
@@ -352,7 +372,7 @@ static size_t most_actions(const struct pol_state *want,
 	size_t n = 1;
 
 	for (size_t i = 0; i < want->n_pfs; i++)
-		n += 8 + PLAN_PF_SWITCH +
+		n += 9 + PLAN_PF_SWITCH +
 		     (PLAN_VF_ATTRIBUTES + PLAN_VF_SWITCH + PLAN_VF_NVME + 1) *
 		             want->pf[i].n_vfs;
 	/* Those seen leave groups that go. */

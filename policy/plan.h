@@ -13,8 +13,9 @@
 
 struct job {
 	const struct pol_pf *want, *seen;
-	bool fresh; /* numvfs changes: no VF seen will be there */
-	bool hold;  /* autoprobe stays off until the end */
+	bool fresh;  /* numvfs changes: no VF seen will be there */
+	bool hold;   /* autoprobe stays off until the end */
+	bool raised; /* the link, for the VFs' sake */
 	struct pol_plan *plan;
 	struct diag *d;
 };

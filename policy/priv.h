@@ -486,6 +486,7 @@ struct switch_order {
 	const char *driver;
 	bool mode_first; /* switchdev while there are no VFs */
 	bool unbound;    /* else with VFs that no driver has */
+	bool link_first; /* VFs come and go only while the PF is up */
 };
 const struct switch_order *switch_order(const char *driver);
 /* action-switch.c: return buf. */

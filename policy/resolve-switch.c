@@ -100,11 +100,31 @@ static void want_groups(const struct pol_nic *nic, struct pol_switch *sw)
 		sw->group[sw->n_groups++] = nic->rates[i];
 }
 
+/* A driver that makes VFs only while its PF is up: plan.c raises the link, but
+ * only where the policy says what it is to be in the end. */
+static void check_link(struct resolve *r, const struct pol_nic *nic,
+                       const struct pol_pf *pf)
+{
+	struct diag *d;
+
+	if (!switch_order(pf->driver)->link_first || nic->link_up.given ||
+	    !(pf->set & POL_HAS_LINK) || pf->link_up || !nic->vf_count.given ||
+	    final_count(nic, pf) == pf->num_vfs)
+		return;
+	d = pol_err(r->errs, nic->pos, FL_POL_PF_DRIVER,
+	            "%s %s: %s makes and removes no VFs while %s is down",
+	            pol_kind_name(nic->kind), nic->name, pf->driver,
+	            *pf->ifname ? pf->ifname : nic->name);
+	diag_why(d, "it is down, and the policy says nothing of its link");
+	diag_mend(d, "add `link: up` to the nic; it is set before the VFs");
+}
+
 void resolve_switch(struct resolve *r, size_t i, const struct pol_pf *pf,
                     struct pol_pf *w)
 {
 	const struct pol_nic *nic = &r->p->nic[i];
 
+	check_link(r, nic, pf);
 	check_instance(r, nic, pf);
 	if (nic->switchdev.given &&
 	    (pf->sw.instance || pf->unasked || is_switchdev(nic))) {

@@ -137,6 +137,9 @@ static int act_numvfs(struct pol_state *s, struct pol_pf *pf,
 		return -EBUSY;
 	if (a->number > pf->total_vfs)
 		return -ERANGE;
+	if (switch_order(pf->driver)->link_first && pf->set & POL_HAS_LINK &&
+	    !pf->link_up)
+		return -ENETDOWN;
 	drop_vfs(s, pf);
 	if (a->number)
 		r = make_vfs(s, pf, a->number);
