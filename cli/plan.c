@@ -105,6 +105,18 @@ static int with_policy(const struct cli *c, json_t *request, const char *file,
 	return cli_transact(c, request, fd, file, ret);
 }
 
+/* Before anybody is cut off by an apply that they did not know to confirm. */
+static void say_to_confirm(const struct cli *c, const json_t *reply)
+{
+	json_int_t within =
+		json_integer_value(json_object_get(reply, "confirm-within"));
+
+	if (within && !c->json)
+		printf("to be confirmed: an apply of this is rolled back in "
+		       "%" JSON_INTEGER_FORMAT " s unless `fairlead confirm`\n",
+		       within);
+}
+
 int cli_plan(const struct cli *c, char *const *args, unsigned n)
 {
 	json_t *reply = NULL;
@@ -116,6 +128,7 @@ int cli_plan(const struct cli *c, char *const *args, unsigned n)
 		return r;
 	if (c->commands && !c->json)
 		return print_commands(reply);
+	say_to_confirm(c, reply);
 	return print_actions(c, reply,
 	                     "nothing to do: the machine is as the policy says",
 	                     "would be done; nothing was changed");

@@ -56,6 +56,7 @@ static void warn(const char *text, void *arg)
 static int run(struct sim *s, json_t **ret)
 {
 	json_t *warnings;
+	uint32_t within;
 	int r = inventory_state(s->c, &s->seen);
 
 	if (r)
@@ -71,9 +72,14 @@ static int run(struct sim *s, json_t **ret)
 		return CLI_INTERNAL;
 	warnings = json_array();
 	pol_each_unknown(s->want, s->seen, warn, warnings);
+	pol_each_risk(s->policy, s->want, s->seen, s->plan, warn, warnings);
 	if (json_array_size(warnings))
 		json_object_set(*ret, "warnings", warnings);
 	json_decref(warnings);
+	within = pol_confirm_within(s->policy, s->seen, s->plan);
+	if (within)
+		json_object_set_new(*ret, "confirm-within",
+		                    json_integer(within));
 	return CLI_OK;
 }
 

@@ -44,7 +44,7 @@
 #include "netd/priv.h"
 
 #define JOURNAL_UNCONFIRMED "unconfirmed"
-#define CONFIRM_USUAL_S 120u
+#define CONFIRM_USUAL_S POL_CONFIRM_USUAL_S
 #define CONFIRM_MAX_S 86400u
 
 struct unconfirmed {

@@ -37,7 +37,9 @@
  *                                                    {"guest", "text",
  *                                                    "command"}, what netd
  *                                                    makes with a guest
- *                          "early": as apply         "waits": as apply
+ *                          "early": as apply         "waits": as apply;
+ *                                                    "confirm-within": of an
+ *                                                    apply, if any
  * record   root            -                         the descriptor
  *                                                    "inventory": the machine
  *                                                    for `plan --sim`

@@ -98,6 +98,27 @@ static void tell_left_out(const struct pol_state *want,
 	}
 }
 
+static void tell_risk(const char *text, void *reply)
+{
+	reply_warn(reply, "%s", text);
+}
+
+/* That an apply is to be confirmed, before it is. What cannot be told now the
+ * apply says. */
+static void tell_confirm(struct work *w, const struct pol_policy *p,
+                         const struct pol_plan *plan)
+{
+	const struct intent in = { .history = 0 };
+	struct diag d = { 0 };
+	uint32_t within = 0;
+
+	if (confirm_within(w->env, &in, p, plan, &within, &d))
+		reply_warn(w->reply, "%s: %s", d.what, d.why);
+	else if (within)
+		json_object_set_new(w->reply, "confirm-within",
+		                    json_integer(within));
+}
+
 static int plan_policy(struct work *w, const struct machine *m,
                        struct pol_policy *p)
 {
@@ -128,6 +149,10 @@ static int plan_policy(struct work *w, const struct machine *m,
 		tell_left_out(want, seen, w->reply);
 	if (!r)
 		r = owners_check(w->env, plan, true, w->reply, &w->diag);
+	if (!r) {
+		pol_each_risk(p, want, seen, plan, tell_risk, w->reply);
+		tell_confirm(w, p, plan);
+	}
 	if (!r)
 		json_object_set_new(w->reply, "actions",
 		                    pol_plan_to_json(plan));

@@ -73,6 +73,7 @@ SRCS_policy := \
 	resolve-switch.c \
 	resolve-vf.c \
 	resolve.c \
+	risk.c \
 	scalar.c \
 	schema.c \
 	sockets.c \

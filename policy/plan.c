@@ -150,11 +150,17 @@ static int plan_vfs_away(struct job *j)
 	return 0;
 }
 
+/* What makes the PF's link bounce: is the host's own network on it? */
+static enum pol_disruption bounces(const struct job *j)
+{
+	return j->use == HOST_USES ? POL_DIS_HOST : POL_DIS_LINK;
+}
+
 /* Drivers reset the PF's port to make room for the VFs. */
 static int plan_vfs_made(struct job *j)
 {
 	if (j->fresh && j->want->num_vfs)
-		plan_add(j, POL_OP_NUMVFS, POL_DIS_LINK)->number =
+		plan_add(j, POL_OP_NUMVFS, bounces(j))->number =
 			j->want->num_vfs;
 	return 0;
 }
@@ -169,7 +175,7 @@ static int plan_mtu(struct job *j)
 	if (!(j->want->set & POL_HAS_MTU) ||
 	    (known && j->seen->mtu == j->want->mtu))
 		return 0;
-	a = plan_add(j, POL_OP_PF_MTU, up ? POL_DIS_LINK : POL_DIS_NONE);
+	a = plan_add(j, POL_OP_PF_MTU, up ? bounces(j) : POL_DIS_NONE);
 	a->number_from = known ? j->seen->mtu : 0;
 	a->number = j->want->mtu;
 	return 0;
@@ -177,8 +183,11 @@ static int plan_mtu(struct job *j)
 
 static void add_link(struct job *j, bool from, bool to)
 {
+	/* Down it stays: where nobody has looked, it may be the host's. */
+	enum pol_disruption down =
+		j->use == HOST_USES_NOT ? POL_DIS_LINK : POL_DIS_HOST;
 	struct pol_action *a =
-		plan_add(j, POL_OP_PF_LINK, to ? POL_DIS_NONE : POL_DIS_HOST);
+		plan_add(j, POL_OP_PF_LINK, to ? POL_DIS_NONE : down);
 
 	a->number_from = from;
 	a->number = to;
@@ -417,6 +426,7 @@ static int plan_all(const struct pol_state *want, const struct pol_state *seen,
 			diag_why(d, "it was one when this was written down");
 			diag_mend(d, "see `lspci -s %s -k`", b);
 		} else if (!pol_pf_stuck(j.want, j.seen)) {
+			j.use = host_use(seen, j.seen);
 			r = plan_pf(&j);
 		}
 	}

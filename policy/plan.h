@@ -11,11 +11,20 @@
 
 #include "policy/priv.h"
 
+/* risk.c */
+enum host_use { /* what the host does with a PF's interface */
+	HOST_USE_UNKNOWN,
+	HOST_USES_NOT,
+	HOST_USES,
+};
+enum host_use host_use(const struct pol_state *seen, const struct pol_pf *pf);
+
 struct job {
 	const struct pol_pf *want, *seen;
 	bool fresh;  /* numvfs changes: no VF seen will be there */
 	bool hold;   /* autoprobe stays off until the end */
 	bool raised; /* the link, for the VFs' sake */
+	enum host_use use;
 	struct pol_plan *plan;
 	struct diag *d;
 };

@@ -394,6 +394,16 @@ _must_check_ int pol_plan(const struct pol_state *want,
                           const struct pol_state *seen, struct pol_plan **ret,
                           struct diag *d);
 void pol_plan_free(struct pol_plan *p);
+/* Seconds in which an apply of it is to be confirmed, 0 = it is not; as far as
+ * the functions' uses in `seen` tell (risk.c). */
+#define POL_CONFIRM_USUAL_S 120u
+uint32_t pol_confirm_within(const struct pol_policy *p,
+                            const struct pol_state *seen,
+                            const struct pol_plan *plan);
+/* Each nic that it changes and that has the host's default route. */
+void pol_each_risk(const struct pol_policy *p, const struct pol_state *want,
+                   const struct pol_state *seen, const struct pol_plan *plan,
+                   void (*say)(const char *text, void *arg), void *arg);
 /* Nothing can be planned of it: it hangs, or something is wanted of its switch,
  * which could not be asked. And why that is. */
 bool pol_pf_stuck(const struct pol_pf *want, const struct pol_pf *seen);

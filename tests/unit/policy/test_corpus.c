@@ -145,6 +145,22 @@ static void check_cut(const char *policy, const struct pol_state *want,
 	free(after);
 }
 
+static void add_risk(const char *text, void *arg)
+{
+	text_add(arg, "warning: %s\n", text);
+}
+
+static void risk_print(const struct pol_policy *p, const struct pol_state *want,
+                       const struct pol_state *seen,
+                       const struct pol_plan *plan)
+{
+	uint32_t within = pol_confirm_within(p, seen, plan);
+
+	pol_each_risk(p, want, seen, plan, add_risk, &got);
+	if (within)
+		text_add(&got, "to be confirmed in %u s\n", within);
+}
+
 /* As `plan --sim` does it. */
 static void try(const char *path, const struct pol_state *seen)
 {
@@ -169,6 +185,7 @@ static void try(const char *path, const struct pol_state *seen)
 		static struct text keep;
 
 		plan_print(&got, plan);
+		risk_print(p, want, seen, plan);
 		keep = got;
 		check_done(path, want, plan);
 		for (size_t i = 1; i < plan->n; i++)
