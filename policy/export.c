@@ -175,6 +175,8 @@ static void put_nic(struct export *e, const struct pol_pf *pf)
 		    pf->autoprobe ? "true" : "false");
 	if (pf->set & POL_HAS_LINK && *pf->ifname)
 		put(e, "    link: %s\n", pf->link_up ? "up" : "down");
+	if (pf->set & POL_HAS_MTU && *pf->ifname && pf->mtu != MTU_USUAL)
+		put(e, "    mtu: %u\n", pf->mtu);
 	export_switch(e, pf);
 	export_switch_unsaid(e, pf);
 }
