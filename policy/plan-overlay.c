@@ -237,7 +237,7 @@ int plan_overlays(const struct pol_state *want, const struct pol_state *seen,
 		const struct pol_over *w = &want->over[i];
 		const struct pol_over *s = state_over(seen, w->o.bridge);
 
-		/* Not looked at: an inventory has none. */
+		/* Not looked at: unknown.c refuses that of an inventory. */
 		if (!w->there || !s)
 			continue;
 		if (!*s->foreign)
@@ -281,7 +281,9 @@ static struct pol_over *want_over(struct resolve *r,
 
 static void want_ovs(struct resolve *r, const struct pol_nic_bridge *b)
 {
-	struct pol_overlay o = { .ovs = true, .datapath = b->datapath };
+	struct pol_overlay o = { .ovs = true,
+		                 .datapath = b->datapath,
+		                 .pos = b->pos };
 
 	struct pol_over *over;
 

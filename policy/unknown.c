@@ -78,6 +78,26 @@ static const struct {
 	  "\"vlan-filtering\": true}` to its line" },
 };
 
+/* Made by name on a machine, and looked for there only once they are wanted. */
+static void lacks_overs(const struct pol_state *want,
+                        const struct pol_state *seen, struct pol_errors *errs)
+{
+	for (size_t i = 0; i < want->n_overs; i++) {
+		const struct pol_overlay *o = &want->over[i].o;
+		struct diag *d;
+
+		if (state_over(seen, o->bridge))
+			continue;
+		d = pol_err(errs, o->pos, FL_POL_INVENTORY_LACKS,
+		            "the inventory does not say what there is of %s %s",
+		            o->ovs ? "Open vSwitch bridge" : "overlay bridge",
+		            o->bridge);
+		diag_why(d, "a plan would leave it out");
+		diag_mend(d, "`fairlead plan` on the machine itself tells; or "
+		             "leave it out of what is tried here");
+	}
+}
+
 int pol_inventory_lacks(const struct pol_state *want,
                         const struct pol_state *seen, struct pol_errors *errs)
 {
@@ -102,5 +122,6 @@ int pol_inventory_lacks(const struct pol_state *want,
 			diag_mend(d, "%s", asked[k].mend);
 		}
 	}
+	lacks_overs(want, seen, errs);
 	return errs->n ? -EINVAL : 0;
 }
