@@ -10,6 +10,7 @@ SRCS_policy := \
 	check-reset.c \
 	cpus.c \
 	describe.c \
+	driver.c \
 	errors.c \
 	export-devices.c \
 	export-nvme.c \

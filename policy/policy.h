@@ -101,6 +101,7 @@ enum {
 	                            for a slot */
 	FL_POL_MTU = 131,        /* a network's is more than its PF's */
 	FL_POL_RATE = 132,       /* more promised to VFs than the link has */
+	FL_POL_CANNOT = 133,     /* a setting that the VF's driver never does */
 	FL_POL_FAR = 135, /* a guest at one memory node, its pool at another */
 	FL_POL_SHARED = 136,    /* placement isolate, and none is alone */
 	FL_POL_SWITCHDEV = 143, /* stated, and only switchdev has it */

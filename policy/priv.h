@@ -459,6 +459,10 @@ void resolve_overrides(struct resolve *r);
 void check_mtu(struct pol_errors *errs, const struct pol_policy *p, size_t nic,
                const struct pol_pf *pf, const struct pol_attributes *set);
 void check_mtus(struct read *r);
+bool was_said(const struct pol_errors *errs, struct pol_pos pos, int code);
+/* driver.c; `pos` is of whose settings they are. */
+void check_cannot(struct resolve *r, struct pol_pos pos,
+                  const struct pol_pf *pf, const struct pol_attributes *set);
 void check_rates(struct resolve *r);
 bool concerns(const struct resolve *r, const struct pol_guest *g,
               const char *name);

@@ -175,6 +175,7 @@ static void resolve_override(struct resolve *r, const struct pol_override *o,
 	want_group(w, vf);
 	want_override_msix(w, vf);
 	check_mtu(r->errs, r->p, o->nic, r->at[o->nic], &vf->set);
+	check_cannot(r, vf->pos, r->at[o->nic], &vf->set);
 	if (w->set & POL_HAS_KNOBS)
 		need_ifname(r, o->nic, vf->pos, "what this override says");
 }
@@ -191,8 +192,7 @@ void resolve_overrides(struct resolve *r)
 
 /* ---- what the PF must carry ---------------------------------------------- */
 
-static bool was_said(const struct pol_errors *errs, struct pol_pos pos,
-                     int code)
+bool was_said(const struct pol_errors *errs, struct pol_pos pos, int code)
 {
 	for (size_t i = 0; i < errs->n; i++)
 		if (errs->e[i].pos.file == pos.file &&

@@ -444,6 +444,7 @@ static void resolve_guest_nic(struct resolve *r, const struct pol_guest *g,
 	                                        : NULL);
 	want_msix(r, g, n, w);
 	check_mtu(r->errs, r->p, n->fn.nic, r->at[n->fn.nic], &set);
+	check_cannot(r, n->pos, r->at[n->fn.nic], &set);
 	check_near(r, g, n);
 	if (w->set & POL_HAS_KNOBS)
 		need_ifname(r, n->fn.nic, n->pos, "what this guest nic says");

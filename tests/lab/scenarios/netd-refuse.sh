@@ -52,9 +52,13 @@ netd_start
 step "before any policy: no lease"
 refused FL-0708 "no policy" "$FAIRLEAD" run --user nobody demo
 
-step "a VLAN protocol that igb does not have: the VFs it made go again"
+step "a VLAN protocol that igb does not have is refused before anything is made"
 policy 's/vlan: null.*/vlan: { id: 7, protocol: 802.1ad }/'
-refused FL-0705 "driver igb does not support VLAN protocol 802.1ad" "$FAIRLEAD" apply "$POLICY"
+refused FL-0133 "VLAN protocol 802.1ad" "$FAIRLEAD" apply "$POLICY"
+
+step "a link state, which only igb itself refuses: the VFs it made go again"
+policy 's/vlan: null.*/link-state: enable/'
+refused FL-0705 "link state" "$FAIRLEAD" apply "$POLICY"
 equal "journal" "$("$FAIRLEAD" -j status | jq -r .journal)" none
 
 step "a switch, parameters and vectors that igb has not"

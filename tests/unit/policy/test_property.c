@@ -57,7 +57,7 @@ static struct pol_state *random_machine(void)
 		pf->vf_stride = 2;
 		pf->autoprobe = pick(2);
 		pf->link_up = pick(2);
-		set_text(pf->driver, sizeof(pf->driver), "igb");
+		set_text(pf->driver, sizeof(pf->driver), "ice");
 		snprintf(pf->ifname, sizeof(pf->ifname), "ens%u", i);
 		pf->num_vfs = pick(5);
 		for (unsigned v = 0; v < pf->num_vfs; v++)

@@ -216,7 +216,7 @@ static bool may_be_refused(int code)
 {
 	return code == FL_POL_REFERENCE || code == FL_POL_SWITCHDEV ||
 	       code == FL_POL_MSIX || code == FL_POL_NVME_FEW ||
-	       code == FL_POL_CONFLICT;
+	       code == FL_POL_CONFLICT || code == FL_POL_PF_DRIVER;
 }
 
 static void one_round(void)
