@@ -103,13 +103,17 @@ static void want_groups(const struct pol_nic *nic, struct pol_switch *sw)
 /* A driver that makes VFs only while its PF is up: plan.c raises the link, but
  * only where the policy says what it is to be in the end. */
 static void check_link(struct resolve *r, const struct pol_nic *nic,
-                       const struct pol_pf *pf)
+                       const struct pol_pf *pf, const struct pol_pf *w)
 {
+	bool mode = w->set & POL_HAS_ESWITCH &&
+	            (!(pf->set & POL_HAS_ESWITCH) ||
+	             pf->sw.switchdev != w->sw.switchdev);
+	bool count = nic->vf_count.given && w->num_vfs != pf->num_vfs;
 	struct diag *d;
 
 	if (!switch_order(pf->driver)->link_first || nic->link_up.given ||
-	    !(pf->set & POL_HAS_LINK) || pf->link_up || !nic->vf_count.given ||
-	    final_count(nic, pf) == pf->num_vfs)
+	    !(pf->set & POL_HAS_LINK) || pf->link_up ||
+	    (!count && !(mode && pf->num_vfs + w->num_vfs)))
 		return;
 	d = pol_err(r->errs, nic->pos, FL_POL_PF_DRIVER,
 	            "%s %s: %s makes and removes no VFs while %s is down",
@@ -124,7 +128,6 @@ void resolve_switch(struct resolve *r, size_t i, const struct pol_pf *pf,
 {
 	const struct pol_nic *nic = &r->p->nic[i];
 
-	check_link(r, nic, pf);
 	check_instance(r, nic, pf);
 	if (nic->switchdev.given &&
 	    (pf->sw.instance || pf->unasked || is_switchdev(nic))) {
@@ -132,6 +135,7 @@ void resolve_switch(struct resolve *r, size_t i, const struct pol_pf *pf,
 		w->sw.switchdev = is_switchdev(nic);
 		check_unbound(r, nic, pf, w);
 	}
+	check_link(r, nic, pf, w);
 	if (nic->n_params) {
 		w->set |= POL_HAS_PARAMS;
 		want_params(nic, &w->sw);
