@@ -310,7 +310,7 @@ int state_add(struct pol_state *s, const struct pol_state *more)
 			s, more->pf[i].bdf);
 
 		if (have)
-			pol_switch_learn(have, &more->pf[i]);
+			r = MIN(pol_pf_learn(have, &more->pf[i]), 0);
 		else
 			r = copy_pf(&more->pf[i], &s->pf[s->n_pfs++]);
 	}

@@ -106,17 +106,18 @@ static bool add_missing(json_t *doc, const struct pol_state *have,
 }
 
 /* Settings that this change is the first to touch, of PFs that are in it. */
-static bool learn(const struct pol_state *have, const struct pol_state *fresh)
+static int learn(const struct pol_state *have, const struct pol_state *fresh)
 {
-	bool any = false;
+	int any = 0, r = 0;
 
-	for (size_t i = 0; have && i < have->n_pfs; i++) {
+	for (size_t i = 0; r >= 0 && have && i < have->n_pfs; i++) {
 		const struct pol_pf *now =
 			state_find_pf(fresh, have->pf[i].bdf);
 
-		any |= now && pol_switch_learn(&have->pf[i], now);
+		r = now ? pol_pf_learn(&have->pf[i], now) : 0;
+		any |= r;
 	}
-	return any;
+	return r < 0 ? r : any;
 }
 
 int original_add(int state_fd, const struct pol_state *seen,
@@ -124,14 +125,16 @@ int original_add(int state_fd, const struct pol_state *seen,
 {
 	struct pol_state *have = NULL, *fresh = NULL;
 	json_t *doc = NULL;
-	int r = original_read(state_fd, &have, d);
+	int learnt = 0, r = original_read(state_fd, &have, d);
 
 	if (r && r != -ENOENT)
 		return r;
 	r = state_of(seen, want, &fresh);
+	if (!r)
+		learnt = learn(have, fresh);
+	if (learnt < 0)
+		r = diag_fail(d, learnt, FL_NETD_MEMORY, "no memory");
 	if (!r) {
-		bool learnt = learn(have, fresh);
-
 		doc = have ? pol_state_to_json(have)
 		           : json_pack("{s:i, s:[], s:[]}", "version",
 		                       NETD_PROTO_VERSION, "pfs", "devices");

@@ -81,7 +81,7 @@ SRCS_policy := \
 	sim-switch.c \
 	sim.c \
 	unknown.c \
-	state.c \
+	learn.c state.c \
 	vf-json.c \
 	whole.c \
 

@@ -382,9 +382,9 @@ pol_resolve_guest(const struct pol_policy *p, const struct pol_guest *g,
 _must_check_ int pol_want_from_state(const struct pol_state *saved,
                                      struct pol_state **ret_want);
 
-/* What is seen of a switch only when it is wanted (parameters, the bridge), and
- * was not before: into the older state. False = nothing new. */
-bool pol_switch_learn(struct pol_pf *have, const struct pol_pf *now);
+/* What is seen of a PF, and was not known of it in the older state: into that
+ * (learn.c). 0 = nothing new, 1; -ENOMEM. */
+_must_check_ int pol_pf_learn(struct pol_pf *have, const struct pol_pf *now);
 
 /* Whole functions go back to drivers of the host before PFs are touched, and
  * to vfio after: a PF has neither VFs nor a link without its driver.

@@ -224,36 +224,3 @@ int pol_want_from_state(const struct pol_state *saved,
 	*ret_want = w;
 	return 0;
 }
-
-static bool knows_param(const struct pol_switch *sw,
-                        const struct pol_param_value *p)
-{
-	for (unsigned i = 0; i < sw->n_params; i++)
-		if (!strcmp(sw->param[i].name, p->name) &&
-		    sw->param[i].init == p->init)
-			return true;
-	return false;
-}
-
-bool pol_switch_learn(struct pol_pf *have, const struct pol_pf *now)
-{
-	struct pol_switch *sw = &have->sw;
-	bool any = false;
-
-	for (unsigned i = 0; now->set & POL_HAS_PARAMS && i < now->sw.n_params;
-	     i++) {
-		if (knows_param(sw, &now->sw.param[i]) ||
-		    sw->n_params == POL_PARAMS_MAX)
-			continue;
-		sw->param[sw->n_params++] = now->sw.param[i];
-		have->set |= POL_HAS_PARAMS;
-		any = true;
-	}
-	if (have->set & POL_HAS_BRIDGE || !(now->set & POL_HAS_BRIDGE))
-		return any;
-	copy_text(sw->bridge, sizeof(sw->bridge), now->sw.bridge);
-	sw->bridge_there = now->sw.bridge_there;
-	sw->filtering = now->sw.filtering;
-	have->set |= POL_HAS_BRIDGE;
-	return true;
-}

@@ -267,6 +267,38 @@ static void test_written_once(void **state)
 	pol_state_free(s);
 }
 
+/* An earlier change knew less of the PF: what this one is the first to touch is
+ * as it is now, and what that one knew stays. */
+static void test_learnt(void **state)
+{
+	struct state_dir *dir = *state;
+	struct pol_state *s = some_state(true), *back = NULL;
+	struct diag d = { 0 };
+
+	s->pf[0].manage = POL_MANAGE_FUNCTIONS;
+	assert_int_equal(original_add(dir->fd, s, s, &d), 0);
+	assert_int_equal(original_read(dir->fd, &back, &d), 0);
+	assert_false(back->pf[0].set & (POL_HAS_NUMVFS | POL_HAS_LINK));
+	pol_state_free(back);
+	s->pf[0].manage = POL_MANAGE_FULL;
+	s->pf[0].mtu = 9000;
+	s->pf[0].vf[0].vlan = 1;
+	s->pf[0].n_vfs = s->pf[0].num_vfs = 1;
+	assert_int_equal(original_add(dir->fd, s, s, &d), 0);
+	s->pf[0].mtu = 1500;
+	s->pf[0].num_vfs = 2;
+	assert_int_equal(original_add(dir->fd, s, s, &d), 0);
+	assert_int_equal(original_read(dir->fd, &back, &d), 0);
+	assert_true(back->pf[0].set & POL_HAS_NUMVFS);
+	assert_int_equal(back->pf[0].num_vfs, 1);
+	assert_int_equal(back->pf[0].n_vfs, 1);
+	assert_int_equal(back->pf[0].mtu, 9000);
+	assert_true(back->pf[0].link_up);
+	assert_int_equal(back->pf[0].vf[0].vlan, 4094);
+	pol_state_free(back);
+	pol_state_free(s);
+}
+
 static void test_lock(void **state)
 {
 	struct state_dir *dir = *state;
@@ -337,6 +369,7 @@ int main(void)
 		T(test_state),        T(test_state_bad),      T(test_files),
 		T(test_left_over),    T(test_intent),         T(test_torn),
 		T(test_written_once), T(test_lock),           T(test_make_path),
+		T(test_learnt),       T(test_lock),           T(test_make_path),
 		T(test_link_refused), T(test_lock_of_worker),
 	};
 

@@ -53,7 +53,7 @@ static void move(struct rig *r)
 	assert_int_equal(rig_apply(r, one), 0);
 	f = ledger_get(&book, r->sim->vf[1].bdf);
 	assert_non_null(f);
-	ledger_give(f, "g/a", false);
+	ledger_give(&book, f, "g/a", false);
 	f->moved = (struct ledger_moved){ .nic = "e", .vf = 1 };
 	assert_int_equal(ledger_write(&r->env, &book, &d), 0);
 	ledger_free(&book);
