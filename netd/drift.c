@@ -20,7 +20,7 @@ const char *drift_state_name(enum drift_state s)
 static bool same_key(const struct drift_key *a, const struct drift_key *b)
 {
 	return a->op == b->op && bdf_equal(a->pf, b->pf) && a->vf == b->vf &&
-	       !strcmp(a->bridge, b->bridge);
+	       !strcmp(a->bridge, b->bridge) && !strcmp(a->part, b->part);
 }
 
 const struct drift *drift_find(const struct reconcile *r,
@@ -38,14 +38,19 @@ static struct drift_key key_of(const struct pol_action *a)
 
 	if (a->over)
 		memcpy(k.bridge, a->over->o.bridge, sizeof(k.bridge));
+	if (a->op == POL_OP_PARAM)
+		snprintf(k.part, sizeof(k.part), "%s", a->param.name);
+	if (a->op == POL_OP_GROUP)
+		snprintf(k.part, sizeof(k.part), "%s", a->group.name);
 	return k;
 }
 
 /* A bout lasts as long as it goes on, and FIGHT_SECONDS after that. */
 static bool bout_is_over(const struct drift *d, int64_t now)
 {
-	return now - d->last > FIGHT_SECONDS ||
-	       (d->repairs < FIGHT_MAX && now - d->bout > FIGHT_SECONDS);
+	return now - d->touched > FIGHT_SECONDS ||
+	       (d->repairs < FIGHT_MAX && d->failures < FIGHT_MAX &&
+	        now - d->bout > FIGHT_SECONDS);
 }
 
 bool drift_is_fight(const struct reconcile *r, const struct pol_action *a,
@@ -57,6 +62,18 @@ bool drift_is_fight(const struct reconcile *r, const struct pol_action *a,
 	return d && d->repairs >= FIGHT_MAX && !bout_is_over(d, now);
 }
 
+const char *drift_is_hopeless(const struct reconcile *r,
+                              const struct pol_action *a, int64_t now)
+{
+	const struct drift_key k = key_of(a);
+	const struct drift *d = drift_find(r, &k);
+
+	return d && d->state == DRIFT_FAILED && d->failures >= FIGHT_MAX &&
+	                       !bout_is_over(d, now)
+	               ? d->why
+	               : NULL;
+}
+
 json_t *drift_json(const struct pol_action *a, enum drift_state state,
                    const char *why)
 {
@@ -65,10 +82,11 @@ json_t *drift_json(const struct pol_action *a, enum drift_state state,
 	json_t *w = json_string(why);
 
 	pol_action_text(a, text, sizeof(text));
-	return json_pack("{s:s, s:i, s:i, s:s, s:i, s:s, s:o}", "pf",
+	return json_pack("{s:s, s:i, s:i, s:s, s:s, s:i, s:s, s:o}", "pf",
 	                 bdf_format(k.pf, b), "vf", k.vf, "op", (int)k.op,
-	                 "bridge", k.bridge, "state", (int)state, "text", text,
-	                 "why", w ? w : json_string("?"));
+	                 "bridge", k.bridge, "part", k.part, "state",
+	                 (int)state, "text", text, "why",
+	                 w ? w : json_string("?"));
 }
 
 /* ---- into the memory ----------------------------------------------------- */
@@ -116,6 +134,18 @@ static void copy_member(const json_t *o, const char *key, char *to, size_t size)
 	snprintf(to, size, "%s", s ? s : "");
 }
 
+/* It stays as it was left, and netd leaves it so: nobody touches it. */
+static bool is_left(const struct drift *d, const json_t *o,
+                    enum drift_state state)
+{
+	const char *text = json_string_value(json_object_get(o, "text"));
+
+	return d->open && d->state == state && text &&
+	       !strncmp(text, d->text, sizeof(d->text) - 1) &&
+	       (state == DRIFT_FOUGHT ||
+	        (state == DRIFT_FAILED && d->failures >= FIGHT_MAX));
+}
+
 /* True = to be told: it is new, or was repaired again. */
 static bool take(struct reconcile *r, struct drift *d, const json_t *o,
                  enum drift_state state, int64_t now)
@@ -126,6 +156,11 @@ static bool take(struct reconcile *r, struct drift *d, const json_t *o,
 	if (!d->bout || bout_is_over(d, now)) {
 		d->bout = now;
 		d->repairs = 0;
+		d->failures = 0;
+	}
+	if (!is_left(d, o, state)) {
+		d->touched = now;
+		d->failures += state == DRIFT_FAILED;
 	}
 	if (!d->open)
 		d->since = now;
@@ -155,6 +190,7 @@ static void merge_one(struct reconcile *r, const json_t *o, int64_t now,
 	    state < 0 || state > DRIFT_FOUGHT || vf < -1 || vf >= POL_VFS_MAX)
 		return;
 	copy_member(o, "bridge", k.bridge, sizeof(k.bridge));
+	copy_member(o, "part", k.part, sizeof(k.part));
 	d = place(r, &k);
 	if (!d)
 		return;

@@ -113,6 +113,7 @@ static int act(struct look *l, const struct pol_action *a, struct diag *d)
 static int repair(struct look *l, const struct pol_action *a)
 {
 	struct diag d = { 0 };
+	const char *hopeless;
 	char why[DIAG_LINE];
 	int r;
 
@@ -123,6 +124,11 @@ static int repair(struct look *l, const struct pol_action *a)
 	if (drift_is_fight(l->past, a, l->now)) {
 		fought(l, a);
 		return a->op == POL_OP_NUMVFS ? -EBUSY : 0;
+	}
+	hopeless = drift_is_hopeless(l->past, a, l->now);
+	if (hopeless) {
+		found(l, a, DRIFT_FAILED, hopeless);
+		return a->op == POL_OP_NUMVFS ? -EIO : 0;
 	}
 	r = act(l, a, &d);
 	if (json_array_size(l->tried) < HISTORY_ACTIONS_MAX)

@@ -62,14 +62,17 @@ struct drift_key {
 	struct bdf pf;           /* or of a whole function */
 	int vf;                  /* -1 = the PF itself */
 	char bridge[POL_IFNAME]; /* of an overlay, which has no PF; else "" */
+	char part[POL_NAME];     /* a rate group, a parameter; else "" */
 };
 struct drift {
 	struct drift_key of;
 	enum drift_state state;
 	bool open; /* at the last look it still was */
 	int64_t since, last;
-	unsigned repairs; /* of the present bout */
-	int64_t bout;     /* its begin */
+	/* Of the present bout; and those that went wrong. */
+	unsigned repairs, failures;
+	int64_t bout;    /* its begin */
+	int64_t touched; /* somebody did something to it, or netd tried to */
 	char text[DRIFT_TEXT], why[DRIFT_TEXT];
 };
 struct drift_count {
@@ -100,7 +103,11 @@ const struct drift *drift_find(const struct reconcile *r,
 /* Is repairing this once more a fight? */
 bool drift_is_fight(const struct reconcile *r, const struct pol_action *a,
                     int64_t now);
-/* What a look found: {"pf", "vf", "op", "bridge", "state", "text", "why"}. */
+/* It has failed so often that it is not tried for now: why; NULL = it is. */
+const char *drift_is_hopeless(const struct reconcile *r,
+                              const struct pol_action *a, int64_t now);
+/* What a look found: {"pf", "vf", "op", "bridge", "part", "state", "text",
+ * "why"}. */
 json_t *drift_json(const struct pol_action *a, enum drift_state state,
                    const char *why);
 /* A worker's reply into the memory; `say` is called for what is new. */

@@ -322,15 +322,40 @@ static void test_fight(void **state)
 	assert_int_equal(count(f, DRIFT_FOUGHT), 1);
 	assert_int_equal(f->told, 1);
 	assert_false(f->sim->vf[0].trust);
-	for (int i = 0; i < 20; i++) {
-		drift_again(f, 60);
+	for (int i = 0; i < FIGHT_SECONDS / 30; i++) {
+		drift_again(f, 30);
 		assert_false(f->sim->vf[0].trust);
 		assert_int_equal(f->told, 0);
 	}
-	f->sim->vf[0].trust = true;
-	look(f);
-	drift_again(f, FIGHT_SECONDS + 1);
+	/* Nobody has touched it for as long, as far as a look can tell. */
+	drift_again(f, 30);
 	assert_true(f->sim->vf[0].trust);
+}
+
+/* What fails is not tried at each look, for ever. */
+static void test_hopeless(void **state)
+{
+	struct fixture *f = *state;
+	int tried;
+
+	settle(f);
+	f->sim->fail_always = true;
+	f->sim->fail_errno = -EOPNOTSUPP;
+	f->sim->fail_code = FL_NETD_LINK;
+	f->sim->n = 0;
+	f->sim->fail_at = 1;
+	f->now += FIGHT_SECONDS + 1;
+	for (int i = 0; i < FIGHT_MAX; i++)
+		drift_again(f, 5);
+	assert_int_equal(count(f, DRIFT_FAILED), 1);
+	tried = f->sim->n;
+	assert_int_equal(tried, FIGHT_MAX);
+	for (int i = 0; i < FIGHT_SECONDS / 30; i++)
+		drift_again(f, 30);
+	assert_int_equal(count(f, DRIFT_FAILED), 1);
+	assert_int_equal(f->sim->n, tried);
+	drift_again(f, 30);
+	assert_int_equal(f->sim->n, tried + 1);
 }
 
 /* Rarely enough is no fight. */
@@ -504,6 +529,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_held, begin, end),
 		cmocka_unit_test_setup_teardown(test_failed, begin, end),
 		cmocka_unit_test_setup_teardown(test_fight, begin, end),
+		cmocka_unit_test_setup_teardown(test_hopeless, begin, end),
 		cmocka_unit_test_setup_teardown(test_no_fight, begin, end),
 		cmocka_unit_test_setup_teardown(test_observe, begin_observe,
 		                                end),
