@@ -17,6 +17,8 @@
 #include "netd/reload.h"
 #include "netd/server.h"
 
+#define LOOKS_STUCK_MAX 2
+
 static struct request request_of(const char *verb, const char *guest,
                                  const char *device)
 {
@@ -109,12 +111,24 @@ void chore_reload(struct server *s, bool now)
 		         "nothing to reload: start it with --policy FILE");
 }
 
-void chore_look(struct server *s)
+bool chore_look(struct server *s)
 {
 	const struct request r = request_of("look", "", "");
+	unsigned stuck = 0;
 
-	if (!under_way(s, r.verb, NULL))
+	for (const struct job *j = s->jobs; j; j = j->next) {
+		if (strcmp(j->permit->verb, r.verb) != 0)
+			continue;
+		if (j->state != JOB_STUCK)
+			return false;
+		stuck++;
+	}
+	/* Those that the kernel holds are not heaped up: the sweep tries. */
+	if (stuck < LOOKS_STUCK_MAX)
 		submit(s, &r, -1);
+	else
+		events_looked(s, NULL, 0);
+	return true;
 }
 
 void chore_reconcile(struct server *s)
@@ -153,7 +167,8 @@ void chore_unpack(struct server *s, const char *guest)
 {
 	const struct request r = request_of("unpack", guest, "");
 
-	submit(s, &r, -1);
+	if (!under_way(s, r.verb, guest))
+		submit(s, &r, -1);
 }
 
 /* What was made for the nic may not have gone with its descriptors. */

@@ -31,7 +31,8 @@
 
 #define MESSAGES_AT_ONCE 64
 #define MESSAGE_MAX 8192
-#define UEVENT_GROUP 1 /* the kernel's, not udev's */
+#define FIRST_LOOK_MS 30000 /* again, where the first has failed */
+#define UEVENT_GROUP 1      /* the kernel's, not udev's */
 
 /* ---- which matter -------------------------------------------------------- */
 
@@ -107,13 +108,17 @@ static void set_timer(struct server *s, uint64_t ms)
 		(void)!timerfd_settime(s->events.timer, 0, &t, NULL);
 }
 
-/* After a look: the sweep, or nothing. */
+/* After a look: the sweep, or nothing. Until one has ended well, nobody knows
+ * what the policy says. */
 static void set_sweep(struct server *s)
 {
 	const struct reconcile *r = &s->reconcile;
 
 	s->events.first = 0;
-	set_timer(s, r->active ? r->interval_ms : 0);
+	if (!r->looks)
+		set_timer(s, FIRST_LOOK_MS);
+	else
+		set_timer(s, r->active ? r->interval_ms : 0);
 }
 
 /* A look when it has been quiet, or has not been for long enough. */
@@ -140,7 +145,9 @@ void events_timer(struct server *s)
 	if (s->events.reload)
 		chore_reload(s, false);
 	s->events.reload = false;
-	chore_look(s);
+	/* What is being looked at now may have been read before the event. */
+	if (!chore_look(s))
+		look_soon(s);
 }
 
 void events_changed(struct server *s)

@@ -125,6 +125,18 @@ static int launch(struct server *s, struct job *j)
 	return r;
 }
 
+/* The end of a device is not the lease's. */
+static void end_release(struct server *s, const struct job *j)
+{
+	if (!strcmp(j->permit->verb, "release") && !*j->req.device)
+		lease_end(&s->env->leases, j->req.guest);
+}
+
+static bool is_look(const struct job *j)
+{
+	return j->permit->run == verb_look || j->permit->run == verb_reconcile;
+}
+
 static void job_start(struct server *s, struct job *j)
 {
 	struct diag d;
@@ -143,6 +155,9 @@ static void job_start(struct server *s, struct job *j)
 	diag_mend(&d, "free memory, or raise TasksMax= of "
 	              "fairlead-netd.service; then try again");
 	refuse(s, j, &d);
+	end_release(s, j);
+	if (is_look(j))
+		events_looked(s, NULL, 0);
 	job_free(s, j);
 }
 
@@ -334,11 +349,6 @@ static void log_end(struct server *s, const struct job *j, bool ok,
 	json_decref(doc);
 }
 
-static bool is_look(const struct job *j)
-{
-	return j->permit->run == verb_look || j->permit->run == verb_reconcile;
-}
-
 static void note_reload(struct server *s, const char *text, size_t len)
 {
 	json_t *doc = json_loadb(text, len, 0, NULL);
@@ -439,13 +449,6 @@ static void no_answer(struct server *s, struct job *j, int r)
 	refuse(s, j, &d);
 	if (is_look(j))
 		events_looked(s, NULL, 0);
-}
-
-/* The end of a device is not the lease's. */
-static void end_release(struct server *s, const struct job *j)
-{
-	if (!strcmp(j->permit->verb, "release") && !*j->req.device)
-		lease_end(&s->env->leases, j->req.guest);
 }
 
 void job_event(struct server *s, struct job *j)

@@ -187,8 +187,9 @@ void chore_unpack(struct server *s, const char *guest);
 void chore_return(struct server *s, const char *holder);
 /* The policy file; `now`: somebody said so. */
 void chore_reload(struct server *s, bool now);
-/* One is enough: it looks at all there is. */
-void chore_look(struct server *s);
+/* One is enough: it looks at all there is. False = one is under way, which may
+ * have begun too early. */
+bool chore_look(struct server *s);
 void chore_reconcile(struct server *s);
 /* What an earlier netd has left behind. */
 void chore_tidy(struct server *s);
