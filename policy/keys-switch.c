@@ -37,16 +37,21 @@ READER(read_switch_mode)
 
 /* ---- devlink-params ------------------------------------------------------ */
 
+/* Words and numbers. What means something to a shell is in no driver's value,
+ * and the plan's commands are to be typed. */
+#define PARAM_CHARS                                                            \
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"       \
+	"_.,:+/@%=-"
+
 static READER(read_param_value)
 {
 	struct pol_param *p = obj;
 	bool ok = v->len && v->len < POL_PARAM_VALUE;
 
-	if (told_text(r, v, TOLD_LOOSE, "^[!-~]{1,32}$") ||
+	if (told_text(r, v, TOLD_LOOSE, "^[A-Za-z0-9_.,:+/@%=-]{1,32}$") ||
 	    !want_scalar(r, k, v))
 		return;
-	for (size_t i = 0; ok && i < v->len; i++)
-		ok = v->text[i] > ' ' && v->text[i] < 0x7f;
+	ok = ok && strspn(v->text, PARAM_CHARS) == v->len;
 	if (ok)
 		memcpy(p->value, v->text, v->len + 1);
 	else
