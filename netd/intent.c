@@ -133,7 +133,7 @@ int original_add(int state_fd, const struct pol_state *seen,
 	if (!r)
 		learnt = learn(have, fresh);
 	if (learnt < 0)
-		r = diag_fail(d, learnt, FL_NETD_MEMORY, "no memory");
+		r = learnt;
 	if (!r) {
 		doc = have ? pol_state_to_json(have)
 		           : json_pack("{s:i, s:[], s:[]}", "version",
