@@ -33,7 +33,7 @@ struct ask {
 /* Both are read of a PF that answers, and which of them takes the device's lock
  * is the kernel's affair (drivers/pci/iov.c: the first not in all versions, the
  * second since it is there). */
-static void read_one(int root_fd, struct bdf pf)
+static void read_pf(int root_fd, struct bdf pf)
 {
 	static const char *const attr[] = { "sriov_numvfs",
 		                            "sriov_vf_total_msix" };
@@ -43,6 +43,23 @@ static void read_one(int root_fd, struct bdf pf)
 		snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/%s",
 		         bdf_format(pf, b), attr[i]);
 		(void)!sysfs_read(root_fd, path, text, sizeof(text));
+	}
+}
+
+/* Each VF's lock: who unbinds one that a guest has waits with it until that
+ * lets go, and an observation would wait with him. */
+static void read_vfs(int root_fd, struct bdf pf)
+{
+	char path[128], b[BDF_STRLEN], text[128];
+	int r = 0;
+
+	bdf_format(pf, b);
+	for (unsigned i = 0; r != -ENOENT && i < POL_VFS_MAX; i++) {
+		snprintf(path, sizeof(path),
+		         "sys/bus/pci/devices/%s/virtfn%u/driver_override", b,
+		         i);
+		r = sysfs_read(root_fd, path, text, sizeof(text));
+		r = MIN(r, 0);
 	}
 }
 
@@ -87,10 +104,12 @@ static _Noreturn void child(const struct env *e, struct ask *a)
 	close_range((unsigned)e->root_fd + 1, ~0u, 0);
 	for (uint32_t i = a->at; i < a->n; i++) {
 		a->at = i;
-		if (i < a->n_pfs)
-			read_one(e->root_fd, a->pf[i]);
-		else
+		if (i < a->n_pfs) {
+			read_pf(e->root_fd, a->pf[i]);
+			read_vfs(e->root_fd, a->pf[i]);
+		} else {
 			a->n_ports = a->ports();
+		}
 		/* Whoever waited has given up on it, and asks the others. */
 		if (a->given_up == i + 1)
 			_exit(0);
@@ -142,7 +161,8 @@ static void note(const struct env *e, const struct ask *a, uint32_t at,
 		stuck_note(e, NULL, "asking it does not return", pid);
 	else
 		stuck_note(e, &a->pf[at],
-		           what ? what : "reading sriov_numvfs does not return",
+		           what ? what
+		                : "reading of it or of its VFs does not return",
 		           pid);
 }
 

@@ -143,6 +143,30 @@ static void test_hangs(void **state)
 }
 
 /* A PF that hangs does not keep devlink from being asked, nor the reverse. */
+/* Somebody unbinds a VF that a guest has: of the PF's own nothing hangs. */
+static void test_vf_hangs(void **state)
+{
+	const struct host *h = *state;
+	struct stuck all;
+	int fifo;
+
+	devlink->ports = 0;
+	put(&h->t, PF "virtfn0/driver_override", "vfio-pci\n");
+	assert_int_equal(look(h), STUCK_DEVLINK_NONE);
+	assert_false(stuck_noted(h->env.state_fd));
+	put(&h->t, PF "virtfn1/x", "");
+	assert_int_equal(mkfifoat(h->t.fd, PF "virtfn1/driver_override", 0600),
+	                 0);
+	look(h);
+	stuck_read(&h->env, &all);
+	assert_true(stuck_hangs(&all, (struct bdf){ .bus = 1 }));
+	fifo = openat(h->t.fd, PF "virtfn1/driver_override",
+	              O_RDWR | O_CLOEXEC);
+	assert_true(fifo >= 0);
+	assert_int_equal(write(fifo, "\n", 1), 1);
+	close(fifo);
+}
+
 static void test_both(void **state)
 {
 	const struct host *h = *state;
@@ -196,7 +220,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_answers), T(test_no_pf), T(test_hangs),
-		T(test_both),    T(test_seen),
+		T(test_both),    T(test_seen),  T(test_vf_hangs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
