@@ -212,6 +212,7 @@ void drift_merge(struct reconcile *r, const json_t *reply, int64_t now,
                  void (*say)(const struct drift *d, void *arg), void *arg)
 {
 	const json_t *found = json_object_get(reply, "found");
+	bool partial = json_is_true(json_object_get(reply, "partial"));
 	bool still[DRIFT_MAX] = { false };
 
 	r->active = json_is_true(json_object_get(reply, "active"));
@@ -223,12 +224,12 @@ void drift_merge(struct reconcile *r, const json_t *reply, int64_t now,
 	r->looks++;
 	copy_member(reply, "why", r->why, sizeof(r->why));
 	take_links(r, json_object_get(reply, "ifindex"));
-	/* A look that could not tell closes nothing. */
-	if (*r->why)
+	if (*r->why && !partial)
 		return;
 	for (size_t i = 0; i < json_array_size(found); i++)
 		merge_one(r, json_array_get(found, i), now, still, say, arg);
-	for (size_t i = 0; i < r->n; i++)
+	/* A look that could not tell all closes nothing. */
+	for (size_t i = 0; i < r->n && !*r->why; i++)
 		if (!still[i])
 			r->d[i].open = false;
 }

@@ -464,12 +464,22 @@ static void tell_history(struct work *w, struct machine *m, struct look *l,
 	pol_state_free(after);
 }
 
+/* What was found counts, what was not may still be. */
+static void partly(struct work *w)
+{
+	tell_unmet(w);
+	json_object_set_new(w->reply, "partial", json_true());
+}
+
 /* Without its daemon nobody can tell what Open vSwitch has; all else can be
  * told. */
 static void leave_ovs(struct work *w, struct pol_state *want)
 {
 	early_ovs(w->env, want, w->reply);
-	if (json_object_get(w->reply, "waits"))
+	if (!json_object_get(w->reply, "waits"))
+		return;
+	json_object_set_new(w->reply, "partial", json_true());
+	if (!json_object_get(w->reply, "why"))
 		json_object_set_new(
 			w->reply, "why",
 			json_string("Open vSwitch does not run: what goes into "
@@ -492,7 +502,9 @@ static int look_now(struct work *w, struct machine *m,
 	int r = observe(w->env, m->rtnl, &what, &seen, &w->diag);
 
 	if (!r)
-		r = pol_resolve(p, seen, &want, &w->errs);
+		r = pol_resolve_part(p, seen, &want, &w->errs);
+	if (!r && w->errs.n)
+		partly(w);
 	if (!r)
 		leave_ovs(w, want);
 	if (!r)

@@ -73,7 +73,7 @@ SRCS_policy := \
 	plan.c \
 	resolve-switch.c \
 	resolve-vf.c \
-	resolve.c \
+	resolve.c resolve-pool.c \
 	risk.c \
 	scalar.c \
 	schema.c \

@@ -370,6 +370,13 @@ _must_check_ int pol_resolve(const struct pol_policy *p,
                              const struct pol_state *seen,
                              struct pol_state **ret_want,
                              struct pol_errors *errs);
+/* The same for a look: what can be told of the machine although a nic is not
+ * there or hangs, or the machine has too little of something (rates, vectors,
+ * pages). 0 with errors in `errs`: *ret_want has no word of those nics. */
+_must_check_ int pol_resolve_part(const struct pol_policy *p,
+                                  const struct pol_state *seen,
+                                  struct pol_state **ret_want,
+                                  struct pol_errors *errs);
 /* The same for what one guest is to have, or only its NIC or device `device`
  * (NULL = all): what the rest of the policy names need not be there. A want so
  * made states nothing of a PF itself. */

@@ -440,12 +440,17 @@ struct resolve {
 	struct pol_errors *errs;
 	struct pol_state *want;   /* pf[i] for nic[i] */
 	const struct pol_pf **at; /* the PF of nic[i], NULL = error */
+	/* pol_resolve_part(): so many errors do not keep it from the rest. */
+	bool part;
+	size_t forgiven;
 };
 /* resolve.c */
 uint32_t final_count(const struct pol_nic *nic, const struct pol_pf *pf);
 bool keeps_vfs(const struct pol_nic *nic, const struct pol_pf *pf);
 void need_ifname(struct resolve *r, size_t nic, struct pol_pos pos,
                  const char *what);
+/* resolve-pool.c */
+void resolve_pools(struct resolve *r);
 /* resolve-vf.c: of PFs that were found. want_add_vf() has room for the VFs of
  * pools and overrides. */
 /* Of the VF that it has, or would have if it were no tap; NULL = nothing. */

@@ -119,6 +119,9 @@ equal "cards of status" "$("$FAIRLEAD" -j status | jq -r '[.pfs[].bdf] | join(" 
 vmm_start ga
 vmm_kill "$VMM"
 wait_for 20 "end of the lease" no_lease
+one=$(vfs "$MAC_A")
+ip link set "$(pci_netdev "$first")" vf 0 trust off
+wait_for 15 "the other's settings as the policy says" eval '[ "$(vfs "$MAC_A")" = "$one" ]'
 
 step "it comes back: its VFs, too, by themselves"
 plug nic1 rp2 "$MAC_B"

@@ -439,6 +439,9 @@ static void test_overlay(void **state)
 static void test_memory(void **state)
 {
 	struct fixture *f = *state;
+	const struct drift_key other = { .op = POL_OP_VF_MAC,
+		                         .pf = { .bus = 4 },
+		                         .vf = 1 };
 	json_t *list = json_array(), *reply;
 
 	settle(f);
@@ -450,6 +453,15 @@ static void test_memory(void **state)
 	drift_merge(f->past, reply, f->now, NULL, NULL);
 	json_decref(reply);
 	assert_true(drift_find(f->past, &trust_of_0)->open);
+	/* One that told a part: what it found counts, and closes nothing. */
+	reply = json_pack("{s:b, s:s, s:b, s:[{s:s, s:i, s:i, s:i}]}", "active",
+	                  1, "why", "gone", "partial", 1, "found", "pf",
+	                  "0000:04:00.0", "vf", 1, "op", POL_OP_VF_MAC, "state",
+	                  DRIFT_REPORTED);
+	drift_merge(f->past, reply, f->now, NULL, NULL);
+	json_decref(reply);
+	assert_true(drift_find(f->past, &trust_of_0)->open);
+	assert_non_null(drift_find(f->past, &other));
 	for (int i = -2; i < 2 * DRIFT_MAX; i++)
 		json_array_append_new(list,
 		                      json_pack("{s:s, s:i, s:i, s:i}", "pf",

@@ -249,6 +249,39 @@ static void test_resolved(void **state)
 	pol_free(p);
 }
 
+/* For a look: the one that is there, and what is said of it, but no more. */
+static void test_resolved_part(void **state)
+{
+	const struct pol_file f[] = { FILE_OF(
+		"a.yaml",
+		"version: 1\n"
+		"nics:\n"
+		"  - { name: gone, match: { pci: \"0000:02:00.0\" } }\n"
+		"  - { name: here, match: { pci: \"0000:01:00.0\" }, "
+		"mtu: 9000 }\n"
+		"pools:\n"
+		"  - { name: p, functions: [\"gone#0\"] }\n") };
+	struct pol_policy *p = parse(f, ARRAY_SIZE(f));
+	struct pol_pf pf = { .bdf = { .bus = 1 },
+		             .driver = "igb",
+		             .ifname = "eth0",
+		             .set = POL_HAS_MTU,
+		             .mtu = 1500 };
+	const struct pol_state seen = { .pf = &pf, .n_pfs = 1 };
+	struct pol_state *want;
+
+	(void)state;
+	assert_int_equal(pol_resolve(p, &seen, &want, &errs), -EINVAL);
+	assert_int_equal(pol_resolve_part(p, &seen, &want, &errs), 0);
+	assert_int_equal(errs.n, 1);
+	assert_int_equal(errs.e[0].diag.code, FL_POL_NO_MATCH);
+	assert_int_equal(want->n_pfs, 1);
+	assert_string_equal(want->pf[0].name, "here");
+	assert_int_equal(want->pf[0].mtu, 9000);
+	pol_state_free(want);
+	pol_free(p);
+}
+
 /* ... and so has what it clashes with. */
 static void test_resolved_clash(void **state)
 {
@@ -374,6 +407,7 @@ int main(void)
 		cmocka_unit_test(test_elsewhere),
 		cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_resolved),
+		cmocka_unit_test(test_resolved_part),
 		cmocka_unit_test(test_resolved_clash),
 		cmocka_unit_test(test_join_refuses),
 		cmocka_unit_test(test_damaged),
