@@ -273,7 +273,7 @@ static void say_drifted(struct work *w, size_t n)
 static void tenant_of(const struct guest_run *r, const struct grant_fn *f,
                       char ret[static 2 * POL_NAME])
 {
-	snprintf(ret, 2 * POL_NAME, "%s/%s", r->guest->name, f->name);
+	snprintf(ret, (size_t)2 * POL_NAME, "%s/%s", r->guest->name, f->name);
 }
 
 static uint32_t stated(const struct guest_run *r, struct bdf b)

@@ -447,7 +447,7 @@ struct resolve {
 /* resolve.c */
 uint32_t final_count(const struct pol_nic *nic, const struct pol_pf *pf);
 bool keeps_vfs(const struct pol_nic *nic, const struct pol_pf *pf);
-void need_ifname(struct resolve *r, size_t nic, struct pol_pos pos,
+void need_ifname(struct resolve *r, size_t i, struct pol_pos pos,
                  const char *what);
 /* resolve-pool.c */
 void resolve_pools(struct resolve *r);
