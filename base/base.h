@@ -318,16 +318,25 @@ enum log_level {
 	LOG_LVL_DEBUG
 };
 /* A program's log: passed, never global. Lines go to `fd` with the
- * sd-daemon(3) priority prefix when `prefix` is set. */
+ * sd-daemon(3) priority prefix when `prefix` is set. With `room`, for a loop
+ * that serves others, nobody is waited for: a line for which there is no room
+ * is counted, and told of once there is. */
+struct log_room {
+	bool waits; /* after all: of a process that may, by itself */
+	unsigned lost;
+};
 struct log {
 	int fd;
 	enum log_level level;
 	bool prefix;
 	const char *ident;
+	struct log_room *room;
 };
 void log_line(const struct log *l, enum log_level level, const char *fmt, ...)
 	_printf_(3, 4);
 void log_diag(const struct log *l, enum log_level level, const struct diag *d);
+/* How many were lost, if there is room now to say it. */
+void log_tell_lost(const struct log *l);
 
 /* ---- textring.c: the last words of a process ------------------------------
  *

@@ -5,9 +5,11 @@
  * guest input without a ratelimit.
  */
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,7 +27,22 @@ static const struct {
 	[LOG_LVL_DEBUG] = { "<7>", "debug: " },
 };
 
-static void put(const struct log *l, enum log_level level, const char *text)
+/* Not by O_NONBLOCK, which is of the open file and so of every process that has
+ * it. A pipe that can be written to has room for a line (PIPE_BUF); it would be
+ * waited for only where another process takes that room in between. */
+static ssize_t write_now(int fd, const char *line, size_t n)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	ssize_t r = send(fd, line, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (r >= 0 || errno != ENOTSOCK)
+		return r;
+	return poll(&p, 1, 0) == 1 && p.revents & POLLOUT ? write(fd, line, n)
+	                                                  : -1;
+}
+
+static bool put_line(const struct log *l, enum log_level level,
+                     const char *text)
 {
 	char line[LINE_MAX_];
 	int keep = errno;
@@ -33,16 +50,38 @@ static void put(const struct log *l, enum log_level level, const char *text)
 	                 l->prefix ? levels[level].prefix : "",
 	                 l->ident ? l->ident : "", l->ident ? ": " : "",
 	                 l->prefix ? "" : levels[level].word, text);
+	ssize_t r;
 
 	if (n < 0)
-		return;
+		return true;
 	if ((size_t)n >= sizeof(line)) {
 		n = sizeof(line) - 1;
 		line[n - 1] = '\n';
 	}
 	/* A log that is full or gone must not stop the program. */
-	(void)!write(l->fd, line, (size_t)n);
+	r = l->room && !l->room->waits ? write_now(l->fd, line, (size_t)n)
+	                               : write(l->fd, line, (size_t)n);
 	errno = keep;
+	return r >= 0;
+}
+
+void log_tell_lost(const struct log *l)
+{
+	char text[64];
+
+	if (!l || !l->room || !l->room->lost)
+		return;
+	snprintf(text, sizeof(text),
+	         "%u message(s) were lost: nobody read the log", l->room->lost);
+	if (put_line(l, LOG_LVL_WARN, text))
+		l->room->lost = 0;
+}
+
+static void put(const struct log *l, enum log_level level, const char *text)
+{
+	log_tell_lost(l);
+	if (!put_line(l, level, text) && l->room)
+		l->room->lost++;
 }
 
 void log_line(const struct log *l, enum log_level level, const char *fmt, ...)

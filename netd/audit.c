@@ -134,7 +134,11 @@ void audit_send(struct audit *a)
 {
 	const char *text = a->buf + a->text;
 
-	if (!a->log || a->level > a->log->level || (a->socket && to_journal(a)))
+	if (!a->log || a->level > a->log->level)
 		return;
+	if (a->socket && to_journal(a)) {
+		log_tell_lost(a->log);
+		return;
+	}
 	log_line(a->log, a->level, "%.*s", (int)strcspn(text, "\n"), text);
 }

@@ -18,7 +18,9 @@
  *   worker would write to whatever has the number by then; and it waits where
  *   journald does not read, which main must not. Here each message has its own
  *   socket, three calls; what journald cannot take at once goes to standard
- *   error instead.
+ *   error instead. That is a stream to the same journald, so main does not wait
+ *   there either (struct log's `room`): what has no room is counted, and the
+ *   count told once there is. A worker waits: it has a deadline of its own.
  *
  *   An audit record is of what was read back. It is made from the entry of the
  *   history (history.h) when that is written for the last time, so that both

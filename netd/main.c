@@ -273,6 +273,7 @@ int main(int argc, char **argv)
 	_cleanup_free_ struct env *e = calloc(1, sizeof(*e));
 	struct reload reload = { .path = "" };
 	struct log leveled = log;
+	struct log_room room = { .lost = 0 };
 	struct diag d = { 0 };
 	int r = parse_options(argc, argv, &o);
 
@@ -281,6 +282,8 @@ int main(int argc, char **argv)
 	if (!e)
 		return 1;
 	leveled.level = o.level;
+	room.waits = o.observe;
+	leveled.room = &room;
 	e->log = &leveled;
 	e->journal = audit_where();
 	e->reload = &reload;

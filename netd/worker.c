@@ -111,10 +111,22 @@ static int send_answer(struct work *w, int sock, int r)
 	return fd_send(sock, &h, sizeof(h), fds, n + 1);
 }
 
+/* What main must not, a worker may: nobody but its client waits for it. What
+ * main has lost is main's to tell. */
+static void wait_for_log(const struct work *w)
+{
+	struct log_room *room =
+		w->env && w->env->log ? w->env->log->room : NULL;
+
+	if (room)
+		*room = (struct log_room){ .waits = true };
+}
+
 static _Noreturn void child(struct work *w, int sock)
 {
 	int r;
 
+	wait_for_log(w);
 	w->reply =
 		json_pack("{s:i, s:b}", "version", NETD_PROTO_VERSION, "ok", 1);
 	if (!w->reply)
