@@ -8,14 +8,16 @@
 
 #include "netd/priv.h"
 
-#define OWNER_TEXT 160
+#define OWNER_TEXT 240
 
-/* Has one of the functions that the plan changes another owner? -EBUSY
- * FL_NETD_OWNED; with `force` a warning in the reply instead. */
+/* Has one of the functions that the plan changes another owner, or a VF whose
+ * driver it changes? -EBUSY FL_NETD_OWNED; with `force` a warning in the reply
+ * instead. Their files are read once, however many functions there are. */
 _must_check_ int owners_check(const struct env *e, const struct pol_plan *plan,
                               bool force, json_t *reply, struct diag *d);
-/* Who may have changed it: "NetworkManager (/etc/...)", "" = nobody known. */
-void owners_suspect(const struct env *e, struct bdf pf, const char *ifname,
+/* Who may have changed what the action puts right: "perhaps NetworkManager,
+ * /etc/...", "" = nobody known. */
+void owners_suspect(const struct env *e, const struct pol_action *a,
                     char ret[static OWNER_TEXT]);
 
 #endif

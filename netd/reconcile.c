@@ -91,7 +91,7 @@ static void fought(struct look *l, const struct pol_action *a)
 	char who[OWNER_TEXT] = "", why[DIAG_LINE];
 
 	if (l->env)
-		owners_suspect(l->env, a->pf, a->ifname, who);
+		owners_suspect(l->env, a, who);
 	snprintf(why, sizeof(why),
 	         "repaired %d times in %d minutes, and it came back: %s",
 	         FIGHT_MAX, FIGHT_SECONDS / 60,

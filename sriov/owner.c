@@ -2,42 +2,21 @@
 /*
  * Who else says how a function is to be. Each such program leaves files that
  * name what it has; a table says where, how the function is named there, and
- * what ends it. The files are theirs and are believed no further than that:
- * read whole or not at all (OWNER_FILE_MAX bytes, OWNER_FILES_MAX of a folder),
- * never waited for, never followed out of being files.
+ * what ends it. owner-read.c reads them, once for all functions that are asked
+ * about.
  *
  * What can be told without their parsers: a name by which a section on SR-IOV
  * is matched. A section that matches by something else (a path, a MAC) is not
- * told, since it may be about another function.
+ * told, since it may be about another function. Of several files of networkd
+ * that match one interface only the first is in force; which that is depends on
+ * matches that are not told, so each counts.
  */
 
-#include <fcntl.h>
 #include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "sriov/priv.h"
-
-#define OWNER_FILES_MAX 256
-#define OWNER_FILE_MAX (64u << 10)
-
-/* What is asked about. */
-struct asked {
-	struct bdf b;
-	char bdf[BDF_STRLEN];
-	const char *ifname; /* "" = none */
-};
-
-struct place {
-	const char *who, *dir, *end; /* end: of the files' names, "" = any */
-	/* `text` NULL: asked for by name alone first; true then ends it. */
-	bool (*names)(const struct asked *a, const char *file,
-	              const char *text);
-	bool reads; /* the file's text */
-	const char *what, *mend;
-};
+#include "sriov/owner-priv.h"
 
 /* ---- INI: "[section]", "key=value" --------------------------------------- */
 
@@ -88,7 +67,7 @@ static const char *next_line(const char *at, struct line *l)
 /* ---- how each names a function ------------------------------------------- */
 
 /* driverctl: "pci-0000:01:00.0", or the address alone; SNO: the address. */
-static bool by_address(const struct asked *a, const char *file,
+static bool by_address(const struct owner_asked *a, const char *file,
                        const char *text)
 {
 	(void)text;
@@ -97,7 +76,8 @@ static bool by_address(const struct asked *a, const char *file,
 }
 
 /* libvirt keeps what a VF was before it was a guest's in IFNAME_vfN. */
-static bool by_vf(const struct asked *a, const char *file, const char *text)
+static bool by_vf(const struct owner_asked *a, const char *file,
+                  const char *text)
 {
 	size_t n = strlen(a->ifname);
 
@@ -106,19 +86,28 @@ static bool by_vf(const struct asked *a, const char *file, const char *text)
 	       !strncmp(file + n, "_vf", 3) && file[n + 3];
 }
 
-static bool by_nm(const struct asked *a, const char *file, const char *text)
+static bool nm_speaks(const char *text)
 {
-	bool sriov = false, ours = false;
+	struct line l = { .section = "" };
+
+	while ((text = next_line(text, &l)))
+		if (!strcmp(l.section, "sriov"))
+			return true;
+	return false;
+}
+
+static bool by_nm(const struct owner_asked *a, const char *file,
+                  const char *text)
+{
 	struct line l = { .section = "" };
 
 	(void)file;
-	while (*a->ifname && text && (text = next_line(text, &l))) {
-		sriov |= !strcmp(l.section, "sriov");
-		ours |= !strcmp(l.section, "connection") &&
-		        !strcmp(l.key, "interface-name") &&
-		        !strcmp(l.value, a->ifname);
-	}
-	return sriov && ours;
+	while (*a->ifname && (text = next_line(text, &l)))
+		if (!strcmp(l.section, "connection") &&
+		    !strcmp(l.key, "interface-name") &&
+		    !strcmp(l.value, a->ifname))
+			return true;
+	return false;
 }
 
 /* "eno1 ens*": any of them; '!' before the list turns it round. */
@@ -140,37 +129,47 @@ static bool glob_list(const char *list, const char *name)
 	return turned;
 }
 
-static bool by_networkd(const struct asked *a, const char *file,
+static bool networkd_speaks(const char *text)
+{
+	struct line l = { .section = "" };
+
+	while ((text = next_line(text, &l)))
+		if (!strcmp(l.section, "SR-IOV") ||
+		    !strcmp(l.key, "SR-IOVVirtualFunctions"))
+			return true;
+	return false;
+}
+
+static bool by_networkd(const struct owner_asked *a, const char *file,
                         const char *text)
 {
-	bool sriov = false, ours = false;
 	struct line l = { .section = "" };
 
 	(void)file;
-	while (*a->ifname && text && (text = next_line(text, &l))) {
-		sriov |= !strcmp(l.section, "SR-IOV") ||
-		         !strcmp(l.key, "SR-IOVVirtualFunctions");
-		ours |= !strcmp(l.section, "Match") &&
-		        (!strcmp(l.key, "Name") ||
-		         !strcmp(l.key, "OriginalName")) &&
-		        glob_list(l.value, a->ifname);
-	}
-	return sriov && ours;
+	while (*a->ifname && (text = next_line(text, &l)))
+		if (!strcmp(l.section, "Match") &&
+		    (!strcmp(l.key, "Name") ||
+		     !strcmp(l.key, "OriginalName")) &&
+		    glob_list(l.value, a->ifname))
+			return true;
+	return false;
 }
 
-/* YAML: the interface is a key of a file that speaks of VFs. */
-static bool by_netplan(const struct asked *a, const char *file,
+/* YAML: the interface is a key of the file. */
+static bool netplan_speaks(const char *text)
+{
+	return strstr(text, "virtual-function-count:") ||
+	       strstr(text, "embedded-switch-mode:");
+}
+
+static bool by_netplan(const struct owner_asked *a, const char *file,
                        const char *text)
 {
 	size_t n = strlen(a->ifname);
 	const char *at = text;
 
 	(void)file;
-	if (!n || !text ||
-	    (!strstr(text, "virtual-function-count:") &&
-	     !strstr(text, "embedded-switch-mode:")))
-		return false;
-	while ((at = strstr(at, a->ifname))) {
+	while (n && (at = strstr(at, a->ifname))) {
 		bool begins = at == text || strchr(" \n\t\"'", at[-1]);
 
 		at += n;
@@ -182,138 +181,86 @@ static bool by_netplan(const struct asked *a, const char *file,
 }
 
 // clang-format off
-static const struct place places[] = {
-	{ "driverctl", "etc/driverctl.d", "", by_address, false,
+#define NETWORKD_DIRS { "etc/systemd/network", "run/systemd/network", \
+                        "usr/local/lib/systemd/network", \
+                        "usr/lib/systemd/network" }
+static const struct owner_place places[] = {
+	{ "driverctl", { "etc/driverctl.d" }, "", false, NULL, by_address,
 	  "keeps a driver for it, and sets that again at each boot",
 	  "driverctl unset-override" },
-	{ "the SR-IOV network operator", "etc/sriov-operator/pci", "",
-	  by_address, false, "carves its VFs, and repairs what it finds changed",
+	{ "the SR-IOV network operator", { "etc/sriov-operator/pci" }, "",
+	  false, NULL, by_address,
+	  "carves its VFs, and repairs what it finds changed",
 	  "take it out of the SriovNetworkNodePolicy, then remove the file" },
-	{ "libvirt", "run/libvirt/hostdevmgr", "", by_vf, false,
+	{ "libvirt", { "run/libvirt/hostdevmgr" }, "", false, NULL, by_vf,
 	  "has given a VF of it to a guest", "virsh shutdown that guest" },
-	{ "NetworkManager", "etc/NetworkManager/system-connections", "",
-	  by_nm, true, "has a connection that sets its VFs",
+	{ "NetworkManager", { "etc/NetworkManager/system-connections" }, "",
+	  false, nm_speaks, by_nm, "has a connection that sets its VFs",
 	  "nmcli connection modify ID remove sriov" },
-	{ "NetworkManager", "run/NetworkManager/system-connections", "",
-	  by_nm, true, "has a connection that sets its VFs",
+	{ "NetworkManager", { "run/NetworkManager/system-connections" }, "",
+	  false, nm_speaks, by_nm, "has a connection that sets its VFs",
 	  "nmcli connection modify ID remove sriov" },
-	{ "systemd-networkd", "etc/systemd/network", ".network", by_networkd,
-	  true, "sets its VFs", "remove its [SR-IOV] sections" },
-	{ "systemd-udevd", "etc/systemd/network", ".link", by_networkd,
-	  true, "sets its VFs", "remove its [SR-IOV] sections" },
-	{ "systemd-networkd", "run/systemd/network", ".network", by_networkd,
-	  true, "sets its VFs", "remove its [SR-IOV] sections" },
-	{ "systemd-udevd", "run/systemd/network", ".link", by_networkd,
-	  true, "sets its VFs", "remove its [SR-IOV] sections" },
-	{ "netplan", "etc/netplan", ".yaml", by_netplan, true,
-	  "sets how many VFs it has",
+	{ "systemd-networkd", NETWORKD_DIRS, ".network", true,
+	  networkd_speaks, by_networkd, "sets its VFs",
+	  "remove its [SR-IOV] sections" },
+	{ "systemd-udevd", NETWORKD_DIRS, ".link", true,
+	  networkd_speaks, by_networkd, "sets its VFs",
+	  "remove its [SR-IOV] sections" },
+	{ "netplan", { "etc/netplan" }, ".yaml", false,
+	  netplan_speaks, by_netplan, "sets how many VFs it has",
 	  "remove virtual-function-count from it, then `netplan generate`" },
 };
 // clang-format on
 
-/* ---- the files ----------------------------------------------------------- */
-
-static bool ends_so(const char *name, const char *end)
+int sriov_owners_read(int root_fd, struct sriov_owner_files **ret)
 {
-	size_t n = strlen(name), m = strlen(end);
+	struct sriov_owner_files *all = calloc(1, sizeof(*all));
+	int r = all ? 0 : -ENOMEM;
 
-	return n >= m && !strcmp(name + n - m, end);
-}
-
-/* NULL where it is no file, or too long. */
-static char *read_text(int dir, const char *name)
-{
-	_cleanup_close_ int fd =
-		openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat st;
-	char *text = NULL;
-	size_t len;
-
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
-	    fd_read_file(fd, OWNER_FILE_MAX, &text, &len) < 0)
-		return NULL;
-	return text;
-}
-
-static bool is_named(const struct place *p, const struct asked *a, int dir,
-                     const char *name)
-{
-	_cleanup_free_ char *text = NULL;
-
-	if (!p->reads)
-		return p->names(a, name, NULL);
-	text = read_text(dir, name);
-	return text && p->names(a, name, text);
-}
-
-/* Places of one folder. */
-struct search {
-	const struct place *place;
-	size_t n_places;
-	bool found[ARRAY_SIZE(places)]; /* by place */
-	const struct asked *asked;
-	int dir;
-	unsigned files;
-	struct sriov_owner *ret;
-	size_t n, max;
-};
-
-static int see_file(const char *name, void *arg)
-{
-	struct search *s = arg;
-
-	if (*name == '.')
-		return 0;
-	if (s->files++ == OWNER_FILES_MAX)
-		return -E2BIG;
-	for (size_t i = 0; s->n < s->max && i < s->n_places; i++) {
-		const struct place *p = &s->place[i];
-		struct sriov_owner *o = &s->ret[s->n];
-
-		if (s->found[i] || !ends_so(name, p->end) ||
-		    !is_named(p, s->asked, s->dir, name))
-			continue;
-		s->found[i] = true;
-		s->n++;
-		*o = (struct sriov_owner){ .who = p->who,
-			                   .what = p->what,
-			                   .mend = p->mend };
-		snprintf(o->file, sizeof(o->file), "/%s/%.80s", p->dir, name);
+	for (size_t i = 0; !r && i < ARRAY_SIZE(places); i++)
+		r = owner_read(root_fd, &places[i], all);
+	if (r) {
+		sriov_owners_free(all);
+		return r;
 	}
+	*ret = all;
 	return 0;
 }
 
-static size_t look_in(int root_fd, const struct place *p, size_t n,
-                      const struct asked *a, struct sriov_owner *ret,
-                      size_t max)
+/* They are in the order of the table, of which each row tells one. */
+size_t sriov_owners_find(const struct sriov_owner_files *all, struct bdf b,
+                         const char *ifname, struct sriov_owner *ret,
+                         size_t max)
 {
-	_cleanup_close_ int dir =
-		openat(root_fd, p->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct search s = { .place = p,
-		            .n_places = n,
-		            .asked = a,
-		            .dir = dir,
-		            .ret = ret,
-		            .max = max };
+	struct owner_asked a = { .ifname = ifname };
+	const struct owner_place *told = NULL;
+	size_t n = 0;
 
-	if (dir >= 0)
-		(void)!sysfs_each(dir, ".", see_file, &s);
-	return s.n;
+	bdf_format(b, a.bdf);
+	for (size_t i = 0; n < max && i < all->n; i++) {
+		const struct owner_file *f = &all->file[i];
+		const struct owner_place *p = f->place;
+
+		if (p == told || !p->names(&a, f->name, f->text))
+			continue;
+		told = p;
+		ret[n] = (struct sriov_owner){ .who = p->who,
+			                       .what = p->what,
+			                       .mend = p->mend };
+		snprintf(ret[n].file, sizeof(ret[n].file), "%s", f->path);
+		n++;
+	}
+	return n;
 }
 
 size_t sriov_owners(int root_fd, struct bdf b, const char *ifname,
                     struct sriov_owner *ret, size_t max)
 {
-	struct asked a = { .b = b, .ifname = ifname };
-	size_t n = 0, same;
+	struct sriov_owner_files *all = NULL;
+	size_t n = 0;
 
-	bdf_format(b, a.bdf);
-	for (size_t i = 0; i < ARRAY_SIZE(places) && n < max; i += same) {
-		same = 1;
-		while (i + same < ARRAY_SIZE(places) &&
-		       !strcmp(places[i + same].dir, places[i].dir))
-			same++;
-		n += look_in(root_fd, &places[i], same, &a, &ret[n], max - n);
-	}
+	if (!sriov_owners_read(root_fd, &all))
+		n = sriov_owners_find(all, b, ifname, ret, max);
+	sriov_owners_free(all);
 	return n;
 }

@@ -150,10 +150,17 @@ const char *sriov_uses_next(const struct sriov_uses *u, struct bdf b,
 #define SRIOV_OWNERS 4
 struct sriov_owner {
 	const char *who, *what, *mend;
-	char file[128];
+	char file[192];
 };
 size_t sriov_owners(int root_fd, struct bdf b, const char *ifname,
                     struct sriov_owner *ret, size_t max);
+/* For many functions: the files are read once. -ENOMEM. */
+struct sriov_owner_files;
+_must_check_ int sriov_owners_read(int root_fd, struct sriov_owner_files **ret);
+size_t sriov_owners_find(const struct sriov_owner_files *all, struct bdf b,
+                         const char *ifname, struct sriov_owner *ret,
+                         size_t max);
+void sriov_owners_free(struct sriov_owner_files *all);
 /* The functions that the host's default routes go through, a VF as its PF; also
  * where a bridge, bond, team or VLAN is in between. `also`: further interfaces
  * of such routes, as the kernel's files show one next hop of each. -E2BIG

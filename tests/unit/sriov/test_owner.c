@@ -15,6 +15,10 @@
 #define NM "etc/NetworkManager/system-connections/"
 #define NETWORKD "etc/systemd/network/"
 
+#define LIB "usr/lib/systemd/network/"
+#define OURS "[Match]\nName=ens1\n"
+#define SRIOV "[SR-IOV]\nVirtualFunction=0\n"
+
 static const struct {
 	const char *path, *text, *who; /* NULL = nobody */
 } cases[] = {
@@ -60,12 +64,17 @@ static const struct {
 	  "ethernets:\n  ens11:\n    virtual-function-count: 4\n", NULL },
 	{ "etc/netplan/05.yaml", "", NULL },
 	{ NETWORKD "h.network", "[SR-IOV\n=\n[\n]=\nName", NULL },
+	{ "run/systemd/network/a.network", OURS SRIOV, "systemd-networkd" },
+	{ "usr/lib/systemd/network/a.network", OURS SRIOV, "systemd-networkd" },
+	{ "usr/local/lib/systemd/network/a.link", OURS SRIOV, "systemd-udevd" },
+	{ NETWORKD "a.network.d/b.conf", OURS SRIOV, NULL },
 };
 
 static void drop(struct tree *t)
 {
 	tree_remove(t, "etc");
 	tree_remove(t, "run");
+	tree_remove(t, "usr");
 	tree_drop(t);
 }
 
@@ -90,6 +99,97 @@ static void test_cases(void **state)
 		}
 		drop(&t);
 	}
+}
+
+/* Files that are one, or hide one another: systemd.network(5). */
+static const struct {
+	struct {
+		const char *path, *text; /* NULL: a link to /dev/null */
+	} file[3];
+	const char *told; /* NULL = nobody */
+} parts[] = {
+	{ { { NETWORKD "a.network", OURS },
+	    { NETWORKD "a.network.d/b.conf", SRIOV } },
+	  NETWORKD "a.network.d/b.conf" },
+	{ { { LIB "a.network", SRIOV },
+	    { "run/systemd/network/a.network.d/b.conf", OURS } },
+	  LIB "a.network" },
+	{ { { LIB "a.link", OURS },
+	    { "usr/local/lib/systemd/network/a.link.d/b.conf", SRIOV } },
+	  "usr/local/lib/systemd/network/a.link.d/b.conf" },
+	/* Not of it: another's, another name, no section of its own. */
+	{ { { NETWORKD "a.network", OURS },
+	    { NETWORKD "b.network.d/b.conf", SRIOV } },
+	  NULL },
+	{ { { NETWORKD "a.network", OURS },
+	    { NETWORKD "a.network.d/b.txt", SRIOV } },
+	  NULL },
+	{ { { NETWORKD "a.network", SRIOV "[Match]\n" },
+	    { NETWORKD "a.network.d/b.conf", "Name=ens1\n" } },
+	  NULL },
+	/* The same name in a folder that comes first. */
+	{ { { NETWORKD "a.network", OURS }, { LIB "a.network", OURS SRIOV } },
+	  NULL },
+	{ { { "run/systemd/network/a.network", NULL },
+	    { LIB "a.network", OURS SRIOV } },
+	  NULL },
+	{ { { NETWORKD "a.network", "" },
+	    { LIB "a.network", OURS },
+	    { NETWORKD "a.network.d/b.conf", OURS SRIOV } },
+	  NULL },
+	{ { { LIB "a.network", OURS },
+	    { NETWORKD "a.network.d/b.conf", NULL },
+	    { LIB "a.network.d/b.conf", SRIOV } },
+	  NULL },
+};
+
+static void test_parts(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		struct sriov_owner o[SRIOV_OWNERS];
+		struct tree t;
+		size_t n;
+
+		tree_make(&t);
+		for (size_t k = 0; k < 3 && parts[i].file[k].path; k++) {
+			if (parts[i].file[k].text)
+				tree_put(&t, parts[i].file[k].text, "%s",
+				         parts[i].file[k].path);
+			else
+				tree_link(&t, "/dev/null", "%s",
+				          parts[i].file[k].path);
+		}
+		n = sriov_owners(t.root_fd, bdf_of(PF), "ens1", o,
+		                 ARRAY_SIZE(o));
+		if (n != (parts[i].told != NULL))
+			fail_msg("%zu: %zu", i, n);
+		if (n)
+			assert_string_equal(o[0].file + 1, parts[i].told);
+		drop(&t);
+	}
+}
+
+/* For many functions they are read once. */
+static void test_once(void **state)
+{
+	struct sriov_owner_files *all;
+	struct sriov_owner o[SRIOV_OWNERS];
+	struct tree t;
+
+	(void)state;
+	tree_make(&t);
+	tree_put(&t, "x", "etc/driverctl.d/pci-" VF_FMT, 3);
+	tree_put(&t, OURS SRIOV, LIB "a.network");
+	assert_int_equal(sriov_owners_read(t.root_fd, &all), 0);
+	drop(&t);
+	assert_int_equal(sriov_owners_find(all, vf_bdf(3), "", o, 4), 1);
+	assert_string_equal(o[0].who, "driverctl");
+	assert_int_equal(sriov_owners_find(all, vf_bdf(2), "", o, 4), 0);
+	assert_int_equal(sriov_owners_find(all, bdf_of(PF), "ens1", o, 4), 1);
+	assert_int_equal(sriov_owners_find(all, bdf_of(PF), "ens2", o, 4), 0);
+	sriov_owners_free(all);
+	sriov_owners_free(NULL);
 }
 
 /* Several; no more than asked for; without an interface only by address. */
@@ -131,6 +231,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_once),
 		cmocka_unit_test(test_several),
 		cmocka_unit_test(test_bad_files),
 	};
