@@ -79,6 +79,8 @@ static void print_entry(const json_t *e)
 	print_who(json_object_get(e, "who"));
 	printf("\n  began %s, ended %s\n", cli_text(e, "began", "?"),
 	       cli_text(e, "ended", "unknown"));
+	if (*cli_text(e, "holder", ""))
+		printf("  for the loan of %s\n", cli_text(e, "holder", ""));
 	if (*cli_text(e, "file", ""))
 		printf("  file %s, %s\n", cli_text(e, "file", ""),
 		       cli_text(e, "policy", "no policy"));

@@ -60,6 +60,7 @@ static void add_who(struct teller *t)
 
 	audit_field(&t->a, "VERB", "%s", text_of(t->entry, "verb"));
 	audit_field(&t->a, "CHANGE", "%s", number_of(t->entry, "id", text));
+	audit_field(&t->a, "HOLDER", "%s", text_of(t->entry, "holder"));
 	for (size_t i = 0; i < ARRAY_SIZE(f); i++)
 		audit_field(&t->a, f[i].field, "%s",
 		            number_of(who, f[i].key, text));

@@ -64,6 +64,13 @@ void audit_field(struct audit *a, const char *key, const char *fmt, ...)
 	_printf_(3, 4);
 void audit_send(struct audit *a);
 
+/* audit-reply.c: what a reply has of functions and loans, as fields: BDF (one a
+ * function), HOLDER, POOL. As text: " NAME" and, of a loan, " (0000:01:10.0 of
+ * pool p)"; `name` NULL or "": the reply's holder. */
+#define AUDIT_SUBJECT 192
+void audit_reply(struct audit *a, const json_t *reply);
+void audit_subject(const json_t *reply, const char *name,
+                   char ret[static AUDIT_SUBJECT]);
 /* All of a history's entry (history.h has its shape). */
 void audit_entry(const struct log *log, const char *socket,
                  const json_t *entry);

@@ -6,6 +6,7 @@ SRCS_netd := \
 	apply.c \
 	ask.c \
 	audit-entry.c \
+	audit-reply.c \
 	audit.c \
 	boot.c \
 	bridge-set.c \
@@ -33,6 +34,7 @@ SRCS_netd := \
 	grant-find.c \
 	grant-host.c \
 	grant-own.c \
+	grant-settle.c \
 	grant.c \
 	guard.c \
 	guests.c \

@@ -23,7 +23,6 @@
 #include "netd/moves.h"
 #include "netd/ovs.h"
 
-#define SETTLE_LOCK_MS 10000u /* of a lease's 30 s */
 #define LET_GO_TRIES 100
 #define LET_GO_STEP_NS 50000000l
 
@@ -75,44 +74,6 @@ int grant_look_again(struct work *w, struct guest_run *r)
 	int e = grant_see(w, r);
 
 	return e ? e : observe_overrides(w->env, r->seen, r->want);
-}
-
-/* With the lock: a write of an earlier change may just have come back, so
- * the plan is made from what is now. */
-static int settle_locked(struct work *w, struct guest_run *r, size_t *ret_n)
-{
-	_cleanup_close_ int lock = -1;
-	_cleanup_free_ uint8_t *outcome = NULL;
-	const struct apply_how how = { .here = true };
-	struct pol_plan *plan = NULL;
-	int e = journal_lock(w->env->state_fd, SETTLE_LOCK_MS, &lock, &w->diag);
-
-	if (!e)
-		e = grant_look_again(w, r);
-	if (!e)
-		e = pol_plan(r->want, r->seen, &plan, &w->diag);
-	if (!e)
-		outcome = calloc(plan->n + 1, 1);
-	if (!e && !outcome)
-		e = -ENOMEM;
-	if (!e)
-		e = apply_plan(&machine_ops, &r->m, plan, outcome, &how,
-		               &w->diag);
-	if (outcome)
-		*ret_n = apply_done(plan, outcome);
-	pol_plan_free(plan);
-	return e;
-}
-
-/* The guest's functions as the policy says. *ret_n counts what had drifted. */
-int grant_settle(struct work *w, struct guest_run *r, size_t *ret_n)
-{
-	struct pol_plan *plan = NULL;
-	int e = pol_plan(r->want, r->seen, &plan, &w->diag);
-	size_t n = e ? 0 : plan->n;
-
-	pol_plan_free(e ? NULL : plan);
-	return e || !n ? e : settle_locked(w, r, ret_n);
 }
 
 /* ---- give ---------------------------------------------------------------- */
@@ -380,8 +341,6 @@ int grant_ready(struct work *w, struct guest_run *r, size_t *ret_drifted)
 	}
 	if (!e)
 		e = grant_settle(w, r, ret_drifted);
-	if (!e && *ret_drifted)
-		e = grant_look_again(w, r);
 	if (!e)
 		e = check_devices(w, r);
 	return e ? e : hand_over(w, r);

@@ -2,8 +2,8 @@
 #ifndef FL_NETD_GRANT_H
 #define FL_NETD_GRANT_H
 
-/* Shared by grant.c (what is done), grant-find.c (with what) and grant-own.c.
- */
+/* Shared by grant.c (what is done), grant-find.c (with what), grant-own.c and
+ * grant-settle.c. */
 
 #include "netd/priv.h"
 
@@ -40,9 +40,18 @@ _must_check_ int grant_look_ready(struct work *w, struct guest_run *r,
                                   size_t *ret_drifted);
 /* r->seen anew, for r->want. */
 _must_check_ int grant_look_again(struct work *w, struct guest_run *r);
-/* The functions of r->want as it says. *ret_n counts what was not so. */
+/* The functions of r->want as it says. *ret_n counts what was not so; then
+ * r->seen is as it is after that. */
 _must_check_ int grant_settle(struct work *w, struct guest_run *r,
                               size_t *ret_n);
+/* grant-settle.c: into the history, and to the log. */
+struct settled {
+	const struct pol_plan *plan;
+	const uint8_t *outcome;
+	const struct pol_state *before, *after; /* after: NULL = not known */
+	int e;
+};
+void settle_tell(struct work *w, const struct settled *s);
 /* Who has it open or leased: its pid, 0 = nobody. */
 int grant_holder(const struct grant_fn *f, const char **ret_name);
 

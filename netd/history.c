@@ -193,7 +193,7 @@ static json_t *digest(const struct history_head *h)
 
 static json_t *new_entry(const struct history_head *h)
 {
-	return json_pack(
+	json_t *e = json_pack(
 		"{s:i, s:s, s:o, s:o, s:n, s:s, s:o, s:o, s:o, s:n}", "version",
 		NETD_PROTO_VERSION, "verb", h->verb, "who",
 		asker_to_json(&h->who), "began", now_text(), "ended", "file",
@@ -203,6 +203,10 @@ static json_t *new_entry(const struct history_head *h)
 		h->allow.given ? json_string(pol_budget_name(h->allow.budget))
 			       : json_null(),
 		"error");
+
+	if (h->holder && *h->holder)
+		json_object_set_new(e, "holder", json_string(h->holder));
+	return e;
 }
 
 static int put_entry(int dir, const json_t *entry, bool own, struct diag *d)

@@ -17,12 +17,13 @@
  *   goes where there are more than HISTORY_MAX. The folder outlives restore
  *   and reboots: it says what happened, not what is.
  *
- *   What netd does of itself (drift repaired, a VF scrubbed) cannot be told
- *   before it is done: such an entry is written once, at its end, and nothing
- *   of that is refused or undone for want of it; what a crash cuts short there,
- *   the next look or the next tenant does again. A busy host makes many of
- *   these, so they are counted apart (NNNNNNNN-own.json): they push out each
- *   other, and never what people asked for.
+ *   What netd does of itself (drift repaired, a VF scrubbed, a guest's or a
+ *   borrower's VF made as it is to be) cannot be told before it is done: such
+ *   an entry is written once, at its end, and nothing of that is refused or
+ *   undone for want of it; what a crash cuts short there, the next look or the
+ *   next tenant does again. A busy host makes many of these, so they are
+ *   counted apart (NNNNNNNN-own.json): they push out each other, and never what
+ *   people asked for.
  *
  *   A change that has no action and is of the policy that is applied anyway
  *   has no entry, nor has one that was refused before anything was written:
@@ -37,13 +38,16 @@
  *   {"version": 1, "id": 12,
  *    "verb": "apply" | "restore" | "recover" | "rollback" | "confirm" |
  *            "reload"; counted with netd's own "reconcile" | "scrub" |
- *            "failover",
+ *            "failover", and, where settings of their functions were not as
+ *            they are to be, "lease" | "attach" | "release" | "borrow" |
+ *            "return",
  *    "who": {"uid", "pid", "loginuid": number or null} or null: netd itself,
  *    "began", "ended": "2026-01-01T00:00:00Z" ("ended": null, unfinished),
  *    "file": name as the client gave it, "policy": "sha256:..." or null,
  *    "allow-disruption": "none" | "none-in-use" | "allow", or null: nobody
  *                        said,
  *    "continues": id of the entry that this one goes on with, or null,
+ *    "holder": of the last two, whose loan it is; others have none,
  *    "result": "unfinished" | "done" | "undone" | "not-undone" | "stuck", of
  *              netd's own also "failed" (in part) | "quarantined",
  *    "error": as in replies, or null,
@@ -98,6 +102,7 @@ struct history_head {
 	json_t *told;       /* the plan as it was answered, NULL = it was not */
 	uint32_t continues; /* 0 = none */
 	struct asker who;
+	const char *holder; /* NULL or "": it is of no loan */
 	struct allow allow;
 };
 /* Written with the plan; *ret is the entry (its "id" is set). FL_NETD_HISTORY.

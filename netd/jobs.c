@@ -290,20 +290,6 @@ static void forget_lease(struct server *s, const struct job *j,
 	chore_unlink(s, j->req.guest);
 }
 
-/* What the lease has, each by its address: a field may be there many times. */
-static void audit_devices(struct audit *a, const json_t *doc)
-{
-	const json_t *list = json_object_get(doc, "devices");
-
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		const json_t *d = json_array_get(list, i);
-		const char *bdf = json_string_value(json_object_get(d, "bdf"));
-
-		if (bdf)
-			audit_field(a, "BDF", "%s", bdf);
-	}
-}
-
 /* A refusal in one line; the client has all of it. What an apply did, action by
  * action, its worker tells (audit-entry.c). */
 static void log_end(struct server *s, const struct job *j, bool ok,
@@ -318,19 +304,22 @@ static void log_end(struct server *s, const struct job *j, bool ok,
 		     : LOG_LVL_WARN;
 	unsigned ms = (unsigned)((now_ns() - j->begun) / 1000000);
 	/* A long answer to a question is not read again for its log line. */
-	bool told = !ok || j->permit->flags & PERMIT_GUEST;
+	bool told = !ok || j->permit->flags &
+	                           (PERMIT_GUEST | PERMIT_LOAN | PERMIT_HOLDER);
 	json_t *doc = told ? json_loadb(text, len, 0, NULL) : NULL;
 	const json_t *e = json_object_get(doc, "error");
 	const char *what = json_string_value(json_object_get(e, "what"));
 	const char *why = json_string_value(json_object_get(e, "why"));
 	int code = (int)json_integer_value(json_object_get(e, "code"));
+	char of[AUDIT_SUBJECT];
 	struct audit a;
 
+	audit_subject(doc, *j->req.guest ? j->req.guest : j->req.holder, of);
 	tally_note(&s->env->tally, j->permit->verb, ok, ms);
 	audit_begin(&a, s->env->log, s->env->journal,
 	            ok ? AUDIT_LEASE : AUDIT_REFUSED, level,
-	            "%s%s%s by pid %d: %s%s%s, %u ms", j->permit->verb,
-	            *j->req.guest ? " " : "", j->req.guest, j->peer.pid,
+	            "%s%s by pid %d: %s%s%s, %u ms", j->permit->verb, of,
+	            j->peer.pid,
 	            ok     ? "done"
 	            : what ? what
 	                   : "refused",
@@ -344,7 +333,11 @@ static void log_end(struct server *s, const struct job *j, bool ok,
 	}
 	if (code)
 		audit_field(&a, "CODE", "FL-%04d", code);
-	audit_devices(&a, doc);
+	if (!ok) {
+		audit_field(&a, "HOLDER", "%s", j->req.holder);
+		audit_field(&a, "POOL", "%s", j->req.pool);
+	}
+	audit_reply(&a, doc);
 	audit_send(&a);
 	json_decref(doc);
 }

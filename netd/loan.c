@@ -164,7 +164,7 @@ static int hand_over(struct work *w, struct loan *l, uint64_t generation)
 		e = unbind_for_mac(w, l);
 	if (!e)
 		e = grant_settle(w, &l->r, &n);
-	if (!e)
+	if (!e && !n)
 		e = grant_look_again(w, &l->r);
 	if (!e)
 		e = open_vf(w, l);
@@ -393,6 +393,7 @@ int verb_return(struct work *w)
 	}
 	json_object_set_new(w->reply, "device",
 	                    json_string(bdf_format(was.bdf, b)));
+	json_object_set_new(w->reply, "pool", json_string(was.loan.pool));
 	e = clean_up(w, &was.loan, was.bdf);
 	if (!e)
 		say_scrub(w, was.bdf);

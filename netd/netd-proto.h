@@ -83,7 +83,8 @@
  *                          "pcie-root": root port,
  *                          that it is to be at
  * return   who borrowed,   "holder", "generation"    "released": bool,
- *          or root                                   "device", "state",
+ *          or root                                   "holder", "device",
+ *                                                    "pool", "state",
  *                                                    "warnings"
  * scrub    root            "device": address         "functions"
  *

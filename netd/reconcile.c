@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "netd/audit.h"
 #include "netd/early.h"
 #include "netd/history.h"
 #include "netd/ledger.h"
@@ -436,8 +437,8 @@ static bool all_done(const json_t *list)
 	return true;
 }
 
-/* What was repaired, with what the kernel tells of it now. A log line of each
- * is events.c's. */
+/* What was repaired, with what the kernel tells of it now. events.c has a log
+ * line of each that says why; here is what it was, and is. */
 static void tell_history(struct work *w, struct machine *m, struct look *l,
                          const struct pol_state *want)
 {
@@ -459,6 +460,8 @@ static void tell_history(struct work *w, struct machine *m, struct look *l,
 	                 done ? HISTORY_DONE : HISTORY_FAILED, NULL, &entry,
 	                 &said))
 		log_diag(w->env->log, LOG_LVL_WARN, &said);
+	else
+		audit_entry(w->env->log, w->env->journal, entry);
 	json_decref(entry);
 	json_decref(e);
 	pol_state_free(after);

@@ -36,6 +36,7 @@ wait_for 10 "VF 1's trust" is 1 .trust false
 wait_for 10 "VF 0's MAC" is 0 .address "$mac"
 wait_for 10 "VF 0's VLAN" is 0 '.vlan_list[0].vlan' 100
 wait_for 10 "its count" has_drift '.vf == 1 and .attribute == "vf-trust"' repaired
+grep -q "reconcile by fairlead-netd itself: .*: was true, is false, done" "$NETD_LOG" || fail "not said what it was and is"
 
 step "a driver's reload: all of it comes back"
 echo "$pf" >"$PCI/$pf/driver/unbind"

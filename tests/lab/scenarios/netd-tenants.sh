@@ -53,6 +53,9 @@ step "by a name: two processes, a fence"
 "$FAIRLEAD" -j lease v --hold pod/net0 --attributes "$ATTR" >"$LAB_LOG/loan" || fail "$(cat "$LAB_LOG/loan")"
 equal "the same VF" "$(jq -r .device.bdf "$LAB_LOG/loan")" "$vf"
 equal "a new generation" "$(jq -r .generation "$LAB_LOG/loan")" "$((generation + 1))"
+grep -q "borrow pod/net0 ($vf of pool v) by pid " "$NETD_LOG" || fail "the log does not say who has which"
+grep -q "borrow by uid 0, pid [0-9]*: .*: was 00:00:00:00:00:00, is 02:00:00:00:00:77, done" "$NETD_LOG" || fail "nor what was set"
+equal "entries" "$("$FAIRLEAD" -j history | jq '[.entries[] | select(.verb == "borrow" and .holder == "pod/net0")] | length')" 1
 equal "late" "$("$FAIRLEAD" -j release pod/net0 "$generation" | jq -r .released)" false
 equal "still as asked" "$(seen 0)" "02:00:00:00:00:77 7 false true"
 

@@ -176,6 +176,51 @@ static void test_entry(void **state)
 	json_decref(e);
 }
 
+/* Of a loan neither VF, holder nor pool was there: it has no list. */
+static void test_reply(void **state)
+{
+	static const char *const replies[] = {
+		"{\"holder\":\"cni/n/c/i\",\"pool\":\"p\","
+		"\"device\":{\"bdf\":\"0000:01:10.0\",\"vf\":0}}",
+		"{\"holder\":\"cni/n/c/i\",\"pool\":\"p\","
+		"\"device\":\"0000:01:10.0\",\"released\":true}",
+	};
+	struct rig *r = *state;
+	static struct audit a;
+	char of[AUDIT_SUBJECT];
+	json_t *doc;
+
+	for (size_t i = 0; i < ARRAY_SIZE(replies); i++) {
+		doc = json_loads(replies[i], 0, NULL);
+		audit_subject(doc, "", of);
+		assert_string_equal(of, " cni/n/c/i (0000:01:10.0 of pool p)");
+		audit_begin(&a, &r->log, r->path, AUDIT_LEASE, LOG_LVL_INFO,
+		            "x");
+		audit_reply(&a, doc);
+		audit_send(&a);
+		expect(heard(r), "\nFAIRLEAD_BDF=0000:01:10.0\n"
+		                 "FAIRLEAD_HOLDER=cni/n/c/i\n"
+		                 "FAIRLEAD_POOL=p\n");
+		json_decref(doc);
+	}
+	doc = json_loads("{\"devices\":[{\"bdf\":\"0000:01:10.0\"},"
+	                 "{\"bdf\":\"0000:01:10.1\"}]}",
+	                 0, NULL);
+	audit_subject(doc, "fw", of);
+	assert_string_equal(of, " fw");
+	audit_begin(&a, &r->log, r->path, AUDIT_LEASE, LOG_LVL_INFO, "x");
+	audit_reply(&a, doc);
+	audit_send(&a);
+	expect(heard(r), "\nFAIRLEAD_BDF=0000:01:10.0\n"
+	                 "FAIRLEAD_BDF=0000:01:10.1\n");
+	json_decref(doc);
+	/* Nothing was to give back, or it was refused. */
+	audit_subject(NULL, "x", of);
+	assert_string_equal(of, " x");
+	audit_subject(NULL, "", of);
+	assert_string_equal(of, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -183,6 +228,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_without, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_entry, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reply, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
