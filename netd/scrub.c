@@ -9,7 +9,8 @@
  *                          what it kept
  *   zero                   as a new VF has it. All but the MAC, then the MAC:
  *                          some drivers put another in its place, which is no
- *                          failure as long as it is not the tenant's
+ *                          failure as long as it is not the tenant's; and some
+ *                          refuse it, and get one that is nobody's
  *   verify                 read anew, compared
  *
  * What the driver does not report cannot be proved and is not claimed: it is
@@ -177,6 +178,47 @@ bool scrub_traces(const struct pol_state *seen, struct bdf vf, uint32_t knobs,
 	return found;
 }
 
+/* For a VF without a tenant: some drivers take no MAC that is 0 (qede, be2net)
+ * and would keep the tenant's. */
+static void nobodys_mac(const struct one *of, uint8_t ret[static 6])
+{
+	const uint8_t mac[6] = {
+		0x02,
+		0xf1,
+		0x5c,
+		of->pf.bdf.bus,
+		(uint8_t)(of->pf.bdf.dev << 3 | of->pf.bdf.fn),
+		(uint8_t)of->vf.index,
+	};
+
+	memcpy(ret, mac, sizeof(mac));
+}
+
+static bool has_mac_of(struct scrub *s, const struct one *before)
+{
+	struct pol_state *seen = NULL;
+	struct one now;
+	bool ret = !look(s, &seen) && one_of(seen, s->vf, &now) &&
+	           !memcmp(now.vf.mac, before->vf.mac, sizeof(now.vf.mac));
+
+	pol_state_free(seen);
+	return ret;
+}
+
+static int zero_mac(struct scrub *s, const struct one *now, struct one *o)
+{
+	int r;
+
+	o->vf.set = now->vf.set & POL_HAS_MAC;
+	r = bring(s, o);
+	if (r && r != -ENOMEM && has_mac_of(s, now)) {
+		nobodys_mac(now, o->vf.mac);
+		r = bring(s, o);
+	}
+	/* Refused or replaced, it is judged by what it is then. */
+	return r == -ENOMEM ? r : 0;
+}
+
 static int zero(struct scrub *s, const struct one *now)
 {
 	struct one o = zeroed(now);
@@ -186,10 +228,9 @@ static int zero(struct scrub *s, const struct one *now)
 	r = bring(s, &o);
 	if (r)
 		return r;
-	o.vf.set = now->vf.set & POL_HAS_MAC;
-	/* Refused or replaced, it is judged by what it is then. */
-	if (bring(s, &o) == -ENOMEM)
-		return -ENOMEM;
+	r = zero_mac(s, now, &o);
+	if (r)
+		return r;
 	s->d = (struct diag){ 0 };
 	s->ret->done |= POL_SCRUB_ZERO;
 	return 0;
@@ -211,6 +252,7 @@ static int verify(struct scrub *s, const struct one *before)
 	struct pol_plan *plan = NULL;
 	struct one want = zeroed(before), now;
 	struct pol_state *seen = NULL;
+	uint8_t nobodys[6];
 	char text[DIAG_LINE];
 	int r = look(s, &seen);
 
@@ -225,8 +267,10 @@ static int verify(struct scrub *s, const struct one *before)
 	}
 	if (!r && before->vf.set & POL_HAS_KNOBS & ~now.vf.set)
 		r = not_proved(s, "its driver reports nothing of it any more");
+	nobodys_mac(before, nobodys);
 	if (!r && before->vf.set & POL_HAS_MAC &&
 	    memcmp(now.vf.mac, none, 6) != 0 &&
+	    memcmp(now.vf.mac, nobodys, 6) != 0 &&
 	    !memcmp(now.vf.mac, before->vf.mac, 6))
 		r = not_proved(s, "it still has its tenant's MAC");
 	if (!r)

@@ -254,7 +254,7 @@ static void test_file(void **state)
 
 static struct {
 	int reset_errno, resets;
-	bool keeps_trust, fallback_mac;
+	bool keeps_trust, fallback_mac, refuses_zero, keeps_mac;
 } machine;
 
 static int reset(void *ctx, struct bdf b, struct diag *d)
@@ -271,11 +271,15 @@ static int reset(void *ctx, struct bdf b, struct diag *d)
 /* A driver that says yes and does another thing. */
 static int act(void *ctx, const struct pol_action *a, struct diag *d)
 {
-	static const uint8_t own[6] = { 2, 9, 9, 9, 9, 9 };
+	static const uint8_t own[6] = { 2, 9, 9, 9, 9, 9 }, none[6];
 	struct sim *s = ctx;
 
 	if (a->op == POL_OP_VF_TRUST && machine.keeps_trust)
 		return 0;
+	if (a->op == POL_OP_VF_MAC &&
+	    (machine.keeps_mac ||
+	     (machine.refuses_zero && !memcmp(a->mac, none, 6))))
+		return diag_fail(d, -EINVAL, FL_NETD_LINK, "no such MAC");
 	if (a->op == POL_OP_VF_MAC && machine.fallback_mac) {
 		memcpy(s->vf[a->vf].mac, own, 6);
 		return diag_fail(d, -EIO, FL_NETD_READBACK, "another");
@@ -445,10 +449,14 @@ static void test_scrub_mac(void **state)
 	assert_true(scrub(s, POL_SCRUB_ALL, true).proved);
 	sim_free(s);
 	s = used_machine();
-	s->vf[1].trust = false; /* then the MAC is the third action */
-	s->fail_at = 3;
-	s->fail_errno = -EOPNOTSUPP;
-	s->fail_code = FL_NETD_LINK;
+	/* Refused as 0: one that is nobody's, and that it may keep. */
+	machine.refuses_zero = true;
+	assert_true(scrub(s, POL_SCRUB_ALL, true).proved);
+	assert_int_equal(s->vf[1].mac[1], 0xf1);
+	assert_true(scrub(s, POL_SCRUB_ALL, true).proved);
+	/* Whatever it is asked: it is the tenant's still. */
+	s->vf[1].mac[1] = 0xf2;
+	machine.keeps_mac = true;
 	assert_false(scrub(s, POL_SCRUB_ALL, true).proved);
 	sim_free(s);
 }
