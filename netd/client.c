@@ -51,6 +51,16 @@ struct client *client_holding(const struct server *s, const char *guest)
 	return NULL;
 }
 
+bool client_lives(const void *server, const char *holder)
+{
+	const struct server *s = server;
+
+	for (const struct client *c = s->clients; c; c = c->next)
+		if (!c->dead && !strcmp(c->loan, holder))
+			return true;
+	return false;
+}
+
 void client_drop(struct server *s, struct client *c)
 {
 	if (c->dead)

@@ -132,9 +132,6 @@ _must_check_ int loan_may_state(struct work *w);
 _must_check_ int loan_may_have(struct work *w, const struct pol_policy *p,
                                const struct pol_state *seen, struct pol_fn fn,
                                const struct pol_vf *want);
-/* It could not be ended with its connection: verb_tidy() does it later. Not of
- * those that have a name. */
-void loan_leave(struct work *w, struct ledger *l, struct ledger_fn *f);
 /* Is there one of a connection that is gone, and that can be ended? */
 bool loan_orphans(struct work *w);
 

@@ -10,11 +10,8 @@
 
 static bool is_orphan(const struct env *e, const struct ledger_fn *f)
 {
-	char mine[32];
-
-	snprintf(mine, sizeof(mine), "@%llx-", (unsigned long long)e->start);
 	return *f->loan.holder == '@' &&
-	       strncmp(f->loan.holder, mine, strlen(mine)) != 0;
+	       !(e->lives && e->lives(e->server, f->loan.holder));
 }
 
 static bool is_over(const struct env *e, const struct ledger_fn *f)
@@ -22,21 +19,6 @@ static bool is_over(const struct env *e, const struct ledger_fn *f)
 	struct sriov_holder h;
 
 	return is_orphan(e, f) && !sriov_holder(e->root_fd, f->bdf, &h);
-}
-
-/* The connection is not told of again: as if an earlier netd had had it. */
-void loan_leave(struct work *w, struct ledger *l, struct ledger_fn *f)
-{
-	struct diag said = { 0 };
-	char b[BDF_STRLEN];
-
-	if (*f->loan.holder != '@' || w->peer.pid)
-		return;
-	snprintf(f->loan.holder, sizeof(f->loan.holder), "@0-%d-%s-%llu",
-	         f->loan.pid, bdf_format(f->bdf, b),
-	         (unsigned long long)f->generation);
-	if (ledger_write(w->env, l, &said))
-		log_diag(w->env->log, LOG_LVL_WARN, &said);
 }
 
 bool loan_orphans(struct work *w)
@@ -52,9 +34,10 @@ bool loan_orphans(struct work *w)
 	return any;
 }
 
-/* Loans of connections that an earlier netd had, or that ended before their
- * function was let go of. One whose function is still open stays, and is asked
- * after again. */
+/* Loans of connections that an earlier netd had, that ended before their
+ * function was let go of, or whose return went wrong. One whose function is
+ * still open stays, and is asked after again. A loan that is just being made
+ * has its connection: both change something, and this begins after that. */
 int verb_tidy(struct work *w)
 {
 	struct ledger book = { 0 };

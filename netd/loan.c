@@ -347,8 +347,6 @@ static int take_loan(struct work *w, struct ledger_fn *ret)
 		e = not_yours(w, f);
 	if (f && !e)
 		e = wait_let_go(w, f);
-	if (e == -EBUSY && f)
-		loan_leave(w, &book, f);
 	if (f && !e) {
 		*ret = *f;
 		f->loan = (struct ledger_loan){ 0 };

@@ -215,6 +215,10 @@ struct env {
 	struct reload *reload;       /* reload.h; main's */
 	gid_t lease_gid;
 	uint64_t start; /* of this netd: tells its connections from another's */
+	/* Does a connection live that has a loan of this name? As a worker was
+	 * begun; NULL = there are no connections. */
+	bool (*lives)(const void *server, const char *holder);
+	const void *server;
 };
 struct work {
 	const struct env *env;

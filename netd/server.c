@@ -277,6 +277,8 @@ int server_open(struct env *e, const char *path, struct server **ret,
 		              .noise = { .interval_ns = 10000000000ull,
 		                         .burst = 10 } };
 	e->reconcile = &s->reconcile;
+	e->lives = client_lives;
+	e->server = s;
 	r = begin(s, path);
 	if (!r && control_folder(e, path, d) < 0) {
 		server_close(s);

@@ -149,6 +149,8 @@ void client_refuse(struct server *s, struct client *c, const struct diag *d);
 void client_drop(struct server *s, struct client *c);
 /* Who has the guest's lease; NULL = nobody, or "" was asked for. */
 struct client *client_holding(const struct server *s, const char *guest);
+/* Has one that is there a loan of this name? For struct env. */
+bool client_lives(const void *server, const char *holder);
 void clients_drop_idle(struct server *s, uint64_t now);
 void clients_free_dead(struct server *s);
 

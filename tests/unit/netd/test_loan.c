@@ -179,6 +179,30 @@ static void test_connection(void **state)
 	wait_lent(d, a, false);
 }
 
+/* The return of a connection's loan went wrong, or who borrowed it was gone
+ * before it heard of it: the next look finds the loan. */
+static void test_lost_return(void **state)
+{
+	struct daemon *d = *state;
+	int fd = dial(d), root = dial(d);
+	char a[16], h[64];
+
+	build(d, policy);
+	borrow(fd, "", a, h);
+	shell(d, "cp state/ledger.json state/kept");
+	/* One that lives is no such. */
+	json_decref(ask(root, "\"verb\":\"confirm\""));
+	usleep(600000);
+	assert_true(is_lent(d, a));
+	close(fd);
+	wait_lent(d, a, false);
+	shell(d, "mv state/kept state/ledger.json");
+	assert_true(is_lent(d, a));
+	json_decref(ask(root, "\"verb\":\"confirm\""));
+	wait_lent(d, a, false);
+	close(root);
+}
+
 /* netd dies: its connections' loans end with the next one, named ones last. */
 static void test_restart(void **state)
 {
@@ -342,6 +366,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fence, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_connection, setup,
+		                                teardown),
+		cmocka_unit_test_setup_teardown(test_lost_return, setup,
 		                                teardown),
 		cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_quarantine, setup,
