@@ -1,7 +1,7 @@
 #!/bin/bash
 # Every system call of an apply and of a restore that the kernel may refuse is refused, one a run: the answer has a
 # number and the machine is as before to the byte, or it was done without; netd lives, and the next apply converges.
-# lab: devices=igb timeout=3600 quiet=300
+# lab: devices=igb timeout=9000 quiet=300
 # check: long
 #
 # Of calls that are alike (who, which, on what path but for its numbers) the first six are taken, then every tenth;
