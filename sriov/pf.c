@@ -55,6 +55,21 @@ static int attr(int dir, struct bdf b, const char *name, uint64_t max,
 	return r < 0 ? unreadable(r, b, name, d) : 0;
 }
 
+/* Linux 4.13 and later; before, drivers are always probed. Not to be readable
+ * is not that. */
+static int read_autoprobe(int dir, struct bdf b, uint64_t *ret, struct diag *d)
+{
+	int r = sysfs_attr_u64(dir, "sriov_drivers_autoprobe", ret);
+
+	if (!r && *ret > 1)
+		r = -ERANGE;
+	if (r == -ENOENT)
+		*ret = 1;
+	return r && r != -ENOENT
+	               ? unreadable(r, b, "sriov_drivers_autoprobe", d)
+	               : 0;
+}
+
 /* While the kernel makes VFs, the count and the links differ. */
 static int read_links(int dir, struct sriov_pf *pf, struct diag *d)
 {
@@ -105,9 +120,8 @@ int sriov_pf_read(int root_fd, struct bdf b, struct sriov_pf *ret,
 	r = attr(dir, b, "sriov_totalvfs", UINT16_MAX, &total, d);
 	if (!r)
 		r = attr(dir, b, "sriov_numvfs", SRIOV_VFS_MAX, &num, d);
-	/* Linux 4.13 and later; before, drivers are always probed. */
-	if (!r && sysfs_exists(dir, "sriov_drivers_autoprobe"))
-		r = attr(dir, b, "sriov_drivers_autoprobe", 1, &autoprobe, d);
+	if (!r)
+		r = read_autoprobe(dir, b, &autoprobe, d);
 	if (!r && (r = fn_read(dir, b, &pf->fn)))
 		r = unreadable(r, b, "attributes", d);
 	if (r)

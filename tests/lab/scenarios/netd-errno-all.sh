@@ -5,7 +5,7 @@
 # check: long
 #
 # Of calls that are alike (who, which, on what path but for its numbers) the first six are taken, then every tenth;
-# arguments say other numbers than six and ten ("1 1" takes each), and a regex of those that are to be refused.
+# arguments say other numbers than six and ten ("1 1" takes each), a regex of those that are to be refused, and which verb alone.
 . "$LAB_DIR/lib.sh"
 . "$LAB_DIR/lib-fairlead.sh"
 . "$LAB_DIR/lib-fault.sh"
@@ -88,12 +88,15 @@ refuse_all() { # FROM TO
 	no_findings
 }
 
-MOST=${1:-6} EACH=${2:-10} ONLY=${3:-.}
+MOST=${1:-6} EACH=${2:-10} ONLY=${3:-.} ALONE=${4:-}
 step "a daemon that can be struck"
 fault_prepare
 
-step "an apply, refused call by call"
-refuse_all none applied
+if [ "$ALONE" != restore ]; then
+	step "an apply, refused call by call"
+	refuse_all none applied
+fi
+[ "$ALONE" != apply ] || exit 0
 
 step "a restore, refused call by call"
 expect "apply" "$FAIRLEAD" apply "$POLICY"

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -55,6 +57,24 @@ static void test_pf(void **state)
 	assert_int_equal(pf.stride, 2);
 	assert_true(pf.autoprobe);
 	assert_true(bdf_equal(pf.vf[1], vf_bdf(1)));
+}
+
+/* An older kernel has none, and always probes; what cannot be read is another
+ * thing: it would be put back as if it had been 1. */
+static void test_autoprobe(void **state)
+{
+	const char *path = DEVICES PF "/sriov_drivers_autoprobe";
+	struct tree *t = *state;
+	struct sriov_pf pf;
+	struct diag d = { 0 };
+
+	assert_int_equal(unlinkat(t->root_fd, path, 0), 0);
+	assert_int_equal(sriov_pf_read(t->root_fd, bdf_of(PF), &pf, &d), 0);
+	assert_true(pf.autoprobe);
+	assert_int_equal(mkdirat(t->root_fd, path, 0755), 0);
+	assert_int_equal(sriov_pf_read(t->root_fd, bdf_of(PF), &pf, &d),
+	                 -EISDIR);
+	assert_int_equal(d.code, FL_SRIOV_NO_DEVICE);
 }
 
 static void test_resets(void **state)
@@ -293,6 +313,7 @@ int main(void)
 		T(test_holder_by_cdev), T(test_holder_by_lost_mount),
 		T(test_holder_ended),   T(test_root_port),
 		T(test_node),           T(test_describe),
+		T(test_autoprobe),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
