@@ -31,7 +31,7 @@ void notify_systemd(const char *state)
 	memcpy(a.sun_path, path, n);
 	if (*path == '@')
 		*a.sun_path = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd >= 0)
 		(void)!sendto(
 			fd, state, strlen(state), MSG_NOSIGNAL,
