@@ -99,7 +99,7 @@ int owners_check(const struct env *e, const struct pol_plan *plan, bool force,
 	int r = plan->n ? sriov_owners_read(e->root_fd, &all) : 0;
 
 	if (r)
-		return diag_fail(d, r, FL_NETD_MEMORY, "no memory");
+		return diag_fail(d, -ENOMEM, FL_NETD_MEMORY, "no memory");
 	r = check_all(e, all, plan, force, reply, d);
 	sriov_owners_free(all);
 	return r;
