@@ -33,6 +33,8 @@ static int plan(struct sim *s)
 	if (!r)
 		r = pol_resolve(s->policy, s->seen, &s->want, &s->errs);
 	if (!r)
+		r = pol_inventory_ask(s->want, s->seen);
+	if (!r)
 		r = pol_inventory_lacks(s->want, s->seen, &s->errs);
 	if (!r)
 		r = pol_plan(s->want, s->seen, &s->plan, &s->d);

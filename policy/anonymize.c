@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A machine without what tells it from others: MACs, serial numbers, its name
- * and machine-id. The n-th of all addresses in their order becomes
+ * A machine without what tells it from others: MACs, addresses, serial numbers,
+ * its name and machine-id. The n-th of all addresses in their order becomes
  * 02:00:00:00:00:n, so that equal ones stay equal, and each stays the same from
  * one recording to the next as long as the same ones are there. None stays
  * none. A hash would not do: there are so few addresses of one vendor that all
  * can be tried. Serial numbers become SN-n likewise, n by the order of the
- * functions; names that udev makes of a MAC go.
+ * functions, and addresses those that are nobody's; names that udev makes of a
+ * MAC go.
  */
 
 #include <stdio.h>
@@ -48,6 +49,104 @@ static void replace(uint8_t m[static MAC], uint8_t (*mac)[MAC], size_t n)
 
 	if (k)
 		memcpy(m, anonymous, MAC);
+}
+
+/* ---- addresses ----------------------------------------------------------- */
+
+/* Of documentation and tests, which are nobody's: RFC 2544, 3849, 6676. The
+ * number is added to the last four bytes. */
+static const struct pol_ip nobodys[2][2] = {
+	{ { 4, { 198, 18 } }, { 4, { 233, 252 } } },
+	{ { 6, { 0x20, 0x01, 0x0d, 0xb8 } },
+	  { 6, { 0xff, 0x0e, [10] = 0x0d, [11] = 0xb8 } } },
+};
+
+static bool ip_tells(const struct pol_ip *ip)
+{
+	static const uint8_t self[16] = { [15] = 1 };
+
+	return ip->family &&
+	       (ip->family == 4 ? ip->b[0] != 127
+	                        : memcmp(ip->b, self, sizeof(self)) != 0);
+}
+
+/* Each that tells something, once or more. Returns how many. */
+static size_t each_ip(struct pol_state *s,
+                      void (*fn)(struct pol_ip *ip, void *arg), void *arg)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n_links; i++)
+		for (size_t k = 0; k < s->link[i].n_addresses; k++)
+			if (ip_tells(&s->link[i].address[k]) && ++n)
+				fn(&s->link[i].address[k], arg);
+	for (size_t i = 0; i < s->n_overs; i++) {
+		struct pol_overlay *o = &s->over[i].o;
+		struct pol_ip *of[] = { &o->local, &o->group };
+
+		for (size_t k = 0; k < ARRAY_SIZE(of); k++)
+			if (ip_tells(of[k]) && ++n)
+				fn(of[k], arg);
+		for (size_t k = 0; k < o->n_remotes; k++)
+			if (ip_tells(&o->remote[k]) && ++n)
+				fn(&o->remote[k], arg);
+	}
+	return n;
+}
+
+struct ips_seen {
+	struct pol_ip *ip; /* NULL = they are only counted */
+	size_t n;
+};
+
+static void take_ip(struct pol_ip *ip, void *arg)
+{
+	struct ips_seen *all = arg;
+
+	if (all->ip)
+		all->ip[all->n++] = *ip;
+}
+
+static int order_ips(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct pol_ip));
+}
+
+static void replace_ip(struct pol_ip *ip, void *arg)
+{
+	const struct ips_seen *all = arg;
+	const struct pol_ip *at =
+		bsearch(ip, all->ip, all->n, sizeof(*at), order_ips);
+	size_t n = at ? (size_t)(at - all->ip) + 1 : 0;
+	bool six = ip->family == 6;
+	struct pol_ip to =
+		nobodys[six][six ? ip->b[0] == 0xff : ip->b[0] >> 4 == 0xe];
+	size_t last = six ? 15 : 3;
+
+	for (size_t i = 0; i < (six ? 4u : 2u); i++)
+		to.b[last - i] = (uint8_t)(n >> 8 * i);
+	*ip = to;
+}
+
+static int anonymize_addresses(struct pol_state *s)
+{
+	struct ips_seen all = { NULL, 0 };
+	size_t n = each_ip(s, take_ip, &all), once = 0;
+
+	if (!n)
+		return 0;
+	all.ip = calloc(n, sizeof(*all.ip));
+	if (!all.ip)
+		return -ENOMEM;
+	(void)each_ip(s, take_ip, &all);
+	qsort(all.ip, n, sizeof(*all.ip), order_ips);
+	for (size_t i = 1; i < n; i++)
+		if (order_ips(&all.ip[i], &all.ip[once]) != 0)
+			all.ip[++once] = all.ip[i];
+	all.n = once + 1;
+	(void)each_ip(s, replace_ip, &all);
+	free(all.ip);
+	return 0;
 }
 
 /* ---- serial numbers ------------------------------------------------------ */
@@ -114,6 +213,7 @@ int pol_anonymize(struct pol_state *s)
 {
 	size_t n = 1 + s->n_pfs;
 	uint8_t(*mac)[MAC];
+	int r;
 
 	for (size_t i = 0; i < s->n_pfs; i++)
 		n += s->pf[i].n_vfs;
@@ -128,5 +228,6 @@ int pol_anonymize(struct pol_state *s)
 		replace(s->pf[i].id.mac, mac, n);
 	free(mac);
 	anonymize_names(s);
-	return anonymize_serials(s);
+	r = anonymize_addresses(s);
+	return r ? r : anonymize_serials(s);
 }

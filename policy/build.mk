@@ -22,6 +22,8 @@ SRCS_policy := \
 	given.c \
 	guard.c \
 	inventory-members.c \
+	inventory-ask.c \
+	inventory-net.c \
 	inventory-read.c \
 	inventory.c \
 	keys-address.c \

@@ -65,37 +65,50 @@ const struct form form_eswitch = { put_eswitch, get_eswitch,
 static json_t *put_params(const struct field *f, const void *obj)
 {
 	const struct pol_switch *sw = at(f, obj);
+	const struct pol_param_value *p = sw->n_all ? sw->all : sw->param;
+	size_t n = sw->n_all ? sw->n_all : sw->n_params;
 	json_t *list = json_array();
 
-	for (unsigned i = 0; i < sw->n_params; i++)
-		json_array_append_new(list,
-		                      json_pack("{s:s, s:s, s:s}", "name",
-		                                sw->param[i].name, "value",
-		                                sw->param[i].value, "cmode",
-		                                sw->param[i].init ? "driverinit"
-		                                                  : "runtime"));
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(
+			list, json_pack("{s:s, s:s, s:s}", "name", p[i].name,
+		                        "value", p[i].value, "cmode",
+		                        p[i].init ? "driverinit" : "runtime"));
 	return list;
 }
 
+static bool get_param(const json_t *o, struct pol_param_value *p)
+{
+	char cmode[16];
+
+	if (!get_text(o, "name", p->name, sizeof(p->name)) ||
+	    !get_text(o, "value", p->value, sizeof(p->value)) ||
+	    !get_text(o, "cmode", cmode, sizeof(cmode)))
+		return false;
+	p->init = !strcmp(cmode, "driverinit");
+	return true;
+}
+
+/* As many as a policy can name are where those are that it does. */
 static bool get_params(const struct field *f, const json_t *v, void *obj)
 {
 	struct pol_switch *sw = at_mut(f, obj);
+	struct pol_param_value *p = sw->param;
 	size_t n = json_array_size(v);
-	char cmode[16];
 
-	if (!json_is_array(v) || n > POL_PARAMS_MAX)
+	if (!json_is_array(v) || n > POL_PARAMS_SEEN)
 		return false;
-	for (size_t i = 0; i < n; i++) {
-		struct pol_param_value *p = &sw->param[i];
-		const json_t *o = json_array_get(v, i);
-
-		if (!get_text(o, "name", p->name, sizeof(p->name)) ||
-		    !get_text(o, "value", p->value, sizeof(p->value)) ||
-		    !get_text(o, "cmode", cmode, sizeof(cmode)))
+	if (n > POL_PARAMS_MAX) {
+		p = sw->all = calloc(n, sizeof(*p));
+		if (!p)
 			return false;
-		p->init = !strcmp(cmode, "driverinit");
+		sw->n_all = n;
+	} else {
+		sw->n_params = (uint8_t)n;
 	}
-	sw->n_params = (uint8_t)n;
+	for (size_t i = 0; i < n; i++)
+		if (!get_param(json_array_get(v, i), &p[i]))
+			return false;
 	return true;
 }
 const struct form form_params = {
@@ -197,6 +210,8 @@ static json_t *put_port(const struct field *f, const void *obj)
 
 	if (p->ovs)
 		json_object_set_new(o, "type", json_string("ovs"));
+	if (p->strange)
+		json_object_set_new(o, "strange", json_true());
 	memcpy(&set, obj, sizeof(set));
 	if (!(set & POL_HAS_PORT_VLAN))
 		return o;
@@ -243,6 +258,7 @@ static bool get_port(const struct field *f, const json_t *v, void *obj)
 	     strcmp(type, "ovs") != 0))
 		return false;
 	p->ovs = *type;
+	p->strange = json_is_true(json_object_get(v, "strange"));
 	p->up = json_is_true(up);
 	if (!json_is_boolean(up) ||
 	    !get_text(v, "bridge", p->bridge, sizeof(p->bridge)))

@@ -399,8 +399,12 @@ static bool is_empty(const struct field *f, const void *obj)
 
 	if (f->form == &form_uses)
 		return !w->n_uses;
-	if (f->form == &form_text || f->form == &form_names)
+	/* Of an address it is the family. */
+	if (f->form == &form_text || f->form == &form_names ||
+	    f->form == &form_ip || f->form == &form_remotes)
 		return !*(const char *)at(f, obj);
+	if (f->form == &form_addresses)
+		return !((const struct pol_link *)obj)->n_addresses;
 	if (f->form == &form_sockets)
 		return !known_nodes(at(f, obj), f->size);
 	if (f->form == &form_pages)

@@ -47,14 +47,30 @@ struct fields {
 	const struct field *field;
 	size_t n;
 };
+/* A row's beginning, and a table of all rows. */
+#define ROW(type, member, name, how, known, what)                              \
+	.key = (name), .form = &form_##how,                                    \
+	.at = offsetof(struct type, member),                                   \
+	.size = sizeof(((struct type *)0)->member), .has = (known),            \
+	.flags = (what)
+#define TABLE(rows)                                                            \
+	{                                                                      \
+		(rows), ARRAY_SIZE(rows)                                       \
+	}
 extern const struct form form_bdf, form_text, form_flag, form_number, form_hex,
 	form_group, form_pid, form_mac, form_vlan, form_rate, form_link_state,
 	form_uses, form_names, form_sockets, form_pages;
 /* fields-switch.c */
 extern const struct form form_eswitch, form_params, form_groups, form_bridge,
 	form_port;
+/* overlay-json.c: an address, "" = none; a list of them */
+extern const struct form form_ip, form_remotes, form_datapath, form_ovs;
+/* inventory-net.c */
+extern const struct form form_addresses;
 /* machine-fields.c */
 extern const struct fields pf_fields, vf_fields, whole_fields, host_fields;
+/* inventory-net.c */
+extern const struct fields link_fields;
 
 #define FIELDS_MAX 64 /* rows of a table */
 
@@ -68,7 +84,8 @@ const struct field *fields_get(const struct fields *t, unsigned which,
 const struct field *fields_take(const struct fields *t, unsigned which,
                                 const json_t *const *v, void *obj,
                                 bool *ret_missing);
-/* overlay-json.c */
+/* overlay-json.c: a tunnel's, and a bridge's of Open vSwitch. */
+extern const struct fields over_fields, over_ovs_fields;
 json_t *overs_to_json(const struct pol_state *s);
 _must_check_ int overs_from_json(const json_t *list, struct pol_state *s);
 const struct field *field_find(const struct fields *t, const char *key);

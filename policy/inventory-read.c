@@ -14,15 +14,6 @@
 #define PFS_MAX 4096u
 #define KEYS_MAX 64
 
-struct in {
-	struct pol_state *s;
-	struct pol_errors *errs;
-	size_t pf_room, whole_room;
-	struct pol_pos pos;
-	bool has_host;
-	struct members members;
-};
-
 /* PCI Code and ID Assignment 1.11: host and PCI-to-PCI bridges. */
 static bool is_bridge(uint16_t class_code)
 {
@@ -102,6 +93,18 @@ static bool read_fields(struct in *in, const struct fields *t, unsigned of,
 
 /* ---- lines --------------------------------------------------------------- */
 
+void *inventory_more(void *array, size_t n, size_t *room, size_t size)
+{
+	size_t more = *room ? 2 * *room : 8;
+
+	if (n < *room)
+		return array;
+	array = reallocarray(array, more, size);
+	if (array)
+		*room = more;
+	return array;
+}
+
 static struct pol_pf *find_pf(struct in *in, struct bdf b)
 {
 	/* VFs come below their PF. */
@@ -109,6 +112,18 @@ static struct pol_pf *find_pf(struct in *in, struct bdf b)
 		if (bdf_equal(in->s->pf[i].bdf, b))
 			return &in->s->pf[i];
 	return NULL;
+}
+
+bool inventory_object(struct in *in, json_t *o, const struct fields *t,
+                      void *obj)
+{
+	static const char *const own[] = { NULL };
+	const struct field *f;
+	bool missing;
+
+	check_keys(in, o, &t, 1, own);
+	f = fields_get(t, FIELD_SEEN, o, obj, &missing);
+	return fields_good(in, f, missing);
 }
 
 static int take_host(struct in *in, json_t *o)
@@ -135,38 +150,42 @@ static int take_host(struct in *in, json_t *o)
 	return 0;
 }
 
+/* It is the state's from then on. */
+static int add_pf(struct in *in, struct pol_pf *pf)
+{
+	struct pol_pf *all = inventory_more(in->s->pf, in->s->n_pfs,
+	                                    &in->pf_room, sizeof(*all));
+
+	if (!all) {
+		free(pf->sw.all);
+		return -ENOMEM;
+	}
+	in->s->pf = all;
+	pf->pos = in->pos; /* while reading only */
+	/* Its own interface is the port. */
+	if (pf->set & POL_HAS_PORT)
+		copy_text(pf->sw.port.ifname, sizeof(pf->sw.port.ifname),
+		          pf->ifname);
+	pf->vf = pf->num_vfs ? calloc(pf->num_vfs, sizeof(*pf->vf)) : NULL;
+	/* A VF that no line tells of is one without an address. */
+	pf->n_vfs = pf->vf ? pf->num_vfs : 0;
+	all[in->s->n_pfs++] = *pf;
+	return pf->num_vfs && !pf->vf ? -ENOMEM : 0;
+}
+
 static int read_pf(struct in *in)
 {
 	struct pol_pf pf = { 0 };
+	bool good = read_fields(in, &pf_fields, MEMBERS_PF, &pf);
 
-	if (!read_fields(in, &pf_fields, MEMBERS_PF, &pf))
-		return 0;
-	if (find_pf(in, pf.bdf) || in->s->n_pfs == PFS_MAX) {
+	if (good && !find_pf(in, pf.bdf) && in->s->n_pfs < PFS_MAX)
+		return add_pf(in, &pf);
+	if (good)
 		diag_mend(pol_err(in->errs, in->pos, FL_POL_INVENTORY,
 		                  "inventory: it is there twice, or there are "
 		                  "too many"),
 		          "remove the line");
-		return 0;
-	}
-	if (in->s->n_pfs == in->pf_room) {
-		size_t room = in->pf_room ? 2 * in->pf_room : 8;
-		struct pol_pf *more =
-			reallocarray(in->s->pf, room, sizeof(*more));
-
-		if (!more)
-			return -ENOMEM;
-		in->s->pf = more;
-		in->pf_room = room;
-	}
-	pf.pos = in->pos; /* while reading only */
-	if (pf.num_vfs) {
-		pf.vf = calloc(pf.num_vfs, sizeof(*pf.vf));
-		if (!pf.vf)
-			return -ENOMEM;
-	}
-	pf.n_vfs = pf.num_vfs;
-	/* A VF that no line tells of is one without an address. */
-	in->s->pf[in->s->n_pfs++] = pf;
+	free(pf.sw.all);
 	return 0;
 }
 
@@ -216,23 +235,18 @@ static void read_vf(struct in *in, const json_t *o)
 
 static int read_whole(struct in *in)
 {
-	struct pol_whole w = { .group = -1 };
+	struct pol_whole w = { .group = -1 }, *all;
 
 	if (!read_fields(in, &whole_fields, MEMBERS_WHOLE, &w))
 		return 0;
 	w.bridge = is_bridge(w.class_code);
 	if (in->s->n_wholes == FUNCTIONS_MAX)
 		return -ENOMEM;
-	if (in->s->n_wholes == in->whole_room) {
-		size_t room = in->whole_room ? 2 * in->whole_room : 64;
-		struct pol_whole *more =
-			reallocarray(in->s->whole, room, sizeof(*more));
-
-		if (!more)
-			return -ENOMEM;
-		in->s->whole = more;
-		in->whole_room = room;
-	}
+	all = inventory_more(in->s->whole, in->s->n_wholes, &in->whole_room,
+	                     sizeof(*all));
+	if (!all)
+		return -ENOMEM;
+	in->s->whole = all;
 	in->s->whole[in->s->n_wholes++] = w;
 	return 0;
 }
@@ -261,6 +275,22 @@ static int read_function(struct in *in, json_t *o)
 	return r;
 }
 
+/* Nearly all lines are of functions. */
+static int read_object(struct in *in, json_t *o)
+{
+	if (json_object_get(o, "bdf"))
+		return read_function(in, o);
+	if (json_object_get(o, INVENTORY_MAGIC))
+		return take_host(in, o);
+	if (json_object_get(o, INVENTORY_LINK))
+		return inventory_read_link(in, o);
+	if (json_object_get(o, INVENTORY_OVER))
+		return inventory_read_over(in, o, false);
+	if (json_object_get(o, INVENTORY_OVS))
+		return inventory_read_over(in, o, true);
+	return read_function(in, o);
+}
+
 static int read_line(struct in *in, const char *line, size_t len)
 {
 	json_error_t e;
@@ -287,10 +317,7 @@ static int read_line(struct in *in, const char *line, size_t len)
 		diag_mend(d, "name what `fairlead record` wrote");
 		return -EINVAL;
 	}
-	if (json_object_get(o, INVENTORY_MAGIC))
-		r = take_host(in, o);
-	else
-		r = read_function(in, o);
+	r = read_object(in, o);
 	json_decref(o);
 	return r;
 }
@@ -392,6 +419,8 @@ static int finish(struct in *in)
 	if (s->n_wholes)
 		qsort(s->whole, s->n_wholes, sizeof(*s->whole), order_wholes);
 	r = check_twice(in);
+	if (!r)
+		r = inventory_check_net(in);
 	for (size_t i = 0; !r && i < s->n_pfs; i++) {
 		check_vfs(in, &s->pf[i]);
 		tell_whole(s, &s->pf[i]);

@@ -8,11 +8,15 @@
  *   {"bdf", ids, class, driver ...}                     a function
  *   the same with "total-vfs", "num-vfs", ...           one that can have VFs
  *   the same with "vf-of", "index", "mac", ...          a VF, below its PF
+ *   {"interface", "mtu", "addresses", ...}              one of the host's
+ *   {"overlay", "dev", "id", ...}                       a bridge and its tunnel
+ *   {"ovs-bridge", "datapath-type", ...}                one of Open vSwitch
  *
- * The words are those of machine-fields.c. It is what was understood of sysfs,
- * netlink and proc, not their bytes: pol_resolve() and pol_plan() read nothing
- * else, so this is all that a plan can depend on, and a person can write one
- * for a machine that is not there yet.
+ * The words are those of machine-fields.c, and of what is at the host's
+ * interfaces those of inventory-net.c and overlay-json.c. It is what was
+ * understood of sysfs, netlink and proc, not their bytes: pol_resolve() and
+ * pol_plan() read nothing else, so this is all that a plan can depend on, and a
+ * person can write one for a machine that is not there yet.
  *
  * What follows from other lines (a PF's users among its VFs, what is a bridge)
  * is not written, and made anew on reading: inventory-read.c.
@@ -127,11 +131,47 @@ static void vf_line(struct out *o, const struct pol_pf *pf,
 static void pf_lines(struct out *o, const struct pol_pf *pf)
 {
 	json_t *line = begin_line(o, pf->bdf);
+	struct pol_pf told = *pf;
 
-	fields_put(&pf_fields, FIELD_SEEN, pf, line);
+	/* Of which bridge that was, only the policy knows that was met. */
+	if (o->s->n_links)
+		told.set &= ~(uint32_t)POL_HAS_BRIDGE;
+	fields_put(&pf_fields, FIELD_SEEN, &told, line);
 	add_line(o, line);
 	for (size_t i = 0; !o->err && i < pf->n_vfs; i++)
 		vf_line(o, pf, &pf->vf[i]);
+}
+
+/* ---- the host's interfaces ----------------------------------------------- */
+
+/* `key`: of its name. */
+static void net_line(struct out *o, const struct fields *t, const char *key,
+                     const void *obj)
+{
+	json_t *line = json_object();
+
+	fields_put(t, FIELD_SEEN, obj, line);
+	/* One whose name is no text cannot be named by a policy either. */
+	if (line && !json_object_get(line, key))
+		json_decref(line);
+	else
+		add_line(o, line);
+}
+
+static void net_lines(struct out *o)
+{
+	const struct pol_state *s = o->s;
+
+	for (size_t i = 0; !o->err && i < s->n_links; i++)
+		net_line(o, &link_fields, INVENTORY_LINK, &s->link[i]);
+	for (size_t i = 0; !o->err && i < s->n_overs; i++) {
+		bool ovs = s->over[i].o.ovs;
+
+		if (inventory_has_over(&s->over[i]))
+			net_line(o, ovs ? &over_ovs_fields : &over_fields,
+			         ovs ? INVENTORY_OVS : INVENTORY_OVER,
+			         &s->over[i]);
+	}
 }
 
 static int format(struct out *o, const char *by)
@@ -146,6 +186,7 @@ static int format(struct out *o, const char *by)
 	for (size_t i = 0; !o->err && i < o->s->n_wholes; i++)
 		if (!o->done[i])
 			add_line(o, begin_line(o, o->s->whole[i].bdf));
+	net_lines(o);
 	return o->err;
 }
 

@@ -49,6 +49,7 @@
 #define POL_SMBIOS_TEXT 128
 #define POL_MSIX_MAX 2048      /* of a function: PCIe 6.0 7.7.2.2 */
 #define POL_PARAMS_MAX 16      /* of a physical function */
+#define POL_PARAMS_SEEN 256    /* that one has, where all were asked for */
 #define POL_GROUPS_MAX 32      /* rate groups of one */
 #define POL_PARAM_VALUE 33     /* devlink's longest text and a NUL */
 #define POL_VLAN_RANGES_MAX 16 /* of a trunk */

@@ -7,15 +7,6 @@
 
 #include "policy/fields.h"
 
-#define ROW(type, member, name, how, known, what)                              \
-	.key = (name), .form = &form_##how,                                    \
-	.at = offsetof(struct type, member),                                   \
-	.size = sizeof(((struct type *)0)->member), .has = (known),            \
-	.flags = (what)
-#define TABLE(rows)                                                            \
-	{                                                                      \
-		(rows), ARRAY_SIZE(rows)                                       \
-	}
 #define CHECK_SET(type)                                                        \
 	_Static_assert(offsetof(struct type, set) == 0 &&                      \
 	                       sizeof(((struct type *)0)->set) ==              \
@@ -45,6 +36,7 @@ static const struct field vf_rows[] = {
 	VF(res.interrupts, "interrupts", number, POL_HAS_RESOURCES, FIELD_BOTH),
 	VF(res.online, "online", flag, POL_HAS_RESOURCES, FIELD_BOTH),
 	VF(port, "port", port, POL_HAS_PORT, FIELD_BOTH),
+	VF(port.ifname, "representor", text, 0, FIELD_SEEN),
 	VF(driver, "driver", text, POL_HAS_DRIVER, FIELD_BOTH),
 	VF(override, "driver-override", text, POL_HAS_OVERRIDE, FIELD_BOTH),
 	VF(group, "group", group, 0, FIELD_SEEN),
@@ -138,6 +130,7 @@ static const struct field host_rows[] = {
 	HOST(machine.id, "machine-id", text, 0, FIELD_SEEN),
 	HOST(machine.socket, "node-sockets", sockets, 0, FIELD_SEEN),
 	HOST(machine, "huge-pages", pages, 0, FIELD_SEEN),
+	HOST(ovs, "open-vswitch", flag, 0, FIELD_SEEN),
 	HOST(iommu, "iommu", flag, 0, FIELD_SEEN | FIELD_MUST_SEEN),
 	HOST(remapping, "interrupt-remapping", flag, 0, FIELD_SEEN | FIELD_MUST_SEEN),
 };

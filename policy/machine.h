@@ -79,6 +79,10 @@ struct pol_switch {
 	/* Observed: of those that are wanted, the ones that it has. */
 	struct pol_param_value param[POL_PARAMS_MAX];
 	uint8_t n_params;
+	/* Recorded, and more than these: all that can be wanted. The state's.
+	 */
+	struct pol_param_value *all;
+	size_t n_all;
 	struct pol_group group[POL_GROUPS_MAX];
 	uint8_t n_groups;
 	/* Wanted, and of that name seen. */
@@ -249,6 +253,16 @@ struct pol_over {
 	/* One that is in the bridge beside it, and no PF's port. */
 	char ports[POL_IFNAME];
 };
+/* An interface of the host: what bridges and overlays that a policy will name
+ * are looked up in. Of a recorded machine only. */
+struct pol_link {
+	char name[POL_IFNAME];
+	uint32_t mtu;
+	bool bridge, filtering; /* it is one of Linux, which filters VLANs */
+	bool made;              /* it bears netd's mark */
+	struct pol_ip *address; /* whom a tunnel can go from */
+	size_t n_addresses;
+};
 struct pol_state {
 	struct pol_machine machine;
 	struct pol_pf *pf;
@@ -257,6 +271,11 @@ struct pol_state {
 	size_t n_wholes;
 	struct pol_over *over;
 	size_t n_overs;
+	/* Recorded: all there are, 0 = not known; and `over` has all bridges of
+	 * Open vSwitch, and all overlays that are netd's. */
+	struct pol_link *link;
+	size_t n_links;
+	bool ovs;              /* it could be asked */
 	bool iommu, remapping; /* observed: host can assign */
 };
 

@@ -441,8 +441,13 @@ _must_check_ int pol_inventory_parse(const char *text, size_t len,
 void pol_each_unknown(const struct pol_state *want,
                       const struct pol_state *seen,
                       void (*say)(const char *text, void *arg), void *arg);
-/* -EINVAL with FL_POL_INVENTORY_LACKS where the plan would be refused only
- * because a recording cannot have what netd asks of the machine then. */
+/* What netd asks of the machine only then, asked of its inventory: bridges and
+ * overlays by name (inventory-ask.c). */
+_must_check_ int pol_inventory_ask(const struct pol_state *want,
+                                   struct pol_state *seen);
+/* After it. -EINVAL with FL_POL_INVENTORY_LACKS where the plan would be
+ * refused, or would leave something out, only because the inventory does not
+ * say it. */
 _must_check_ int pol_inventory_lacks(const struct pol_state *want,
                                      const struct pol_state *seen,
                                      struct pol_errors *errs);

@@ -535,6 +535,8 @@ _must_check_ int sim_keep(struct pol_pf *pf, const struct pol_action *a);
 int sim_switch(struct pol_pf *pf, struct pol_vf *v, const struct pol_action *a);
 void sim_new_port(const struct pol_pf *pf, struct pol_vf *v);
 int sim_over(struct pol_state *s, const struct pol_action *a);
+/* NULL = there is none, or it is not known. */
+struct pol_link *sim_link(struct pol_state *s, const char *name);
 /* nodes.c: has it the huge pages for guests that all run at once? */
 void check_pages(struct resolve *r);
 /* host.c: is this the machine, and is there more on it than there may be? */

@@ -36,18 +36,22 @@ static int set_mode(struct pol_pf *pf, const struct pol_action *a)
 	return 0;
 }
 
+static bool change_param(struct pol_param_value *p, size_t n,
+                         const struct pol_param_value *to)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(p[i].name, to->name) && p[i].init == to->init) {
+			p[i] = *to;
+			return true;
+		}
+	return false;
+}
+
 static int set_param(struct pol_pf *pf, const struct pol_action *a)
 {
-	for (unsigned i = 0; i < pf->sw.n_params; i++) {
-		struct pol_param_value *p = &pf->sw.param[i];
-
-		if (strcmp(p->name, a->param.name) != 0 ||
-		    p->init != a->param.init)
-			continue;
-		*p = a->param;
-		return 0;
-	}
-	return -EINVAL;
+	(void)change_param(pf->sw.all, pf->sw.n_all, &a->param);
+	return change_param(pf->sw.param, pf->sw.n_params, &a->param) ? 0
+	                                                              : -EINVAL;
 }
 
 static int set_group(struct pol_pf *pf, const struct pol_action *a)
@@ -147,9 +151,6 @@ int sim_switch(struct pol_pf *pf, struct pol_vf *v, const struct pol_action *a)
 		return sim_resources(pf, v, a);
 	case POL_OP_NVME_KEEP:
 		return sim_keep(pf, a);
-	case POL_OP_BRIDGE:
-		pf->sw.filtering = a->number;
-		return 0;
 	case POL_OP_PORT:
 		if (v)
 			return v->set & POL_HAS_PORT
@@ -161,6 +162,25 @@ int sim_switch(struct pol_pf *pf, struct pol_vf *v, const struct pol_action *a)
 	}
 }
 
+struct pol_link *sim_link(struct pol_state *s, const char *name)
+{
+	for (size_t i = 0; *name && i < s->n_links; i++)
+		if (!strcmp(s->link[i].name, name))
+			return &s->link[i];
+	return NULL;
+}
+
+static void drop_link(struct pol_state *s, const char *name)
+{
+	struct pol_link *l = sim_link(s, name);
+
+	if (!l)
+		return;
+	free(l->address);
+	s->n_links--;
+	memmove(l, l + 1, (size_t)(&s->link[s->n_links] - l) * sizeof(*l));
+}
+
 int sim_over(struct pol_state *s, const struct pol_action *a)
 {
 	for (size_t i = 0; i < s->n_overs; i++) {
@@ -169,6 +189,10 @@ int sim_over(struct pol_state *s, const struct pol_action *a)
 		if (strcmp(o->o.bridge, a->over->o.bridge) != 0)
 			continue;
 		o->there = a->op == POL_OP_OVERLAY;
+		if (!o->there) {
+			drop_link(s, o->o.bridge);
+			drop_link(s, o->o.dev);
+		}
 		/* One that is not there has nothing but its name. */
 		o->o = o->there ? a->over->o
 		                : (struct pol_overlay){ .ovs = o->o.ovs };

@@ -8,7 +8,8 @@
  * POL_DRIVER_DEFAULT, which is no vfio driver and no word of a real one. VFs
  * that are made begin as drivers make them: no MAC, no VLAN, no rate, spoof
  * check on, trust off, the link of their PF; each in a group of its own, unless
- * their PF foretells otherwise.
+ * their PF foretells otherwise. Interfaces that come and go with VFs are not
+ * followed.
  */
 
 #include <string.h>
@@ -183,11 +184,26 @@ static int act_spoof(struct pol_state *s _unused_, struct pol_pf *pf _unused_,
 	return 0;
 }
 
-static int act_mtu(struct pol_state *s _unused_, struct pol_pf *pf,
+static int act_mtu(struct pol_state *s, struct pol_pf *pf,
                    struct pol_vf *v _unused_, const struct pol_action *a)
 {
+	struct pol_link *l = sim_link(s, pf->ifname);
+
+	if (l)
+		l->mtu = a->number;
 	pf->mtu = a->number;
 	pf->set |= POL_HAS_MTU;
+	return 0;
+}
+
+static int act_filtering(struct pol_state *s, struct pol_pf *pf,
+                         struct pol_vf *v _unused_, const struct pol_action *a)
+{
+	struct pol_link *l = sim_link(s, a->port.bridge);
+
+	if (l)
+		l->filtering = a->number;
+	pf->sw.filtering = a->number;
 	return 0;
 }
 
@@ -271,6 +287,7 @@ static int act_one(struct pol_state *s, const struct pol_action *a)
 		[POL_OP_PF_MTU] = act_mtu,
 		[POL_OP_NUMVFS] = act_numvfs,
 		[POL_OP_PF_LINK] = act_link,
+		[POL_OP_BRIDGE] = act_filtering,
 		[POL_OP_VF_MAC] = act_mac,
 		[POL_OP_VF_VLAN] = act_vlan,
 		[POL_OP_VF_RATE] = act_rate,

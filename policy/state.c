@@ -79,11 +79,16 @@ void pol_state_free(struct pol_state *s)
 {
 	if (!s)
 		return;
-	for (size_t i = 0; i < s->n_pfs; i++)
+	for (size_t i = 0; i < s->n_pfs; i++) {
 		free(s->pf[i].vf);
+		free(s->pf[i].sw.all);
+	}
 	free(s->pf);
 	free(s->whole);
 	free(s->over);
+	for (size_t i = 0; i < s->n_links; i++)
+		free(s->link[i].address);
+	free(s->link);
 	free(s->machine.pages);
 	free(s);
 }
@@ -135,6 +140,8 @@ static void want_vf(const struct pol_vf *saved, struct pol_vf *w)
 static void want_switch(const struct pol_pf *saved, struct pol_pf *w)
 {
 	w->sw = saved->sw;
+	w->sw.all = NULL;
+	w->sw.n_all = 0;
 	w->sw.bridge_there = false;
 	if (saved->set & POL_HAS_BRIDGE && saved->sw.bridge_there)
 		w->set |= POL_HAS_FILTERING;

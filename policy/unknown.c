@@ -65,20 +65,22 @@ void pol_each_unknown(const struct pol_state *want,
 
 /* ---- what netd asks of the machine once it knows what is wanted ---------- */
 
+/* Of a PF; by inventory-ask.c of newer inventories. */
+
 static const struct {
 	uint32_t has;
 	const char *key, *mend;
 } asked[] = {
 	{ POL_HAS_PARAMS, "devlink-params",
-	  "add `\"devlink-params\": [{\"name\": .., \"value\": .., "
+	  "`fairlead record` it anew; or add `\"devlink-params\": [{\"name\": .., \"value\": .., "
 	  "\"cmode\": \"runtime\"}]` to its line, as `devlink dev param show` "
 	  "tells" },
 	{ POL_HAS_BRIDGE, "bridge",
-	  "add `\"bridge\": {\"name\": .., \"there\": true, "
+	  "`fairlead record` it anew; or add `\"bridge\": {\"name\": .., \"there\": true, "
 	  "\"vlan-filtering\": true}` to its line" },
 };
 
-/* Made by name on a machine, and looked for there only once they are wanted. */
+/* Without them a plan would leave out what is wanted. */
 static void lacks_overs(const struct pol_state *want,
                         const struct pol_state *seen, struct pol_errors *errs)
 {
@@ -92,9 +94,12 @@ static void lacks_overs(const struct pol_state *want,
 		            "the inventory does not say what there is of %s %s",
 		            o->ovs ? "Open vSwitch bridge" : "overlay bridge",
 		            o->bridge);
-		diag_why(d, "a plan would leave it out");
-		diag_mend(d, "`fairlead plan` on the machine itself tells; or "
-		             "leave it out of what is tried here");
+		diag_why(d, "%s",
+		         o->ovs ? "an earlier fairlead recorded it, or Open "
+		                  "vSwitch did not answer then"
+		                : "an earlier fairlead recorded it");
+		diag_mend(d, "`fairlead record` it anew; docs/inventory.md has "
+		             "what to add");
 	}
 }
 
@@ -117,8 +122,8 @@ int pol_inventory_lacks(const struct pol_state *want,
 			d = pol_err(errs, w->pos, FL_POL_INVENTORY_LACKS,
 			            "the inventory does not say '%s' of %s",
 			            asked[k].key, bdf_format(w->bdf, b));
-			diag_why(d, "`record` cannot know which will be asked "
-			            "for");
+			diag_why(d, "an earlier fairlead recorded it, or the "
+			            "kernel did not tell");
 			diag_mend(d, "%s", asked[k].mend);
 		}
 	}

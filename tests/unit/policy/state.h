@@ -23,7 +23,11 @@
  *
  *   over br-fast ovs=1 made=1 others=1 datapath=netdev outer=eth0:1500
  *      port=eth9           (a bridge that netd makes; without made it is not
- *      there, or others')
+ *      there, or others') dev=vx100 id=100 local=192.0.2.1 group=239.1.1.1
+ *      remote=192.0.2.2 (again and again) device=eth0 udp=4789 mtu=1450
+ *      learning=1 vlan=7 dev-down=1 bridge-down=1
+ *   link br-fast mtu=1500 bridge=FILTERING made=1 address=192.0.2.1 (again and
+ *      again: an interface of the host; of recordings)
  *
  *   dev 0000:03:00.0 id=1b36:0010 class=0108 driver=nvme override= group=5
  *      vf=1 bridge=1 vfs=2 vf-user=text_with_underlines use=the_same (again
@@ -302,6 +306,8 @@ static inline void over_word(struct pol_over *o, const char *w)
 {
 	const char *v;
 
+	if (tunnel_word(&o->o, w))
+		return;
 	if (word_value(w, "ovs", &v)) {
 		o->o.ovs = *v == '1';
 	} else if (word_value(w, "made", &v)) {
@@ -330,6 +336,17 @@ static inline struct pol_over *add_over(struct pol_state *s, const char *name)
 	memset(o, 0, sizeof(*o));
 	set_text(o->o.bridge, sizeof(o->o.bridge), name);
 	return o;
+}
+
+static inline struct pol_link *add_link(struct pol_state *s, const char *name)
+{
+	struct pol_link *l;
+
+	s->link = reallocarray(s->link, s->n_links + 1, sizeof(*s->link));
+	l = &s->link[s->n_links++];
+	memset(l, 0, sizeof(*l));
+	set_text(l->name, sizeof(l->name), name);
+	return l;
 }
 
 static inline struct pol_whole *add_dev(struct pol_state *s, const char *bdf)
@@ -386,6 +403,7 @@ static inline void state_line(struct pol_state *s, char *line)
 	struct pol_pf *pf = s->n_pfs ? &s->pf[s->n_pfs - 1] : NULL;
 	struct pol_whole *dev = NULL;
 	struct pol_over *over = NULL;
+	struct pol_link *link = NULL;
 	struct pol_vf *vf = NULL;
 
 	if (!kind || *kind == '#')
@@ -394,6 +412,7 @@ static inline void state_line(struct pol_state *s, char *line)
 		while ((w = strtok_r(NULL, " ", &save))) {
 			s->iommu |= !strcmp(w, "iommu");
 			s->remapping |= !strcmp(w, "remapping");
+			s->ovs |= !strcmp(w, "open-vswitch");
 			host_word(&s->machine, w);
 		}
 		return;
@@ -408,11 +427,15 @@ static inline void state_line(struct pol_state *s, char *line)
 		dev = add_dev(s, arg);
 	else if (!strcmp(kind, "over"))
 		over = add_over(s, arg);
+	else if (!strcmp(kind, "link"))
+		link = add_link(s, arg);
 	else
 		fail_msg("%s?", kind);
 	while ((w = strtok_r(NULL, " ", &save))) {
 		if (over)
 			over_word(over, w);
+		else if (link)
+			link_word(link, w);
 		else if (dev)
 			dev_word(dev, w);
 		else if (vf)

@@ -41,6 +41,30 @@ static struct pol_state *machine_of(const char *policy)
 	return s;
 }
 
+/* A transaction sees of bridges those that it makes; one that is not there has
+ * nothing but its name. */
+static void keep_overs(struct pol_state *s, const struct pol_state *want)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n_overs; i++)
+		if (state_over(want, s->over[i].o.bridge))
+			s->over[n++] = s->over[i];
+	s->n_overs = n;
+	for (size_t i = 0; i < n; i++)
+		if (!s->over[i].there)
+			s->over[i].o.dev[0] = '\0';
+}
+
+static struct pol_state *asked(const char *policy, const struct pol_state *want)
+{
+	struct pol_state *s = machine_of(policy);
+
+	assert_int_equal(pol_inventory_ask(want, s), 0);
+	keep_overs(s, want);
+	return s;
+}
+
 /* A transaction keeps what it is about; VFs are told by their PFs. */
 static void keep_whole(struct pol_state *s, const struct pol_state *want)
 {
@@ -96,7 +120,7 @@ static void check_empty(const struct pol_state *want,
 static void check_done(const char *policy, const struct pol_state *want,
                        const struct pol_plan *plan)
 {
-	struct pol_state *s = machine_of(policy), *back = NULL;
+	struct pol_state *s = asked(policy, want), *back = NULL;
 	char *before = saved(s, want), *after;
 	struct pol_plan *undo;
 
@@ -121,7 +145,7 @@ static void check_cut(const char *policy, const struct pol_state *want,
                       const struct pol_plan *plan, size_t done)
 {
 	struct pol_plan cut = { .action = plan->action, .n = done }, *rest;
-	struct pol_state *s = machine_of(policy), *back = NULL;
+	struct pol_state *s = asked(policy, want), *back = NULL;
 	char *before = saved(s, want), *after;
 
 	assert_int_equal(pol_want_from_state(s, &back), 0);
@@ -132,7 +156,7 @@ static void check_cut(const char *policy, const struct pol_state *want,
 	check_empty(want, s);
 	pol_plan_free(rest);
 	pol_state_free(s);
-	s = machine_of(policy);
+	s = asked(policy, want);
 	carry_out(s, &cut);
 	rest = plan_for(back, s);
 	carry_out(s, rest);
@@ -162,7 +186,7 @@ static void risk_print(const struct pol_policy *p, const struct pol_state *want,
 }
 
 /* As `plan --sim` does it. */
-static void try(const char *path, const struct pol_state *seen)
+static void try(const char *path, struct pol_state *seen)
 {
 	struct pol_state *want = NULL;
 	struct pol_plan *plan = NULL;
@@ -174,6 +198,7 @@ static void try(const char *path, const struct pol_state *seen)
 	got.n = 0;
 	if (pol_parse(file.buf, file.n, &p, &errs) ||
 	    pol_resolve(p, seen, &want, &errs) ||
+	    pol_inventory_ask(want, seen) ||
 	    pol_inventory_lacks(want, seen, &errs)) {
 		text_errors(&got, &errs);
 		refused++;

@@ -116,6 +116,59 @@ static inline bool switch_word(struct pol_pf *pf, const char *w)
 	return true;
 }
 
+static inline bool tunnel_word(struct pol_overlay *o, const char *w)
+{
+	const char *v;
+
+	if (word_value(w, "dev", &v))
+		set_text(o->dev, sizeof(o->dev), v);
+	else if (word_value(w, "id", &v))
+		o->id = number(v, 10);
+	else if (word_value(w, "local", &v))
+		assert_true(pol_ip_parse(v, &o->local));
+	else if (word_value(w, "group", &v))
+		assert_true(pol_ip_parse(v, &o->group));
+	else if (word_value(w, "remote", &v))
+		assert_true(pol_ip_parse(v, &o->remote[o->n_remotes++]));
+	else if (word_value(w, "device", &v))
+		set_text(o->device, sizeof(o->device), v);
+	else if (word_value(w, "udp", &v))
+		o->port = (uint16_t)number(v, 10);
+	else if (word_value(w, "mtu", &v))
+		o->mtu = number(v, 10);
+	else if (word_value(w, "vlan", &v))
+		o->vlan = (uint16_t)number(v, 10);
+	else if (word_value(w, "learning", &v))
+		o->learning = *v == '1';
+	else if (word_value(w, "dev-down", &v))
+		o->dev_down = *v == '1';
+	else if (word_value(w, "bridge-down", &v))
+		o->bridge_down = *v == '1';
+	else
+		return false;
+	return true;
+}
+
+static inline void link_word(struct pol_link *l, const char *w)
+{
+	const char *v;
+
+	if (word_value(w, "mtu", &v)) {
+		l->mtu = number(v, 10);
+	} else if (word_value(w, "bridge", &v)) {
+		l->bridge = true;
+		l->filtering = *v == '1';
+	} else if (word_value(w, "made", &v)) {
+		l->made = *v == '1';
+	} else if (word_value(w, "address", &v)) {
+		l->address = reallocarray(l->address, l->n_addresses + 1,
+		                          sizeof(*l->address));
+		assert_true(pol_ip_parse(v, &l->address[l->n_addresses++]));
+	} else {
+		fail_msg("link: %s?", w);
+	}
+}
+
 /* Of each node, those of 2M and of 1G: "384:8/256:0" */
 static inline void page_words(struct pol_machine *m, const char *v)
 {
