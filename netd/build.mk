@@ -79,6 +79,7 @@ SRCS_netd := \
 	overlay.c \
 	permit.c \
 	record.c \
+	record-net.c \
 	refused.c \
 	reconcile.c \
 	recoveries.c \

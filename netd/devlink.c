@@ -295,6 +295,31 @@ int devlink_param_read(struct devlink *dl, const struct devlink_handle *h,
 	return r ? r : a.result;
 }
 
+struct params_each {
+	void (*fn)(const struct devlink_param *p, void *arg);
+	void *arg;
+};
+
+static void take_param(const struct nlmsghdr *h, void *arg)
+{
+	const struct params_each *e = arg;
+	struct devlink_param p;
+
+	if (!devlink_decode_param(h, &p))
+		e->fn(&p, e->arg);
+}
+
+int devlink_params_each(struct devlink *dl,
+                        void (*fn)(const struct devlink_param *p, void *arg),
+                        void *arg)
+{
+	struct params_each e = { fn, arg };
+
+	return ask(dl,
+	           devlink_request(dl, DEVLINK_CMD_PARAM_GET, NLM_F_DUMP, NULL),
+	           take_param, &e);
+}
+
 struct health_each {
 	const struct devlink_handle *h;
 	void (*fn)(const struct devlink_health *r, void *arg);

@@ -134,6 +134,11 @@ _must_check_ int devlink_param_read(struct devlink *dl,
                                     const struct devlink_handle *h,
                                     const char *name,
                                     struct devlink_param *ret);
+/* All parameters of all instances, by one dump. */
+_must_check_ int devlink_params_each(struct devlink *dl,
+                                     void (*fn)(const struct devlink_param *p,
+                                                void *arg),
+                                     void *arg);
 _must_check_ int
 devlink_health_each(struct devlink *dl, const struct devlink_handle *h,
                     void (*fn)(const struct devlink_health *r, void *arg),

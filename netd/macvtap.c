@@ -112,7 +112,7 @@ static void remove_it(const struct work *w, struct rtnl *rtnl,
 /* What was told before a failure counts, too. */
 static void find(struct rtnl *rtnl, struct marked *m)
 {
-	(void)!rtnl_each_link(rtnl, decode, m);
+	(void)!rtnl_each_link(rtnl, decode, m, NULL);
 }
 
 void macvtap_sweep(const struct work *w, struct rtnl *rtnl, const char *guest,

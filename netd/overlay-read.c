@@ -70,7 +70,7 @@ static void decode_kind(struct nlattr *info, struct overlay_link *l)
 		l->filtering = a && nla_get_u8(a);
 }
 
-static int decode(struct nlmsghdr *h, void *arg)
+int overlay_link_decode(struct nlmsghdr *h, void *arg)
 {
 	const struct ifinfomsg *i = nlmsg_data(h);
 	struct overlay_link *l = arg;
@@ -99,7 +99,8 @@ int overlay_link_read(struct rtnl *r, const char *name,
 	unsigned ifindex = *name ? if_nametoindex(name) : 0;
 
 	*ret = (struct overlay_link){ 0 };
-	return ifindex ? rtnl_get_link(r, ifindex, decode, ret) : -ENODEV;
+	return ifindex ? rtnl_get_link(r, ifindex, overlay_link_decode, ret)
+	               : -ENODEV;
 }
 
 /* ---- whom it floods to --------------------------------------------------- */
@@ -215,9 +216,8 @@ static int failed(struct diag *d, int err, const char *name)
 	return err;
 }
 
-/* The tunnel; the bridge is ours. */
-static int observe_tunnel(struct rtnl *r, const struct overlay_link *bridge,
-                          const struct overlay_link *vx, struct pol_over *s)
+int overlay_tunnel_see(struct rtnl *r, const struct overlay_link *bridge,
+                       const struct overlay_link *vx, struct pol_over *s)
 {
 	struct rtnl_port port = { 0 };
 	int e = overlay_remotes_read(r, vx->ifindex, &s->o);
@@ -267,10 +267,10 @@ static int observe_one(struct rtnl *r, const struct pol_state *seen,
 	ports = (struct ports){ .bridge = bridge.ifindex,
 		                .but = vx.ifindex,
 		                .seen = seen };
-	e = rtnl_each_link(r, decode_port, &ports);
+	e = rtnl_each_link(r, decode_port, &ports, NULL);
 	memcpy(s->ports, ports.name, sizeof(s->ports));
 	if (!e && !e2)
-		e = observe_tunnel(r, &bridge, &vx, s);
+		e = overlay_tunnel_see(r, &bridge, &vx, s);
 	return e ? failed(d, e, w->o.bridge) : 0;
 }
 

@@ -40,17 +40,25 @@ _must_check_ int overlay_remove(struct rtnl *r, const struct pol_over *over,
 
 /* ---- inside: overlay-read.c ---- */
 
+struct nlmsghdr;
 struct overlay_link {               /* what a link says of itself */
 	int ifindex, master, lower; /* 0 = none */
 	uint32_t mtu;
 	bool ours, bridge, vxlan, filtering, up;
 	struct pol_overlay o; /* of a vxlan, but its remotes */
 };
+/* One RTM_NEWLINK; `arg` is the struct, zeroed. */
+_must_check_ int overlay_link_decode(struct nlmsghdr *h, void *arg);
 /* -ENODEV: there is none of that name. */
 _must_check_ int overlay_link_read(struct rtnl *r, const char *name,
                                    struct overlay_link *ret);
 /* Where it floods to, beside its group. */
 _must_check_ int overlay_remotes_read(struct rtnl *r, int ifindex,
                                       struct pol_overlay *o);
+/* What the tunnel is, whose name is s->o.dev; the bridge is ours. */
+_must_check_ int overlay_tunnel_see(struct rtnl *r,
+                                    const struct overlay_link *bridge,
+                                    const struct overlay_link *vx,
+                                    struct pol_over *s);
 
 #endif

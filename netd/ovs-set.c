@@ -151,6 +151,40 @@ int ovs_bridge_see(const struct env *e, const struct pol_state *seen,
 	return r;
 }
 
+static int add_bridges(const struct ovs_view *v, struct pol_state *s)
+{
+	struct pol_over *more = reallocarray(
+		s->over, s->n_overs + v->n_bridges + 1, sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	s->over = more;
+	for (size_t i = 0; i < v->n_bridges; i++) {
+		struct pol_over *over = &more[s->n_overs++];
+
+		*over = (struct pol_over){ .there = false };
+		memcpy(over->o.bridge, v->bridge[i].name,
+		       sizeof(over->o.bridge));
+		see_bridge(v, s, over);
+	}
+	s->ovs = true;
+	return 0;
+}
+
+int ovs_bridges_see(const struct env *e, struct pol_state *s)
+{
+	struct ovs_view v = { 0 };
+	int r = 0;
+
+	if (!ovs_is_there(e))
+		return 0;
+	/* One that does not answer now is as one that does not run. */
+	if (!ovs_view_read(e, &v, NULL))
+		r = add_bridges(&v, s);
+	ovs_view_free(&v);
+	return r;
+}
+
 static int read_bridge(const struct env *e, const struct pol_overlay *o,
                        bool there, const char *what, struct diag *d)
 {

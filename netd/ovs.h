@@ -81,6 +81,8 @@ int ovs_failed(int err, const char *what, const char *name, const char *said,
 _must_check_ int ovs_bridge_see(const struct env *e,
                                 const struct pol_state *seen, bool wanted,
                                 struct pol_over *s, struct diag *d);
+/* Each of them, into s->over; s->ovs where there is somebody to ask. */
+_must_check_ int ovs_bridges_see(const struct env *e, struct pol_state *s);
 _must_check_ int ovs_bridge_make(const struct env *e,
                                  const struct pol_overlay *o, struct diag *d);
 /* One that is not ours, or has a port, stays. */

@@ -43,6 +43,8 @@ static int observe_text(const struct env *e, const struct machine *m,
 		r = check_known(s, d);
 	if (!r)
 		r = observe_overrides(e, s, s);
+	if (!r)
+		r = record_net(m, s);
 	(void)!uname(&u);
 	snprintf(by, sizeof(by), "fairlead " FL_VERSION ", Linux %.64s",
 	         u.release);

@@ -145,7 +145,7 @@ int rtnl_make_link(struct rtnl *r, const struct rtnl_new *n,
 }
 
 int rtnl_each_link(struct rtnl *r, int (*decode)(struct nlmsghdr *h, void *arg),
-                   void *arg)
+                   void *arg, size_t *n)
 {
 	struct ifinfomsg i = { .ifi_family = AF_UNSPEC };
 	struct nl_msg *m = nlmsg_alloc_simple(RTM_GETLINK, NLM_F_DUMP);
@@ -157,5 +157,5 @@ int rtnl_each_link(struct rtnl *r, int (*decode)(struct nlmsghdr *h, void *arg),
 		nlmsg_free(m);
 		return -ENOMEM;
 	}
-	return rtnl_dump(r, m, decode, arg, NULL);
+	return rtnl_dump(r, m, decode, arg, n);
 }

@@ -34,10 +34,10 @@ _must_check_ int rtnl_link_down(struct rtnl *r, const char *name,
 /* Takes `m`, whose contents are complete if `ok`. */
 _must_check_ int rtnl_try(struct rtnl *r, struct nl_msg *m, bool ok,
                           char words[static RTNL_WORDS]);
-/* All links, one RTM_NEWLINK each; some are told twice where links change under
- * way. */
+/* All links, one RTM_NEWLINK each. Where they change under way they are told
+ * anew, and *n (may be NULL), which counts them, is 0 again. */
 _must_check_ int rtnl_each_link(struct rtnl *r,
                                 int (*decode)(struct nlmsghdr *h, void *arg),
-                                void *arg);
+                                void *arg, size_t *n);
 
 #endif

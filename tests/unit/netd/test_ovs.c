@@ -334,6 +334,30 @@ static void test_bridge(void **state)
 	        "made\n");
 }
 
+/* For a recording each bridge is looked at; nobody to ask is not "none". */
+static void test_each(void **state)
+{
+	struct host *h = *state;
+	struct pol_state s = { .n_pfs = 0 };
+
+	assert_int_equal(ovs_bridges_see(&h->env, &s), 0);
+	assert_false(s.ovs);
+	play_vsctl(h, tables);
+	assert_int_equal(ovs_bridges_see(&h->env, &s), 0);
+	assert_true(s.ovs);
+	assert_int_equal(s.n_overs, 2);
+	assert_string_equal(s.over[0].o.bridge, "br-int");
+	assert_true(s.over[0].there && s.over[0].o.ovs);
+	assert_string_equal(s.over[0].ports, "up");
+	assert_string_equal(s.over[1].foreign, "br-own");
+	assert_int_equal(s.over[1].o.datapath, POL_OVS_NETDEV);
+	free(s.over);
+	s = (struct pol_state){ .n_pfs = 0 };
+	play(h, "ovs-vsctl", "exit 1");
+	assert_int_equal(ovs_bridges_see(&h->env, &s), 0);
+	assert_false(s.ovs);
+}
+
 /* The records of interfaces that have gone go; with another in it it stays. */
 static void test_remove(void **state)
 {
@@ -427,6 +451,7 @@ int main(void)
 		                                tear_down),
 		cmocka_unit_test_setup_teardown(test_late, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_bridge, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_each, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_remove, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_sweep_late, set_up,
 		                                tear_down),
