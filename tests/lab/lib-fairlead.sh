@@ -69,6 +69,16 @@ by_hand() {
 	equal "actions after the commands" "$(actions "$1")" ""
 }
 
+# same_plan POLICY: what is planned on a recording is what is planned here, and that is something.
+same_plan() {
+	local of='{ok, actions: [.actions[]? | {op, text, command, disruption}], error: .error?.what}'
+	"$FAIRLEAD" record "$LAB_LOG/recorded" >/dev/null || fail "record"
+	"$FAIRLEAD" -j plan "$1" | jq "$of" >"$LAB_LOG/plan-here" || fail "plan"
+	"$FAIRLEAD" -j plan --sim "$LAB_LOG/recorded" "$1" | jq "$of" >"$LAB_LOG/plan-recorded" || fail "$(cat "$LAB_LOG/plan-recorded")"
+	[ "$(jq '.actions | length' "$LAB_LOG/plan-here")" -gt 0 ] || fail "nothing is planned"
+	diff "$LAB_LOG/plan-here" "$LAB_LOG/plan-recorded" || fail "the plan on the recording differs"
+}
+
 # ---- guests that obey their console (fl.mode=idle), started by `fairlead run` ----
 
 # One PF ($pf), two VFs with drivers and with a network's attributes.

@@ -46,6 +46,9 @@ networks:
 $(sim_three_nics blue red)
 YAML
 
+step "a recording has the same plan"
+same_plan "$POLICY"
+
 step "apply"
 apply "$POLICY"
 equal "bridges" "$(master "$(rep 0)") $(master "$(rep 1)") $(master "$(rep 2)") $(master vx100) $(master vx101)" "br-blue br-red none br-blue br-red"
@@ -58,6 +61,7 @@ overlays >"$LAB_LOG/applied"
 step "drift is planned back"
 ip link set "$(rep 0)" nomaster
 equal "actions" "$(actions "$POLICY")" port
+same_plan "$POLICY"
 apply "$POLICY"
 equal "bridge" "$(master "$(rep 0)")" br-blue
 

@@ -55,6 +55,7 @@ step "with it"
 ovs_start
 picture >"$LAB_LOG/before"
 plan "$POLICY"
+same_plan "$POLICY"
 expect "a plan has the commands" grep -qE "ovs-vsctl --if-exists del-port \\\$p -- add-port br-fast \\\$p vlan_mode=access tag=100" "$LAB_LOG/plan"
 apply "$POLICY"
 equal "mark" "$(ovs-vsctl br-get-external-id br-fast fairlead)" made

@@ -8,8 +8,8 @@ DIR=/tmp/inventory
 WORK=$LAB_LOG
 
 function_of() { jq -c "select(.bdf == \"$1\")" "$DIR/inventory.jsonl"; }
-# What is in it but who wrote it.
-facts() { sed 1d "$1"; }
+# Its functions: an interface that has just gone up gets addresses by itself.
+facts() { grep '"bdf"' "$1"; }
 
 step "carve by hand, as an administrator would"
 pf=$(pf_igb) ifname=$(pci_netdev "$pf")
@@ -34,6 +34,8 @@ netd_start
 cp "$DIR/inventory.jsonl" "$WORK/"
 diff <(facts "$WORK/alone.jsonl") <(facts "$DIR/inventory.jsonl") || fail "they differ"
 equal "functions" "$(facts "$DIR/inventory.jsonl" | wc -l)" "$(find "$PCI" -mindepth 1 -maxdepth 1 | wc -l)"
+
+equal "interfaces" "$(jq -r 'select(.interface) | .interface' "$DIR/inventory.jsonl" | sort | xargs)" "$(ip -j link | jq -r '.[].ifname' | sort | xargs)"
 
 step "iproute2 and sysfs say so, too"
 equal "VFs" "$(function_of "$pf" | jq '."num-vfs"')" 3

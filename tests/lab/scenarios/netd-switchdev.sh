@@ -67,6 +67,9 @@ guests:
       - { name: c, pool: sim, network: plain }
 YAML
 
+step "a recording has the same plan"
+same_plan "$POLICY"
+
 step "apply"
 "$FAIRLEAD" plan "$POLICY" >"$LAB_LOG/plan" 2>&1 || fail "$(cat "$LAB_LOG/plan")"
 apply "$POLICY"
@@ -105,6 +108,7 @@ ip link set renamed1 up
 bridge vlan add dev renamed1 vid 77
 devlink port function rate set "$DEV/gold" tx_max 4gbit
 equal "drift" "$(actions "$POLICY")" "group port"
+same_plan "$POLICY"
 apply "$POLICY"
 equal "VLANs of VF 1" "$(vlans renamed1)" "10:u 20-29"
 
