@@ -40,7 +40,8 @@ static const struct cli_verb verbs[] = {
 	  CLI_OPT_SOCKET | CLI_OPT_ROOT | CLI_OPT_ANONYMIZE, cli_record,
 	  "As root, with or without the daemon. All that a plan can depend on, a\n"
 	  "line for each PCI function, in DIR/inventory.jsonl; without DIR it is\n"
-	  "printed. --anonymize replaces MACs, serial numbers and the host's name." },
+	  "printed. --anonymize replaces MACs, addresses, serial numbers and the\n"
+	  "host's name." },
 	{ "import", "libvirt FILE", "a libvirt network as a policy", 2, 2,
 	  CLI_OPT_ROOT, cli_import,
 	  "FILE is one network of mode hostdev, as virsh net-dumpxml prints it." },
