@@ -91,9 +91,9 @@ static void new_vf(const struct pol_state *s, const struct pol_pf *pf,
 static int make_vfs(struct pol_state *s, struct pol_pf *pf, uint32_t n)
 {
 	struct pol_vf *vf = calloc(n, sizeof(*vf));
+	int group = last_group(s); /* of the functions where they are now */
 	struct pol_whole *w =
 		reallocarray(s->whole, s->n_wholes + n, sizeof(*w));
-	int group = last_group(s);
 
 	if (w)
 		s->whole = w;
