@@ -7,8 +7,6 @@
 
 #include "sriov/priv.h"
 
-#define OWNER_DIRS 4
-
 /* What is asked about. */
 struct owner_asked {
 	char bdf[BDF_STRLEN];
@@ -17,8 +15,8 @@ struct owner_asked {
 struct owner_place {
 	const char *who;
 	/* A name in one of them hides the same name in those after it. */
-	const char *dirs[OWNER_DIRS]; /* NULL = no more */
-	const char *end;              /* of the files' names, "" = any */
+	const char *const *dirs; /* NULL behind the last */
+	const char *end;         /* of the files' names, "" = any */
 	bool drop_ins; /* *.conf in NAME.d of any of dirs is part of NAME */
 	/* Of VFs at all; NULL: the file's name says all. */
 	bool (*speaks)(const char *text);
@@ -36,8 +34,8 @@ struct sriov_owner_files {
 	size_t n, bytes;
 };
 
-/* All of one place, to those that are there. -ENOMEM. */
-_must_check_ int owner_read(int root_fd, const struct owner_place *p,
+/* All of `n` places. -ENOMEM. */
+_must_check_ int owner_read(int root_fd, const struct owner_place *p, size_t n,
                             struct sriov_owner_files *all);
 
 #endif

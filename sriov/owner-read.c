@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The files of other owners. They are theirs and are believed no further than
- * that: read whole or not at all (OWNER_FILE_MAX bytes, OWNER_FILES_MAX of a
+ * that: read whole or not at all (OWNER_FILE_MAX bytes, OWNER_NAMES_MAX of a
  * folder, OWNER_BYTES_MAX of all), never waited for, never followed out of
  * being files. Kept is only what speaks of VFs.
  *
@@ -13,27 +13,74 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "sriov/owner-priv.h"
 
-#define OWNER_FILES_MAX 256
+#define OWNER_NAMES_MAX 1024
 #define OWNER_FILE_MAX (64u << 10)
 #define OWNER_BYTES_MAX (4u << 20)
 #define PATH 640
 /* A file begins in no section. */
 #define SEAM "\n[]\n"
 
+/* What is in a place's folders, in their order: each is listed once, and no
+ * file is asked for that no listing has. */
+struct listing {
+	struct name {
+		size_t dir;
+		char *name;
+	} * e;
+	size_t n;
+	size_t dir, of_dir; /* that is being listed, and names of it */
+};
+
 struct reading {
 	int root_fd;
 	const struct owner_place *place;
 	struct sriov_owner_files *all;
-	size_t at; /* in place->dirs */
-	unsigned files;
-	/* the one whose drop-ins are read */
-	struct owner_file file;
+	struct listing names;
 };
+
+static void listing_done(struct listing *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		free(l->e[i].name);
+	free(l->e);
+	*l = (struct listing){ .e = NULL };
+}
+
+static int list_name(const char *name, void *arg)
+{
+	struct listing *l = arg;
+	struct name *more;
+
+	if (*name == '.')
+		return 0;
+	if (l->of_dir++ >= OWNER_NAMES_MAX)
+		return 1;
+	more = reallocarray(l->e, l->n + 1, sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	l->e = more;
+	more[l->n].name = strdup(name);
+	if (!more[l->n].name)
+		return -ENOMEM;
+	more[l->n++].dir = l->dir;
+	return 0;
+}
+
+/* A folder that is not there has no names. */
+static int list_dir(int root_fd, const char *path, size_t dir,
+                    struct listing *l)
+{
+	int e;
+
+	l->dir = dir;
+	l->of_dir = 0;
+	e = sysfs_each(root_fd, path, list_name, l);
+	return e == -ENOMEM ? e : 0;
+}
 
 static bool ends_so(const char *name, const char *end)
 {
@@ -50,16 +97,12 @@ static void path_of(const struct reading *r, size_t dir, const char *of,
 	         of ? ".d/" : "", name);
 }
 
-static bool is_hidden(const struct reading *r, const char *of, const char *name)
+/* By the same name in an earlier folder. */
+static bool is_hidden(const struct listing *l, const struct name *x)
 {
-	char path[PATH];
-	struct stat st;
-
-	for (size_t i = 0; i < r->at; i++) {
-		path_of(r, i, of, name, path);
-		if (!fstatat(r->root_fd, path, &st, AT_SYMLINK_NOFOLLOW))
+	for (size_t i = 0; i < l->n && l->e[i].dir < x->dir; i++)
+		if (!strcmp(l->e[i].name, x->name))
 			return true;
-	}
 	return false;
 }
 
@@ -68,12 +111,10 @@ static char *read_text(const struct reading *r, const char *path)
 {
 	_cleanup_close_ int fd = openat(
 		r->root_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat st;
 	char *text = NULL;
 	size_t len;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
-	    fd_read_file(fd, OWNER_FILE_MAX, &text, &len) < 0)
+	if (fd < 0 || fd_read_file(fd, OWNER_FILE_MAX, &text, &len) < 0)
 		return NULL;
 	return text;
 }
@@ -102,25 +143,13 @@ static int set_path(struct owner_file *f, const char *path)
 	return asprintf(&f->path, "/%s", path) < 0 ? -ENOMEM : 0;
 }
 
-/* 1 = one more than is sensible. */
-static int too_many(struct reading *r)
+static int add_drop_in(const struct reading *r, const struct name *x,
+                       struct owner_file *f)
 {
-	return r->files++ >= OWNER_FILES_MAX || r->all->bytes > OWNER_BYTES_MAX;
-}
-
-static int add_drop_in(const char *name, void *arg)
-{
-	struct reading *r = arg;
 	_cleanup_free_ char *text = NULL, *both = NULL;
-	struct owner_file *f = &r->file;
 	char path[PATH];
 
-	if (*name == '.' || !ends_so(name, ".conf") ||
-	    is_hidden(r, f->name, name))
-		return 0;
-	if (too_many(r))
-		return 1;
-	path_of(r, r->at, f->name, name, path);
+	path_of(r, x->dir, f->name, x->name, path);
 	text = read_text(r, path);
 	if (!text)
 		return 0;
@@ -133,22 +162,35 @@ static int add_drop_in(const char *name, void *arg)
 	return r->place->speaks(text) ? set_path(f, path) : 0;
 }
 
-static int add_drop_ins(const struct reading *of, struct owner_file *f)
+/* Only of the folders that have a NAME.d. */
+static int list_drop_ins(const struct reading *r, const char *name,
+                         struct listing *l)
 {
-	struct reading r = *of;
-	char dir[PATH];
+	size_t n = strlen(name);
+	char path[PATH];
 	int e = 0;
 
-	r.file = *f;
-	r.files = 0;
-	for (r.at = 0; e >= 0 && r.at < OWNER_DIRS && r.place->dirs[r.at];
-	     r.at++) {
-		path_of(&r, r.at, f->name, "", dir);
-		e = sysfs_each(r.root_fd, dir, add_drop_in, &r);
-		/* A folder that is not there, mostly. */
-		e = e == -ENOMEM ? e : 0;
+	for (size_t i = 0; !e && i < r->names.n; i++) {
+		const struct name *d = &r->names.e[i];
+
+		if (strncmp(d->name, name, n) != 0 ||
+		    strcmp(d->name + n, ".d") != 0)
+			continue;
+		path_of(r, d->dir, name, "", path);
+		e = list_dir(r->root_fd, path, d->dir, l);
 	}
-	*f = r.file;
+	return e;
+}
+
+static int add_drop_ins(const struct reading *r, struct owner_file *f)
+{
+	struct listing l = { .e = NULL };
+	int e = list_drop_ins(r, f->name, &l);
+
+	for (size_t i = 0; !e && i < l.n; i++)
+		if (ends_so(l.e[i].name, ".conf") && !is_hidden(&l, &l.e[i]))
+			e = add_drop_in(r, &l.e[i], f);
+	listing_done(&l);
 	return e;
 }
 
@@ -180,20 +222,14 @@ static int read_file(const struct reading *r, const char *path,
 	return !e && r->place->drop_ins ? add_drop_ins(r, f) : e;
 }
 
-static int add_file(const char *name, void *arg)
+static int add_file(const struct reading *r, const struct name *x)
 {
-	struct reading *r = arg;
 	struct owner_file f = { .place = r->place };
 	char path[PATH];
 	int e;
 
-	if (*name == '.' || !ends_so(name, r->place->end) ||
-	    is_hidden(r, NULL, name))
-		return 0;
-	if (too_many(r))
-		return 1;
-	path_of(r, r->at, NULL, name, path);
-	f.name = strdup(name);
+	path_of(r, x->dir, NULL, x->name, path);
+	f.name = strdup(x->name);
 	e = !f.name            ? -ENOMEM
 	    : r->place->speaks ? read_file(r, path, &f)
 	                       : set_path(&f, path);
@@ -203,15 +239,38 @@ static int add_file(const char *name, void *arg)
 	return e;
 }
 
-int owner_read(int root_fd, const struct owner_place *p,
-               struct sriov_owner_files *all)
+static int add_place(struct reading *r)
 {
-	struct reading r = { .root_fd = root_fd, .place = p, .all = all };
 	int e = 0;
 
-	for (; e != -ENOMEM && r.at < OWNER_DIRS && p->dirs[r.at]; r.at++) {
-		r.files = 0;
-		e = sysfs_each(root_fd, p->dirs[r.at], add_file, &r);
+	for (size_t i = 0; !e && i < r->names.n; i++) {
+		const struct name *x = &r->names.e[i];
+
+		if (r->all->bytes <= OWNER_BYTES_MAX &&
+		    ends_so(x->name, r->place->end) && !is_hidden(&r->names, x))
+			e = add_file(r, x);
 	}
-	return e == -ENOMEM ? e : 0;
+	return e;
+}
+
+/* Places in a row that have the same folders are listed once. */
+int owner_read(int root_fd, const struct owner_place *p, size_t n,
+               struct sriov_owner_files *all)
+{
+	struct reading r = { .root_fd = root_fd, .all = all };
+	int e = 0;
+
+	for (size_t i = 0; !e && i < n; i++) {
+		r.place = &p[i];
+		if (!i || p[i].dirs != p[i - 1].dirs) {
+			listing_done(&r.names);
+			for (size_t k = 0; !e && p[i].dirs[k]; k++)
+				e = list_dir(root_fd, p[i].dirs[k], k,
+				             &r.names);
+		}
+		if (!e)
+			e = add_place(&r);
+	}
+	listing_done(&r.names);
+	return e;
 }

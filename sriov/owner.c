@@ -181,32 +181,34 @@ static bool by_netplan(const struct owner_asked *a, const char *file,
 }
 
 // clang-format off
-#define NETWORKD_DIRS { "etc/systemd/network", "run/systemd/network", \
-                        "usr/local/lib/systemd/network", \
-                        "usr/lib/systemd/network" }
+#define DIRS(...) (const char *const[]){ __VA_ARGS__, NULL }
+static const char *const networkd_dirs[] = {
+	"etc/systemd/network", "run/systemd/network",
+	"usr/local/lib/systemd/network", "usr/lib/systemd/network", NULL,
+};
 static const struct owner_place places[] = {
-	{ "driverctl", { "etc/driverctl.d" }, "", false, NULL, by_address,
+	{ "driverctl", DIRS("etc/driverctl.d"), "", false, NULL, by_address,
 	  "keeps a driver for it, and sets that again at each boot",
 	  "driverctl unset-override" },
-	{ "the SR-IOV network operator", { "etc/sriov-operator/pci" }, "",
+	{ "the SR-IOV network operator", DIRS("etc/sriov-operator/pci"), "",
 	  false, NULL, by_address,
 	  "carves its VFs, and repairs what it finds changed",
 	  "take it out of the SriovNetworkNodePolicy, then remove the file" },
-	{ "libvirt", { "run/libvirt/hostdevmgr" }, "", false, NULL, by_vf,
+	{ "libvirt", DIRS("run/libvirt/hostdevmgr"), "", false, NULL, by_vf,
 	  "has given a VF of it to a guest", "virsh shutdown that guest" },
-	{ "NetworkManager", { "etc/NetworkManager/system-connections" }, "",
+	{ "NetworkManager", DIRS("etc/NetworkManager/system-connections"), "",
 	  false, nm_speaks, by_nm, "has a connection that sets its VFs",
 	  "nmcli connection modify ID remove sriov" },
-	{ "NetworkManager", { "run/NetworkManager/system-connections" }, "",
+	{ "NetworkManager", DIRS("run/NetworkManager/system-connections"), "",
 	  false, nm_speaks, by_nm, "has a connection that sets its VFs",
 	  "nmcli connection modify ID remove sriov" },
-	{ "systemd-networkd", NETWORKD_DIRS, ".network", true,
+	{ "systemd-networkd", networkd_dirs, ".network", true,
 	  networkd_speaks, by_networkd, "sets its VFs",
 	  "remove its [SR-IOV] sections" },
-	{ "systemd-udevd", NETWORKD_DIRS, ".link", true,
+	{ "systemd-udevd", networkd_dirs, ".link", true,
 	  networkd_speaks, by_networkd, "sets its VFs",
 	  "remove its [SR-IOV] sections" },
-	{ "netplan", { "etc/netplan" }, ".yaml", false,
+	{ "netplan", DIRS("etc/netplan"), ".yaml", false,
 	  netplan_speaks, by_netplan, "sets how many VFs it has",
 	  "remove virtual-function-count from it, then `netplan generate`" },
 };
@@ -215,10 +217,9 @@ static const struct owner_place places[] = {
 int sriov_owners_read(int root_fd, struct sriov_owner_files **ret)
 {
 	struct sriov_owner_files *all = calloc(1, sizeof(*all));
-	int r = all ? 0 : -ENOMEM;
+	int r = all ? owner_read(root_fd, places, ARRAY_SIZE(places), all)
+	            : -ENOMEM;
 
-	for (size_t i = 0; !r && i < ARRAY_SIZE(places); i++)
-		r = owner_read(root_fd, &places[i], all);
 	if (r) {
 		sriov_owners_free(all);
 		return r;
