@@ -196,10 +196,14 @@ static void test_lost_return(void **state)
 	assert_true(is_lent(d, a));
 	close(fd);
 	wait_lent(d, a, false);
-	shell(d, "mv state/kept state/ledger.json");
-	assert_true(is_lent(d, a));
+	/* Not while one works. A look of the daemon's own may find it before
+	 * the one asked for. */
+	shell(d, "sed -i 's/\"generation\": *1\\b/\"generation\":41/g'"
+	         " state/kept && grep -q 41 state/kept &&"
+	         " flock state/lock mv state/kept state/ledger.json");
 	json_decref(ask(root, "\"verb\":\"confirm\""));
 	wait_lent(d, a, false);
+	assert_true(borrow(root, ",\"holder\":\"pod\"", a, h) > 41);
 	close(root);
 }
 
