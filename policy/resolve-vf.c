@@ -180,13 +180,24 @@ static void resolve_override(struct resolve *r, const struct pol_override *o,
 		need_ifname(r, o->nic, vf->pos, "what this override says");
 }
 
+/* What a guest's lease wants is in its nics' words; a VF that is lent has no
+ * others (netd/loan-choose.c: a guest without a name). */
+static bool is_wanted(const struct resolve *r, size_t nic, uint32_t vf)
+{
+	const struct pol_guest *g = r->only;
+
+	return !g || (!*g->name && g->n_nics == 1 && g->nic[0].fn.nic == nic &&
+	              g->nic[0].fn.vf == vf);
+}
+
 void resolve_overrides(struct resolve *r)
 {
-	for (size_t i = 0; !r->only && i < r->p->n_overrides; i++) {
+	for (size_t i = 0; i < r->p->n_overrides; i++) {
 		const struct pol_override *o = &r->p->override[i];
 
 		for (size_t k = 0; r->at[o->nic] && k < o->n_vfs; k++)
-			resolve_override(r, o, &o->vf[k]);
+			if (is_wanted(r, o->nic, o->vf[k].id))
+				resolve_override(r, o, &o->vf[k]);
 	}
 }
 

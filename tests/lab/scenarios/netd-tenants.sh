@@ -69,6 +69,27 @@ wait_for 15 "trust as the borrower stated it" eval '[ "$(vf_link 0 .trust)" = tr
 equal "released" "$("$FAIRLEAD" -j release pod/net0 | jq -r '"\(.released) \(.state)"')" "true clean"
 equal "clean" "$(seen 0)" "$CLEAN"
 
+step "what overrides say of a VF is there when it is lent, not with the next look"
+{
+	cat "$POLICY"
+	echo 'overrides: [ { nic: e, vfs: [ { id: 0, vlan: { id: 300 }, trust: true } ] } ]'
+} >"$LAB_LOG/override.yaml"
+apply "$LAB_LOG/override.yaml"
+equal "by the policy" "$(seen 0)" "00:00:00:00:00:00 300 true true"
+drifted() { grep -c "drift" "$NETD_LOG"; }
+before=$(drifted)
+for what in "$ATTR" '{"mac": "02:00:00:00:00:79"}'; do
+	"$FAIRLEAD" -j lease v --device "$vf" --hold pod/o --attributes "$what" >"$LAB_LOG/loan" || fail "$(cat "$LAB_LOG/loan")"
+	case $what in
+	*vlan*) equal "lent, his words" "$(seen 0)" "02:00:00:00:00:77 7 false true" ;;
+	*) equal "lent, the policy's" "$(seen 0)" "02:00:00:00:00:79 300 true true" ;;
+	esac
+	expect "release" "$FAIRLEAD" release pod/o
+	equal "as the policy has it" "$(seen 0)" "00:00:00:00:00:00 300 true true"
+done
+equal "looks that found something" "$(drifted)" "$before"
+apply "$POLICY"
+
 step "a guest's settings are not left to who comes when the policy has forgotten it"
 with_guest() { # GUEST-NICS
 	cat "$POLICY" - <<YAML
