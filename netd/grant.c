@@ -252,6 +252,7 @@ static int make_clean(struct work *w, struct guest_run *r)
 {
 	char tenant[2 * POL_NAME];
 	struct tenancy_next next = { .tenant = tenant, .seen = r->seen };
+	struct tenancy_words by = { .policy = r->policy };
 	bool scrubbed = false;
 	int e = 0;
 
@@ -260,8 +261,9 @@ static int make_clean(struct work *w, struct guest_run *r)
 
 		tenant_of(r, f, tenant);
 		next.stated = stated(r, f->bdf);
+		by.pool = f->pool;
 		if (f->booked)
-			e = tenancy_clean(w, &r->m, f->pool, f->bdf, &next);
+			e = tenancy_clean(w, &r->m, &by, f->bdf, &next);
 		scrubbed |= e > 0;
 	}
 	if (e < 0 || !scrubbed)
@@ -498,13 +500,17 @@ static int wait_let_go(struct work *w, struct guest_run *r)
 /* Its tenant has gone: nothing of it is left to the next. */
 static int scrub_all(struct work *w, struct guest_run *r)
 {
+	struct tenancy_words by = { .policy = r->policy };
 	int e = 0;
 
 	grant_list(r);
-	for (size_t i = 0; !e && i < r->give.n; i++)
-		if (r->give.fn[i].booked)
-			e = tenancy_end(w, &r->m, r->give.fn[i].pool,
-			                r->give.fn[i].bdf);
+	for (size_t i = 0; !e && i < r->give.n; i++) {
+		const struct grant_fn *f = &r->give.fn[i];
+
+		by.pool = f->pool;
+		if (f->booked)
+			e = tenancy_end(w, &r->m, &by, f->bdf);
+	}
 	return e ? e : grant_look_again(w, r);
 }
 

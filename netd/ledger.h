@@ -151,16 +151,20 @@ struct scrub_seen {
 	struct pol_vf before, after; /* after: known once it was verified */
 	bool verified;
 };
+struct scrub_how {
+	unsigned steps; /* POL_SCRUB_* */
+	bool exact;     /* a step that cannot be done is a failure (else only
+	                 * what was done and went wrong is) */
+	bool port;      /* its representor leaves its bridge */
+};
 /*
  * The last tenant's traces off VF `vf` (its address), as observed now. In
  * order: a host's driver goes; function reset; the administrative state to
  * what a new VF has (no VLAN, trust off, spoof check on, MAC 0 or the
- * driver's fallback); read back. *ret is filled whatever comes of it; `exact`:
- * a step that cannot be done is a failure (else only what was done and went
- * wrong is).
+ * driver's fallback); read back. *ret is filled whatever comes of it.
  */
 void scrub_function(const struct scrub_ops *ops, void *ctx, struct bdf vf,
-                    unsigned steps, bool exact, struct ledger_scrub *ret,
+                    const struct scrub_how *how, struct ledger_scrub *ret,
                     struct scrub_seen *ret_seen);
 /* Has the VF, of these POL_HAS_*, what a new one has not? A MAC is a trace
  * where `last` (NULL = none) knows that it came since: that of a new VF may be
@@ -174,9 +178,13 @@ void scrub_whole(const struct scrub_ops *ops, void *ctx, struct bdf b,
 
 /* ---- tenancy.c: what grants and loans do with both ----------------------- */
 
-/* Each that writes takes the folder's lock itself; `pool` NULL: a pool that
- * says nothing.
- */
+/* Each that writes takes the folder's lock itself. */
+
+/* By whose words a VF is scrubbed; NULL: they say nothing. */
+struct tenancy_words {
+	const struct pol_policy *policy;
+	const struct pol_pool *pool; /* its */
+};
 
 /* Who is to have it. */
 struct tenancy_next {
@@ -192,7 +200,7 @@ struct tenancy_next {
  * FL_NETD_QUARANTINE. -EBUSY FL_NETD_LEASED: it is lent.
  */
 _must_check_ int tenancy_clean(struct work *w, struct machine *m,
-                               const struct pol_pool *pool, struct bdf vf,
+                               const struct tenancy_words *by, struct bdf vf,
                                const struct tenancy_next *next);
 /* It is in no quarantine now; nothing is done. -EUCLEAN as above. */
 _must_check_ int tenancy_fit(struct work *w, struct bdf vf);
@@ -203,7 +211,7 @@ _must_check_ int tenancy_give(struct work *w, struct bdf vf, const char *tenant,
 /* The tenant has gone: scrubbed now. What is not proved is logged, and the
  * function waits in quarantine; that is no error of this. */
 _must_check_ int tenancy_end(struct work *w, struct machine *m,
-                             const struct pol_pool *pool, struct bdf vf);
+                             const struct tenancy_words *by, struct bdf vf);
 /* What is given stands in for another, by the policy's name for it. */
 _must_check_ int tenancy_moved(struct work *w, struct bdf vf, const char *nic,
                                unsigned index);

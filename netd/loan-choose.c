@@ -191,6 +191,7 @@ static int already(struct work *w, const struct ledger_fn *f)
 static int take(struct work *w, struct loan *l, size_t i)
 {
 	struct pol_lend_vf *v = &l->lending.vf[i];
+	const struct tenancy_words by = { l->r.policy, l->pool };
 	struct tenancy_next next = { .tenant = NULL };
 	int e = loan_resolve(w, l, l->pool->fn[i]);
 
@@ -203,7 +204,7 @@ static int take(struct work *w, struct loan *l, size_t i)
 	l->vf = loan_wanted(l)->bdf;
 	next.seen = l->r.seen;
 	next.stated = loan_wanted(l)->set | w->req.attr.set;
-	e = tenancy_clean(w, &l->r.m, l->pool, l->vf, &next);
+	e = tenancy_clean(w, &l->r.m, &by, l->vf, &next);
 	l->scrubbed = e > 0;
 	if (e != -EUCLEAN)
 		return MIN(e, 0);

@@ -38,8 +38,8 @@ static void loan_clear(struct loan *l)
 
 /* ---- give ---------------------------------------------------------------- */
 
-/* What he leaves out is as the policy's overrides have it; what is of the
- * switch is not his. */
+/* What he leaves out is as the policy's overrides have it, and so is its place
+ * at the switch. */
 void loan_merge(struct pol_vf *to, const struct pol_vf *attr)
 {
 	if (attr->set & POL_HAS_MAC)
@@ -62,7 +62,8 @@ void loan_merge(struct pol_vf *to, const struct pol_vf *attr)
 	if (attr->set & POL_HAS_LINK_STATE)
 		to->link_state = attr->link_state;
 	to->set |= attr->set;
-	to->set &= POL_HAS_DRIVER | POL_HAS_OVERRIDE | POL_HAS_KNOBS;
+	to->set &= POL_HAS_DRIVER | POL_HAS_OVERRIDE | POL_HAS_KNOBS |
+	           POL_HAS_PORT | POL_HAS_PORT_VLAN | POL_HAS_GROUP;
 }
 
 static int record(struct work *w, const struct loan *l)
@@ -189,6 +190,7 @@ static void name_connection(struct work *w, const struct loan *l,
 
 static int give(struct work *w, struct loan *l)
 {
+	const struct tenancy_words by = { l->r.policy, l->pool };
 	uint64_t generation = 0;
 	struct diag said;
 	int e = tenancy_give(w, l->vf,
@@ -204,7 +206,7 @@ static int give(struct work *w, struct loan *l)
 	if (!e)
 		return 0;
 	said = w->diag;
-	(void)!tenancy_end(w, &l->r.m, l->pool, l->vf);
+	(void)!tenancy_end(w, &l->r.m, &by, l->vf);
 	w->diag = said;
 	return e;
 }
@@ -312,6 +314,7 @@ static int settle_spare(struct work *w, struct loan *l)
 static int clean_up(struct work *w, const struct ledger_loan *was, struct bdf b)
 {
 	_cleanup_free_ struct loan *l = calloc(1, sizeof(*l));
+	struct tenancy_words by;
 	int e = l ? 0 : -ENOMEM;
 
 	if (!e)
@@ -325,7 +328,8 @@ static int clean_up(struct work *w, const struct ledger_loan *was, struct bdf b)
 	    has_pool(l->r.policy, was->pool))
 		l->pool = loan_find_pool(w, l->r.policy, was->pool);
 	w->diag = (struct diag){ 0 };
-	e = tenancy_end(w, &l->r.m, l->pool, b);
+	by = (struct tenancy_words){ l->r.policy, l->pool };
+	e = tenancy_end(w, &l->r.m, &by, b);
 	if (!e && l->pool)
 		e = settle_spare(w, l);
 	loan_clear(l);

@@ -14,7 +14,10 @@
  *   verify                 read anew, compared
  *
  * What the driver does not report cannot be proved and is not claimed: it is
- * not among what is zeroed.
+ * not among what is zeroed. In switchdev mode a VF's network is that of its
+ * representor, which leaves the bridge that it is in; but where the policy puts
+ * none into bridges, somebody else does, and nothing is claimed of that. Nor of
+ * its rate group, which `overrides` say of the VF, whoever has it.
  */
 
 #include <stdio.h>
@@ -29,6 +32,7 @@ struct scrub {
 	struct bdf vf;
 	struct ledger_scrub *ret;
 	struct scrub_seen *seen;
+	uint32_t knobs;
 	struct diag d;
 };
 
@@ -72,11 +76,13 @@ static int failed(struct scrub *s, int err)
 	return err;
 }
 
-/* The VF, its PF, and who uses it: nothing else is set, and what it costs to
- * ask for more, a tenant waits for. */
+/* The VF, its PF, who uses it, and its representor where that is set, too: what
+ * it costs to ask for more, a tenant waits for. */
 static int look(struct scrub *s, struct pol_state **ret)
 {
-	static const struct observing what = { .parts = SEE_ANSWERS };
+	const bool port = s->knobs & POL_HAS_PORT;
+	const struct observing what = { .parts = SEE_ANSWERS |
+		                                 (port ? SEE_SWITCH : 0u) };
 
 	return s->ops->apply->observe(s->ctx, &what, ret, &s->d);
 }
@@ -137,11 +143,11 @@ static int reset(struct scrub *s, bool exact)
 	return r;
 }
 
-static struct one zeroed(const struct one *now)
+static struct one zeroed(const struct one *now, uint32_t knobs)
 {
 	struct one o = *now;
 
-	o.vf.set &= POL_HAS_KNOBS;
+	o.vf.set &= knobs;
 	memset(o.vf.mac, 0, sizeof(o.vf.mac));
 	o.vf.vlan = 0;
 	o.vf.qos = 0;
@@ -153,7 +159,15 @@ static struct one zeroed(const struct one *now)
 	o.vf.rate_max = 0;
 	o.vf.link_state = POL_LINK_AUTO;
 	o.vf.label[0] = '\0';
+	o.vf.port = (struct pol_port){ .up = now->vf.port.up };
 	return o;
+}
+
+/* One that has just joined its bridge has none. */
+static bool has_own_vlans(const struct pol_vf *v)
+{
+	return v->set & POL_HAS_PORT_VLAN &&
+	       (v->port.pvid != 1 || v->port.n_tagged);
 }
 
 bool scrub_traces(const struct pol_state *seen, struct bdf vf, uint32_t knobs,
@@ -171,8 +185,10 @@ bool scrub_traces(const struct pol_state *seen, struct bdf vf, uint32_t knobs,
 	    memcmp(now.vf.mac, none, 6) != 0 &&
 	    memcmp(now.vf.mac, last->mac, 6) != 0)
 		return true;
-	want = zeroed(&now);
-	want.vf.set &= knobs & ~(uint32_t)POL_HAS_MAC;
+	/* A bridge that is stated without VLANs leaves those of its port. */
+	if (knobs & POL_HAS_PORT_VLAN && has_own_vlans(&now.vf))
+		knobs |= POL_HAS_PORT;
+	want = zeroed(&now, knobs & ~(uint32_t)POL_HAS_MAC);
 	found = pol_plan(one_state(&want), seen, &plan, &d) != 0 || plan->n;
 	pol_plan_free(plan);
 	return found;
@@ -221,7 +237,7 @@ static int zero_mac(struct scrub *s, const struct one *now, struct one *o)
 
 static int zero(struct scrub *s, const struct one *now)
 {
-	struct one o = zeroed(now);
+	struct one o = zeroed(now, s->knobs);
 	int r;
 
 	o.vf.set &= ~(uint32_t)POL_HAS_MAC;
@@ -250,7 +266,7 @@ static int verify(struct scrub *s, const struct one *before)
 {
 	static const uint8_t none[6];
 	struct pol_plan *plan = NULL;
-	struct one want = zeroed(before), now;
+	struct one want = zeroed(before, s->knobs), now;
 	struct pol_state *seen = NULL;
 	uint8_t nobodys[6];
 	char text[DIAG_LINE];
@@ -265,7 +281,7 @@ static int verify(struct scrub *s, const struct one *before)
 		s->ret->has_mac = now.vf.set & POL_HAS_MAC;
 		memcpy(s->ret->mac, now.vf.mac, sizeof(s->ret->mac));
 	}
-	if (!r && before->vf.set & POL_HAS_KNOBS & ~now.vf.set)
+	if (!r && before->vf.set & s->knobs & ~now.vf.set)
 		r = not_proved(s, "its driver reports nothing of it any more");
 	nobodys_mac(before, nobodys);
 	if (!r && before->vf.set & POL_HAS_MAC &&
@@ -287,8 +303,9 @@ static int verify(struct scrub *s, const struct one *before)
 	return r;
 }
 
-static int all_steps(struct scrub *s, unsigned steps, bool exact)
+static int all_steps(struct scrub *s, const struct scrub_how *how)
 {
+	const unsigned steps = how->steps;
 	struct pol_state *seen = NULL;
 	struct one now;
 	int r = look(s, &seen);
@@ -304,7 +321,7 @@ static int all_steps(struct scrub *s, unsigned steps, bool exact)
 	if (!r && steps)
 		r = unbind(s, &now);
 	if (!r && steps & POL_SCRUB_RESET)
-		r = reset(s, exact);
+		r = reset(s, how->exact);
 	if (!r && steps & POL_SCRUB_ZERO)
 		r = zero(s, &now);
 	if (!r && steps & POL_SCRUB_VERIFY)
@@ -328,16 +345,22 @@ static void end(struct scrub *s, int r)
 }
 
 void scrub_function(const struct scrub_ops *ops, void *ctx, struct bdf vf,
-                    unsigned steps, bool exact, struct ledger_scrub *ret,
+                    const struct scrub_how *how, struct ledger_scrub *ret,
                     struct scrub_seen *ret_seen)
 {
 	struct scrub s = {
-		.ops = ops, .ctx = ctx, .vf = vf, .ret = ret, .seen = ret_seen
+		.ops = ops,
+		.ctx = ctx,
+		.vf = vf,
+		.ret = ret,
+		.seen = ret_seen,
+		.knobs = POL_HAS_KNOBS |
+		         (how->port ? (uint32_t)POL_HAS_PORT : 0u),
 	};
 
 	begin(ret);
 	*ret_seen = (struct scrub_seen){ .index = -1 };
-	end(&s, all_steps(&s, steps, exact));
+	end(&s, all_steps(&s, how));
 }
 
 void scrub_whole(const struct scrub_ops *ops, void *ctx, struct bdf b,

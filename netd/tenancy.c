@@ -98,17 +98,50 @@ static bool is_there(const struct work *w, struct bdf b)
 	return !sriov_fn_look(w->env->root_fd, b, &f);
 }
 
+static bool puts_port(const struct pol_nic *n, bool overlay)
+{
+	return n->switchdev.given == POL_GIVEN && n->switchdev.v &&
+	       (*n->bridge.name || overlay);
+}
+
+/* Does the policy put representors of these VFs into bridges? Those of others,
+ * who do it by hand, are theirs. */
+static bool puts_ports(const struct tenancy_words *by)
+{
+	const struct pol_policy *p = by->policy;
+	bool overlay = false, any = false;
+
+	for (size_t i = 0; p && i < p->n_networks; i++)
+		overlay |= p->network[i].overlay.id != 0;
+	if (p && by->pool)
+		for (size_t i = 0; i < by->pool->n_fn; i++)
+			any |= puts_port(&p->nic[by->pool->fn[i].nic], overlay);
+	else if (p)
+		for (size_t i = 0; i < p->n_nics; i++)
+			any |= puts_port(&p->nic[i], overlay);
+	return any;
+}
+
+static struct scrub_how how_of(const struct tenancy_words *by)
+{
+	const struct pol_pool *pool = by->pool;
+
+	return (struct scrub_how){
+		.steps = pool ? pol_pool_scrub(pool) : POL_SCRUB_ALL,
+		.exact = pool && pool->scrub_given != POL_ABSENT,
+		.port = puts_ports(by),
+	};
+}
+
 /* Into `f`; the caller writes. */
 static void scrub_entry(struct work *w, struct machine *m,
-                        const struct pol_pool *pool, struct ledger_fn *f)
+                        const struct scrub_how *how, struct ledger_fn *f)
 {
-	unsigned steps = pool ? pol_pool_scrub(pool) : POL_SCRUB_ALL;
-	bool exact = pool && pool->scrub_given != POL_ABSENT;
 	struct scrub_seen seen = { .index = -1 };
 
 	if (is_vf(w, f->bdf))
-		scrub_function(&machine_scrub, m, f->bdf, steps, exact,
-		               &f->scrub, &seen);
+		scrub_function(&machine_scrub, m, f->bdf, how, &f->scrub,
+		               &seen);
 	else
 		scrub_whole(&machine_scrub, m, f->bdf, &f->scrub);
 	f->scrub.generation = f->generation;
@@ -142,19 +175,22 @@ static int lent(struct work *w, const struct ledger_fn *f)
 }
 
 /* `f` NULL: nobody has had it. */
-static bool is_to_scrub(const struct ledger_fn *f, struct bdf vf,
-                        const struct tenancy_next *next)
+static bool is_to_scrub(const struct scrub_how *how, const struct ledger_fn *f,
+                        struct bdf vf, const struct tenancy_next *next)
 {
-	const uint32_t knobs = POL_HAS_KNOBS & ~next->stated;
+	uint32_t knobs = POL_HAS_KNOBS;
 
+	if (how->port)
+		knobs |= POL_HAS_PORT | POL_HAS_PORT_VLAN;
 	if (f && f->state != LEDGER_CLEAN)
 		return f->state == LEDGER_GIVEN;
 	if (next->tenant && (!f || !strcmp(f->tenant, next->tenant)))
 		return false;
-	return scrub_traces(next->seen, vf, knobs, f ? &f->scrub : NULL);
+	return scrub_traces(next->seen, vf, knobs & ~next->stated,
+	                    f ? &f->scrub : NULL);
 }
 
-static int clean(struct work *w, struct machine *m, const struct pol_pool *pool,
+static int clean(struct work *w, struct machine *m, const struct scrub_how *how,
                  struct ledger *l, struct bdf vf,
                  const struct tenancy_next *next)
 {
@@ -163,13 +199,13 @@ static int clean(struct work *w, struct machine *m, const struct pol_pool *pool,
 
 	if (f && *f->loan.holder)
 		return lent(w, f);
-	if (!is_to_scrub(f, vf, next))
+	if (!is_to_scrub(how, f, vf, next))
 		return f && f->state == LEDGER_QUARANTINED ? quarantined(w, f)
 		                                           : 0;
 	f = ledger_get(l, vf);
 	if (!f)
 		return no_room(w);
-	scrub_entry(w, m, pool, f);
+	scrub_entry(w, m, how, f);
 	r = ledger_write(w->env, l, &w->diag);
 	if (!r && f->state == LEDGER_QUARANTINED)
 		r = quarantined(w, f);
@@ -177,15 +213,16 @@ static int clean(struct work *w, struct machine *m, const struct pol_pool *pool,
 }
 
 int tenancy_clean(struct work *w, struct machine *m,
-                  const struct pol_pool *pool, struct bdf vf,
+                  const struct tenancy_words *by, struct bdf vf,
                   const struct tenancy_next *next)
 {
+	const struct scrub_how how = how_of(by);
 	_cleanup_close_ int lock = -1;
 	struct ledger l = { 0 };
 	int r = tenancy_open(w, &lock, &l);
 
 	if (!r)
-		r = clean(w, m, pool, &l, vf, next);
+		r = clean(w, m, &how, &l, vf, next);
 	ledger_free(&l);
 	return r;
 }
@@ -247,9 +284,10 @@ int tenancy_moved(struct work *w, struct bdf vf, const char *nic,
 	return r;
 }
 
-int tenancy_end(struct work *w, struct machine *m, const struct pol_pool *pool,
-                struct bdf vf)
+int tenancy_end(struct work *w, struct machine *m,
+                const struct tenancy_words *by, struct bdf vf)
 {
+	const struct scrub_how how = how_of(by);
 	_cleanup_close_ int lock = -1;
 	struct ledger l = { 0 };
 	struct ledger_fn *f;
@@ -258,7 +296,7 @@ int tenancy_end(struct work *w, struct machine *m, const struct pol_pool *pool,
 	f = r ? NULL : ledger_find(&l, vf);
 	/* One that went away is looked at when it is there again. */
 	if (f && f->state == LEDGER_GIVEN && is_there(w, vf)) {
-		scrub_entry(w, m, pool, f);
+		scrub_entry(w, m, &how, f);
 		w->diag = (struct diag){ 0 };
 		r = ledger_write(w->env, &l, &w->diag);
 	}
@@ -312,8 +350,25 @@ static int check_scrub(struct work *w, struct bdf b)
 	return r > 0 ? in_use(w, h.comm) : r;
 }
 
+/* By the policy's words, where there is one. */
+static struct scrub_how how_by_hand(struct work *w)
+{
+	struct tenancy_words by = { NULL, NULL };
+	struct pol_policy *p = NULL;
+	struct scrub_how how;
+
+	if (!policy_applied(w->env, &p, &w->errs, &w->diag))
+		by.policy = p;
+	w->diag = (struct diag){ 0 };
+	w->errs.n = 0;
+	how = how_of(&by);
+	pol_free(p);
+	return how;
+}
+
 static int scrub_now(struct work *w, struct bdf b)
 {
+	const struct scrub_how how = how_by_hand(w);
 	_cleanup_close_ int lock = -1;
 	struct machine m = { 0 };
 	struct ledger l = { 0 };
@@ -327,7 +382,7 @@ static int scrub_now(struct work *w, struct bdf b)
 		r = f ? machine_open(w->env, &m, &w->diag) : -ENOMEM;
 	if (!r) {
 		f->hold = false; /* it was waited for this */
-		scrub_entry(w, &m, NULL, f);
+		scrub_entry(w, &m, &how, f);
 		r = ledger_write(w->env, &l, &w->diag);
 	}
 	if (!r && f->state == LEDGER_QUARANTINED)

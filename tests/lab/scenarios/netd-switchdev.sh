@@ -139,4 +139,29 @@ step "the plan's commands, typed, give what apply gave"
 by_hand "$POLICY" "$SIM_NAMES"
 picture >"$LAB_LOG/typed"
 diff "$LAB_LOG/applied" "$LAB_LOG/typed" || fail "it is not the same"
+
+step "a guest's VLAN at the bridge is not for who borrows its VF next"
+sed 's/name: c, pool: sim, network: plain/name: c, pool: sim, network: tenant/' "$POLICY" >"$LAB_LOG/guest.yaml"
+sed '/name: c, pool: sim/d' "$POLICY" >"$LAB_LOG/no-guest.yaml"
+master() { ip -j link show dev "$(rep 2)" | jq -r '.[0].master // "none"'; }
+apply "$LAB_LOG/guest.yaml"
+equal "VLANs of VF 2" "$(vlans "$(rep 2)")" "100:u"
+apply "$LAB_LOG/no-guest.yaml"
+equal "left as they are" "$(vlans "$(rep 2)")" "100:u"
+"$FAIRLEAD" -j lease sim --hold job >"$LAB_LOG/loan" || fail "$(cat "$LAB_LOG/loan")"
+equal "VF" "$(jq -r .device.vf "$LAB_LOG/loan")" 2
+equal "bridge" "$(master)" none
+equal "proved" "$("$FAIRLEAD" -j status | jq -r '.functions[] | select(.loan.holder == "job") | .scrub.proved')" true
+ip link set dev "$(rep 2)" master br-fast
+equal "released" "$("$FAIRLEAD" -j release job | jq -r '"\(.released) \(.state)"')" "true clean"
+equal "out of what it was put into meanwhile" "$(master)" none
+
+step "a borrower's VF is where its override says"
+sed 's/{ id: 1, rate-group: silver }/&\n      - { id: 2, vlan: { id: 200 }, rate-group: silver }/' "$LAB_LOG/no-guest.yaml" >"$LAB_LOG/override.yaml"
+apply "$LAB_LOG/override.yaml"
+equal "VLANs of VF 2" "$(vlans "$(rep 2)")" "200:u"
+"$FAIRLEAD" -j lease sim --hold job >"$LAB_LOG/loan" || fail "$(cat "$LAB_LOG/loan")"
+equal "lent" "$(master) $(vlans "$(rep 2)") $(parent 2)" "br-fast 200:u silver"
+equal "released" "$("$FAIRLEAD" -j release job | jq -r '"\(.released) \(.state)"')" "true clean"
+equal "as the policy has it" "$(master) $(vlans "$(rep 2)") $(parent 2)" "br-fast 200:u silver"
 netd_stop

@@ -254,7 +254,7 @@ static void test_file(void **state)
 
 static struct {
 	int reset_errno, resets;
-	bool keeps_trust, fallback_mac, refuses_zero, keeps_mac;
+	bool keeps_trust, fallback_mac, refuses_zero, keeps_mac, keeps_port;
 } machine;
 
 static int reset(void *ctx, struct bdf b, struct diag *d)
@@ -275,6 +275,10 @@ static int act(void *ctx, const struct pol_action *a, struct diag *d)
 	struct sim *s = ctx;
 
 	if (a->op == POL_OP_VF_TRUST && machine.keeps_trust)
+		return 0;
+	if (a->op == POL_OP_PORT && !machine.keeps_port)
+		s->vf[a->vf].port = a->port;
+	if (a->op == POL_OP_PORT)
 		return 0;
 	if (a->op == POL_OP_VF_MAC &&
 	    (machine.keeps_mac ||
@@ -332,7 +336,7 @@ static struct sim *used_machine(void)
 
 static struct scrub_seen told; /* of the last scrub */
 
-static struct ledger_scrub scrub(struct sim *s, unsigned steps, bool exact)
+static struct ledger_scrub scrub_as(struct sim *s, const struct scrub_how *how)
 {
 	struct apply_ops ops = sim_ops;
 	struct scrub_ops so = { .apply = &ops, .reset = reset };
@@ -340,8 +344,15 @@ static struct ledger_scrub scrub(struct sim *s, unsigned steps, bool exact)
 
 	for (size_t i = 0; i < POL_OP_MAX; i++)
 		ops.act[i] = act;
-	scrub_function(&so, s, vf1, steps, exact, &ret, &told);
+	scrub_function(&so, s, vf1, how, &ret, &told);
 	return ret;
+}
+
+static struct ledger_scrub scrub(struct sim *s, unsigned steps, bool exact)
+{
+	const struct scrub_how how = { .steps = steps, .exact = exact };
+
+	return scrub_as(s, &how);
 }
 
 static void test_scrub(void **state)
@@ -374,6 +385,37 @@ static void test_scrub(void **state)
 	r = scrub(s, POL_SCRUB_ALL, true);
 	assert_true(r.proved);
 	assert_int_equal(s->n, 0);
+	sim_free(s);
+}
+
+/* In switchdev mode: out of the bridge, and read back. */
+static void test_scrub_port(void **state)
+{
+	const struct scrub_how how = { .steps = POL_SCRUB_ALL, .port = true };
+	struct sim *s = used_machine();
+	struct pol_vf *v = &s->vf[1];
+	struct ledger_scrub r;
+
+	(void)state;
+	v->set |= POL_HAS_PORT | POL_HAS_PORT_VLAN | POL_HAS_GROUP;
+	v->port = (struct pol_port){ .bridge = "br", .pvid = 100, .up = true };
+	strcpy(v->rate_group, "gold");
+	/* Others' bridges are not looked at. */
+	assert_true(scrub(s, POL_SCRUB_ALL, true).proved);
+	assert_string_equal(v->port.bridge, "br");
+	assert_int_equal(s->asked, SEE_ANSWERS);
+	r = scrub_as(s, &how);
+	assert_true(r.proved);
+	assert_int_equal(r.done, POL_SCRUB_ALL);
+	assert_string_equal(v->port.bridge, "");
+	assert_true(v->port.up);
+	assert_string_equal(v->rate_group, "gold");
+	assert_int_equal(s->asked, SEE_ANSWERS | SEE_SWITCH);
+	strcpy(v->port.bridge, "br");
+	machine.keeps_port = true;
+	r = scrub_as(s, &how);
+	assert_false(r.proved);
+	assert_false(r.done & POL_SCRUB_VERIFY);
 	sim_free(s);
 }
 
@@ -410,6 +452,27 @@ static void test_traces(void **state)
 	assert_true(traces(s, POL_HAS_KNOBS, &r));
 	assert_false(traces(s, POL_HAS_KNOBS, &unknown));
 	assert_false(traces(s, rates, &r));
+	sim_free(s);
+}
+
+/* A bridge that is stated is one, in the VLANs of one that joins. */
+static void test_port_traces(void **state)
+{
+	struct sim *s = used_machine();
+	struct pol_vf *v = &s->vf[1];
+
+	(void)state;
+	v->set |= POL_HAS_PORT | POL_HAS_PORT_VLAN;
+	v->port = (struct pol_port){ .bridge = "br", .pvid = 100, .up = true };
+	assert_false(traces(s, 0, NULL));
+	assert_true(traces(s, POL_HAS_PORT, NULL));
+	assert_true(traces(s, POL_HAS_PORT_VLAN, NULL));
+	v->port.pvid = 1;
+	assert_false(traces(s, POL_HAS_PORT_VLAN, NULL));
+	assert_true(traces(s, POL_HAS_PORT | POL_HAS_PORT_VLAN, NULL));
+	v->port.bridge[0] = '\0';
+	v->port.pvid = 0;
+	assert_false(traces(s, POL_HAS_PORT | POL_HAS_PORT_VLAN, NULL));
 	sim_free(s);
 }
 
@@ -500,7 +563,9 @@ int main(void)
 		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_file),
 		cmocka_unit_test(test_scrub),
+		cmocka_unit_test(test_scrub_port),
 		cmocka_unit_test(test_traces),
+		cmocka_unit_test(test_port_traces),
 		cmocka_unit_test(test_scrub_host),
 		cmocka_unit_test(test_scrub_lies),
 		cmocka_unit_test(test_scrub_mac),
