@@ -175,7 +175,7 @@ static int visit(const char *name, void *arg)
 	r = sysfs_attr_u64(e->dir, path, &total);
 	/* No PF, or one that has just gone. What cannot be read may be one:
 	 * it must not pass for gone, or nobody puts it back. */
-	if (r == -ENOENT || r == -ENODEV || r == -EINVAL)
+	if (r == -ENOENT || (r == -ENODEV && !sysfs_exists(e->dir, path)))
 		return 0;
 	return r || !total ? MIN(r, 0) : e->fn(b, e->arg);
 }

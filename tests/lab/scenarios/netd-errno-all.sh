@@ -13,9 +13,9 @@
 FAULT_SET=fail CONVERGE=25 # every so many refusals the whole way is gone
 
 # What the kernel may say to it, in turns: numbers of asm-generic/errno*.h.
-declare -A ERRNOS=([openat]="5 12 24 13" [read]=5 [pread64]=5 [write]="16 5 22 28" [pwrite64]="28 5 122" [fsync]="5 28"
+declare -A ERRNOS=([openat]="5 12 24 13" [read]="5 19" [pread64]=5 [write]="16 5 22 28" [pwrite64]="28 5 122" [fsync]="5 28"
 	[renameat]="5 28" [unlinkat]="5 13" [mkdirat]="28 5" [readlink]="5 12" [readlinkat]="5 12" [newfstatat]="5 13"
-	[access]="5 13" [faccessat]="5 13" [faccessat2]="5 13" [getdents64]="5 12" [flock]="37 4" [ioctl]="19 12"
+	[access]="5 13" [faccessat]="5 13" [faccessat2]="5 13" [getdents64]="5 12 19" [flock]="37 4" [ioctl]="19 12"
 	[socket]="24 105" [bind]="12 98" [setsockopt]="12 92" [sendto]="105 12" [sendmsg]="105 12" [recvfrom]="105 12"
 	[recvmsg]="105 12" [memfd_create]="24 12" [mmap]=12 [pidfd_open]="24 12" [poll]="4 12" [clone]="11 12"
 	[clone3]="11 12" [fork]="11 12" [vfork]="11 12" [rename]="5 28" [unlink]="5 13" [mkdir]="28 5" [renameat2]="5 28")

@@ -158,6 +158,16 @@ static void test_walk(void **state)
 	assert_int_equal(sriov_pf_of(t->root_fd, bdf_of(PF), &b), -ENOENT);
 }
 
+/* One whose file tells nothing may be a PF: it does not pass for gone. */
+static void test_walk_unread(void **state)
+{
+	struct tree *t = *state;
+	unsigned n = 0;
+
+	tree_put(t, "", "sys/bus/pci/devices/" PF "/sriov_totalvfs");
+	assert_int_equal(sriov_each_pf(t->root_fd, count, &n), -EINVAL);
+}
+
 static void test_cdev(void **state)
 {
 	struct tree *t = *state;
@@ -306,13 +316,21 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, tree_teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_function),       T(test_pf),
-		T(test_resets),         T(test_no_pf),
-		T(test_pf_between),     T(test_walk),
-		T(test_cdev),           T(test_holder_by_group),
-		T(test_holder_by_cdev), T(test_holder_by_lost_mount),
-		T(test_holder_ended),   T(test_root_port),
-		T(test_node),           T(test_describe),
+		T(test_function),
+		T(test_pf),
+		T(test_resets),
+		T(test_no_pf),
+		T(test_pf_between),
+		T(test_walk),
+		T(test_walk_unread),
+		T(test_cdev),
+		T(test_holder_by_group),
+		T(test_holder_by_cdev),
+		T(test_holder_by_lost_mount),
+		T(test_holder_ended),
+		T(test_root_port),
+		T(test_node),
+		T(test_describe),
 		T(test_autoprobe),
 	};
 
