@@ -236,9 +236,16 @@ static int copy_overs(struct pol_state *to, const struct pol_state *from,
 	to->over = calloc(from->n_overs, sizeof(*to->over));
 	if (!to->over)
 		return -ENOMEM;
-	for (size_t i = 0; i < from->n_overs; i++)
-		if (state_over(keep, from->over[i].o.bridge))
-			to->over[to->n_overs++] = from->over[i];
+	for (size_t i = 0; i < from->n_overs; i++) {
+		const struct pol_over *over = &from->over[i];
+
+		if (!state_over(keep, over->o.bridge))
+			continue;
+		to->over[to->n_overs] = *over;
+		/* A tunnel without its bridge is nothing to put back. */
+		to->over[to->n_overs++].there &=
+			over->o.ovs || over->bare || over->o.id;
+	}
 	return 0;
 }
 

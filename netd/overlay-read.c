@@ -154,26 +154,39 @@ int overlay_remotes_read(struct rtnl *r, int ifindex, struct pol_overlay *o)
 /* ---- what else is in the bridge ------------------------------------------ */
 
 struct ports {
-	int bridge, but;
+	int bridge;
+	const char *but;
 	const struct pol_state *seen; /* whose ports are not looked for */
-	char name[POL_IFNAME];
+	char name[POL_IFNAME], stray[POL_IFNAME];
 };
 
 static int decode_port(struct nlmsghdr *h, void *arg)
 {
-	const struct ifinfomsg *i = nlmsg_data(h);
+	struct overlay_link l = { 0 };
 	struct ports *p = arg;
-	struct nlattr *master, *name;
+	struct nlattr *name;
 
-	if (h->nlmsg_type != RTM_NEWLINK ||
-	    h->nlmsg_len < NLMSG_HDRLEN + sizeof(*i) || i->ifi_index == p->but)
+	if (overlay_link_decode(h, &l))
 		return 0;
-	master = nlmsg_find_attr(h, sizeof(*i), IFLA_MASTER);
-	name = nlmsg_find_attr(h, sizeof(*i), IFLA_IFNAME);
-	if (master && name && (int)nla_get_u32(master) == p->bridge &&
-	    !switch_has_port(p->seen, nla_get_string(name)))
+	name = nlmsg_find_attr(h, sizeof(struct ifinfomsg), IFLA_IFNAME);
+	if (!name || !l.master || l.master != p->bridge ||
+	    !strcmp(nla_get_string(name), p->but))
+		return 0;
+	if (l.ours && l.vxlan)
+		nla_strlcpy(p->stray, name, sizeof(p->stray));
+	else if (!p->seen || !switch_has_port(p->seen, nla_get_string(name)))
 		nla_strlcpy(p->name, name, sizeof(p->name));
 	return 0;
+}
+
+int overlay_stray(struct rtnl *r, int bridge, const char *but,
+                  char ret[static POL_IFNAME])
+{
+	struct ports ports = { .bridge = bridge, .but = but };
+	int e = rtnl_each_link(r, decode_port, &ports, NULL);
+
+	memcpy(ret, ports.stray, sizeof(ports.stray));
+	return e;
 }
 
 /* ---- what it goes over --------------------------------------------------- */
@@ -216,8 +229,8 @@ static int failed(struct diag *d, int err, const char *name)
 	return err;
 }
 
-int overlay_tunnel_see(struct rtnl *r, const struct overlay_link *bridge,
-                       const struct overlay_link *vx, struct pol_over *s)
+static int see_tunnel(struct rtnl *r, const struct overlay_link *bridge,
+                      const struct overlay_link *vx, struct pol_over *s)
 {
 	struct rtnl_port port = { 0 };
 	int e = overlay_remotes_read(r, vx->ifindex, &s->o);
@@ -229,15 +242,42 @@ int overlay_tunnel_see(struct rtnl *r, const struct overlay_link *bridge,
 	s->o.port = vx->o.port;
 	s->o.learning = vx->o.learning;
 	s->o.dev_down = !vx->up;
-	s->o.bridge_down = !bridge->up;
 	if (!vx->lower || !if_indextoname((unsigned)vx->lower, s->o.device))
 		s->o.device[0] = '\0';
 	if (!e && bridge->filtering)
 		e = rtnl_port_read(r, s->o.dev, &port);
 	s->o.vlan = port.untagged;
-	if (vx->master != bridge->ifindex)
-		s->o.id = 0; /* then nothing of it is as wanted */
 	return e;
+}
+
+int overlay_bridge_see(struct rtnl *r, const struct overlay_link *bridge,
+                       const struct overlay_link *vx, struct pol_over *s)
+{
+	s->o.bridge_down = !bridge->up;
+	s->bare = !vx->ifindex || vx->master != bridge->ifindex;
+	if (!s->bare)
+		return see_tunnel(r, bridge, vx, s);
+	/* It filters for a network that has a VLAN. */
+	s->o.vlan = bridge->filtering;
+	return 0;
+}
+
+/* One of another id before that which is looked for. */
+static int observe_bridge(struct rtnl *r, const struct pol_state *seen,
+                          const struct overlay_link *bridge,
+                          struct overlay_link *vx, struct pol_over *s)
+{
+	struct ports ports = { .bridge = bridge->ifindex,
+		               .but = s->o.dev,
+		               .seen = seen };
+	int e = rtnl_each_link(r, decode_port, &ports, NULL);
+
+	memcpy(s->ports, ports.name, sizeof(s->ports));
+	if (!e && *ports.stray) {
+		memcpy(s->o.dev, ports.stray, sizeof(s->o.dev));
+		e = overlay_link_read(r, s->o.dev, vx);
+	}
+	return e ? e : overlay_bridge_see(r, bridge, vx, s);
 }
 
 static int observe_one(struct rtnl *r, const struct pol_state *seen,
@@ -245,7 +285,6 @@ static int observe_one(struct rtnl *r, const struct pol_state *seen,
                        struct diag *d)
 {
 	struct overlay_link bridge, vx, outer;
-	struct ports ports = { 0 };
 	int e, e2;
 
 	snprintf(s->o.dev, sizeof(s->o.dev), "%s", w->o.dev);
@@ -264,13 +303,7 @@ static int observe_one(struct rtnl *r, const struct pol_state *seen,
 	s->there = !*s->foreign && (!e || !e2);
 	if (*s->foreign || e)
 		return 0;
-	ports = (struct ports){ .bridge = bridge.ifindex,
-		                .but = vx.ifindex,
-		                .seen = seen };
-	e = rtnl_each_link(r, decode_port, &ports, NULL);
-	memcpy(s->ports, ports.name, sizeof(s->ports));
-	if (!e && !e2)
-		e = overlay_tunnel_see(r, &bridge, &vx, s);
+	e = observe_bridge(r, seen, &bridge, &vx, s);
 	return e ? failed(d, e, w->o.bridge) : 0;
 }
 

@@ -139,6 +139,21 @@ static int make_bridge(struct rtnl *r, const struct pol_overlay *o,
 	return rtnl_bridge_filtering(r, o->bridge, o->vlan != 0, words);
 }
 
+/* Of other ids, or, for a bridge that is to have none, all. */
+static int drop_strays(struct rtnl *r, const char *bridge, const char *but,
+                       char words[static RTNL_WORDS])
+{
+	char name[POL_IFNAME];
+	int e;
+
+	do {
+		e = overlay_stray(r, (int)if_nametoindex(bridge), but, name);
+		if (!e && *name)
+			e = rtnl_remove_link(r, name, words);
+	} while (!e && *name);
+	return e;
+}
+
 static int make_tunnel(struct rtnl *r, const struct pol_overlay *o,
                        char words[static RTNL_WORDS])
 {
@@ -204,6 +219,8 @@ static int make(struct rtnl *r, const struct pol_overlay *o, struct diag *d)
 	struct rtnl_bridge bridge = { 0 };
 	int e = make_bridge(r, o, words);
 
+	if (!e)
+		e = drop_strays(r, o->bridge, o->dev, words);
 	if (e)
 		return refused("make bridge", o->bridge, e, words, d);
 	e = make_tunnel(r, o, words);
@@ -229,9 +246,30 @@ static int make(struct rtnl *r, const struct pol_overlay *o, struct diag *d)
 	return e ? refused("bring up", o->bridge, e, words, d) : 0;
 }
 
+static int make_bare(struct rtnl *r, const struct pol_overlay *o,
+                     struct diag *d)
+{
+	char words[RTNL_WORDS] = "";
+	int e = make_bridge(r, o, words);
+
+	if (!e)
+		e = drop_strays(r, o->bridge, "", words);
+	if (!e)
+		e = set_up(r, o->bridge, !o->bridge_down, words);
+	return e ? refused("leave without a tunnel", o->bridge, e, words, d)
+	         : 0;
+}
+
 int overlay_make(struct rtnl *r, const struct pol_over *over, struct diag *d)
 {
-	return make(r, &over->o, d);
+	return over->bare ? make_bare(r, &over->o, d) : make(r, &over->o, d);
+}
+
+/* A tunnel may be another bridge's by now. */
+static bool is_its(const struct overlay_link *l, const char *bridge)
+{
+	return l->ours &&
+	       (!l->master || l->master == (int)if_nametoindex(bridge));
 }
 
 int overlay_remove(struct rtnl *r, const struct pol_over *over, struct diag *d)
@@ -239,11 +277,13 @@ int overlay_remove(struct rtnl *r, const struct pol_over *over, struct diag *d)
 	char words[RTNL_WORDS] = "";
 	const char *const name[] = { over->o.dev, over->o.bridge };
 	struct overlay_link l;
+	int e = drop_strays(r, over->o.bridge, over->o.dev, words);
 
+	if (e && e != -ENODEV)
+		return refused("remove", over->o.bridge, e, words, d);
 	for (size_t i = 0; i < ARRAY_SIZE(name); i++) {
-		int e = overlay_link_read(r, name[i], &l);
-
-		if (!e && l.ours)
+		e = overlay_link_read(r, name[i], &l);
+		if (!e && is_its(&l, over->o.bridge))
 			e = rtnl_remove_link(r, name[i], words);
 		if (e && e != -ENODEV)
 			return refused("remove", name[i], e, words, d);

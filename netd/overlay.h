@@ -16,6 +16,8 @@
  * (addrgenmode none); VXLAN into the bridge, its VLAN; whom it floods to; up,
  * the bridge last. What can be changed in place is (MTU, remotes); for the rest
  * the VXLAN interface is made anew, and the bridge stays with the taps in it.
+ * A VXLAN interface of ours with another id goes from the bridge before: two
+ * tenants' networks in one bridge would be one.
  *
  * EVPN: `learning: false` and no remote. FRR (advertise-all-vni) then fills the
  * forwarding table; netd does not touch entries that have a MAC, only those
@@ -55,8 +57,12 @@ _must_check_ int overlay_link_read(struct rtnl *r, const char *name,
 /* Where it floods to, beside its group. */
 _must_check_ int overlay_remotes_read(struct rtnl *r, int ifindex,
                                       struct pol_overlay *o);
-/* What the tunnel is, whose name is s->o.dev; the bridge is ours. */
-_must_check_ int overlay_tunnel_see(struct rtnl *r,
+/* Ours in the bridge that is not called `but`; "" = there is none. */
+_must_check_ int overlay_stray(struct rtnl *r, int bridge, const char *but,
+                               char ret[static POL_IFNAME]);
+/* What bridge and tunnel are, both ours, whose names are in s->o; `vx` zeroed:
+ * there is none. One that is in another bridge is not this one's. */
+_must_check_ int overlay_bridge_see(struct rtnl *r,
                                     const struct overlay_link *bridge,
                                     const struct overlay_link *vx,
                                     struct pol_over *s);

@@ -269,23 +269,22 @@ static void find_ports(const struct net *n, size_t bridge,
 
 static int see_tunnel(struct rtnl *r, struct pol_over *over)
 {
-	struct overlay_link bridge, vx;
+	struct overlay_link bridge, vx = { 0 };
 	int e = overlay_link_read(r, over->o.bridge, &bridge);
 
-	if (!e)
+	if (!e && *over->o.dev)
 		e = overlay_link_read(r, over->o.dev, &vx);
-	return e ? e : overlay_tunnel_see(r, &bridge, &vx, over);
+	return e ? e : overlay_bridge_see(r, &bridge, &vx, over);
 }
 
 static int see_overlay(const struct net *n, struct rtnl *r, size_t bridge)
 {
 	struct pol_over over = { .there = true }, *more;
-	int e = 0;
+	int e;
 
 	memcpy(over.o.bridge, n->s->link[bridge].name, sizeof(over.o.bridge));
 	find_ports(n, bridge, &over);
-	if (*over.o.dev)
-		e = see_tunnel(r, &over);
+	e = see_tunnel(r, &over);
 	if (e)
 		return e == -ENODEV ? -EAGAIN : e;
 	more = reallocarray(n->s->over, n->s->n_overs + 1, sizeof(*more));

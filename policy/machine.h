@@ -245,6 +245,7 @@ enum pol_master { /* whose port an interface is */
  * Observed: those that are asked for. */
 struct pol_over {
 	bool there;
+	bool bare; /* the bridge alone: no tunnel of ours is in it */
 	struct pol_overlay o;
 	/* observed only */
 	char outer[POL_IFNAME];   /* what it goes over, and that one's MTU */
@@ -252,6 +253,8 @@ struct pol_over {
 	char foreign[POL_IFNAME]; /* is there, and others' */
 	/* One that is in the bridge beside it, and no PF's port. */
 	char ports[POL_IFNAME];
+	/* In an action: our tunnel of another id that goes from the bridge. */
+	char left[POL_IFNAME];
 };
 /* An interface of the host: what bridges and overlays that a policy will name
  * are looked up in. Of a recorded machine only. */

@@ -125,6 +125,7 @@ static const struct field over_rows[] = {
 	OVER(there, "there", flag, 0, SAVED),
 	OVER(o.bridge, "bridge", text, 0, SAVED | FIELD_MUST_SAVED),
 	OVER(o.bridge, "overlay", text, 0, FIELD_SEEN | FIELD_MUST_SEEN),
+	OVER(bare, "bare", flag, 0, FIELD_BOTH),
 	OVER(o.dev, "dev", text, 0, BOTH),
 	{ ROW(pol_over, o.id, "id", number, 0, BOTH), .max = 0xffffff },
 	OVER(o.local, "local", ip, 0, BOTH),

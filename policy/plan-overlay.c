@@ -206,6 +206,26 @@ static bool can_join(const struct pol_over *w, const struct pol_over *seen)
 	       (!w->o.datapath || w->o.datapath == seen->o.datapath);
 }
 
+/* That of another id than is wanted: in one bridge the two would join. */
+static void note_left(const struct pol_over *w, const struct pol_over *seen,
+                      struct pol_over *to)
+{
+	if (seen->o.id && (w->bare || strcmp(seen->o.dev, w->o.dev) != 0))
+		copy_text(to->left, sizeof(to->left), seen->o.dev);
+}
+
+/* Back to how it was found: somebody had taken its tunnel away. */
+static int plan_bare(const struct pol_over *w, const struct pol_over *seen,
+                     struct pol_plan *plan)
+{
+	struct pol_over to = *w;
+
+	if (seen->bare && seen->o.bridge_down == w->o.bridge_down)
+		return 0;
+	note_left(w, seen, &to);
+	return add(plan, POL_OP_OVERLAY, &to, *to.left);
+}
+
 static int plan_make(const struct pol_over *w, const struct pol_over *seen,
                      struct pol_plan *plan, struct diag *d)
 {
@@ -213,6 +233,8 @@ static int plan_make(const struct pol_over *w, const struct pol_over *seen,
 
 	if (w->o.ovs)
 		return plan_ovs(w, seen, plan);
+	if (w->bare)
+		return plan_bare(w, seen, plan);
 	if (!seen->outer_mtu)
 		return no_outer(w, d);
 	if (w->o.mtu && w->o.mtu + overhead(&w->o) > seen->outer_mtu)
@@ -223,6 +245,7 @@ static int plan_make(const struct pol_over *w, const struct pol_over *seen,
 	if (seen->there && same_tunnel(&to.o, &seen->o) &&
 	    same_remotes(&to.o, &seen->o) && same_links(&to.o, &seen->o))
 		return 0;
+	note_left(w, seen, &to);
 	/* One that is away, or in no bridge, carries nothing. */
 	return add(plan, POL_OP_OVERLAY, &to,
 	           seen->o.id && !same_tunnel(&to.o, &seen->o));
@@ -332,6 +355,11 @@ size_t overlay_text(const struct pol_over *over, char *buf, size_t size)
 		ovs_bridge_text(o, false, &pen);
 		return pen.n;
 	}
+	if (over->bare) {
+		pen_put(&pen, "leave bridge %s without its tunnel %s",
+		        o->bridge, over->left);
+		return pen.n;
+	}
 	pen_put(&pen, "make overlay %u in bridge %s by %s from %s", o->id,
 	        o->bridge, o->dev, pol_ip_format(&o->local, ip));
 	if (o->group.family)
@@ -340,6 +368,8 @@ size_t overlay_text(const struct pol_over *over, char *buf, size_t size)
 		pen_put(&pen, "%s %s", i ? "," : " to",
 		        pol_ip_format(&o->remote[i], ip));
 	pen_put(&pen, ", mtu %u", o->mtu);
+	if (*over->left)
+		pen_put(&pen, ", in place of %s", over->left);
 	return pen.n;
 }
 
@@ -369,14 +399,22 @@ size_t overlay_command(const struct pol_over *over, char *buf, size_t size)
 		ovs_bridge_command(o, false, &pen);
 		return pen.n;
 	}
+	if (*over->left)
+		pen_put(&pen, "ip link del %s; ", over->left);
 	pen_put(&pen,
 	        "[ -e /sys/class/net/%s ] || ip link add %s type bridge; ip "
-	        "link set %s %s type bridge vlan_filtering %d; [ ! -e "
-	        "/sys/class/net/%s ] || ip link del %s; ip link add %s mtu %u "
-	        "type vxlan id %u local %s dstport %u %slearning",
-	        o->bridge, o->bridge, o->bridge, ours, o->vlan ? 1 : 0, o->dev,
-	        o->dev, o->dev, o->mtu, o->id, pol_ip_format(&o->local, ip),
-	        o->port, o->learning ? "" : "no");
+	        "link set %s %s type bridge vlan_filtering %d",
+	        o->bridge, o->bridge, o->bridge, ours, o->vlan ? 1 : 0);
+	if (over->bare) {
+		pen_put(&pen, " && ip link set %s %s", o->bridge,
+		        o->bridge_down ? "down" : "up");
+		return pen.n;
+	}
+	pen_put(&pen,
+	        "; [ ! -e /sys/class/net/%s ] || ip link del %s; ip link add "
+	        "%s mtu %u type vxlan id %u local %s dstport %u %slearning",
+	        o->dev, o->dev, o->dev, o->mtu, o->id,
+	        pol_ip_format(&o->local, ip), o->port, o->learning ? "" : "no");
 	if (o->group.family)
 		pen_put(&pen, " group %s", pol_ip_format(&o->group, ip));
 	if (*o->device)
@@ -400,10 +438,16 @@ size_t overlay_gone_command(const struct pol_over *over, char *buf, size_t size)
 {
 	struct pen pen = begin(buf, size);
 
-	if (over->o.ovs)
+	if (over->o.ovs) {
 		ovs_bridge_command(&over->o, true, &pen);
-	else
-		pen_put(&pen, "ip link del %s; ip link del %s", over->o.dev,
-		        over->o.bridge);
+		return pen.n;
+	}
+	/* It may be another bridge's by now. */
+	if (*over->o.dev)
+		pen_put(&pen,
+		        "[ ! -e /sys/class/net/%s/brif/%s ] || ip link del "
+		        "%s; ",
+		        over->o.bridge, over->o.dev, over->o.dev);
+	pen_put(&pen, "ip link del %s", over->o.bridge);
 	return pen.n;
 }

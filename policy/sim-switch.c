@@ -194,6 +194,7 @@ int sim_over(struct pol_state *s, const struct pol_action *a)
 			drop_link(s, o->o.dev);
 		}
 		/* One that is not there has nothing but its name. */
+		o->bare = o->there && a->over->bare;
 		o->o = o->there ? a->over->o
 		                : (struct pol_overlay){ .ovs = o->o.ovs };
 		copy_text(o->o.bridge, sizeof(o->o.bridge), a->over->o.bridge);

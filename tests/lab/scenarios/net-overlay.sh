@@ -89,6 +89,32 @@ equal "port" "$(vx 1 .linkinfo.info_data.port)" 4790
 policy 1
 expect "and back" fl 1 apply /run/1.yaml
 
+step "another id: the tunnel of the one before goes, by apply, undo and by hand"
+in_bridge() { on 1 ip -j link show master br-blue | jq -r '[.[].ifname] | join(" ")'; }
+policy 1 's/id: 100,/id: 101,/'
+expect "another id" fl 1 apply /run/1.yaml
+equal "in the bridge" "$(in_bridge) $(ours 1)" "vx101 br-blue vx101"
+policy 1
+expect "and back" fl 1 apply /run/1.yaml
+equal "in the bridge" "$(in_bridge) $(ours 1)" "vx100 br-blue vx100"
+on 1 ip link add others type vxlan id 200 dstport 4789 local 192.0.2.1 nolearning
+policy 1 's/id: 100,/id: 101,/; /^guests/i \  - { name: green, bridge: br-green, overlay: { type: vxlan, id: 200, local: 192.0.2.1, remote: [192.0.2.2] } }'
+refused FL-0740 "vx200" fl 1 apply /run/1.yaml
+equal "undone" "$(in_bridge) $(ours 1) $(floods 1)" "vx100 br-blue vx100 192.0.2.2"
+on 1 ip link del others
+policy 1 's/id: 100,/id: 101,/'
+fl 1 -j plan /run/1.yaml | jq -r '.actions[].command' >"$LAB_LOG/typed.sh"
+expect "typed" on 1 sh -e "$LAB_LOG/typed.sh"
+equal "in the bridge" "$(in_bridge) $(ours 1)" "vx101 br-blue vx101"
+equal "nothing to do" "$(fl 1 apply /run/1.yaml | tail -n 1)" "nothing to do: the machine is as the policy says"
+on 1 ip link set vx101 nomaster
+policy 1
+expect "apply" fl 1 apply /run/1.yaml
+on 1 ip link del vx101
+on 1 ip link del vx100
+expect "a bridge alone is completed" fl 1 apply /run/1.yaml
+equal "in the bridge" "$(in_bridge) $(ours 1)" "vx100 br-blue vx100"
+
 step "refused"
 policy 1 's/id: 100,/id: 100, mtu: 1451,/'
 refused FL-0151 "takes 50" fl 1 apply /run/1.yaml

@@ -80,6 +80,60 @@ static void test_remotes(void **state)
 	assert_int_equal(actions(&p), 0);
 }
 
+static struct pol_plan *plan_of(struct pair *p)
+{
+	const struct pol_state want = { .over = &p->want, .n_overs = 1 };
+	const struct pol_state seen = { .over = &p->seen, .n_overs = 1 };
+	struct pol_plan *plan = NULL;
+	struct diag d = { 0 };
+
+	assert_int_equal(pol_plan(&want, &seen, &plan, &d), 0);
+	return plan;
+}
+
+/* Two tunnels in one bridge would be one network. */
+static void test_id(void **state)
+{
+	struct pair p = up_pair();
+	struct pol_plan *plan;
+	char text[1024];
+
+	(void)state;
+	p.seen.o.id = 99;
+	strcpy(p.seen.o.dev, "vx99");
+	plan = plan_of(&p);
+	assert_int_equal(plan->n, 1);
+	assert_int_equal(plan->action[0].disruption, POL_DIS_LINK);
+	pol_action_text(&plan->action[0], text, sizeof(text));
+	assert_non_null(strstr(text, "in place of vx99"));
+	pol_action_command(&plan->action[0], text, sizeof(text));
+	assert_int_equal(strncmp(text, "ip link del vx99; ", 18), 0);
+	pol_plan_free(plan);
+}
+
+/* Somebody has taken the tunnel away; so it was before us. */
+static void test_bare(void **state)
+{
+	struct pair p = up_pair();
+	struct pol_plan *plan;
+	char text[1024];
+
+	(void)state;
+	p.want = (struct pol_over){ .there = true,
+		                    .bare = true,
+		                    .o = { .bridge = "br-blue" } };
+	plan = plan_of(&p);
+	assert_int_equal(plan->n, 1);
+	pol_action_command(&plan->action[0], text, sizeof(text));
+	assert_int_equal(strncmp(text, "ip link del vx100; ", 19), 0);
+	assert_null(strstr(text, "vxlan"));
+	pol_plan_free(plan);
+	p.seen = p.want;
+	plan = plan_of(&p);
+	assert_int_equal(plan->n, 0);
+	pol_plan_free(plan);
+}
+
 /* In a journal. One of an earlier version does not say it. */
 static void test_saved(void **state)
 {
@@ -107,8 +161,8 @@ static void test_saved(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_down),
-		cmocka_unit_test(test_remotes),
+		cmocka_unit_test(test_down),  cmocka_unit_test(test_remotes),
+		cmocka_unit_test(test_id),    cmocka_unit_test(test_bare),
 		cmocka_unit_test(test_saved),
 	};
 
