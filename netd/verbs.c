@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "netd/confirm.h"
 #include "netd/early.h"
@@ -234,6 +235,15 @@ int verb_transact(struct work *w, struct intent *in)
 	return transact_as(w, in, false);
 }
 
+/* One that goes back takes original.json away once the machine is as it was:
+ * what it began from is nothing to go back to, and no original. */
+static bool has_gone_back(const struct work *w, const struct intent *old)
+{
+	return old->kind != INTENT_APPLY &&
+	       faccessat(w->env->state_fd, JOURNAL_ORIGINAL, F_OK, 0) < 0 &&
+	       errno == ENOENT;
+}
+
 /* What an unfinished change began from is still where to go back to. */
 static int inherit_before(struct work *w, struct intent *in)
 {
@@ -244,6 +254,10 @@ static int inherit_before(struct work *w, struct intent *in)
 		return 0;
 	if (r)
 		return r;
+	if (has_gone_back(w, &old)) {
+		intent_clear(&old);
+		return 0;
+	}
 	in->before = TAKE_PTR(old.before);
 	in->previous = TAKE_PTR(old.previous);
 	in->previous_len = old.previous_len;
