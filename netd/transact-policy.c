@@ -135,6 +135,15 @@ static int note_previous(struct transaction *t, struct intent *in)
 	return e == -ENOENT ? 0 : e;
 }
 
+/* A change that goes on after a crash finds its own. */
+static int note_original(struct transaction *t, struct run *r)
+{
+	int e = journal_get(t->env->state_fd, JOURNAL_ORIGINAL, &r->original,
+	                    &r->original_len, t->d);
+
+	return e == -ENOENT ? 0 : e;
+}
+
 static int note_confirm(struct transaction *t, struct intent *in,
                         const struct run *r)
 {
@@ -175,6 +184,8 @@ static int change_policy(struct transaction *t, struct intent *in,
 		e = note_confirm(t, in, r);
 	if (!e)
 		e = macs_keep(t->env->state_fd, r->policy, t->d);
+	if (!e)
+		e = note_original(t, r);
 	if (!e)
 		e = original_add(t->env->state_fd, in->before, r->want, t->d);
 	r->how.one_by_one = !r->policy->host.apply.parallel;

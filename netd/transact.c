@@ -35,6 +35,7 @@
 void run_clear(struct run *r)
 {
 	json_decref(r->entry);
+	free(r->original);
 	free(r->outcome);
 	pol_plan_free(r->plan);
 	pol_state_free(r->want);
@@ -214,6 +215,18 @@ static int files_back(struct transaction *t, const struct intent *in,
 	                   in->previous_len, &said);
 }
 
+/* What only this change was to touch is not ours to put back later: others may
+ * have set it otherwise by then. Where it stays, restore says more than it
+ * must, and nothing is lost. */
+static void original_back(struct transaction *t, const struct run *r)
+{
+	struct diag ignored = { 0 };
+
+	if (r->original)
+		(void)!journal_put(t->env->state_fd, JOURNAL_ORIGINAL,
+		                   r->original, r->original_len, &ignored);
+}
+
 void run_forget_unused(struct transaction *t)
 {
 	struct diag *d = t->d, ignored = { 0 };
@@ -230,8 +243,10 @@ int run_failed(struct transaction *t, const struct intent *in, struct run *r,
 	bool back = go_back(t, in, r);
 
 	end_entry(t, r, back ? HISTORY_UNDONE : HISTORY_NOT_UNDONE, t->d);
-	if (back && !files_back(t, in, r) &&
-	    !journal_drop(t->env->state_fd, JOURNAL_INTENT, &ignored))
+	if (!back || files_back(t, in, r))
+		return err;
+	original_back(t, r);
+	if (!journal_drop(t->env->state_fd, JOURNAL_INTENT, &ignored))
 		run_forget_unused(t);
 	return err;
 }

@@ -15,6 +15,8 @@ struct run {
 	uint8_t *outcome; /* of each action */
 	json_t *entry;    /* of the history */
 	bool unconfirmed; /* it has written the file of that name */
+	char *original;   /* original.json as it was; NULL = there was none */
+	size_t original_len;
 	struct apply_how how;
 	/* PFs that hang: known before, or found so. Nothing is wanted of
 	 * them, and in the end they are an error (transact.c). */

@@ -94,6 +94,33 @@ static void test_fail_over_applied(void **state)
 	rig_machine(r, r->before);
 }
 
+/* What only the failed one was to touch is not put back by a later restore. */
+static void test_fail_forgets(void **state)
+{
+	static const char small[] =
+		"version: 1\n"
+		"devices:\n"
+		"  - { name: d, match: { pci: \"0000:03:00.0\" },\n"
+		"      group: with-companions }\n";
+	_cleanup_free_ char *was = NULL, *now = NULL;
+	struct rig *r = *state;
+	size_t len, len_now;
+
+	assert_int_equal(rig_apply(r, small), 0);
+	assert_int_equal(
+		journal_get(r->dir.fd, JOURNAL_ORIGINAL, &was, &len, &r->d), 0);
+	assert_null(strstr(was, "0000:01:00.0"));
+	rig_fail(r, 5, false);
+	assert_int_equal(apply(r), -EIO);
+	assert_non_null(strstr(r->d.why, "all was put back"));
+	assert_int_equal(
+		journal_get(r->dir.fd, JOURNAL_ORIGINAL, &now, &len_now, &r->d),
+		0);
+	assert_int_equal(len, len_now);
+	assert_memory_equal(was, now, len);
+	rig_files(r, "applied.yaml original.json");
+}
+
 /* A disk that is full, at each of the journal's files: nothing stays, whether
  * it is the first policy or another. */
 static void test_file_fails(void **state)
@@ -255,13 +282,13 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_apply_restore),    T(test_order),
-		T(test_fail_each),        T(test_fail_over_applied),
-		T(test_undo_fails),       T(test_file_fails),
-		T(test_restore_without),  T(test_shared_group),
-		T(test_refused_before),   T(test_stray_enoent),
-		T(test_damaged_original), T(test_phase_unknown),
-		T(test_link_unread),
+		T(test_apply_restore),     T(test_order),
+		T(test_fail_forgets),      T(test_fail_each),
+		T(test_fail_over_applied), T(test_undo_fails),
+		T(test_file_fails),        T(test_restore_without),
+		T(test_shared_group),      T(test_refused_before),
+		T(test_stray_enoent),      T(test_damaged_original),
+		T(test_phase_unknown),     T(test_link_unread),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
