@@ -8,6 +8,7 @@
  * one PF more, the last.
  */
 
+#include <fcntl.h>
 #include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
@@ -33,34 +34,43 @@ struct ask {
 /* Both are read of a PF that answers, and which of them takes the device's lock
  * is the kernel's affair (drivers/pci/iov.c: the first not in all versions, the
  * second since it is there). */
-static void read_pf(int root_fd, struct bdf pf)
+static void read_itself(int pf)
 {
 	static const char *const attr[] = { "sriov_numvfs",
 		                            "sriov_vf_total_msix" };
-	char path[128], b[BDF_STRLEN], text[32];
+	char text[32];
 
-	for (size_t i = 0; i < ARRAY_SIZE(attr); i++) {
-		snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/%s",
-		         bdf_format(pf, b), attr[i]);
-		(void)!sysfs_read(root_fd, path, text, sizeof(text));
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(attr); i++)
+		(void)!sysfs_attr(pf, attr[i], text, sizeof(text));
 }
 
 /* Each VF's lock: who unbinds one that a guest has waits with it until that
  * lets go, and an observation would wait with him. */
-static void read_vfs(int root_fd, struct bdf pf)
+static void read_vfs(int pf)
 {
-	char path[128], b[BDF_STRLEN], text[128];
+	char path[64], text[128];
 	int r = 0;
 
-	bdf_format(pf, b);
 	for (unsigned i = 0; r != -ENOENT && i < POL_VFS_MAX; i++) {
-		snprintf(path, sizeof(path),
-		         "sys/bus/pci/devices/%s/virtfn%u/driver_override", b,
-		         i);
-		r = sysfs_read(root_fd, path, text, sizeof(text));
+		snprintf(path, sizeof(path), "virtfn%u/driver_override", i);
+		r = sysfs_attr(pf, path, text, sizeof(text));
 		r = MIN(r, 0);
 	}
+}
+
+/* From its folder, which is far down: it is found once. */
+static void read_pf(int root_fd, struct bdf b)
+{
+	_cleanup_close_ int pf = -1;
+	char path[64], name[BDF_STRLEN];
+
+	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s",
+	         bdf_format(b, name));
+	pf = openat(root_fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (pf < 0)
+		return;
+	read_itself(pf);
+	read_vfs(pf);
 }
 
 static void read_switches(struct devlink *dl, const struct devlink_view *v)
@@ -95,7 +105,7 @@ static int read_devlink(void)
 	return r;
 }
 
-/* A sleeper keeps what it has open: nothing but the tree. */
+/* A sleeper keeps what it has open: the tree, and its PF's folder there. */
 static _Noreturn void child(const struct env *e, struct ask *a)
 {
 	setpgid(0, 0);
@@ -104,12 +114,10 @@ static _Noreturn void child(const struct env *e, struct ask *a)
 	close_range((unsigned)e->root_fd + 1, ~0u, 0);
 	for (uint32_t i = a->at; i < a->n; i++) {
 		a->at = i;
-		if (i < a->n_pfs) {
+		if (i < a->n_pfs)
 			read_pf(e->root_fd, a->pf[i]);
-			read_vfs(e->root_fd, a->pf[i]);
-		} else {
+		else
 			a->n_ports = a->ports();
-		}
 		/* Whoever waited has given up on it, and asks the others. */
 		if (a->given_up == i + 1)
 			_exit(0);
