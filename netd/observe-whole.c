@@ -116,15 +116,6 @@ static int see_whole(struct whole_walk *k, struct bdf b, struct pol_whole *w)
 	return see_holder(k, w);
 }
 
-static bool has_gone(const struct env *e, struct bdf b)
-{
-	char path[64], name[BDF_STRLEN];
-
-	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s",
-	         bdf_format(b, name));
-	return !sysfs_exists(e->root_fd, path);
-}
-
 static int add_whole(const char *name, void *arg)
 {
 	struct whole_walk *k = arg;
@@ -144,7 +135,7 @@ static int add_whole(const char *name, void *arg)
 		k->room = room;
 	}
 	r = see_whole(k, b, &k->s->whole[k->s->n_wholes]);
-	if (r == -ENODEV && has_gone(k->env, b))
+	if (r == -ENODEV && !sriov_fn_exists(k->env->root_fd, b))
 		return 0;
 	k->s->n_wholes += !r;
 	return r;

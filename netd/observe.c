@@ -173,17 +173,6 @@ static int see_vf(struct observer *o, unsigned index, struct pol_vf *v)
 
 /* ---- a PF ---------------------------------------------------------------- */
 
-/* Of one that is there ENODEV says no more than that something of it has just
- * gone: its interface, its driver. */
-static bool is_there(const struct observer *o, struct bdf b)
-{
-	char path[64], name[BDF_STRLEN];
-
-	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/sriov_totalvfs",
-	         bdf_format(b, name));
-	return sysfs_exists(o->env->root_fd, path);
-}
-
 /* VFs that are just being made (by a write that outlived a killed netd) are
  * waited for, and so is what changes. */
 static int read_pf(struct observer *o, struct bdf b)
@@ -195,7 +184,7 @@ static int read_pf(struct observer *o, struct bdf b)
 		if (i)
 			nanosleep(&step, NULL);
 		r = sriov_pf_read(o->env->root_fd, b, &o->pf, o->d);
-		if (r == -ENODEV && is_there(o, b))
+		if (r == -ENODEV && sriov_fn_exists(o->env->root_fd, b))
 			r = -EAGAIN;
 	}
 	return r;
@@ -309,7 +298,8 @@ static int add_pf(struct bdf b, void *arg)
 	/* One that has just gone, or has more VFs than we can hold, is none of
 	 * ours; it must not hide the others. One that is there and cannot be
 	 * read must not pass for gone: nobody would put it back. */
-	if (r == -ERANGE || (r == -ENODEV && !is_there(o, b))) {
+	if (r == -ERANGE ||
+	    (r == -ENODEV && !sriov_fn_exists(o->env->root_fd, b))) {
 		log_diag(o->env->log, LOG_LVL_DEBUG, o->d);
 		memset(o->d, 0, sizeof(*o->d));
 		return 0;

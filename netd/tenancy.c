@@ -91,13 +91,6 @@ static bool is_vf(const struct work *w, struct bdf b)
 	return !sriov_pf_of(w->env->root_fd, b, &pf);
 }
 
-static bool is_there(const struct work *w, struct bdf b)
-{
-	struct sriov_fn f;
-
-	return !sriov_fn_look(w->env->root_fd, b, &f);
-}
-
 static bool puts_port(const struct pol_nic *n, bool overlay)
 {
 	return n->switchdev.given == POL_GIVEN && n->switchdev.v &&
@@ -295,7 +288,8 @@ int tenancy_end(struct work *w, struct machine *m,
 
 	f = r ? NULL : ledger_find(&l, vf);
 	/* One that went away is looked at when it is there again. */
-	if (f && f->state == LEDGER_GIVEN && is_there(w, vf)) {
+	if (f && f->state == LEDGER_GIVEN &&
+	    sriov_fn_exists(w->env->root_fd, vf)) {
 		scrub_entry(w, m, &how, f);
 		w->diag = (struct diag){ 0 };
 		r = ledger_write(w->env, &l, &w->diag);
@@ -323,7 +317,8 @@ static int none_such(struct work *w, struct bdf b)
 	int r = known ? 0 : ledger_read(w->env, &l, &w->diag);
 
 	if (!known && !r)
-		known = ledger_find(&l, b) && is_there(w, b);
+		known = ledger_find(&l, b) &&
+		        sriov_fn_exists(w->env->root_fd, b);
 	ledger_free(&l);
 	if (r || known)
 		return r;

@@ -166,6 +166,13 @@ int fn_read(int dir, struct bdf b, struct sriov_fn *ret)
 	return r ? r : read_override(dir, ret->override);
 }
 
+bool sriov_fn_exists(int root_fd, struct bdf b)
+{
+	char path[SRIOV_PATH];
+
+	return sysfs_exists(root_fd, fn_path(path, b, ""));
+}
+
 int sriov_fn_look(int root_fd, struct bdf b, struct sriov_fn *ret)
 {
 	_cleanup_close_ int dir = fn_open(root_fd, b, NULL);

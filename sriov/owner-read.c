@@ -24,13 +24,14 @@
 /* A file begins in no section. */
 #define SEAM "\n[]\n"
 
+struct name {
+	size_t dir; /* of the place's */
+	char *name;
+};
 /* What is in a place's folders, in their order: each is listed once, and no
  * file is asked for that no listing has. */
 struct listing {
-	struct name {
-		size_t dir;
-		char *name;
-	} * e;
+	struct name *e;
 	size_t n;
 	size_t dir, of_dir; /* that is being listed, and names of it */
 };
@@ -188,7 +189,8 @@ static int add_drop_ins(const struct reading *r, struct owner_file *f)
 	int e = list_drop_ins(r, f->name, &l);
 
 	for (size_t i = 0; !e && i < l.n; i++)
-		if (ends_so(l.e[i].name, ".conf") && !is_hidden(&l, &l.e[i]))
+		if (ends_so(l.e[i].name, ".conf") && !is_hidden(&l, &l.e[i]) &&
+		    strlen(f->text) <= OWNER_BYTES_MAX)
 			e = add_drop_in(r, &l.e[i], f);
 	listing_done(&l);
 	return e;

@@ -68,6 +68,9 @@ _must_check_ int sriov_fn_read(int root_fd, struct bdf b, struct sriov_fn *ret);
 /* The same without the override: the kernel waits for a driver that is just
  * being bound or unbound before it tells that. */
 _must_check_ int sriov_fn_look(int root_fd, struct bdf b, struct sriov_fn *ret);
+/* Is it there? Of one that is, ENODEV of a file says no more than that
+ * something of it has just gone: its interface, its driver. */
+bool sriov_fn_exists(int root_fd, struct bdf b);
 
 /* The PCIe root port that it is below; -ENOENT where it is below none, or that
  * cannot be told. */
