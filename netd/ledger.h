@@ -156,6 +156,8 @@ struct scrub_how {
 	bool exact;     /* a step that cannot be done is a failure (else only
 	                 * what was done and went wrong is) */
 	bool port;      /* its representor leaves its bridge */
+	/* Only where that is an overlay's of this policy; NULL: any */
+	const struct pol_policy *overlays;
 };
 /*
  * The last tenant's traces off VF `vf` (its address), as observed now. In
@@ -166,10 +168,11 @@ struct scrub_how {
 void scrub_function(const struct scrub_ops *ops, void *ctx, struct bdf vf,
                     const struct scrub_how *how, struct ledger_scrub *ret,
                     struct scrub_seen *ret_seen);
-/* Has the VF, of these POL_HAS_*, what a new one has not? A MAC is a trace
- * where `last` (NULL = none) knows that it came since: that of a new VF may be
- * its driver's own. */
-bool scrub_traces(const struct pol_state *seen, struct bdf vf, uint32_t knobs,
+/* Has the VF, of these POL_HAS_* and by `how`, what a new one has not? A MAC is
+ * a trace where `last` (NULL = none) knows that it came since: that of a new VF
+ * may be its driver's own. */
+bool scrub_traces(const struct pol_state *seen, struct bdf vf,
+                  const struct scrub_how *how, uint32_t knobs,
                   const struct ledger_scrub *last);
 /* Of a whole function, which has no state beside itself: its reset. What is
  * stored in it is not looked at. */

@@ -32,7 +32,7 @@ struct scrub {
 	struct bdf vf;
 	struct ledger_scrub *ret;
 	struct scrub_seen *seen;
-	uint32_t knobs;
+	const struct scrub_how *how;
 	struct diag d;
 };
 
@@ -43,6 +43,26 @@ struct one {
 	struct pol_pf pf;
 	struct pol_vf vf;
 };
+
+static bool is_overlay(const struct pol_policy *p, const char *bridge)
+{
+	for (size_t i = 0; i < p->n_networks; i++)
+		if (p->network[i].overlay.id &&
+		    !strcmp(p->network[i].overlay.bridge, bridge))
+			return true;
+	return false;
+}
+
+/* What is scrubbed of it; the bridges of others are theirs. */
+static uint32_t scrubbed(const struct scrub_how *how, const struct pol_vf *v)
+{
+	uint32_t set = POL_HAS_KNOBS;
+
+	if (how->port &&
+	    (!how->overlays || is_overlay(how->overlays, v->port.bridge)))
+		set |= POL_HAS_PORT;
+	return v->set & set;
+}
 
 /* False = no PF has it. */
 static bool one_of(const struct pol_state *seen, struct bdf b, struct one *ret)
@@ -80,9 +100,8 @@ static int failed(struct scrub *s, int err)
  * it costs to ask for more, a tenant waits for. */
 static int look(struct scrub *s, struct pol_state **ret)
 {
-	const bool port = s->knobs & POL_HAS_PORT;
-	const struct observing what = { .parts = SEE_ANSWERS |
-		                                 (port ? SEE_SWITCH : 0u) };
+	const unsigned port = s->how->port ? SEE_SWITCH : 0;
+	const struct observing what = { .parts = SEE_ANSWERS | port };
 
 	return s->ops->apply->observe(s->ctx, &what, ret, &s->d);
 }
@@ -143,24 +162,22 @@ static int reset(struct scrub *s, bool exact)
 	return r;
 }
 
-static struct one zeroed(const struct one *now, uint32_t knobs)
+/* As a new VF is, in what is scrubbed of it. */
+static void make_new(struct pol_vf *v, const struct scrub_how *how)
 {
-	struct one o = *now;
-
-	o.vf.set &= knobs;
-	memset(o.vf.mac, 0, sizeof(o.vf.mac));
-	o.vf.vlan = 0;
-	o.vf.qos = 0;
-	o.vf.proto = 0;
-	o.vf.spoof = true;
-	o.vf.trust = false;
-	o.vf.rss = false;
-	o.vf.rate_min = 0;
-	o.vf.rate_max = 0;
-	o.vf.link_state = POL_LINK_AUTO;
-	o.vf.label[0] = '\0';
-	o.vf.port = (struct pol_port){ .up = now->vf.port.up };
-	return o;
+	v->set = scrubbed(how, v);
+	memset(v->mac, 0, sizeof(v->mac));
+	v->vlan = 0;
+	v->qos = 0;
+	v->proto = 0;
+	v->spoof = true;
+	v->trust = false;
+	v->rss = false;
+	v->rate_min = 0;
+	v->rate_max = 0;
+	v->link_state = POL_LINK_AUTO;
+	v->label[0] = '\0';
+	v->port = (struct pol_port){ .up = v->port.up };
 }
 
 /* One that has just joined its bridge has none. */
@@ -170,7 +187,8 @@ static bool has_own_vlans(const struct pol_vf *v)
 	       (v->port.pvid != 1 || v->port.n_tagged);
 }
 
-bool scrub_traces(const struct pol_state *seen, struct bdf vf, uint32_t knobs,
+bool scrub_traces(const struct pol_state *seen, struct bdf vf,
+                  const struct scrub_how *how, uint32_t knobs,
                   const struct ledger_scrub *last)
 {
 	static const uint8_t none[6];
@@ -188,7 +206,9 @@ bool scrub_traces(const struct pol_state *seen, struct bdf vf, uint32_t knobs,
 	/* A bridge that is stated without VLANs leaves those of its port. */
 	if (knobs & POL_HAS_PORT_VLAN && has_own_vlans(&now.vf))
 		knobs |= POL_HAS_PORT;
-	want = zeroed(&now, knobs & ~(uint32_t)POL_HAS_MAC);
+	want = now;
+	make_new(&want.vf, how);
+	want.vf.set &= knobs & ~(uint32_t)POL_HAS_MAC;
 	found = pol_plan(one_state(&want), seen, &plan, &d) != 0 || plan->n;
 	pol_plan_free(plan);
 	return found;
@@ -237,9 +257,10 @@ static int zero_mac(struct scrub *s, const struct one *now, struct one *o)
 
 static int zero(struct scrub *s, const struct one *now)
 {
-	struct one o = zeroed(now, s->knobs);
+	struct one o = *now;
 	int r;
 
+	make_new(&o.vf, s->how);
 	o.vf.set &= ~(uint32_t)POL_HAS_MAC;
 	r = bring(s, &o);
 	if (r)
@@ -266,12 +287,13 @@ static int verify(struct scrub *s, const struct one *before)
 {
 	static const uint8_t none[6];
 	struct pol_plan *plan = NULL;
-	struct one want = zeroed(before, s->knobs), now;
+	struct one want = *before, now;
 	struct pol_state *seen = NULL;
 	uint8_t nobodys[6];
 	char text[DIAG_LINE];
 	int r = look(s, &seen);
 
+	make_new(&want.vf, s->how);
 	want.vf.set &= ~(uint32_t)POL_HAS_MAC;
 	if (!r && !one_of(seen, s->vf, &now))
 		r = not_proved(s, "it is gone");
@@ -281,7 +303,7 @@ static int verify(struct scrub *s, const struct one *before)
 		s->ret->has_mac = now.vf.set & POL_HAS_MAC;
 		memcpy(s->ret->mac, now.vf.mac, sizeof(s->ret->mac));
 	}
-	if (!r && before->vf.set & s->knobs & ~now.vf.set)
+	if (!r && scrubbed(s->how, &before->vf) & ~now.vf.set)
 		r = not_proved(s, "its driver reports nothing of it any more");
 	nobodys_mac(before, nobodys);
 	if (!r && before->vf.set & POL_HAS_MAC &&
@@ -303,9 +325,9 @@ static int verify(struct scrub *s, const struct one *before)
 	return r;
 }
 
-static int all_steps(struct scrub *s, const struct scrub_how *how)
+static int all_steps(struct scrub *s)
 {
-	const unsigned steps = how->steps;
+	const unsigned steps = s->how->steps;
 	struct pol_state *seen = NULL;
 	struct one now;
 	int r = look(s, &seen);
@@ -321,7 +343,7 @@ static int all_steps(struct scrub *s, const struct scrub_how *how)
 	if (!r && steps)
 		r = unbind(s, &now);
 	if (!r && steps & POL_SCRUB_RESET)
-		r = reset(s, how->exact);
+		r = reset(s, s->how->exact);
 	if (!r && steps & POL_SCRUB_ZERO)
 		r = zero(s, &now);
 	if (!r && steps & POL_SCRUB_VERIFY)
@@ -354,13 +376,12 @@ void scrub_function(const struct scrub_ops *ops, void *ctx, struct bdf vf,
 		.vf = vf,
 		.ret = ret,
 		.seen = ret_seen,
-		.knobs = POL_HAS_KNOBS |
-		         (how->port ? (uint32_t)POL_HAS_PORT : 0u),
+		.how = how,
 	};
 
 	begin(ret);
 	*ret_seen = (struct scrub_seen){ .index = -1 };
-	end(&s, all_steps(&s, how));
+	end(&s, all_steps(&s));
 }
 
 void scrub_whole(const struct scrub_ops *ops, void *ctx, struct bdf b,

@@ -91,39 +91,34 @@ static bool is_vf(const struct work *w, struct bdf b)
 	return !sriov_pf_of(w->env->root_fd, b, &pf);
 }
 
-static bool puts_port(const struct pol_nic *n, bool overlay)
+/* Of a nic whose representors the policy puts into no bridge, somebody else may
+ * put them into his. */
+static void ports_of(const struct pol_policy *p, const struct pol_nic *n,
+                     struct scrub_how *how)
 {
-	return n->switchdev.given == POL_GIVEN && n->switchdev.v &&
-	       (*n->bridge.name || overlay);
-}
-
-/* Does the policy put representors of these VFs into bridges? Those of others,
- * who do it by hand, are theirs. */
-static bool puts_ports(const struct tenancy_words *by)
-{
-	const struct pol_policy *p = by->policy;
-	bool overlay = false, any = false;
-
-	for (size_t i = 0; p && i < p->n_networks; i++)
-		overlay |= p->network[i].overlay.id != 0;
-	if (p && by->pool)
-		for (size_t i = 0; i < by->pool->n_fn; i++)
-			any |= puts_port(&p->nic[by->pool->fn[i].nic], overlay);
-	else if (p)
-		for (size_t i = 0; i < p->n_nics; i++)
-			any |= puts_port(&p->nic[i], overlay);
-	return any;
+	if (n->switchdev.given != POL_GIVEN || !n->switchdev.v)
+		return;
+	if (!how->port)
+		how->overlays = p;
+	how->port = true;
+	if (*n->bridge.name)
+		how->overlays = NULL;
 }
 
 static struct scrub_how how_of(const struct tenancy_words *by)
 {
+	const struct pol_policy *p = by->policy;
 	const struct pol_pool *pool = by->pool;
-
-	return (struct scrub_how){
+	struct scrub_how how = {
 		.steps = pool ? pol_pool_scrub(pool) : POL_SCRUB_ALL,
 		.exact = pool && pool->scrub_given != POL_ABSENT,
-		.port = puts_ports(by),
 	};
+
+	for (size_t i = 0; p && pool && i < pool->n_fn; i++)
+		ports_of(p, &p->nic[pool->fn[i].nic], &how);
+	for (size_t i = 0; p && !pool && i < p->n_nics; i++)
+		ports_of(p, &p->nic[i], &how);
+	return how;
 }
 
 /* Into `f`; the caller writes. */
@@ -171,15 +166,11 @@ static int lent(struct work *w, const struct ledger_fn *f)
 static bool is_to_scrub(const struct scrub_how *how, const struct ledger_fn *f,
                         struct bdf vf, const struct tenancy_next *next)
 {
-	uint32_t knobs = POL_HAS_KNOBS;
-
-	if (how->port)
-		knobs |= POL_HAS_PORT | POL_HAS_PORT_VLAN;
 	if (f && f->state != LEDGER_CLEAN)
 		return f->state == LEDGER_GIVEN;
 	if (next->tenant && (!f || !strcmp(f->tenant, next->tenant)))
 		return false;
-	return scrub_traces(next->seen, vf, knobs & ~next->stated,
+	return scrub_traces(next->seen, vf, how, ~next->stated,
 	                    f ? &f->scrub : NULL);
 }
 
@@ -345,25 +336,8 @@ static int check_scrub(struct work *w, struct bdf b)
 	return r > 0 ? in_use(w, h.comm) : r;
 }
 
-/* By the policy's words, where there is one. */
-static struct scrub_how how_by_hand(struct work *w)
+static int scrub_now(struct work *w, struct bdf b, const struct scrub_how *how)
 {
-	struct tenancy_words by = { NULL, NULL };
-	struct pol_policy *p = NULL;
-	struct scrub_how how;
-
-	if (!policy_applied(w->env, &p, &w->errs, &w->diag))
-		by.policy = p;
-	w->diag = (struct diag){ 0 };
-	w->errs.n = 0;
-	how = how_of(&by);
-	pol_free(p);
-	return how;
-}
-
-static int scrub_now(struct work *w, struct bdf b)
-{
-	const struct scrub_how how = how_by_hand(w);
 	_cleanup_close_ int lock = -1;
 	struct machine m = { 0 };
 	struct ledger l = { 0 };
@@ -377,7 +351,7 @@ static int scrub_now(struct work *w, struct bdf b)
 		r = f ? machine_open(w->env, &m, &w->diag) : -ENOMEM;
 	if (!r) {
 		f->hold = false; /* it was waited for this */
-		scrub_entry(w, &m, &how, f);
+		scrub_entry(w, &m, how, f);
 		r = ledger_write(w->env, &l, &w->diag);
 	}
 	if (!r && f->state == LEDGER_QUARANTINED)
@@ -386,6 +360,24 @@ static int scrub_now(struct work *w, struct bdf b)
 		json_object_set_new(w->reply, "functions", ledger_json(&l));
 	machine_close(&m);
 	ledger_free(&l);
+	return r;
+}
+
+/* By the applied policy's words, where there is one. */
+static int scrub_by_hand(struct work *w, struct bdf b)
+{
+	struct tenancy_words by = { NULL, NULL };
+	struct pol_policy *p = NULL;
+	struct scrub_how how;
+	int r;
+
+	if (!policy_applied(w->env, &p, &w->errs, &w->diag))
+		by.policy = p;
+	w->diag = (struct diag){ 0 };
+	w->errs.n = 0;
+	how = how_of(&by);
+	r = scrub_now(w, b, &how);
+	pol_free(p);
 	return r;
 }
 
@@ -401,5 +393,5 @@ int verb_scrub(struct work *w)
 		return -EINVAL;
 	}
 	r = check_scrub(w, b);
-	return r ? r : scrub_now(w, b);
+	return r ? r : scrub_by_hand(w, b);
 }

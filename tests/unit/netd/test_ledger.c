@@ -391,7 +391,12 @@ static void test_scrub(void **state)
 /* In switchdev mode: out of the bridge, and read back. */
 static void test_scrub_port(void **state)
 {
+	struct pol_network net = { .overlay = { .id = 7 } };
+	const struct pol_policy policy = { .network = &net, .n_networks = 1 };
 	const struct scrub_how how = { .steps = POL_SCRUB_ALL, .port = true };
+	const struct scrub_how in_overlays = { .steps = POL_SCRUB_ALL,
+		                               .port = true,
+		                               .overlays = &policy };
 	struct sim *s = used_machine();
 	struct pol_vf *v = &s->vf[1];
 	struct ledger_scrub r;
@@ -411,6 +416,13 @@ static void test_scrub_port(void **state)
 	assert_true(v->port.up);
 	assert_string_equal(v->rate_group, "gold");
 	assert_int_equal(s->asked, SEE_ANSWERS | SEE_SWITCH);
+	/* Of a nic without a bridge: an overlay's, and no other. */
+	strcpy(v->port.bridge, "br");
+	assert_true(scrub_as(s, &in_overlays).proved);
+	assert_string_equal(v->port.bridge, "br");
+	strcpy(net.overlay.bridge, "br");
+	assert_true(scrub_as(s, &in_overlays).proved);
+	assert_string_equal(v->port.bridge, "");
 	strcpy(v->port.bridge, "br");
 	machine.keeps_port = true;
 	r = scrub_as(s, &how);
@@ -422,12 +434,13 @@ static void test_scrub_port(void **state)
 static bool traces(struct sim *s, uint32_t knobs, const struct ledger_scrub *l)
 {
 	static const struct observing what = { .parts = SEE_ANSWERS };
+	const struct scrub_how how = { .port = true };
 	struct pol_state *seen = NULL;
 	struct diag d = { 0 };
 	bool ret;
 
 	assert_int_equal(sim_ops.observe(s, &what, &seen, &d), 0);
-	ret = scrub_traces(seen, vf1, knobs, l);
+	ret = scrub_traces(seen, vf1, &how, knobs, l);
 	pol_state_free(seen);
 	return ret;
 }
