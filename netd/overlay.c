@@ -219,10 +219,12 @@ static int make(struct rtnl *r, const struct pol_overlay *o, struct diag *d)
 	struct rtnl_bridge bridge = { 0 };
 	int e = make_bridge(r, o, words);
 
-	if (!e)
-		e = drop_strays(r, o->bridge, o->dev, words);
 	if (e)
 		return refused("make bridge", o->bridge, e, words, d);
+	e = drop_strays(r, o->bridge, o->dev, words);
+	if (e)
+		return refused("remove another id's tunnel of", o->bridge, e,
+		               words, d);
 	e = make_tunnel(r, o, words);
 	if (e)
 		return refused("make the tunnel", o->dev, e, words, d);

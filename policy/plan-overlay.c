@@ -379,6 +379,9 @@ size_t overlay_gone_text(const struct pol_over *over, char *buf, size_t size)
 
 	if (over->o.ovs)
 		ovs_bridge_text(&over->o, true, &pen);
+	else if (!over->o.id)
+		pen_put(&pen, "remove bridge %s, which has no tunnel",
+		        over->o.bridge);
 	else
 		pen_put(&pen, "remove overlay %u and its bridge %s", over->o.id,
 		        over->o.bridge);
