@@ -471,6 +471,9 @@ void check_cannot(struct resolve *r, struct pol_pos pos,
 void check_rates(struct resolve *r);
 bool concerns(const struct resolve *r, const struct pol_guest *g,
               const char *name);
+/* The guest NIC that has this VF, if it is to be looked at. */
+const struct pol_guest_nic *resolve_user(const struct resolve *r,
+                                         struct pol_fn fn);
 _must_check_ int resolve_devices(struct resolve *r);
 /* "KIND NAME: the host uses ...", and for what. */
 void refuse_use(struct resolve *r, struct pol_pos pos, enum pol_kind kind,

@@ -7,9 +7,8 @@
 
 #include "policy/plan.h"
 
-/* The guest NIC that has this VF, if it is to be looked at. */
-static const struct pol_guest_nic *user_of(const struct resolve *r,
-                                           struct pol_fn fn)
+const struct pol_guest_nic *resolve_user(const struct resolve *r,
+                                         struct pol_fn fn)
 {
 	const struct pol_guest *g = r->only;
 
@@ -183,7 +182,7 @@ void resolve_pools(struct resolve *r)
 			vfio = pool;
 		for (size_t j = 0; !said && j < pool->n_fn; j++)
 			if (r->at[pool->fn[j].nic] &&
-			    (!r->only || user_of(r, pool->fn[j])))
+			    (!r->only || resolve_user(r, pool->fn[j])))
 				said = resolve_function(r, pool, pool->fn[j]);
 	}
 	if (vfio)

@@ -184,10 +184,9 @@ static void resolve_override(struct resolve *r, const struct pol_override *o,
  * others (netd/loan-choose.c: a guest without a name). */
 static bool is_wanted(const struct resolve *r, size_t nic, uint32_t vf)
 {
-	const struct pol_guest *g = r->only;
+	const struct pol_fn fn = { nic, (uint16_t)vf };
 
-	return !g || (!*g->name && g->n_nics == 1 && g->nic[0].fn.nic == nic &&
-	              g->nic[0].fn.vf == vf);
+	return !r->only || (!*r->only->name && resolve_user(r, fn));
 }
 
 void resolve_overrides(struct resolve *r)
