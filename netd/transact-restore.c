@@ -6,6 +6,8 @@
  * passed over.
  */
 
+#include <stdio.h>
+
 #include "netd/confirm.h"
 #include "netd/macs.h"
 #include "netd/refused.h"
@@ -20,6 +22,41 @@ static void say_gone(struct bdf b, void *arg)
 	           bdf_format(b, text));
 }
 
+static bool is_pf(const struct transaction *t, struct bdf b)
+{
+	char path[64], name[BDF_STRLEN];
+	uint64_t total;
+
+	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/sriov_totalvfs",
+	         bdf_format(b, name));
+	return !sysfs_read_u64(t->env->root_fd, path, &total) && total;
+}
+
+/* A PF that is there and was not seen has not gone: what it is to be put back
+ * to would be forgotten. */
+static int check_seen(struct transaction *t, const struct run *r)
+{
+	char b[BDF_STRLEN];
+
+	for (size_t i = 0; i < r->want->n_pfs; i++) {
+		struct bdf pf = r->want->pf[i].bdf;
+
+		if (state_find_pf(r->seen, pf) || !is_pf(t, pf))
+			continue;
+		diag_fail(t->d, -ERANGE, FL_NETD_DEVICE,
+		          "%s is to be put back, and cannot be looked at",
+		          bdf_format(pf, b));
+		diag_why(t->d, "it is there, and has more than %d VFs",
+		         SRIOV_VFS_MAX);
+		diag_mend(t->d,
+		          "echo 0 > /sys/bus/pci/devices/%s/sriov_numvfs; "
+		          "then `fairlead restore`",
+		          b);
+		return -ERANGE;
+	}
+	return 0;
+}
+
 /* The plan back to `was`. A function that went away took its settings with it;
  * it must not keep the others from theirs. */
 static int prepare_back(struct transaction *t, struct run *r,
@@ -32,6 +69,8 @@ static int prepare_back(struct transaction *t, struct run *r,
 
 	if (!e)
 		e = t->ops->observe(t->ctx, &what, &r->seen, t->d);
+	if (!e)
+		e = check_seen(t, r);
 	if (!e) {
 		state_drop_gone(r->want, r->seen, say_gone, t->reply);
 		run_leave_stuck(r);

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "tests/unit/netd/transact.h"
+#include "tests/unit/netd/tree.h"
 
 static void test_apply_restore(void **state)
 {
@@ -227,6 +228,27 @@ static void test_refused_before(void **state)
 	rig_is(r, r->before, "");
 }
 
+/* One that is there and not seen has not gone. */
+static void test_restore_unseen(void **state)
+{
+	struct rig *r = *state;
+	struct tree t;
+	void *tree = &t;
+
+	tree_make(&t);
+	put(&t, "sys/bus/pci/devices/0000:01:00.0/sriov_totalvfs", "512\n");
+	r->env.root_fd = t.fd;
+	assert_int_equal(apply(r), 0);
+	r->sim->pf_gone = true;
+	assert_int_equal(rig_restore(r), -ERANGE);
+	assert_int_equal(r->d.code, FL_NETD_DEVICE);
+	rig_files(r, "applied.yaml original.json");
+	r->sim->pf_gone = false;
+	assert_int_equal(rig_restore(r), 0);
+	rig_is(r, r->before, "");
+	tree_teardown(&tree);
+}
+
 /* Only a missing original.json means that nothing is to restore. */
 static void test_stray_enoent(void **state)
 {
@@ -282,13 +304,14 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_apply_restore),     T(test_order),
-		T(test_fail_forgets),      T(test_fail_each),
-		T(test_fail_over_applied), T(test_undo_fails),
-		T(test_file_fails),        T(test_restore_without),
-		T(test_shared_group),      T(test_refused_before),
-		T(test_stray_enoent),      T(test_damaged_original),
-		T(test_phase_unknown),     T(test_link_unread),
+		T(test_apply_restore),    T(test_order),
+		T(test_fail_forgets),     T(test_restore_unseen),
+		T(test_fail_each),        T(test_fail_over_applied),
+		T(test_undo_fails),       T(test_file_fails),
+		T(test_restore_without),  T(test_shared_group),
+		T(test_refused_before),   T(test_stray_enoent),
+		T(test_damaged_original), T(test_phase_unknown),
+		T(test_link_unread),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
