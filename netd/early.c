@@ -14,6 +14,16 @@ static void leave_port(const struct pol_port *p, uint32_t *set,
 		*set &= ~(uint32_t)(POL_HAS_PORT | POL_HAS_PORT_VLAN);
 }
 
+static void leave_bridge(struct pol_switch *sw, const char *bridge)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < sw->n_bridges; i++)
+		if (strcmp(sw->bridge[i].name, bridge) != 0)
+			sw->bridge[n++] = sw->bridge[i];
+	sw->n_bridges = (uint8_t)n;
+}
+
 /* All that goes into it, and what is wanted of itself. */
 static void leave_pfs(struct pol_state *s, const char *bridge)
 {
@@ -23,9 +33,9 @@ static void leave_pfs(struct pol_state *s, const char *bridge)
 		leave_port(&p->sw.port, &p->set, bridge);
 		for (size_t k = 0; k < p->n_vfs; k++)
 			leave_port(&p->vf[k].port, &p->vf[k].set, bridge);
-		if (p->set & POL_HAS_BRIDGE && !strcmp(p->sw.bridge, bridge))
-			p->set &=
-				~(uint32_t)(POL_HAS_BRIDGE | POL_HAS_FILTERING);
+		leave_bridge(&p->sw, bridge);
+		if (!p->sw.n_bridges)
+			p->set &= ~(uint32_t)POL_HAS_BRIDGE;
 	}
 }
 
@@ -87,13 +97,19 @@ static void rest_bridges(struct pol_state *want, struct pol_state *seen,
                          json_t *reply)
 {
 	for (size_t i = 0; i < want->n_pfs; i++) {
-		const struct pol_pf *w = &want->pf[i];
-		const struct pol_pf *s = state_find_pf(seen, w->bdf);
+		const struct pol_pf *s = state_find_pf(seen, want->pf[i].bdf);
 
-		if (!(w->set & POL_HAS_BRIDGE) || !s || s->sw.bridge_there)
+		if (!s || !(want->pf[i].set & s->set & POL_HAS_BRIDGE))
 			continue;
-		leave(want, w->sw.bridge, "there is no such bridge yet", reply);
-		leave_pfs(seen, w->sw.bridge);
+		for (unsigned k = s->sw.n_bridges; k-- > 0;) {
+			const struct pol_bridge b = s->sw.bridge[k];
+
+			if (b.there)
+				continue;
+			leave(want, b.name, "there is no such bridge yet",
+			      reply);
+			leave_pfs(seen, b.name);
+		}
 	}
 }
 

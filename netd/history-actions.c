@@ -42,7 +42,7 @@ static const struct {
 	[POL_OP_PARAM] = { OF_PF_LISTED, "devlink-params", "value" },
 	[POL_OP_GROUP] = { OF_PF_LISTED, "rate-groups" },
 	[POL_OP_GROUP_DEL] = { OF_PF_LISTED, "rate-groups" },
-	[POL_OP_BRIDGE] = { OF_PF, "bridge" },
+	[POL_OP_BRIDGE] = { OF_PF_LISTED, "bridge" },
 	[POL_OP_PORT] = { OF_VF, "port" }, /* or of the PF itself */
 	[POL_OP_OVERLAY] = { OF_OVERLAY },
 	[POL_OP_OVERLAY_GONE] = { OF_OVERLAY },
@@ -58,6 +58,8 @@ static const char *name_of(const struct pol_action *a)
 	case POL_OP_GROUP:
 	case POL_OP_GROUP_DEL:
 		return a->group.name;
+	case POL_OP_BRIDGE:
+		return a->port.bridge;
 	case POL_OP_OVERLAY:
 	case POL_OP_OVERLAY_GONE:
 		return a->over->o.bridge;

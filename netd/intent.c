@@ -120,6 +120,19 @@ static int learn(const struct pol_state *have, const struct pol_state *fresh)
 	return r < 0 ? r : any;
 }
 
+static int not_learnt(int r, struct diag *d)
+{
+	if (r != -E2BIG)
+		return r;
+	diag_fail(d, r, FL_NETD_JOURNAL, "what was before is not known whole");
+	diag_why(d,
+	         "policies have changed more than %d bridges or %d devlink "
+	         "parameters of one function since it was as found",
+	         POL_BRIDGES_MAX, POL_PARAMS_MAX);
+	diag_mend(d, "`fairlead restore`, then apply the policy again");
+	return r;
+}
+
 int original_add(int state_fd, const struct pol_state *seen,
                  const struct pol_state *want, struct diag *d)
 {
@@ -133,7 +146,7 @@ int original_add(int state_fd, const struct pol_state *seen,
 	if (!r)
 		learnt = learn(have, fresh);
 	if (learnt < 0)
-		r = learnt;
+		r = not_learnt(learnt, d);
 	if (!r) {
 		doc = have ? pol_state_to_json(have)
 		           : json_pack("{s:i, s:[], s:[]}", "version",

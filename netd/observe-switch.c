@@ -216,12 +216,21 @@ static void see_param(const struct view *w, const struct devlink_handle *h,
 	sw->n_params++;
 }
 
+static void see_bridge(const struct view *w, const struct pol_bridge *want,
+                       struct pol_bridge *b)
+{
+	const struct net_link *l = net_find_name(&w->n, want->name);
+
+	*b = *want;
+	b->there = l && l->bridge;
+	b->filtering = l && l->bridge && l->filtering;
+}
+
 static void see_wanted(const struct view *w, const struct pol_pf *want,
                        struct pol_pf *p)
 {
 	unsigned ifindex = *p->ifname ? if_nametoindex(p->ifname) : 0;
 	const struct devlink_handle *h = devlink_of(&w->v, ifindex);
-	const struct net_link *bridge;
 
 	if (h && want->set & POL_HAS_PARAMS) {
 		p->sw.n_params = 0;
@@ -231,10 +240,9 @@ static void see_wanted(const struct view *w, const struct pol_pf *want,
 	}
 	if (!(want->set & POL_HAS_BRIDGE))
 		return;
-	bridge = net_find_name(&w->n, want->sw.bridge);
-	memcpy(p->sw.bridge, want->sw.bridge, sizeof(p->sw.bridge));
-	p->sw.bridge_there = bridge && bridge->bridge;
-	p->sw.filtering = bridge && bridge->filtering;
+	p->sw.n_bridges = want->sw.n_bridges;
+	for (unsigned i = 0; i < want->sw.n_bridges; i++)
+		see_bridge(w, &want->sw.bridge[i], &p->sw.bridge[i]);
 	p->set |= POL_HAS_BRIDGE;
 }
 

@@ -402,7 +402,8 @@ static void tell_links(struct work *w, const struct pol_state *want,
 		const struct pol_pf *p = state_find_pf(seen, want->pf[i].bdf);
 
 		tell_link(list, p ? p->ifname : "");
-		tell_link(list, want->pf[i].sw.bridge);
+		for (unsigned k = 0; k < want->pf[i].sw.n_bridges; k++)
+			tell_link(list, want->pf[i].sw.bridge[k].name);
 	}
 	for (size_t i = 0; i < want->n_overs; i++) {
 		tell_link(list, want->over[i].o.bridge);

@@ -328,26 +328,26 @@ static int verify(struct scrub *s, const struct one *before)
 static int all_steps(struct scrub *s)
 {
 	const unsigned steps = s->how->steps;
+	_cleanup_free_ struct one *now = calloc(1, sizeof(*now));
 	struct pol_state *seen = NULL;
-	struct one now;
-	int r = look(s, &seen);
+	int r = now ? look(s, &seen) : -ENOMEM;
 
-	if (!r && !one_of(seen, s->vf, &now))
+	if (!r && !one_of(seen, s->vf, now))
 		r = not_proved(s, "no PF has it");
 	pol_state_free(seen);
 	if (!r) {
-		s->seen->pf = now.pf.bdf;
-		s->seen->index = now.vf.index;
-		s->seen->before = now.vf;
+		s->seen->pf = now->pf.bdf;
+		s->seen->index = now->vf.index;
+		s->seen->before = now->vf;
 	}
 	if (!r && steps)
-		r = unbind(s, &now);
+		r = unbind(s, now);
 	if (!r && steps & POL_SCRUB_RESET)
 		r = reset(s, s->how->exact);
 	if (!r && steps & POL_SCRUB_ZERO)
-		r = zero(s, &now);
+		r = zero(s, now);
 	if (!r && steps & POL_SCRUB_VERIFY)
-		r = verify(s, &now);
+		r = verify(s, now);
 	return r;
 }
 

@@ -172,30 +172,56 @@ const struct form form_groups = {
 	"0, \"tx-weight\": 0}]"
 };
 
-/* ---- the bridge ---------------------------------------------------------- */
+/* ---- the bridges --------------------------------------------------------- */
 
-static json_t *put_bridge(const struct field *f, const void *obj)
+static json_t *put_bridges(const struct field *f, const void *obj)
 {
 	const struct pol_switch *sw = at(f, obj);
+	json_t *list = json_array();
 
-	return json_pack("{s:s, s:b, s:b}", "name", sw->bridge, "there",
-	                 sw->bridge_there, "vlan-filtering", sw->filtering);
+	for (unsigned i = 0; i < sw->n_bridges; i++) {
+		const struct pol_bridge *b = &sw->bridge[i];
+
+		json_array_append_new(
+			list,
+			json_pack("{s:s, s:b, s:b}", "name", b->name, "there",
+		                  b->there, "vlan-filtering", b->filtering));
+	}
+	return list;
 }
 
-static bool get_bridge(const struct field *f, const json_t *v, void *obj)
+static bool get_one_bridge(const json_t *v, struct pol_bridge *b)
 {
-	struct pol_switch *sw = at_mut(f, obj);
 	const json_t *there = json_object_get(v, "there");
 	const json_t *filtering = json_object_get(v, "vlan-filtering");
 
-	sw->bridge_there = json_is_true(there);
-	sw->filtering = json_is_true(filtering);
-	return get_text(v, "name", sw->bridge, sizeof(sw->bridge)) &&
+	b->there = json_is_true(there);
+	b->filtering = json_is_true(filtering);
+	return get_text(v, "name", b->name, sizeof(b->name)) &&
 	       json_is_boolean(there) && json_is_boolean(filtering);
 }
-const struct form form_bridge = {
-	put_bridge, get_bridge,
-	"{\"name\": \"br0\", \"there\": true, \"vlan-filtering\": true}"
+
+/* One alone need not be in a list (docs/inventory.md). */
+static bool get_bridges(const struct field *f, const json_t *v, void *obj)
+{
+	struct pol_switch *sw = at_mut(f, obj);
+	size_t n = json_array_size(v);
+
+	if (json_is_object(v)) {
+		sw->n_bridges = 1;
+		return get_one_bridge(v, sw->bridge);
+	}
+	if (!json_is_array(v) || n > POL_BRIDGES_MAX)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!get_one_bridge(json_array_get(v, i), &sw->bridge[i]))
+			return false;
+	sw->n_bridges = (uint8_t)n;
+	return true;
+}
+const struct form form_bridges = {
+	put_bridges, get_bridges,
+	"[{\"name\": \"br0\", \"there\": true, \"vlan-filtering\": true}]"
 };
 
 /* ---- a port -------------------------------------------------------------- */

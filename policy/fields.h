@@ -61,7 +61,7 @@ extern const struct form form_bdf, form_text, form_flag, form_number, form_hex,
 	form_group, form_pid, form_mac, form_vlan, form_rate, form_link_state,
 	form_uses, form_names, form_sockets, form_pages;
 /* fields-switch.c */
-extern const struct form form_eswitch, form_params, form_groups, form_bridge,
+extern const struct form form_eswitch, form_params, form_groups, form_bridges,
 	form_port;
 /* overlay-json.c: an address, "" = none; a list of them */
 extern const struct form form_ip, form_remotes, form_datapath, form_ovs;

@@ -39,16 +39,21 @@ static void ask_params(const struct pol_switch *want, struct pol_switch *sw)
 		}
 }
 
-/* ---- a nic's bridge ------------------------------------------------------ */
+/* ---- a nic's bridges ----------------------------------------------------- */
 
-static void ask_bridge(const struct pol_state *s, const struct pol_pf *want,
-                       struct pol_pf *pf)
+static void ask_bridges(const struct pol_state *s, const struct pol_pf *want,
+                        struct pol_pf *pf)
 {
-	const struct pol_link *l = find_link(s, want->sw.bridge);
+	pf->sw.n_bridges = want->sw.n_bridges;
+	for (unsigned i = 0; i < want->sw.n_bridges; i++) {
+		struct pol_bridge *b = &pf->sw.bridge[i];
+		const struct pol_link *l;
 
-	copy_text(pf->sw.bridge, sizeof(pf->sw.bridge), want->sw.bridge);
-	pf->sw.bridge_there = l && l->bridge;
-	pf->sw.filtering = l && l->bridge && l->filtering;
+		*b = want->sw.bridge[i];
+		l = find_link(s, b->name);
+		b->there = l && l->bridge;
+		b->filtering = l && l->bridge && l->filtering;
+	}
 	pf->set |= POL_HAS_BRIDGE;
 }
 
@@ -58,7 +63,7 @@ static void ask_pf(const struct pol_state *s, const struct pol_pf *want,
 	if (want->set & POL_HAS_PARAMS && pf->sw.n_all)
 		ask_params(&want->sw, &pf->sw);
 	if (want->set & POL_HAS_BRIDGE && s->n_links)
-		ask_bridge(s, want, pf);
+		ask_bridges(s, want, pf);
 }
 
 static void ask_pfs(const struct pol_state *want, struct pol_state *seen)

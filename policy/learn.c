@@ -24,27 +24,48 @@ static bool knows_param(const struct pol_switch *sw,
 	return false;
 }
 
-static bool learn_wanted(struct pol_pf *have, const struct pol_pf *now)
+static int learn_bridges(struct pol_pf *have, const struct pol_pf *now)
 {
 	struct pol_switch *sw = &have->sw;
-	bool any = false;
+	int any = 0;
+
+	for (unsigned i = 0; now->set & POL_HAS_BRIDGE && i < now->sw.n_bridges;
+	     i++) {
+		if (find_bridge(sw, now->sw.bridge[i].name))
+			continue;
+		if (sw->n_bridges == POL_BRIDGES_MAX)
+			return -E2BIG;
+		sw->bridge[sw->n_bridges++] = now->sw.bridge[i];
+		have->set |= POL_HAS_BRIDGE;
+		any = 1;
+	}
+	return any;
+}
+
+static int learn_params(struct pol_pf *have, const struct pol_pf *now)
+{
+	struct pol_switch *sw = &have->sw;
+	int any = 0;
 
 	for (unsigned i = 0; now->set & POL_HAS_PARAMS && i < now->sw.n_params;
 	     i++) {
-		if (knows_param(sw, &now->sw.param[i]) ||
-		    sw->n_params == POL_PARAMS_MAX)
+		if (knows_param(sw, &now->sw.param[i]))
 			continue;
+		if (sw->n_params == POL_PARAMS_MAX)
+			return -E2BIG;
 		sw->param[sw->n_params++] = now->sw.param[i];
 		have->set |= POL_HAS_PARAMS;
-		any = true;
+		any = 1;
 	}
-	if (have->set & POL_HAS_BRIDGE || !(now->set & POL_HAS_BRIDGE))
-		return any;
-	copy_text(sw->bridge, sizeof(sw->bridge), now->sw.bridge);
-	sw->bridge_there = now->sw.bridge_there;
-	sw->filtering = now->sw.filtering;
-	have->set |= POL_HAS_BRIDGE;
-	return true;
+	return any;
+}
+
+static int learn_wanted(struct pol_pf *have, const struct pol_pf *now)
+{
+	int params = learn_params(have, now);
+	int bridges = params < 0 ? params : learn_bridges(have, now);
+
+	return bridges < 0 ? bridges : params | bridges;
 }
 
 static void learn_switch(struct pol_pf *have, const struct pol_pf *now,
@@ -101,8 +122,10 @@ int pol_pf_learn(struct pol_pf *have, const struct pol_pf *now)
 		POL_HAS_GROUPS | POL_HAS_PORT | POL_HAS_PORT_VLAN;
 	uint32_t bits = POL_HAS_AUTOPROBE | POL_HAS_NUMVFS | POL_HAS_LINK |
 	                POL_HAS_MTU | POL_HAS_ESWITCH | POL_HAS_RESOURCES;
-	bool any = learn_wanted(have, now);
+	int any = learn_wanted(have, now);
 
+	if (any < 0)
+		return any;
 	bits &= now->set & ~have->set;
 	if (bits & POL_HAS_ESWITCH)
 		bits |= of_switch & now->set & ~have->set;

@@ -51,6 +51,7 @@
 #define POL_PARAMS_MAX 16      /* of a physical function */
 #define POL_PARAMS_SEEN 256    /* that one has, where all were asked for */
 #define POL_GROUPS_MAX 32      /* rate groups of one */
+#define POL_BRIDGES_MAX 16     /* that policies put one into, in turn */
 #define POL_PARAM_VALUE 33     /* devlink's longest text and a NUL */
 #define POL_VLAN_RANGES_MAX 16 /* of a trunk */
 #define POL_DEV_SERIAL 64      /* of a function of the host */

@@ -88,7 +88,7 @@ static const struct field pf_rows[] = {
 	   FIELD_BOTH),
 	PF(sw, "devlink-params", params, POL_HAS_PARAMS, FIELD_BOTH),
 	PF(sw, "rate-groups", groups, POL_HAS_GROUPS, FIELD_BOTH),
-	PF(sw, "bridge", bridge, POL_HAS_BRIDGE, FIELD_BOTH),
+	PF(sw, "bridge", bridges, POL_HAS_BRIDGE, FIELD_BOTH),
 	PF(sw.port, "port", port, POL_HAS_PORT, FIELD_BOTH),
 	PF(total_vfs, "total-vfs", number, 0, FIELD_SEEN | FIELD_MUST_SEEN),
 	PF(vf_offset, "vf-offset", number, 0, FIELD_SEEN),

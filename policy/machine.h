@@ -44,10 +44,9 @@ enum { /* pol_vf.set, pol_pf.set: which fields are stated */
 	/* Of both, the interface at the switch: its bridge, its VLANs there. */
 	POL_HAS_PORT = 1 << 25,
 	POL_HAS_PORT_VLAN = 1 << 26,
-	POL_HAS_FILTERING = 1 << 27,
 	POL_HAS_SWITCH = POL_HAS_ESWITCH | POL_HAS_PARAMS | POL_HAS_GROUPS |
 	                 POL_HAS_BRIDGE | POL_HAS_GROUP | POL_HAS_PORT |
-	                 POL_HAS_PORT_VLAN | POL_HAS_FILTERING,
+	                 POL_HAS_PORT_VLAN,
 	/* struct pol_ident; observed only */
 	POL_HAS_NODE = 1 << 28,
 	POL_HAS_DSN = 1 << 29,
@@ -72,6 +71,12 @@ struct pol_param_value { /* of devlink */
 	char name[POL_NAME], value[POL_PARAM_VALUE];
 	bool init; /* cmode driverinit: has effect after a reload */
 };
+struct pol_bridge { /* of Linux */
+	char name[POL_IFNAME];
+	bool there; /* wanted: it must be */
+	bool given; /* wanted: so is its filtering */
+	bool filtering;
+};
 /* What devlink tells of a PF, and the bridge it is put into. */
 struct pol_switch {
 	bool instance;  /* observed: it has one */
@@ -85,10 +90,10 @@ struct pol_switch {
 	size_t n_all;
 	struct pol_group group[POL_GROUPS_MAX];
 	uint8_t n_groups;
-	/* Wanted, and of that name seen. */
-	char bridge[POL_IFNAME];
-	bool bridge_there; /* wanted: it must be */
-	bool filtering;
+	/* Wanted, and of these names seen. One policy has one; what was before
+	 * them all, each that any of them had. */
+	struct pol_bridge bridge[POL_BRIDGES_MAX];
+	uint8_t n_bridges;
 	struct pol_port port; /* the PF's own interface */
 };
 struct pol_flexible {   /* queues, or interrupts, of an NVMe controller */

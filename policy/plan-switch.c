@@ -255,56 +255,52 @@ int plan_groups(struct job *j)
 
 /* ---- the bridge ---------------------------------------------------------- */
 
-static int no_bridge(struct job *j)
+static int no_bridge(struct job *j, const struct pol_bridge *b)
 {
 	diag_fail(j->d, -ENODEV, FL_POL_BRIDGE, "no bridge is called %s",
-	          j->want->sw.bridge);
+	          b->name);
 	diag_why(j->d, "the interfaces of %s are to be in it",
 	         *j->seen->ifname ? j->seen->ifname : j->want->name);
 	diag_mend(j->d,
 	          "ip link add %s type bridge vlan_filtering 1; ip link set %s "
 	          "up",
-	          j->want->sw.bridge, j->want->sw.bridge);
+	          b->name, b->name);
 	return -ENODEV;
 }
 
-static bool any_vlan(const struct pol_pf *want)
+static bool any_vlan(const struct pol_pf *want, const char *bridge)
 {
 	for (size_t i = 0; i < want->n_vfs; i++) {
 		const struct pol_port *p = &want->vf[i].port;
 
 		if (want->vf[i].set & POL_HAS_PORT_VLAN &&
-		    !strcmp(p->bridge, want->sw.bridge) &&
-		    (p->n_tagged || p->pvid > 1))
+		    !strcmp(p->bridge, bridge) && (p->n_tagged || p->pvid > 1))
 			return true;
 	}
 	return false;
 }
 
-static int plan_bridge(struct job *j)
+static int plan_bridge(struct job *j, const struct pol_bridge *w)
 {
-	const struct pol_switch *w = &j->want->sw, *s = &j->seen->sw;
-	bool filtering = j->want->set & POL_HAS_FILTERING;
+	const struct pol_bridge *s = find_bridge(&j->seen->sw, w->name);
 	struct pol_action *a;
 
-	if (!(j->want->set & POL_HAS_BRIDGE))
-		return 0;
-	if (!s->bridge_there)
-		return w->bridge_there ? no_bridge(j) : 0;
+	if (!s || !s->there)
+		return w->there ? no_bridge(j, w) : 0;
 	/* What is put back is as it was, whatever that kept apart. */
-	if (w->bridge_there && !(filtering ? w->filtering : s->filtering) &&
-	    any_vlan(j->want)) {
+	if (w->there && !(w->given ? w->filtering : s->filtering) &&
+	    any_vlan(j->want, w->name)) {
 		diag_fail(j->d, -EINVAL, FL_POL_BRIDGE,
-		          "bridge %s would not keep VLANs apart", w->bridge);
+		          "bridge %s would not keep VLANs apart", w->name);
 		diag_why(j->d, "it does not filter them");
 		diag_mend(j->d, "add `vlan-filtering: true` to the nic's "
 		                "bridge");
 		return -EINVAL;
 	}
-	if (!filtering || s->filtering == w->filtering)
+	if (!w->given || s->filtering == w->filtering)
 		return 0;
 	a = plan_add(j, POL_OP_BRIDGE, POL_DIS_HOST);
-	copy_text(a->port.bridge, sizeof(a->port.bridge), w->bridge);
+	copy_text(a->port.bridge, sizeof(a->port.bridge), w->name);
 	a->number = w->filtering;
 	a->number_from = s->filtering;
 	return 0;
@@ -384,8 +380,10 @@ static int representor(struct job *j, const struct pol_vf *w)
 
 int plan_ports(struct job *j)
 {
-	int r = plan_bridge(j);
+	int r = 0;
 
+	for (unsigned i = 0; !r && i < j->want->sw.n_bridges; i++)
+		r = plan_bridge(j, &j->want->sw.bridge[i]);
 	if (!r)
 		r = uplink(j);
 	for (size_t i = 0; !r && i < j->want->n_vfs; i++)

@@ -54,7 +54,8 @@ _must_check_ int plan_check_owner(struct job *j, const struct pol_vf *w,
 /* plan-switch.c: while there are no VFs, when they are made, and when they have
  * their attributes. Beside one of each a PF, at most: */
 #define PLAN_VF_SWITCH 4 /* into a group, out of it, port, vectors: a VF */
-#define PLAN_PF_SWITCH (3 + POL_PARAMS_MAX + 2 * POL_GROUPS_MAX)
+#define PLAN_PF_SWITCH                                                         \
+	(2 + POL_PARAMS_MAX + 2 * POL_GROUPS_MAX + POL_BRIDGES_MAX)
 bool plan_mode_changes(const struct job *j);
 _must_check_ int plan_switch_before(struct job *j);
 _must_check_ int plan_switch_after(struct job *j);

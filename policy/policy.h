@@ -390,7 +390,8 @@ _must_check_ int pol_want_from_state(const struct pol_state *saved,
                                      struct pol_state **ret_want);
 
 /* What is seen of a PF, and was not known of it in the older state: into that
- * (learn.c). 0 = nothing new, 1; -ENOMEM. */
+ * (learn.c). 0 = nothing new, 1; -ENOMEM, -E2BIG (more parameters or bridges
+ * than limits.h has: restore first, so that they are before it). */
 _must_check_ int pol_pf_learn(struct pol_pf *have, const struct pol_pf *now);
 
 /* Whole functions go back to drivers of the host before PFs are touched, and

@@ -424,6 +424,8 @@ const struct pol_pf *match_pf(const struct pol_nic *nic,
                               struct pol_errors *errs);
 const struct pol_pf *state_pf(const struct pol_state *s, struct bdf b);
 const struct pol_vf *state_vf(const struct pol_pf *pf, unsigned index);
+const struct pol_bridge *find_bridge(const struct pol_switch *sw,
+                                     const char *name);
 /* Where VF `index` is or will be; the PF's own address = cannot be told.
  * -ERANGE when it would lie beyond the last bus. */
 _must_check_ int vf_address(const struct pol_pf *pf, unsigned index,

@@ -148,11 +148,12 @@ void resolve_switch(struct resolve *r, size_t i, const struct pol_pf *pf,
 	if (!*nic->bridge.name || nic->bridge.ovs)
 		return;
 	w->set |= POL_HAS_BRIDGE;
-	copy_text(w->sw.bridge, sizeof(w->sw.bridge), nic->bridge.name);
-	w->sw.bridge_there = true;
-	w->sw.filtering = nic->bridge.filtering.v;
-	if (nic->bridge.filtering.given)
-		w->set |= POL_HAS_FILTERING;
+	w->sw.bridge[w->sw.n_bridges++] = (struct pol_bridge){
+		.there = true,
+		.given = nic->bridge.filtering.given,
+		.filtering = nic->bridge.filtering.v,
+	};
+	copy_text(w->sw.bridge[0].name, POL_IFNAME, nic->bridge.name);
 }
 
 /* ---- a VF's representor -------------------------------------------------- */

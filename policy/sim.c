@@ -203,7 +203,9 @@ static int act_filtering(struct pol_state *s, struct pol_pf *pf,
 
 	if (l)
 		l->filtering = a->number;
-	pf->sw.filtering = a->number;
+	for (unsigned i = 0; i < pf->sw.n_bridges; i++)
+		if (!strcmp(pf->sw.bridge[i].name, a->port.bridge))
+			pf->sw.bridge[i].filtering = a->number;
 	return 0;
 }
 

@@ -36,6 +36,15 @@ bool is_held(int holder_pid, const char *holder, const char *label)
 	return holder_pid || *holder || *label;
 }
 
+const struct pol_bridge *find_bridge(const struct pol_switch *sw,
+                                     const char *name)
+{
+	for (unsigned i = 0; i < sw->n_bridges; i++)
+		if (!strcmp(sw->bridge[i].name, name))
+			return &sw->bridge[i];
+	return NULL;
+}
+
 const struct pol_vf *state_vf(const struct pol_pf *pf, unsigned index)
 {
 	/* As a machine is seen. */
@@ -136,15 +145,16 @@ static void want_vf(const struct pol_vf *saved, struct pol_vf *w)
 	w->group = -1;
 }
 
-/* The bridge may have gone since: then it need not come back. */
+/* A bridge may have gone since: then it need not come back. */
 static void want_switch(const struct pol_pf *saved, struct pol_pf *w)
 {
 	w->sw = saved->sw;
 	w->sw.all = NULL;
 	w->sw.n_all = 0;
-	w->sw.bridge_there = false;
-	if (saved->set & POL_HAS_BRIDGE && saved->sw.bridge_there)
-		w->set |= POL_HAS_FILTERING;
+	for (unsigned i = 0; i < w->sw.n_bridges; i++) {
+		w->sw.bridge[i].given = saved->sw.bridge[i].there;
+		w->sw.bridge[i].there = false;
+	}
 }
 
 static int want_pf(const struct pol_pf *saved, struct pol_pf *w)

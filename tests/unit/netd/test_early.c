@@ -118,10 +118,11 @@ static void make(struct machine_of *m)
 	*m = (struct machine_of){ 0 };
 	for (unsigned i = 0; i < 2; i++) {
 		m->pf[i].bdf.bus = (uint8_t)(i + 1);
-		m->pf[i].set =
-			POL_HAS_BRIDGE | POL_HAS_FILTERING | POL_HAS_LINK;
-		strcpy(m->pf[i].sw.bridge, "br-linux");
-		m->pf[i].sw.bridge_there = true;
+		m->pf[i].set = POL_HAS_BRIDGE | POL_HAS_LINK;
+		m->pf[i].sw.bridge[0] = (struct pol_bridge){ .name = "br-linux",
+			                                     .there = true,
+			                                     .given = true };
+		m->pf[i].sw.n_bridges = 1;
 		port(&m->pf[i].sw.port, &m->pf[i].set, "br-linux");
 		m->vf[i].set = POL_HAS_MAC;
 		m->vf[i].index = (uint16_t)i;
@@ -144,7 +145,8 @@ static void test_linux(void **state)
 	(void)state;
 	make(&want);
 	make(&seen);
-	seen.pf[0].sw.bridge_there = seen.pf[1].sw.bridge_there = false;
+	seen.pf[0].sw.bridge[0].there = false;
+	seen.pf[1].sw.bridge[0].there = false;
 	early_rest(&want.s, &seen.s, reply);
 	/* Once, whatever goes into it. */
 	assert_int_equal(json_array_size(json_object_get(reply, "waits")), 1);

@@ -274,8 +274,10 @@ static void add_state(struct pol_state *s, struct pol_pf *pf, struct pol_vf *vf,
 	pf->sw.n_params = 2;
 	pf->sw.group[0] = group;
 	pf->sw.n_groups = after;
-	strcpy(pf->sw.bridge, "br0");
-	pf->sw.filtering = after;
+	strcpy(pf->sw.bridge[0].name, "br0");
+	pf->sw.bridge[0].there = true;
+	pf->sw.bridge[0].filtering = after;
+	pf->sw.n_bridges = 1;
 	strcpy(pf->sw.port.bridge, after ? "br0" : "");
 	strcpy(vf->port.bridge, after ? "br1" : "");
 	*over = (struct pol_over){ .there = after, .o = { .bridge = "br-o" } };
@@ -309,6 +311,7 @@ static void test_values(void **state)
 	}
 	strcpy(a[1].param.name, "p");
 	strcpy(a[2].group.name, "g");
+	strcpy(a[3].port.bridge, "br0");
 	history_actions(e, &plan, NULL, &s);
 	add_state(&s, &pf, &vf, &over, true);
 	history_after(e, &s);
@@ -321,7 +324,7 @@ static void test_values(void **state)
 	            "{\"name\":\"g\",\"tx-max\":5,\"tx-priority\":0,"
 	            "\"tx-share\":0,\"tx-weight\":0}");
 	check_value(e, 3, "after",
-	            "{\"name\":\"br0\",\"there\":false,"
+	            "{\"name\":\"br0\",\"there\":true,"
 	            "\"vlan-filtering\":true}");
 	check_value(e, 4, "before", "{\"bridge\":\"\",\"up\":false}");
 	check_value(e, 4, "after", "{\"bridge\":\"br0\",\"up\":false}");

@@ -299,6 +299,77 @@ static void test_learnt(void **state)
 	pol_state_free(s);
 }
 
+static void see_bridge(struct pol_state *s, const char *name, bool filtering)
+{
+	struct pol_switch *sw = &s->pf[0].sw;
+
+	s->pf[0].set |= POL_HAS_BRIDGE;
+	sw->n_bridges = 1;
+	sw->bridge[0] =
+		(struct pol_bridge){ .there = true, .filtering = filtering };
+	snprintf(sw->bridge[0].name, POL_IFNAME, "%s", name);
+}
+
+/* A policy renames its bridge, and another does again: each is as it was before
+ * the first that had it. */
+static void test_bridges(void **state)
+{
+	static const struct pol_bridge want[] = {
+		{ .name = "br-a", .there = true, .filtering = false },
+		{ .name = "br-b", .there = true, .filtering = true },
+	};
+	struct state_dir *dir = *state;
+	struct pol_state *s = some_state(true), *back = NULL;
+	struct diag d = { 0 };
+	char name[POL_IFNAME];
+
+	see_bridge(s, "br-a", false);
+	assert_int_equal(original_add(dir->fd, s, s, &d), 0);
+	see_bridge(s, "br-b", true);
+	assert_int_equal(original_add(dir->fd, s, s, &d), 0);
+	see_bridge(s, "br-a", true);
+	assert_int_equal(original_add(dir->fd, s, s, &d), 0);
+	assert_int_equal(original_read(dir->fd, &back, &d), 0);
+	assert_int_equal(back->pf[0].sw.n_bridges, ARRAY_SIZE(want));
+	for (unsigned i = 0; i < ARRAY_SIZE(want); i++) {
+		const struct pol_bridge *b = &back->pf[0].sw.bridge[i];
+
+		assert_string_equal(b->name, want[i].name);
+		assert_int_equal(b->there, want[i].there);
+		assert_int_equal(b->filtering, want[i].filtering);
+	}
+	pol_state_free(back);
+	for (unsigned i = 2; i <= POL_BRIDGES_MAX; i++) {
+		snprintf(name, sizeof(name), "br-%u", i);
+		see_bridge(s, name, false);
+		assert_int_equal(original_add(dir->fd, s, s, &d),
+		                 i < POL_BRIDGES_MAX ? 0 : -E2BIG);
+	}
+	assert_int_equal(d.code, FL_NETD_JOURNAL);
+	pol_state_free(s);
+}
+
+/* One alone may be in no list, as an older netd wrote it. */
+static void test_one_bridge(void **state)
+{
+	struct pol_state *s = some_state(true), *back = NULL;
+	json_t *doc, *pf;
+
+	(void)state;
+	see_bridge(s, "br-a", true);
+	doc = pol_state_to_json(s);
+	pf = json_array_get(json_object_get(doc, "pfs"), 0);
+	json_object_set(pf, "bridge",
+	                json_array_get(json_object_get(pf, "bridge"), 0));
+	assert_int_equal(pol_state_from_json(doc, &back), 0);
+	assert_int_equal(back->pf[0].sw.n_bridges, 1);
+	assert_string_equal(back->pf[0].sw.bridge[0].name, "br-a");
+	assert_true(back->pf[0].sw.bridge[0].filtering);
+	json_decref(doc);
+	pol_state_free(back);
+	pol_state_free(s);
+}
+
 static void test_lock(void **state)
 {
 	struct state_dir *dir = *state;
@@ -366,11 +437,12 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_state),        T(test_state_bad),      T(test_files),
-		T(test_left_over),    T(test_intent),         T(test_torn),
-		T(test_written_once), T(test_lock),           T(test_make_path),
-		T(test_learnt),       T(test_lock),           T(test_make_path),
-		T(test_link_refused), T(test_lock_of_worker),
+		T(test_state),          T(test_state_bad), T(test_files),
+		T(test_left_over),      T(test_intent),    T(test_torn),
+		T(test_written_once),   T(test_lock),      T(test_make_path),
+		T(test_learnt),         T(test_bridges),   T(test_one_bridge),
+		T(test_lock),           T(test_make_path), T(test_link_refused),
+		T(test_lock_of_worker),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -276,15 +276,18 @@ static void test_bridge(void **state)
 		struct pol_switch *sw = &s->pf[0].sw;
 
 		/* What a policy before this one met is no answer. */
-		set_text(sw->bridge, sizeof(sw->bridge), "br-other");
+		set_text(sw->bridge[0].name, POL_IFNAME, "br-other");
+		sw->n_bridges = 1;
 		s->pf[0].set |= POL_HAS_BRIDGE;
 		w->pf[0].set = POL_HAS_BRIDGE;
 		w->n_overs = 0;
-		set_text(w->pf[0].sw.bridge, POL_IFNAME, t[i].name);
+		set_text(w->pf[0].sw.bridge[0].name, POL_IFNAME, t[i].name);
+		w->pf[0].sw.n_bridges = 1;
 		assert_int_equal(pol_inventory_ask(w, s), 0);
-		assert_string_equal(sw->bridge, t[i].name);
-		assert_int_equal(sw->bridge_there, t[i].there);
-		assert_int_equal(sw->filtering, t[i].filtering);
+		assert_int_equal(sw->n_bridges, 1);
+		assert_string_equal(sw->bridge[0].name, t[i].name);
+		assert_int_equal(sw->bridge[0].there, t[i].there);
+		assert_int_equal(sw->bridge[0].filtering, t[i].filtering);
 		pol_state_free(w);
 		pol_state_free(s);
 	}

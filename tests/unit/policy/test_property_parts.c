@@ -131,8 +131,10 @@ static void check_switch(const struct pol_pf *w, const struct pol_pf *pf)
 		assert_int_equal(pf->sw.n_groups, w->sw.n_groups);
 	for (unsigned i = 0; w->set & POL_HAS_GROUPS && i < w->sw.n_groups; i++)
 		check_group(&w->sw.group[i], &pf->sw);
-	if (w->set & POL_HAS_FILTERING)
-		assert_int_equal(pf->sw.filtering, w->sw.filtering);
+	for (unsigned i = 0; i < w->sw.n_bridges; i++)
+		if (w->sw.bridge[i].given)
+			assert_int_equal(pf->sw.bridge[i].filtering,
+			                 w->sw.bridge[i].filtering);
 	check_port(w->set, &w->sw.port, &pf->sw.port);
 }
 

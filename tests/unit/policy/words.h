@@ -85,6 +85,7 @@ static inline void group_word(struct pol_switch *sw, const char *v)
 static inline bool switch_word(struct pol_pf *pf, const char *w)
 {
 	struct pol_switch *sw = &pf->sw;
+	struct pol_bridge *b;
 	const char *v;
 	unsigned on;
 
@@ -107,9 +108,10 @@ static inline bool switch_word(struct pol_pf *pf, const char *w)
 		group_word(sw, v);
 	} else if (word_value(w, "bridge", &v)) {
 		pf->set |= POL_HAS_BRIDGE;
-		assert_int_equal(sscanf(v, "%15[^:]:%u", sw->bridge, &on), 2);
-		sw->bridge_there = true;
-		sw->filtering = on;
+		b = &sw->bridge[sw->n_bridges++];
+		assert_int_equal(sscanf(v, "%15[^:]:%u", b->name, &on), 2);
+		b->there = true;
+		b->filtering = on;
 	} else {
 		return false;
 	}
