@@ -28,12 +28,15 @@ picture() {
 	bridge vlan show
 }
 
-step "a netdevsim, and a bridge"
+filtering() { ip -d -j link show dev "$1" | jq '.[0].linkinfo.info_data.vlan_filtering'; }
+
+step "a netdevsim, and bridges"
 modprobe bridge 2>/dev/null || true
 ifname=$(sim_device)
 ip link set "$ifname" up
 ip link add br-fast address 02:5a:11:00:00:01 type bridge # else it has the least of its ports
 ip link set br-fast up
+ip link add br-slow address 02:5a:11:00:00:02 type bridge
 sim_switch 4
 netd_start --root "$ROOT"
 equal "mode" "$(status '."embedded-switch-mode"')" legacy
@@ -82,7 +85,7 @@ equal "VLANs of the uplink" "$(vlans "$ifname")" "1:u 10 20-29 100"
 for i in 0 1 2; do
 	equal "bridge of VF $i" "$(ip -j link show dev "$(rep $i)" | jq -r '.[0] | "\(.master) \(.flags | index("UP") != null)"')" "br-fast true"
 done
-equal "filtering" "$(ip -d -j link show dev br-fast | jq '.[0].linkinfo.info_data.vlan_filtering')" 1
+equal "filtering" "$(filtering br-fast)" 1
 groups >"$LAB_LOG/groups"
 equal "gold" "$(jq -c ".\"$DEV/gold\" | [.tx_share, .tx_max]" "$LAB_LOG/groups")" "[125000000,250000000]"
 equal "silver" "$(jq -c ".\"$DEV/silver\".tx_max" "$LAB_LOG/groups")" 62500000
@@ -128,12 +131,16 @@ equal "mode" "$(devlink -j dev eswitch show "$DEV" | jq -r '.dev[].mode')" legac
 equal "VLAN of VF 0" "$(ip -j -d link show dev "$ifname" | jq '.[0].vfinfo_list[0].vlan_list[0].vlan')" 100
 equal "representors" "$(devlink -j port | jq '[.port[] | select(.flavour == "pcivf")] | length')" 0
 
-step "restore: as it was"
+step "restore: as it was, and so is a bridge that the policy had between"
+sed 's/name: br-fast/name: br-slow/' "$POLICY" >"$LAB_LOG/slow.yaml"
+apply "$LAB_LOG/slow.yaml"
+equal "filtering" "$(filtering br-fast) $(filtering br-slow)" "1 1"
 apply "$POLICY"
 picture >"$LAB_LOG/applied"
 "$FAIRLEAD" restore >"$LAB_LOG/restore" 2>&1 || fail "$(cat "$LAB_LOG/restore")"
 picture >"$LAB_LOG/after"
 diff "$LAB_LOG/before" "$LAB_LOG/after" || fail "restore left something"
+equal "filtering" "$(filtering br-fast) $(filtering br-slow)" "0 0"
 
 step "the plan's commands, typed, give what apply gave"
 by_hand "$POLICY" "$SIM_NAMES"
