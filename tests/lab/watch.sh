@@ -1,6 +1,7 @@
 # The runner's eye on the machine: streams the scenario's output, and ends the run with a reason as
 # soon as there is one. Sourced by lab.
 
+UP_WITHIN=60 # s; the second time L1 has all that the scenario has
 QEMU_PID='' TAIL_PID=''
 declare -A STUCK=() # registers seen since anything was written, and how often
 
@@ -67,6 +68,8 @@ check_machine() {
 		console_says '^lab: up' >/dev/null || give_up 124 "L1 did not come up in $took s"
 		give_up 124 "no end after ${OPT[timeout]} s"
 	fi
+	((took < UP_WITHIN)) || [ -n "${LAB_BOOTED_AGAIN:-}" ] || console_says '^lab: up' >/dev/null ||
+		start_over "L1 did not come up in $took s"
 	! peer_panics || silent "QEMU's guest panicked"
 	quiet=$(silence)
 	((quiet < OPT[quiet])) || silent "nothing was written for $quiet s"
@@ -96,6 +99,15 @@ keep_state() {
 		# shellcheck disable=SC2086  # words on purpose
 		"$LAB_DIR/lab" monitor "$LOG" $ask || true
 	done >"$LOG/stuck.log" 2>&1
+}
+
+# A stock kernel has not come to its init: nothing of ours has run yet, and nothing of ours is to blame.
+start_over() { # REASON
+	keep_state
+	echo "lab: $1; starting it once more" >&2
+	stop_machine
+	trap - EXIT INT TERM
+	LAB_BOOTED_AGAIN=1 exec "$LAB_DIR/lab" run "${RUN_ARGS[@]}"
 }
 
 # KVM emulated under KVM emulated: now and then a guest deadlocks there that never does on hardware.
