@@ -196,6 +196,8 @@ int intent_write(int state_fd, const struct intent *i, struct diag *d)
 		                    json_integer(i->confirm_s));
 	if (i->early)
 		json_object_set_new(doc, "early", json_true());
+	if (i->back)
+		json_object_set_new(doc, "back", json_true());
 	json_object_set_new(doc, "before", pol_state_to_json(i->before));
 	json_object_set_new(doc, "who", asker_to_json(&i->who));
 	json_object_set_new(doc, "history", json_integer(i->history));
@@ -239,6 +241,7 @@ static int intent_decode(const json_t *doc, struct intent *i)
 	i->history =
 		(uint32_t)json_integer_value(json_object_get(doc, "history"));
 	i->early = json_is_true(json_object_get(doc, "early"));
+	i->back = json_is_true(json_object_get(doc, "back"));
 	i->has_confirm = json_is_integer(confirm);
 	i->confirm_s = (uint32_t)json_integer_value(confirm);
 	r = get_text(doc, "policy", &i->policy, &i->policy_len);

@@ -345,6 +345,7 @@ struct intent {
 	size_t policy_len;
 	char *previous; /* text of what was applied before; NULL = nothing */
 	size_t previous_len;
+	bool back;        /* gone back: only files are still to go */
 	bool early;       /* what waits for the network is left: early.h */
 	bool has_confirm; /* confirm_s was asked for */
 	uint32_t confirm_s;
@@ -446,6 +447,13 @@ _must_check_ int transact_policy(struct transaction *t, struct intent *in,
                                  struct pol_errors *errs);
 _must_check_ int transact_restore(struct transaction *t, struct intent *in);
 _must_check_ int transact_rollback(struct transaction *t, struct intent *in);
+/* The files that one that has gone back (`back`) has left. */
+_must_check_ int transact_end_back(int state_fd, const struct intent *in,
+                                   struct diag *d);
+/* What an unfinished change began from is still where `in` is to go back to;
+ * not so of one that has gone back, which is ended here. */
+_must_check_ int transact_inherit(int state_fd, struct intent *in,
+                                  struct diag *d);
 
 /* verbs.c */
 /* As apply: of what netd has itself. `in` is consumed. */

@@ -116,17 +116,26 @@ static int prepare_restore(struct transaction *t, struct run *r, bool *ret_none)
 	return e;
 }
 
-static int commit_restore(struct transaction *t)
+/* What is left are files. Whoever comes over it, be it the next apply, is to
+ * know that the machine is as it was: what this one began from is nothing to go
+ * back to. */
+static int note_back(struct transaction *t, struct intent *in)
+{
+	in->back = true;
+	return intent_write(t->env->state_fd, in, t->d);
+}
+
+static int commit_restore(int state, struct diag *d)
 {
 	static const char *const files[] = { JOURNAL_APPLIED_FILE,
 		                             JOURNAL_UNCONFIRMED,
 		                             JOURNAL_ORIGINAL, JOURNAL_INTENT };
-	int e = refused_forget_all(t->env->state_fd, t->d);
+	int e = refused_forget_all(state, d);
 
 	if (!e)
-		e = macs_forget_all(t->env->state_fd, t->d);
+		e = macs_forget_all(state, d);
 	for (size_t i = 0; !e && i < ARRAY_SIZE(files); i++)
-		e = journal_drop(t->env->state_fd, files[i], t->d);
+		e = journal_drop(state, files[i], d);
 	return e;
 }
 
@@ -140,8 +149,10 @@ int transact_restore(struct transaction *t, struct intent *in)
 		run_tell(t, &r);
 	else if (!e)
 		e = run_back(t, in, &r);
+	if (!e && !none)
+		e = note_back(t, in);
 	if (!e || none)
-		e = commit_restore(t);
+		e = commit_restore(t->env->state_fd, t->d);
 	run_clear(&r);
 	intent_clear(in);
 	return e;
@@ -150,19 +161,19 @@ int transact_restore(struct transaction *t, struct intent *in)
 /* ---- roll-back ----------------------------------------------------------- */
 
 /* What was applied before is the applied policy again. */
-static int commit_rollback(struct transaction *t, const struct unconfirmed *u)
+static int commit_rollback(int state, const struct unconfirmed *u,
+                           struct diag *d)
 {
-	int state = t->env->state_fd;
 	int e = u->policy ? journal_put(state, JOURNAL_APPLIED_FILE, u->policy,
-	                                u->policy_len, t->d)
-	                  : journal_drop(state, JOURNAL_APPLIED_FILE, t->d);
+	                                u->policy_len, d)
+	                  : journal_drop(state, JOURNAL_APPLIED_FILE, d);
 
 	/* Nothing of ours is on the machine: then nothing is to restore. */
 	if (!e && !u->policy)
-		e = journal_drop(state, JOURNAL_ORIGINAL, t->d);
+		e = journal_drop(state, JOURNAL_ORIGINAL, d);
 	if (!e)
-		e = journal_drop(state, JOURNAL_UNCONFIRMED, t->d);
-	return e;
+		e = journal_drop(state, JOURNAL_UNCONFIRMED, d);
+	return e ? e : journal_drop(state, JOURNAL_INTENT, d);
 }
 
 /* People are to decide: it is not tried again by itself. */
@@ -186,7 +197,9 @@ static int roll_back(struct transaction *t, struct intent *in, struct run *r,
 		e = run_back(t, in, r);
 	if (e && !r->n_stuck)
 		give_up(t, u);
-	return e ? e : commit_rollback(t, u);
+	if (!e)
+		e = note_back(t, in);
+	return e ? e : commit_rollback(t->env->state_fd, u, t->d);
 }
 
 int transact_rollback(struct transaction *t, struct intent *in)
@@ -198,11 +211,61 @@ int transact_rollback(struct transaction *t, struct intent *in)
 	if (!e)
 		e = roll_back(t, in, &r, &u);
 	else if (e == -ENOENT) /* cut short at its very end */
-		e = 0;
-	if (!e)
 		e = journal_drop(t->env->state_fd, JOURNAL_INTENT, t->d);
 	unconfirmed_clear(&u);
 	run_clear(&r);
 	intent_clear(in);
 	return e;
+}
+
+/* ---- what was left unfinished -------------------------------------------- */
+
+int transact_end_back(int state_fd, const struct intent *in, struct diag *d)
+{
+	struct unconfirmed u = { 0 };
+	int e;
+
+	if (in->kind == INTENT_RESTORE)
+		return commit_restore(state_fd, d);
+	e = unconfirmed_read(state_fd, &u, d);
+	if (!e)
+		e = commit_rollback(state_fd, &u, d);
+	else if (e == -ENOENT)
+		e = journal_drop(state_fd, JOURNAL_INTENT, d);
+	unconfirmed_clear(&u);
+	return e;
+}
+
+static int inherit(int state_fd, struct intent *old, struct intent *in,
+                   struct diag *d)
+{
+	int r;
+
+	if (old->back)
+		return transact_end_back(state_fd, old, d);
+	in->before = TAKE_PTR(old->before);
+	in->previous = TAKE_PTR(old->previous);
+	in->previous_len = old->previous_len;
+	in->history = old->history;
+	/* What goes back takes the applied policy away at its very end: until
+	 * then the state before is that policy's. An apply's file may be its
+	 * own already. */
+	if (old->kind == INTENT_APPLY || in->previous)
+		return 0;
+	r = journal_get(state_fd, JOURNAL_APPLIED_FILE, &in->previous,
+	                &in->previous_len, d);
+	return r == -ENOENT ? 0 : r;
+}
+
+int transact_inherit(int state_fd, struct intent *in, struct diag *d)
+{
+	struct intent old = { 0 };
+	int r = intent_read(state_fd, &old, d);
+
+	if (!r)
+		r = inherit(state_fd, &old, in, d);
+	else if (r == -ENOENT)
+		r = 0;
+	intent_clear(&old);
+	return r;
 }

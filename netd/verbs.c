@@ -235,46 +235,9 @@ int verb_transact(struct work *w, struct intent *in)
 	return transact_as(w, in, false);
 }
 
-/* One that goes back takes original.json away once the machine is as it was:
- * what it began from is nothing to go back to, and no original. */
-static bool has_gone_back(const struct work *w, const struct intent *old)
-{
-	return old->kind != INTENT_APPLY &&
-	       faccessat(w->env->state_fd, JOURNAL_ORIGINAL, F_OK, 0) < 0 &&
-	       errno == ENOENT;
-}
-
-/* What an unfinished change began from is still where to go back to. */
-static int inherit_before(struct work *w, struct intent *in)
-{
-	struct intent old = { 0 };
-	int r = intent_read(w->env->state_fd, &old, &w->diag);
-
-	if (r == -ENOENT)
-		return 0;
-	if (r)
-		return r;
-	if (has_gone_back(w, &old)) {
-		intent_clear(&old);
-		return 0;
-	}
-	in->before = TAKE_PTR(old.before);
-	in->previous = TAKE_PTR(old.previous);
-	in->previous_len = old.previous_len;
-	in->history = old.history;
-	/* What goes back takes the applied policy away at its very end: until
-	 * then the state before is that policy's. An apply's file may be its
-	 * own already. */
-	if (old.kind != INTENT_APPLY && !in->previous)
-		r = journal_get(w->env->state_fd, JOURNAL_APPLIED_FILE,
-		                &in->previous, &in->previous_len, &w->diag);
-	intent_clear(&old);
-	return r == -ENOENT ? 0 : r;
-}
-
 int transact_again(struct work *w, struct intent *in, bool calm)
 {
-	int r = inherit_before(w, in);
+	int r = transact_inherit(w->env->state_fd, in, &w->diag);
 
 	/* Nobody is there to confirm it, nor does a file confirm another: not
 	 * while its roll-back is unfinished, either. */
@@ -299,7 +262,7 @@ int verb_apply(struct work *w)
 	memcpy(in.file, w->req.file, sizeof(in.file));
 	in.who = asker_of(w->env->root_fd, &w->peer);
 	if (!r)
-		r = inherit_before(w, &in);
+		r = transact_inherit(w->env->state_fd, &in, &w->diag);
 	/* What is unfinished is finished, or gone over: never two roll-backs.
 	 */
 	if (!r && !in.before)
@@ -315,9 +278,12 @@ int verb_restore(struct work *w)
 {
 	struct intent in = { .kind = INTENT_RESTORE,
 		             .who = asker_of(w->env->root_fd, &w->peer) };
-	int r = inherit_before(w, &in);
+	int r = transact_inherit(w->env->state_fd, &in, &w->diag);
 
-	return r ? r : verb_transact(w, &in);
+	if (!r)
+		return verb_transact(w, &in);
+	intent_clear(&in);
+	return r;
 }
 
 /* Some PF was stuck when the policy was applied. If it has come back, what is
@@ -364,7 +330,11 @@ int verb_recover(struct work *w)
 	         : in.kind == INTENT_RESTORE ? "restore"
 	                                     : "roll-back",
 	         *in.file ? " of " : "", in.file);
-	return verb_transact(w, &in);
+	if (!in.back)
+		return verb_transact(w, &in);
+	r = transact_end_back(w->env->state_fd, &in, &w->diag);
+	intent_clear(&in);
+	return r;
 }
 
 /* ---- history ------------------------------------------------------------- */

@@ -3,6 +3,10 @@
  * host starts anew. The machine is a mock (sim.h); the journal's files are
  * real. */
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "tests/unit/netd/transact.h"
 
 static void hang(struct rig *r, int at)
@@ -166,6 +170,96 @@ static void test_die_then_fail_elsewhere(void **state)
 	rig_is(r, r->before, "");
 }
 
+/* applied.yaml cannot go, or be replaced, until `on` is false. */
+static void bar(struct rig *r, bool on)
+{
+	if (on) {
+		assert_int_equal(
+			renameat(r->dir.fd, "applied.yaml", r->dir.fd, "aside"),
+			0);
+		assert_int_equal(mkdirat(r->dir.fd, "applied.yaml", 0700), 0);
+		return;
+	}
+	assert_int_equal(unlinkat(r->dir.fd, "applied.yaml", AT_REMOVEDIR), 0);
+	assert_int_equal(
+		renameat(r->dir.fd, "aside", r->dir.fd, "applied.yaml"), 0);
+}
+
+/* What verb_apply does. */
+static int apply_over(struct rig *r, const char *text)
+{
+	struct intent in = { .policy = strdup(text),
+		             .policy_len = strlen(text) };
+	int e = transact_inherit(r->dir.fd, &in, &r->d);
+
+	assert_int_equal(e, 0);
+	assert_null(in.before);
+	return rig_run(r, "apply", &in);
+}
+
+/* The machine is as it was, and the disk refuses to let a file go. An apply
+ * over that, which fails, goes back to the machine as it was, and so does what
+ * a restart finishes. */
+static void test_back_and_barred(void **state)
+{
+	struct rig *r = *state;
+	struct intent left = { 0 };
+
+	for (int again = 0; again < 2; again++) {
+		assert_int_equal(apply(r), 0);
+		bar(r, true);
+		assert_true(rig_restore(r) < 0);
+		assert_int_equal(r->d.code, FL_NETD_JOURNAL);
+		rig_machine(r, r->before);
+		assert_int_equal(intent_read(r->dir.fd, &left, &r->d), 0);
+		assert_true(left.back);
+		intent_clear(&left);
+		bar(r, false);
+		rig_fail(r, 5, false);
+		if (again)
+			assert_int_equal(rig_recover(r), 0);
+		else
+			assert_int_equal(apply_over(r, policy), -EIO);
+		rig_is(r, r->before, "");
+		r->sim->fail_at = 0;
+	}
+}
+
+/* The same of a roll-back: to the policy before. */
+static void test_rolled_back_and_barred(void **state)
+{
+	static const char small[] =
+		"version: 1\n"
+		"devices:\n"
+		"  - { name: d, match: { pci: \"0000:03:00.0\" },\n"
+		"      group: with-companions }\n";
+	_cleanup_free_ char *now = NULL;
+	struct rig *r = *state;
+	char with_small[2048];
+	size_t len;
+
+	assert_int_equal(rig_apply(r, small), 0);
+	sim_text(r->sim, with_small);
+	r->confirm_s = 60;
+	assert_int_equal(apply(r), 0);
+	r->confirm_s = 0;
+	bar(r, true);
+	assert_true(rig_rollback(r) < 0);
+	rig_machine(r, with_small);
+	bar(r, false);
+	rig_fail(r, 5, false);
+	assert_int_equal(apply_over(r, policy), -EIO);
+	rig_is(r, with_small, "applied.yaml original.json");
+	assert_int_equal(
+		journal_get(r->dir.fd, JOURNAL_APPLIED_FILE, &now, &len, &r->d),
+		0);
+	assert_int_equal(len, strlen(small));
+	assert_memory_equal(now, small, len);
+	r->sim->fail_at = 0;
+	assert_int_equal(rig_restore(r), 0);
+	rig_is(r, r->before, "");
+}
+
 /* Left by a crash before the intent; the machine was changed by hand since. */
 static void test_stale_original(void **state)
 {
@@ -226,6 +320,8 @@ int main(void)
 		T(test_die_each_restore),
 		T(test_die_then_fail),
 		T(test_die_then_fail_elsewhere),
+		T(test_back_and_barred),
+		T(test_rolled_back_and_barred),
 		T(test_stale_original),
 		T(test_reboot),
 	};
