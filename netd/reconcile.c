@@ -215,9 +215,11 @@ static void refused_part(struct look *l, const struct pol_pf *pf,
 
 	if (vf)
 		a.vf_bdf = vf->bdf;
+	bdf_format(a.pf, b);
 	refused(l, &a,
-	        json_sprintf("%s%s%.0d is not as applied", bdf_format(a.pf, b),
-	                     vf ? ", VF " : "", vf ? vf->index : 0),
+	        vf ? json_sprintf("%s, VF %u is not as applied", b,
+	                          (unsigned)vf->index)
+	           : json_sprintf("%s is not as applied", b),
 	        d);
 }
 

@@ -382,8 +382,9 @@ int plan_ports(struct job *j)
 {
 	int r = 0;
 
-	for (unsigned i = 0; !r && i < j->want->sw.n_bridges; i++)
-		r = plan_bridge(j, &j->want->sw.bridge[i]);
+	if (j->want->set & POL_HAS_BRIDGE)
+		for (unsigned i = 0; !r && i < j->want->sw.n_bridges; i++)
+			r = plan_bridge(j, &j->want->sw.bridge[i]);
 	if (!r)
 		r = uplink(j);
 	for (size_t i = 0; !r && i < j->want->n_vfs; i++)

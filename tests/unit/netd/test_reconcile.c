@@ -41,6 +41,7 @@ struct fixture {
 	json_t *found, *tried;
 	int64_t now;
 	int told;
+	bool bridge_gone; /* the PF is to be in one that is not there */
 };
 
 static int begin_with(void **state, const char *host)
@@ -95,6 +96,18 @@ static void told(const struct drift *d, void *arg)
 	f->told++;
 }
 
+static void no_bridge(struct pol_state *want, struct pol_state *seen)
+{
+	for (int i = 0; i < 2; i++) {
+		struct pol_pf *pf = i ? seen->pf : want->pf;
+
+		pf->set |= POL_HAS_BRIDGE;
+		pf->sw.n_bridges = 1;
+		pf->sw.bridge[0] =
+			(struct pol_bridge){ .name = "br-gone", .there = !i };
+	}
+}
+
 /* As the worker does it, and what main makes of it. */
 static void look(struct fixture *f)
 {
@@ -112,6 +125,8 @@ static void look(struct fixture *f)
 	assert_int_equal(sim_ops.observe(f->sim, NULL, &seen, NULL), 0);
 	assert_int_equal(pol_resolve(f->policy, seen, &want, &errs), 0);
 	assert_int_equal(sim_ops.observe_more(f->sim, seen, want, NULL), 0);
+	if (f->bridge_gone)
+		no_bridge(want, seen);
 	l.was = pol_state_to_json(seen);
 	assert_int_equal(look_run(&l, want, seen), 0);
 	pol_state_free(want);
@@ -173,6 +188,24 @@ static void test_reload(void **state)
 	look(f);
 	assert_int_equal(f->sim->num_vfs, 3);
 	assert_true(f->sim->up);
+}
+
+/* What is refused of the PF keeps nobody's VF from its repair. */
+static void test_bridge_gone(void **state)
+{
+	struct fixture *f = *state;
+	const json_t *of_pf;
+
+	settle(f);
+	f->bridge_gone = true;
+	f->sim->vf[0].trust = false;
+	look(f);
+	assert_true(f->sim->vf[0].trust);
+	assert_int_equal(count(f, DRIFT_REPAIRED), 1);
+	assert_int_equal(count(f, DRIFT_REFUSED), 1);
+	of_pf = json_array_get(f->found, 0);
+	assert_string_equal(json_string_value(json_object_get(of_pf, "text")),
+	                    "0000:01:00.0 is not as applied");
 }
 
 /* A mere look changes nothing, and says whether there is anything to do. */
@@ -535,6 +568,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_reload, begin, end),
+		cmocka_unit_test_setup_teardown(test_bridge_gone, begin, end),
 		cmocka_unit_test_setup_teardown(test_only, begin, end),
 		cmocka_unit_test_setup_teardown(test_attributes, begin, end),
 		cmocka_unit_test_setup_teardown(test_disruptive, begin, end),
