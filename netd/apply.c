@@ -298,7 +298,7 @@ int state_of(const struct pol_state *s, const struct pol_state *keep,
 	return r;
 }
 
-int state_add(struct pol_state *s, const struct pol_state *more)
+int state_add(struct pol_state *s, struct pol_state *more)
 {
 	struct pol_pf *pf =
 		realloc(s->pf, (s->n_pfs + more->n_pfs + 1) * sizeof(*pf));
@@ -312,6 +312,7 @@ int state_add(struct pol_state *s, const struct pol_state *more)
 	if (!w)
 		return -ENOMEM;
 	s->whole = w;
+	pol_learn_bridges(s, more);
 	for (size_t i = 0; !r && i < more->n_pfs; i++) {
 		struct pol_pf *have = (struct pol_pf *)(uintptr_t)state_find_pf(
 			s, more->pf[i].bdf);

@@ -120,7 +120,7 @@ static int learn(const struct pol_state *have, const struct pol_state *fresh)
 	return r < 0 ? r : any;
 }
 
-static int not_learnt(int r, struct diag *d)
+int not_learnt(int r, struct diag *d)
 {
 	if (r != -E2BIG)
 		return r;
@@ -143,6 +143,8 @@ int original_add(int state_fd, const struct pol_state *seen,
 	if (r && r != -ENOENT)
 		return r;
 	r = state_of(seen, want, &fresh);
+	if (!r && have)
+		pol_learn_bridges(have, fresh);
 	if (!r)
 		learnt = learn(have, fresh);
 	if (learnt < 0)

@@ -328,6 +328,8 @@ _must_check_ int document_write(int state_fd, const char *name, json_t *doc,
 /* -EBADMSG FL_NETD_JOURNAL. */
 int document_torn(struct diag *d, const char *name);
 
+/* The words for pol_pf_learn()'s -E2BIG; any other is returned as it is. */
+int not_learnt(int r, struct diag *d);
 /* Adds those functions of `want` that the file does not have yet, as seen. */
 _must_check_ int original_add(int state_fd, const struct pol_state *seen,
                               const struct pol_state *want, struct diag *d);
@@ -418,7 +420,7 @@ void state_drop_gone(struct pol_state *want, const struct pol_state *seen,
 size_t state_drop_stuck(struct pol_state *want, const struct pol_state *seen,
                         struct bdf *ret_first);
 /* Adds to `s` those functions of `more` that it does not have. */
-_must_check_ int state_add(struct pol_state *s, const struct pol_state *more);
+_must_check_ int state_add(struct pol_state *s, struct pol_state *more);
 
 struct machine {
 	const struct env *env;

@@ -140,7 +140,7 @@ int run_note_before(struct intent *in, const struct run *r, struct diag *d)
 	if (!e)
 		e = check_links(now, d);
 	if (!e && in->before)
-		e = state_add(in->before, now);
+		e = not_learnt(state_add(in->before, now), d);
 	else if (!e)
 		in->before = TAKE_PTR(now);
 	pol_state_free(now);

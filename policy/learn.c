@@ -24,6 +24,32 @@ static bool knows_param(const struct pol_switch *sw,
 	return false;
 }
 
+static const struct pol_bridge *known_bridge(const struct pol_state *have,
+                                             const char *name)
+{
+	const struct pol_bridge *b = NULL;
+
+	for (size_t i = 0; !b && i < have->n_pfs; i++)
+		if (have->pf[i].set & POL_HAS_BRIDGE)
+			b = find_bridge(&have->pf[i].sw, name);
+	return b;
+}
+
+void pol_learn_bridges(const struct pol_state *have, struct pol_state *now)
+{
+	for (size_t i = 0; i < now->n_pfs; i++) {
+		struct pol_switch *sw = &now->pf[i].sw;
+
+		for (unsigned k = 0; k < sw->n_bridges; k++) {
+			const struct pol_bridge *b =
+				known_bridge(have, sw->bridge[k].name);
+
+			if (b)
+				sw->bridge[k] = *b;
+		}
+	}
+}
+
 static int learn_bridges(struct pol_pf *have, const struct pol_pf *now)
 {
 	struct pol_switch *sw = &have->sw;

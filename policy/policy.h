@@ -393,6 +393,10 @@ _must_check_ int pol_want_from_state(const struct pol_state *saved,
  * (learn.c). 0 = nothing new, 1; -ENOMEM, -E2BIG (more parameters or bridges
  * than limits.h has: restore first, so that they are before it). */
 _must_check_ int pol_pf_learn(struct pol_pf *have, const struct pol_pf *now);
+/* To be called before: a bridge is the host's, and how it was is known where
+ * any PF had it; another that comes to have it sees what the former made of
+ * it. */
+void pol_learn_bridges(const struct pol_state *have, struct pol_state *now);
 
 /* Whole functions go back to drivers of the host before PFs are touched, and
  * to vfio after: a PF has neither VFs nor a link without its driver.

@@ -349,6 +349,38 @@ static void test_bridges(void **state)
 	pol_state_free(s);
 }
 
+/* Two PFs that change places, in bridges that the first policy made filter: of
+ * each bridge there is one thing that it was. */
+static void test_bridges_change_places(void **state)
+{
+	struct state_dir *dir = *state;
+	struct pol_state *s = some_state(true), *t = some_state(true);
+	struct pol_state *back = NULL;
+	struct diag d = { 0 };
+
+	t->pf[0].bdf.bus++;
+	see_bridge(s, "br-a", false);
+	see_bridge(t, "br-b", false);
+	assert_int_equal(original_add(dir->fd, s, s, &d), 0);
+	assert_int_equal(original_add(dir->fd, t, t, &d), 0);
+	see_bridge(s, "br-b", true);
+	see_bridge(t, "br-a", true);
+	assert_int_equal(original_add(dir->fd, s, s, &d), 0);
+	assert_int_equal(original_add(dir->fd, t, t, &d), 0);
+	t->pf[0].bdf.bus++; /* one that comes later */
+	assert_int_equal(original_add(dir->fd, t, t, &d), 0);
+	assert_int_equal(original_read(dir->fd, &back, &d), 0);
+	assert_int_equal(back->n_pfs, 3);
+	for (size_t i = 0; i < back->n_pfs; i++) {
+		assert_int_equal(back->pf[i].sw.n_bridges, i < 2 ? 2 : 1);
+		for (unsigned k = 0; k < back->pf[i].sw.n_bridges; k++)
+			assert_false(back->pf[i].sw.bridge[k].filtering);
+	}
+	pol_state_free(back);
+	pol_state_free(s);
+	pol_state_free(t);
+}
+
 /* One alone may be in no list, as an older netd wrote it. */
 static void test_one_bridge(void **state)
 {
@@ -437,11 +469,22 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_state),          T(test_state_bad), T(test_files),
-		T(test_left_over),      T(test_intent),    T(test_torn),
-		T(test_written_once),   T(test_lock),      T(test_make_path),
-		T(test_learnt),         T(test_bridges),   T(test_one_bridge),
-		T(test_lock),           T(test_make_path), T(test_link_refused),
+		T(test_state),
+		T(test_state_bad),
+		T(test_files),
+		T(test_left_over),
+		T(test_intent),
+		T(test_torn),
+		T(test_written_once),
+		T(test_lock),
+		T(test_make_path),
+		T(test_learnt),
+		T(test_bridges),
+		T(test_one_bridge),
+		T(test_bridges_change_places),
+		T(test_lock),
+		T(test_make_path),
+		T(test_link_refused),
 		T(test_lock_of_worker),
 	};
 
