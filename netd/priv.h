@@ -449,17 +449,16 @@ _must_check_ int transact_policy(struct transaction *t, struct intent *in,
                                  struct pol_errors *errs);
 _must_check_ int transact_restore(struct transaction *t, struct intent *in);
 _must_check_ int transact_rollback(struct transaction *t, struct intent *in);
-/* The files that one that has gone back (`back`) has left. */
-_must_check_ int transact_end_back(int state_fd, const struct intent *in,
-                                   struct diag *d);
 /* What an unfinished change began from is still where `in` is to go back to;
- * not so of one that has gone back, which is ended here. */
+ * not so of one that has gone back. */
 _must_check_ int transact_inherit(int state_fd, struct intent *in,
                                   struct diag *d);
 
 /* verbs.c */
 /* As apply: of what netd has itself. `in` is consumed. */
 _must_check_ int transact_again(struct work *w, struct intent *in, bool calm);
+/* An intent of what has gone back: its last files go. Without one, nothing. */
+_must_check_ int verb_end_back(struct work *w);
 /* Lock, machine, transaction. `in` is consumed. */
 _must_check_ int verb_transact(struct work *w, struct intent *in);
 _must_check_ int policy_parse(const char *text, size_t len,

@@ -172,10 +172,13 @@ static int is_whole(struct work *w, const struct intent *in)
 
 int verb_reload(struct work *w)
 {
-	int phase = journal_phase(w->env->state_fd, &w->diag);
 	struct intent in = { 0 };
-	int r = MIN(phase, 0);
+	int phase, r = verb_end_back(w);
 
+	if (r)
+		return r;
+	phase = journal_phase(w->env->state_fd, &w->diag);
+	r = MIN(phase, 0);
 	if (!r && phase == JOURNAL_NONE)
 		return w->req.now ? not_applied(w) : 0;
 	if (!r)

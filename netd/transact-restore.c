@@ -139,27 +139,6 @@ static int commit_restore(int state, struct diag *d)
 	return e;
 }
 
-int transact_restore(struct transaction *t, struct intent *in)
-{
-	struct run r = { 0 };
-	bool none = false;
-	int e = prepare_restore(t, &r, &none);
-
-	if (none)
-		run_tell(t, &r);
-	else if (!e)
-		e = run_back(t, in, &r);
-	if (!e && !none)
-		e = note_back(t, in);
-	if (!e || none)
-		e = commit_restore(t->env->state_fd, t->d);
-	run_clear(&r);
-	intent_clear(in);
-	return e;
-}
-
-/* ---- roll-back ----------------------------------------------------------- */
-
 /* What was applied before is the applied policy again. */
 static int commit_rollback(int state, const struct unconfirmed *u,
                            struct diag *d)
@@ -176,6 +155,61 @@ static int commit_rollback(int state, const struct unconfirmed *u,
 	return e ? e : journal_drop(state, JOURNAL_INTENT, d);
 }
 
+static int commit_back(int state, const struct intent *in, struct diag *d)
+{
+	struct unconfirmed u = { 0 };
+	int e;
+
+	if (in->kind == INTENT_RESTORE)
+		return commit_restore(state, d);
+	e = unconfirmed_read(state, &u, d);
+	if (!e)
+		e = commit_rollback(state, &u, d);
+	else if (e == -ENOENT) /* cut short at its very end */
+		e = journal_drop(state, JOURNAL_INTENT, d);
+	unconfirmed_clear(&u);
+	return e;
+}
+
+/* The machine is back: its files go, too. */
+static int end_back(struct transaction *t, const struct intent *in)
+{
+	int e = commit_back(t->env->state_fd, in, t->d);
+
+	if (e)
+		reply_warn(t->reply, "the machine is as it was; only files of "
+		                     "the journal are left");
+	return e;
+}
+
+static int restore(struct transaction *t, struct intent *in)
+{
+	struct run r = { 0 };
+	bool none = false;
+	int e = prepare_restore(t, &r, &none);
+
+	if (none)
+		run_tell(t, &r);
+	else if (!e)
+		e = run_back(t, in, &r);
+	if (!e && !none)
+		e = note_back(t, in);
+	run_clear(&r);
+	return none ? 0 : e;
+}
+
+int transact_restore(struct transaction *t, struct intent *in)
+{
+	int e = in->back ? 0 : restore(t, in);
+
+	if (!e)
+		e = end_back(t, in);
+	intent_clear(in);
+	return e;
+}
+
+/* ---- roll-back ----------------------------------------------------------- */
+
 /* People are to decide: it is not tried again by itself. */
 static void give_up(struct transaction *t, struct unconfirmed *u)
 {
@@ -188,53 +222,44 @@ static void give_up(struct transaction *t, struct unconfirmed *u)
 		reply_warn(t->reply, "%s: %s", said.what, said.why);
 }
 
-static int roll_back(struct transaction *t, struct intent *in, struct run *r,
-                     struct unconfirmed *u)
+static int roll_back_to(struct transaction *t, struct intent *in,
+                        struct unconfirmed *u)
 {
-	int e = prepare_back(t, r, u->before);
+	struct run r = { 0 };
+	int e = prepare_back(t, &r, u->before);
 
 	if (!e)
-		e = run_back(t, in, r);
-	if (e && !r->n_stuck)
+		e = run_back(t, in, &r);
+	if (e && !r.n_stuck)
 		give_up(t, u);
+	run_clear(&r);
+	return e ? e : note_back(t, in);
+}
+
+static int roll_back(struct transaction *t, struct intent *in)
+{
+	struct unconfirmed u = { 0 };
+	int e = unconfirmed_read(t->env->state_fd, &u, t->d);
+
 	if (!e)
-		e = note_back(t, in);
-	return e ? e : commit_rollback(t->env->state_fd, u, t->d);
+		e = roll_back_to(t, in, &u);
+	else if (e == -ENOENT) /* cut short at its very end */
+		e = 0;
+	unconfirmed_clear(&u);
+	return e;
 }
 
 int transact_rollback(struct transaction *t, struct intent *in)
 {
-	struct unconfirmed u = { 0 };
-	struct run r = { 0 };
-	int e = unconfirmed_read(t->env->state_fd, &u, t->d);
+	int e = in->back ? 0 : roll_back(t, in);
 
 	if (!e)
-		e = roll_back(t, in, &r, &u);
-	else if (e == -ENOENT) /* cut short at its very end */
-		e = journal_drop(t->env->state_fd, JOURNAL_INTENT, t->d);
-	unconfirmed_clear(&u);
-	run_clear(&r);
+		e = end_back(t, in);
 	intent_clear(in);
 	return e;
 }
 
 /* ---- what was left unfinished -------------------------------------------- */
-
-int transact_end_back(int state_fd, const struct intent *in, struct diag *d)
-{
-	struct unconfirmed u = { 0 };
-	int e;
-
-	if (in->kind == INTENT_RESTORE)
-		return commit_restore(state_fd, d);
-	e = unconfirmed_read(state_fd, &u, d);
-	if (!e)
-		e = commit_rollback(state_fd, &u, d);
-	else if (e == -ENOENT)
-		e = journal_drop(state_fd, JOURNAL_INTENT, d);
-	unconfirmed_clear(&u);
-	return e;
-}
 
 static int inherit(int state_fd, struct intent *old, struct intent *in,
                    struct diag *d)
@@ -242,7 +267,7 @@ static int inherit(int state_fd, struct intent *old, struct intent *in,
 	int r;
 
 	if (old->back)
-		return transact_end_back(state_fd, old, d);
+		return 0;
 	in->before = TAKE_PTR(old->before);
 	in->previous = TAKE_PTR(old->previous);
 	in->previous_len = old->previous_len;

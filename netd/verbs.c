@@ -235,6 +235,17 @@ int verb_transact(struct work *w, struct intent *in)
 	return transact_as(w, in, false);
 }
 
+int verb_end_back(struct work *w)
+{
+	struct intent old = { 0 };
+	int r = intent_read(w->env->state_fd, &old, &w->diag);
+
+	if (!r && old.back)
+		return verb_transact(w, &old);
+	intent_clear(&old);
+	return r == -ENOENT ? 0 : r;
+}
+
 int transact_again(struct work *w, struct intent *in, bool calm)
 {
 	int r = transact_inherit(w->env->state_fd, in, &w->diag);
@@ -261,6 +272,8 @@ int verb_apply(struct work *w)
 	in.confirm_s = w->req.confirm_s;
 	memcpy(in.file, w->req.file, sizeof(in.file));
 	in.who = asker_of(w->env->root_fd, &w->peer);
+	if (!r)
+		r = verb_end_back(w);
 	if (!r)
 		r = transact_inherit(w->env->state_fd, &in, &w->diag);
 	/* What is unfinished is finished, or gone over: never two roll-backs.
@@ -330,11 +343,7 @@ int verb_recover(struct work *w)
 	         : in.kind == INTENT_RESTORE ? "restore"
 	                                     : "roll-back",
 	         *in.file ? " of " : "", in.file);
-	if (!in.back)
-		return verb_transact(w, &in);
-	r = transact_end_back(w->env->state_fd, &in, &w->diag);
-	intent_clear(&in);
-	return r;
+	return verb_transact(w, &in);
 }
 
 /* ---- history ------------------------------------------------------------- */

@@ -106,11 +106,6 @@ static inline int rig_recover(struct rig *r)
 	struct intent in = { 0 };
 	int e = intent_read(r->dir.fd, &in, &r->d);
 
-	if (!e && in.back) {
-		e = transact_end_back(r->dir.fd, &in, &r->d);
-		intent_clear(&in);
-		return e;
-	}
 	return e == -ENOENT ? 0 : e ? e : rig_run(r, "recover", &in);
 }
 

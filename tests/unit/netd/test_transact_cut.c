@@ -190,11 +190,25 @@ static int apply_over(struct rig *r, const char *text)
 {
 	struct intent in = { .policy = strdup(text),
 		             .policy_len = strlen(text) };
-	int e = transact_inherit(r->dir.fd, &in, &r->d);
 
-	assert_int_equal(e, 0);
+	assert_int_equal(transact_inherit(r->dir.fd, &in, &r->d), 0);
 	assert_null(in.before);
+	r->sim->fail_at = 0;
+	assert_int_equal(rig_recover(r), 0); /* verb_end_back() */
+	r->sim->fail_at = 5;
 	return rig_run(r, "apply", &in);
+}
+
+/* A roll-back to the machine as it was, whose files cannot go. */
+static void roll_back_barred(struct rig *r)
+{
+	r->confirm_s = 60;
+	assert_int_equal(apply(r), 0);
+	r->confirm_s = 0;
+	bar(r, true);
+	assert_true(rig_rollback(r) < 0);
+	rig_machine(r, r->before);
+	bar(r, false);
 }
 
 /* The machine is as it was, and the disk refuses to let a file go. An apply
@@ -260,6 +274,37 @@ static void test_rolled_back_and_barred(void **state)
 	rig_is(r, r->before, "");
 }
 
+/* What was changed by hand since is not touched when its time rings again, and
+ * so is nothing to go back from. */
+static void test_rolled_back_rings_again(void **state)
+{
+	struct rig *r = *state;
+	char by_hand[2048];
+
+	roll_back_barred(r);
+	r->sim->up = !r->sim->up;
+	sim_text(r->sim, by_hand);
+	assert_false(rig_die(r, 1, rig_recover));
+	rig_is(r, by_hand, "");
+}
+
+/* restore asks nothing of a roll-back that is back. */
+static void test_restore_over_torn(void **state)
+{
+	struct rig *r = *state;
+	struct intent in = { .kind = INTENT_RESTORE };
+	int fd;
+
+	roll_back_barred(r);
+	fd = openat(r->dir.fd, "unconfirmed", O_WRONLY | O_TRUNC);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(rig_recover(r), -EBADMSG);
+	assert_int_equal(transact_inherit(r->dir.fd, &in, &r->d), 0);
+	assert_int_equal(rig_run(r, "restore", &in), 0);
+	rig_is(r, r->before, "");
+}
+
 /* Left by a crash before the intent; the machine was changed by hand since. */
 static void test_stale_original(void **state)
 {
@@ -322,6 +367,8 @@ int main(void)
 		T(test_die_then_fail_elsewhere),
 		T(test_back_and_barred),
 		T(test_rolled_back_and_barred),
+		T(test_rolled_back_rings_again),
+		T(test_restore_over_torn),
 		T(test_stale_original),
 		T(test_reboot),
 	};
