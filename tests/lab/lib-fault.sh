@@ -1,4 +1,4 @@
-# An apply of which one system call is struck (fault-at.c): for netd-crash-all, netd-errno-all and those of a switch.
+# An apply of which one system call is struck (fault-at.c): for lib-crash.sh and lib-errno.sh, of a NIC or of a switch.
 # Sourced after lib-fairlead.sh.
 #
 #   fault_prepare         the machine, the policy, how it is before and after; a daemon that can be struck
