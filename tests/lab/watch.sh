@@ -58,18 +58,25 @@ silence() {
 	echo $(($(date +%s) - ${newest%.*}))
 }
 
+# Whatever the scenario's own patience is.
+is_lost_at_start() { # SECONDS
+	local within=$UP_WITHIN
+	((OPT[quiet] > within)) || within=${OPT[quiet]}
+	((OPT[timeout] > within)) || within=${OPT[timeout]}
+	[ -z "${LAB_BOOTED_AGAIN:-}" ] && (($1 >= within)) && ! console_says '^lab: up' >/dev/null
+}
+
 check_machine() {
 	local line took=$((($(now_ds) - BEGAN) / 10)) quiet
 	if line=$(console_says 'Kernel panic|lab: init failed|unable to mount root'); then
 		sleep 1 # the rest of the trace
 		give_up 125 "$line"
 	fi
+	! is_lost_at_start "$took" || start_over "L1 did not come up in $took s"
 	if ((took >= OPT[timeout])); then
 		console_says '^lab: up' >/dev/null || give_up 124 "L1 did not come up in $took s"
 		give_up 124 "no end after ${OPT[timeout]} s"
 	fi
-	((took < UP_WITHIN)) || [ -n "${LAB_BOOTED_AGAIN:-}" ] || console_says '^lab: up' >/dev/null ||
-		start_over "L1 did not come up in $took s"
 	! peer_panics || silent "QEMU's guest panicked"
 	quiet=$(silence)
 	((quiet < OPT[quiet])) || silent "nothing was written for $quiet s"
