@@ -6,9 +6,8 @@
  * a pool, prefault, lock) must be free; else it must be there at all.
  *
  * And of a policy: huge pages of the guests that start with the machine. They
- * all run at once, while one that a person starts may take another's turn, and
- * is looked at alone. What is free now tells nothing of them, so it is all
- * pages that count.
+ * all run at once, while one that a person starts may take another's turn; and
+ * what is free now tells nothing of them, so it is all pages that count.
  */
 
 #include <inttypes.h>
@@ -133,11 +132,9 @@ uint64_t pol_page_size(unsigned i)
 	return size[i];
 }
 
-/* What guests up to one, or one alone, need of pages of one size, by node and
- * in all. */
+/* What guests up to one need of pages of one size, by node and in all. */
 struct pages_needed {
 	unsigned size;
-	bool alone;
 	uint64_t node[POL_SOCKET_NODES], all;
 	bool said; /* the first that is too much */
 };
@@ -170,10 +167,10 @@ static void need_pages(struct resolve *r, struct pages_needed *need,
 	d = pol_err(r->errs, g->pos, FL_POL_PAGES,
 	            "guest %s: %s has too few pages of %" PRIu64 " MiB for it",
 	            g->name, where, g->page >> 20);
-	diag_why(d, "it has %" PRIu64 ", and this guest%s %" PRIu64, has,
-	         need->alone ? " alone needs"
-	                     : " and those of `boot: auto` before it need",
-	         *sum);
+	diag_why(d,
+	         "it has %" PRIu64 ", and this guest and those of `boot: auto` "
+	         "before it need %" PRIu64,
+	         has, *sum);
 	mend_pages(d, node, g->page, *sum - has);
 }
 
@@ -195,14 +192,11 @@ void check_pages(struct resolve *r)
 	if (r->only || !r->seen->machine.n_pages)
 		return;
 	for (unsigned i = 0; i < POL_PAGE_SIZES; i++) {
-		struct pages_needed all = { .size = i };
+		struct pages_needed need = { .size = i };
 
-		for (size_t k = 0; k < r->p->n_guests; k++) {
-			const struct pol_guest *g = &r->p->guest[k];
-			struct pages_needed own = { .size = i, .alone = true };
-
-			if (g->page == pol_page_size(i))
-				need_of_guest(r, g->boot_auto ? &all : &own, g);
-		}
+		for (size_t k = 0; k < r->p->n_guests; k++)
+			if (r->p->guest[k].boot_auto &&
+			    r->p->guest[k].page == pol_page_size(i))
+				need_of_guest(r, &need, &r->p->guest[k]);
 	}
 }
