@@ -238,6 +238,29 @@ static void test_several_unknown(void **state)
 	alone_drop(a);
 }
 
+/* A restore that is back, and whose files could not go: its policy is none that
+ * a saved file would carve by. */
+static void test_restored(void **state)
+{
+	static const struct permit reload = { .verb = "reload",
+		                              .run = verb_reload };
+	struct alone *a = alone_new(small);
+	struct pol_state none = { 0 };
+	struct intent left = { .kind = INTENT_RESTORE,
+		               .back = true,
+		               .before = &none };
+
+	(void)state;
+	a->w.permit = &reload;
+	assert_int_equal(intent_write(a->dir.fd, &left, &a->w.diag), 0);
+	assert_int_equal(verb_reload(&a->w), 0);
+	assert_int_equal(journal_phase(a->dir.fd, NULL), JOURNAL_NONE);
+	a->w.req.now = true;
+	assert_int_equal(verb_reload(&a->w), -ENOENT);
+	assert_int_equal(a->w.diag.code, FL_NETD_NO_POLICY);
+	alone_drop(a);
+}
+
 /* One file is not taken for all of them. */
 static void test_several(void **state)
 {
@@ -453,6 +476,7 @@ int main(void)
 		cmocka_unit_test(test_long_words),
 		cmocka_unit_test_setup_teardown(test_written, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
+		cmocka_unit_test(test_restored),
 		cmocka_unit_test_setup_teardown(test_several, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_folder, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_folder_goes, setup,
