@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* PCI addresses as text. Pure: part of what pci-config and policy may use. */
 
-#include <stdio.h>
-
 #include "base/base.h"
 
 /* One hexadecimal digit, or -1. isxdigit() would depend on the locale. */
@@ -49,10 +47,32 @@ int bdf_parse(const char *s, struct bdf *ret)
 	return 0;
 }
 
+static char *put_hex(char *p, uint32_t v, unsigned n)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	while (n-- > 0)
+		*p++ = digits[v >> (4 * n) & 15];
+	return p;
+}
+
+/* By hand: a plan has each address a hundred times, and printf() takes a
+ * thousand instructions for one. */
 const char *bdf_format(struct bdf b, char buf[static BDF_STRLEN])
 {
-	snprintf(buf, BDF_STRLEN, "%04x:%02x:%02x.%x", (unsigned)b.domain,
-	         b.bus, b.dev & 31u, b.fn & 7u);
+	unsigned n = 4;
+	char *p = buf;
+
+	while (n < 8 && b.domain >> (4 * n)) /* VMD's has more than four */
+		n++;
+	p = put_hex(p, b.domain, n);
+	*p++ = ':';
+	p = put_hex(p, b.bus, 2);
+	*p++ = ':';
+	p = put_hex(p, b.dev & 31u, 2);
+	*p++ = '.';
+	p = put_hex(p, b.fn & 7u, 1);
+	*p = '\0';
 	return buf;
 }
 
