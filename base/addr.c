@@ -47,17 +47,6 @@ int bdf_parse(const char *s, struct bdf *ret)
 	return 0;
 }
 
-static char *put_hex(char *p, uint32_t v, unsigned n)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	while (n-- > 0)
-		*p++ = digits[v >> (4 * n) & 15];
-	return p;
-}
-
-/* By hand: a plan has each address a hundred times, and printf() takes a
- * thousand instructions for one. */
 const char *bdf_format(struct bdf b, char buf[static BDF_STRLEN])
 {
 	unsigned n = 4;
@@ -65,13 +54,13 @@ const char *bdf_format(struct bdf b, char buf[static BDF_STRLEN])
 
 	while (n < 8 && b.domain >> (4 * n)) /* VMD's has more than four */
 		n++;
-	p = put_hex(p, b.domain, n);
+	p = hex_put(p, b.domain, n);
 	*p++ = ':';
-	p = put_hex(p, b.bus, 2);
+	p = hex_put(p, b.bus, 2);
 	*p++ = ':';
-	p = put_hex(p, b.dev & 31u, 2);
+	p = hex_put(p, b.dev & 31u, 2);
 	*p++ = '.';
-	p = put_hex(p, b.fn & 7u, 1);
+	p = hex_put(p, b.fn & 7u, 1);
 	*p = '\0';
 	return buf;
 }

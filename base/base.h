@@ -187,6 +187,10 @@ const char *mac_format(const uint8_t mac[static 6],
 _must_check_ int uuid_parse(const char *s, uint8_t ret[static 16]);
 const char *uuid_format(const uint8_t uuid[static 16],
                         char buf[static UUID_STRLEN]);
+/* The last `digits` (8 at most) hexadecimal ones of v, no NUL; returns where
+ * they end. For what is formatted by the hundred: printf() takes a thousand
+ * instructions for an address. */
+char *hex_put(char *at, uint32_t v, unsigned digits);
 
 /* ---- system: descriptors, sysfs, logging (not for pure folders) --------- */
 

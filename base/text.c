@@ -149,10 +149,21 @@ int mac_parse(const char *s, uint8_t ret[static 6])
 	return 0;
 }
 
+char *hex_put(char *at, uint32_t v, unsigned digits)
+{
+	while (digits-- > 0)
+		*at++ = "0123456789abcdef"[v >> (4 * digits) & 15];
+	return at;
+}
+
 const char *mac_format(const uint8_t mac[static 6], char buf[static MAC_STRLEN])
 {
-	snprintf(buf, MAC_STRLEN, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0],
-	         mac[1], mac[2], mac[3], mac[4], mac[5]);
+	char *at = buf;
+
+	for (unsigned i = 0; i < 6; i++) {
+		at = hex_put(at, mac[i], 2);
+		*at++ = i < 5 ? ':' : '\0';
+	}
 	return buf;
 }
 
@@ -184,12 +195,10 @@ int uuid_parse(const char *s, uint8_t ret[static 16])
 const char *uuid_format(const uint8_t uuid[static 16],
                         char buf[static UUID_STRLEN])
 {
-	static const char digits[] = "0123456789abcdef";
 	char *at = buf;
 
 	for (unsigned i = 0; i < 16; i++) {
-		*at++ = digits[uuid[i] >> 4];
-		*at++ = digits[uuid[i] & 15];
+		at = hex_put(at, uuid[i], 2);
 		if (uuid_dash(i))
 			*at++ = '-';
 	}
