@@ -419,7 +419,8 @@ void state_drop_gone(struct pol_state *want, const struct pol_state *seen,
 /* Out of `want` go the PFs that hang; how many, and the first. */
 size_t state_drop_stuck(struct pol_state *want, const struct pol_state *seen,
                         struct bdf *ret_first);
-/* Adds to `s` those functions of `more` that it does not have. */
+/* Adds to `s` those functions of `more` that it does not have; `more` itself
+ * learns how bridges were that `s` knows. */
 _must_check_ int state_add(struct pol_state *s, struct pol_state *more);
 
 struct machine {

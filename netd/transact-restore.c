@@ -116,13 +116,22 @@ static int prepare_restore(struct transaction *t, struct run *r, bool *ret_none)
 	return e;
 }
 
+/* Who reads of a full disk is to know what has been done. */
+static int only_files(struct transaction *t, int e)
+{
+	if (e)
+		reply_warn(t->reply, "the machine is as it was; only files of "
+		                     "the journal are left");
+	return e;
+}
+
 /* What is left are files. Whoever comes over it, be it the next apply, is to
  * know that the machine is as it was: what this one began from is nothing to go
  * back to. */
 static int note_back(struct transaction *t, struct intent *in)
 {
 	in->back = true;
-	return intent_write(t->env->state_fd, in, t->d);
+	return only_files(t, intent_write(t->env->state_fd, in, t->d));
 }
 
 static int commit_restore(int state, struct diag *d)
@@ -174,12 +183,7 @@ static int commit_back(int state, const struct intent *in, struct diag *d)
 /* The machine is back: its files go, too. */
 static int end_back(struct transaction *t, const struct intent *in)
 {
-	int e = commit_back(t->env->state_fd, in, t->d);
-
-	if (e)
-		reply_warn(t->reply, "the machine is as it was; only files of "
-		                     "the journal are left");
-	return e;
+	return only_files(t, commit_back(t->env->state_fd, in, t->d));
 }
 
 static int restore(struct transaction *t, struct intent *in)
