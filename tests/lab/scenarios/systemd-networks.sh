@@ -82,7 +82,7 @@ expect "switchdev" devlink dev eswitch set netdevsim/netdevsim1 mode switchdev
 echo 1 >/sys/bus/netdevsim/devices/netdevsim1/sriov_numvfs
 expect "settle" sd udevadm settle --timeout=60
 rep=$(devlink -j port | jq -r '.port[] | select(.flavour == "pcivf").netdev')
-expect "property of $rep" grep -qx FAIRLEAD_REPRESENTOR=1 <(sd udevadm info -q property "/sys/class/net/$rep")
+expect "property of $rep" grep -qx FAIRLEAD_UNMANAGED=1 <(sd udevadm info -q property "/sys/class/net/$rep")
 # The image has a word for en*, by DHCP, which does not end here.
 wait_for 60 "the PF, taken by networkd" is_link "$uplink" configuring
 is_link "$rep" unmanaged || fail "networkd manages $rep: $(sd networkctl list)"
