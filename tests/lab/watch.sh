@@ -112,9 +112,14 @@ keep_state() {
 start_over() { # REASON
 	keep_state
 	echo "lab: $1; starting it once more" >&2
+	LAB_BOOTED_AGAIN=1 run_again
+}
+
+# What the call sets for it is in its environment.
+run_again() {
 	stop_machine
 	trap - EXIT INT TERM
-	LAB_BOOTED_AGAIN=1 exec "$LAB_DIR/lab" run "${RUN_ARGS[@]}"
+	exec "$LAB_DIR/lab" run "${RUN_ARGS[@]}"
 }
 
 # KVM emulated under KVM emulated: now and then a guest deadlocks there that never does on hardware.
@@ -123,9 +128,7 @@ silent() { # REASON
 	keep_state
 	((OPT[tries] > 1)) || give_up 124 "$1"
 	echo "lab: $1, scenario was at: $(last_step); starting over, $((OPT[tries] - 1)) tries left" >&2
-	stop_machine
-	trap - EXIT INT TERM
-	LAB_TRIES_LEFT=$((OPT[tries] - 1)) exec "$LAB_DIR/lab" run "${RUN_ARGS[@]}"
+	LAB_TRIES_LEFT=$((OPT[tries] - 1)) run_again
 }
 
 watch_machine() {
