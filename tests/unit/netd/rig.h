@@ -147,6 +147,18 @@ static inline void rig_is(struct rig *r, const char *machine, const char *files)
 	rig_files(r, files);
 }
 
+/* What is applied, by the file. */
+static inline void rig_applied(struct rig *r, const char *want)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len = 0;
+
+	assert_int_equal(journal_get(r->dir.fd, JOURNAL_APPLIED_FILE, &text,
+	                             &len, &r->d),
+	                 0);
+	assert_string_equal(text, want);
+}
+
 static inline void rig_fail(struct rig *r, int at, bool always)
 {
 	r->sim->fail_at = at;

@@ -35,25 +35,6 @@ static int apply_other(struct rig *r)
 	return rig_apply(r, other);
 }
 
-static char *applied(struct rig *r)
-{
-	char *text = NULL;
-	size_t len = 0;
-
-	assert_int_equal(journal_get(r->dir.fd, JOURNAL_APPLIED_FILE, &text,
-	                             &len, &r->d),
-	                 0);
-	return text;
-}
-
-static void applied_is(struct rig *r, const char *want)
-{
-	char *text = applied(r);
-
-	assert_string_equal(text, want);
-	free(text);
-}
-
 static void test_first(void **state)
 {
 	struct rig *r = *state;
@@ -94,10 +75,10 @@ static void test_over_applied(void **state)
 	r->confirm_s = 60;
 	assert_int_equal(rig_apply(r, other), 0);
 	assert_int_equal(r->sim->num_vfs, 3);
-	applied_is(r, other);
+	rig_applied(r, other);
 	assert_int_equal(rig_rollback(r), 0);
 	rig_is(r, was, "applied.yaml original.json");
-	applied_is(r, one);
+	rig_applied(r, one);
 	assert_int_equal(rig_restore(r), 0);
 	rig_is(r, r->before, "");
 }
@@ -205,10 +186,10 @@ static void test_die_in_apply(void **state)
 		assert_int_equal(rig_recover(r), 0);
 		rig_is(r, sim_text(r->sim, now),
 		       "applied.yaml original.json unconfirmed");
-		applied_is(r, other);
+		rig_applied(r, other);
 		assert_int_equal(rig_rollback(r), 0);
 		rig_is(r, was, "applied.yaml original.json");
-		applied_is(r, one);
+		rig_applied(r, one);
 	}
 	assert_true(n > 5);
 }
@@ -230,7 +211,7 @@ static void test_die_in_rollback(void **state)
 		                 JOURNAL_APPLYING);
 		assert_int_equal(rig_recover(r), 0);
 		rig_is(r, was, "applied.yaml original.json");
-		applied_is(r, one);
+		rig_applied(r, one);
 	}
 	assert_true(n > 3);
 }
@@ -250,7 +231,7 @@ static void test_rollback_fails(void **state)
 	rig_fail(r, 3, false);
 	assert_int_equal(rig_rollback(r), -EIO);
 	rig_is(r, was, "applied.yaml original.json unconfirmed");
-	applied_is(r, other);
+	rig_applied(r, other);
 	assert_int_equal(unconfirmed_due(r->dir.fd), 0);
 	assert_int_equal(unconfirmed_read(r->dir.fd, &u, &r->d), 0);
 	assert_int_equal(json_integer_value(json_object_get(u.error, "code")),

@@ -476,8 +476,6 @@ int main(void)
 		T(test_intent),
 		T(test_torn),
 		T(test_written_once),
-		T(test_lock),
-		T(test_make_path),
 		T(test_learnt),
 		T(test_bridges),
 		T(test_one_bridge),

@@ -98,11 +98,6 @@ static void test_fail_over_applied(void **state)
 /* What only the failed one was to touch is not put back by a later restore. */
 static void test_fail_forgets(void **state)
 {
-	static const char small[] =
-		"version: 1\n"
-		"devices:\n"
-		"  - { name: d, match: { pci: \"0000:03:00.0\" },\n"
-		"      group: with-companions }\n";
 	_cleanup_free_ char *was = NULL, *now = NULL;
 	struct rig *r = *state;
 	size_t len, len_now;

@@ -191,11 +191,10 @@ static int apply_over(struct rig *r, const char *text)
 	struct intent in = { .policy = strdup(text),
 		             .policy_len = strlen(text) };
 
+	assert_int_equal(rig_recover(r), 0); /* verb_end_back() */
 	assert_int_equal(transact_inherit(r->dir.fd, &in, &r->d), 0);
 	assert_null(in.before);
-	r->sim->fail_at = 0;
-	assert_int_equal(rig_recover(r), 0); /* verb_end_back() */
-	r->sim->fail_at = 5;
+	rig_fail(r, 5, false);
 	return rig_run(r, "apply", &in);
 }
 
@@ -229,7 +228,6 @@ static void test_back_and_barred(void **state)
 		assert_true(left.back);
 		intent_clear(&left);
 		bar(r, false);
-		rig_fail(r, 5, false);
 		if (again)
 			assert_int_equal(rig_recover(r), 0);
 		else
@@ -242,15 +240,8 @@ static void test_back_and_barred(void **state)
 /* The same of a roll-back: to the policy before. */
 static void test_rolled_back_and_barred(void **state)
 {
-	static const char small[] =
-		"version: 1\n"
-		"devices:\n"
-		"  - { name: d, match: { pci: \"0000:03:00.0\" },\n"
-		"      group: with-companions }\n";
-	_cleanup_free_ char *now = NULL;
 	struct rig *r = *state;
 	char with_small[2048];
-	size_t len;
 
 	assert_int_equal(rig_apply(r, small), 0);
 	sim_text(r->sim, with_small);
@@ -261,14 +252,9 @@ static void test_rolled_back_and_barred(void **state)
 	assert_true(rig_rollback(r) < 0);
 	rig_machine(r, with_small);
 	bar(r, false);
-	rig_fail(r, 5, false);
 	assert_int_equal(apply_over(r, policy), -EIO);
 	rig_is(r, with_small, "applied.yaml original.json");
-	assert_int_equal(
-		journal_get(r->dir.fd, JOURNAL_APPLIED_FILE, &now, &len, &r->d),
-		0);
-	assert_int_equal(len, strlen(small));
-	assert_memory_equal(now, small, len);
+	rig_applied(r, small);
 	r->sim->fail_at = 0;
 	assert_int_equal(rig_restore(r), 0);
 	rig_is(r, r->before, "");

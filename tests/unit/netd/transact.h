@@ -32,6 +32,12 @@ static const char policy[] =
 	"      - { name: b, pool: p }\n"
 	"    devices: [{ use: d }]\n";
 
+/* A part of it. */
+static const char small[] = "version: 1\n"
+			    "devices:\n"
+			    "  - { name: d, match: { pci: \"0000:03:00.0\" },\n"
+			    "      group: with-companions }\n";
+
 static inline int apply(struct rig *r)
 {
 	return rig_apply(r, policy);
