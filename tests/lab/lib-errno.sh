@@ -2,9 +2,10 @@
 # number and the machine is as before to the byte, or it was done without; netd lives, and the next apply converges.
 # Sourced after lib-fault.sh.
 #
-#   errno_everywhere [MOST [EACH [ONLY [ALONE]]]]   the steps of a scenario. Of calls that are alike (who, which, on what
-#                         path but for its numbers) the first MOST are taken, then every EACH-th ("1 1": each); ONLY is a
-#                         regex of those that are to be refused, ALONE the one verb, apply or restore
+#   errno_everywhere [MOST [EACH [ONLY [ALONE [FIRST]]]]]   the steps of a scenario. Of calls that are alike (who,
+#                         which, on what path but for its numbers) the first MOST are taken, then every EACH-th ("1 1":
+#                         each); ONLY is a regex of those that are to be refused, ALONE the one verb, apply or restore,
+#                         FIRST the number to begin at: a long run goes on, or is shared out
 
 FAULT_SET=fail CONVERGE=25 # every so many refusals the whole way is gone
 
@@ -74,7 +75,7 @@ refuse_all() { # FROM TO
 		printf '%s\n' "${CALLS[@]:1}" | cut -d' ' -f1,2 | sort | uniq -c)
 	[ "$1" != none ] || put_back "the reference"
 	[ "$1" = none ] || expect "apply" "$FAIRLEAD" apply "$POLICY"
-	for ((n = 1; n < ${#CALLS[@]}; n++)); do
+	for ((n = FIRST; n < ${#CALLS[@]}; n++)); do
 		! chosen "$n" || one "$n" "$1" "$2"
 		[ $((n % 200)) != 0 ] || note "at $n: $tried refused"
 	done
@@ -84,9 +85,9 @@ refuse_all() { # FROM TO
 	no_findings
 }
 
-errno_everywhere() { # [MOST [EACH [ONLY [ALONE]]]]
+errno_everywhere() { # [MOST [EACH [ONLY [ALONE [FIRST]]]]]
 	local alone=${4:-}
-	MOST=${1:-6} EACH=${2:-10} ONLY=${3:-.}
+	MOST=${1:-6} EACH=${2:-10} ONLY=${3:-.} FIRST=${5:-1}
 	step "a daemon that can be struck"
 	fault_prepare
 
